@@ -1,0 +1,129 @@
+// The configuration as the program sees it: defaulted, checked, frozen, every duration in
+// milliseconds and every size in bytes. schema.ts makes it from what a person wrote.
+
+import type {
+  BalanceAlgorithm,
+  GatewayLimits,
+  RetryPolicy,
+  RouteMatch,
+  Timeouts,
+} from "../core/route/table.ts";
+
+export interface HealthConfig {
+  readonly check:
+    | { readonly kind: "tcp" }
+    | {
+        readonly kind: "http";
+        readonly path: string;
+        readonly expectStatus: readonly (readonly [number, number])[];
+      };
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Checks in a row that fail before an instance is down. */
+  readonly fall: number;
+  /** Checks in a row that pass before it is up again. */
+  readonly rise: number;
+  /** Interval while the verdict is changing or unknown (HAProxy's fastinter). */
+  readonly fastIntervalMs: number;
+}
+
+export interface RestartConfig {
+  readonly backoffMs: number;
+  readonly backoffMaxMs: number;
+  /** Up this long, and the next failure starts from `backoffMs` again. */
+  readonly resetAfterMs: number;
+  /** This many ends within `crashLoopWithinMs` are a crash loop: held back at `backoffMaxMs`, and said. */
+  readonly crashLoopCount: number;
+  readonly crashLoopWithinMs: number;
+  /** Checks failing this long while the process runs: it is restarted. 0 is never. */
+  readonly unhealthyAfterMs: number;
+}
+
+export interface LimitsConfig {
+  /** 0 is none. */
+  readonly memoryBytes: number;
+  /** 0 is what the user has. */
+  readonly openFiles: number;
+}
+
+export interface LogConfig {
+  /** Copy-and-truncate when the file is larger; the loss window is stated in the reference. */
+  readonly rotateBytes: number;
+  readonly keep: number;
+}
+
+interface ServiceBase {
+  readonly name: string;
+  readonly health: HealthConfig;
+  readonly dependsOn: readonly string[];
+  readonly maxConnections: number;
+  readonly queueLength: number;
+}
+
+export interface CommandService extends ServiceBase {
+  readonly kind: "command";
+  /** Program and arguments. A string in the file becomes ["/bin/sh", "-c", "exec …"]. */
+  readonly command: readonly string[];
+  readonly replicas: { readonly min: number; readonly max: number };
+  /** Absolute. */
+  readonly workingDirectory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly limits: LimitsConfig;
+  readonly restart: RestartConfig;
+  /** An instance that is not ready by then is ended and restarted. */
+  readonly startTimeoutMs: number;
+  /** SIGTERM to SIGKILL. */
+  readonly stopGraceMs: number;
+  readonly logs: LogConfig;
+  /** First port to try for the first ordinal; 0 lets Nines choose free ones. */
+  readonly portBase: number;
+}
+
+export interface EndpointConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly backup: boolean;
+  readonly zone: string;
+}
+
+export interface EndpointService extends ServiceBase {
+  readonly kind: "endpoints";
+  readonly endpoints: readonly EndpointConfig[];
+}
+
+export type ServiceConfig = CommandService | EndpointService;
+
+export interface ListenConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly protocol: "http" | "tcp";
+  /** For tcp: the service that takes its connections. */
+  readonly service?: string;
+}
+
+export interface RouteConfig {
+  readonly match: RouteMatch;
+  readonly service: string;
+  readonly balance: BalanceAlgorithm;
+  readonly retry: RetryPolicy;
+  readonly timeouts: Timeouts;
+}
+
+export interface GatewayConfig {
+  readonly workers: number;
+  readonly listen: readonly ListenConfig[];
+  /** Most specific first: exact path, longer prefix, host, more conditions; then as written. */
+  readonly routes: readonly RouteConfig[];
+  readonly limits: GatewayLimits;
+  readonly drainMs: number;
+}
+
+export interface Config {
+  /** Absolute path of the file. */
+  readonly file: string;
+  readonly services: readonly ServiceConfig[];
+  /** Absent: nothing listens, the services are only supervised. */
+  readonly gateway?: GatewayConfig;
+}

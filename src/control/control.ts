@@ -1,0 +1,69 @@
+// Control: the loops that make the world match the file, put together once for the program and the
+// simulator alike. Whoever calls `createControl` gives it the world as ports.
+//
+// This file is the whole outside of control: what the CLI, the admin API and the simulator may ask.
+
+import type { Config } from "../config/config.ts";
+import type { Random } from "../core/base/prng.ts";
+import type { RoutingTable } from "../core/route/table.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Events } from "../ports/events.ts";
+import type { FreePorts } from "../ports/free-ports.ts";
+import type { Probes } from "../ports/probe.ts";
+import type { Processes } from "../ports/processes.ts";
+import type { Records } from "../ports/records.ts";
+import type { RoutingTables } from "../ports/routing-tables.ts";
+import type { Traffic } from "../ports/traffic.ts";
+import type { Registry } from "./registry/registry.ts";
+
+export interface ControlPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly processes: Processes;
+  readonly probes: Probes;
+  readonly records: Records;
+  readonly events: Events;
+  readonly routingTables: RoutingTables;
+  readonly traffic: Traffic;
+  readonly freePorts: FreePorts;
+  /** What every instance inherits: the environment of `nines up`, less NINES_*. */
+  readonly baseEnvironment: Readonly<Record<string, string>>;
+  /** Log file of an instance; its folder exists. */
+  readonly logFileOf: (instance: string) => string;
+  /** Data folder of an instance, made when missing, owned by `user`; kept across restarts. */
+  readonly dataFolderOf: (instance: string, user: string | undefined) => string;
+}
+
+/** What the data plane noticed of an instance: reason enough for a check at once. */
+export interface Observation {
+  readonly instance: string;
+  /** "connection refused", "reset before an answer", … */
+  readonly detail: string;
+}
+
+export interface Control {
+  readonly registry: Pick<Registry, "instances" | "get" | "subscribe">;
+  /** Adopts what still runs (by the records), then makes the world match the file. Called once. */
+  start(config: Config): void;
+  /**
+   * Follows a changed file: instances whose start would differ are replaced one at a time, each
+   * drained first and its successor ready before the next; the rest is left alone.
+   */
+  apply(config: Config): void;
+  /** Throws NINES_SERVICE_UNKNOWN, or NINES_SCALE_RANGE outside `replicas`. Kept until the next apply. */
+  scale(service: string, replicas: number): void;
+  /** A service or an instance: drained, ended, started, one at a time. Throws NINES_TARGET_UNKNOWN. */
+  restart(target: string): void;
+  /** No new traffic to this instance until `undrain`; kept across restarts of control. */
+  drain(instance: string): void;
+  undrain(instance: string): void;
+  observe(observation: Observation): void;
+  /** The table in force. */
+  table(): RoutingTable | undefined;
+  /** Ends every instance in reverse order of dependsOn. Resolves when nothing is left. */
+  stop(): Promise<void>;
+  /** Lets go of everything and leaves it running: for `nines control restart`. */
+  release(): void;
+}
+
+

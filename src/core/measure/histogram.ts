@@ -1,0 +1,45 @@
+// Latency histograms that add up across workers: fixed log-linear buckets, so merging is addition.
+//
+// Each power of two from 2^-3 ms (125 us) to 2^17 ms (131 s) is cut into 8 equal parts: a quantile is
+// wrong by at most 12.5 %, 160 counters of 8 bytes, one Math.clz32 to find the bucket. After HdrHistogram
+// (Gil Tene) with one significant digit. Rejected: quantile sketches (merging costs, no exact counts).
+
+import { assert } from "../base/assert.ts";
+
+const SUB_BUCKETS = 8;
+const POWERS = 20;
+/** Counters in one histogram. */
+export const HISTOGRAM_BUCKETS = SUB_BUCKETS * POWERS;
+const UNIT_MS = 0.125 / SUB_BUCKETS;
+
+/** Index of the bucket that counts `latencyMs`; anything beyond the range counts in the last. */
+export function bucketOf(latencyMs: number): number {
+  const units = (latencyMs / UNIT_MS) | 0;
+  if (units < SUB_BUCKETS) return units < 0 ? HISTOGRAM_BUCKETS - 1 : units;
+  const power = 31 - Math.clz32(units) - 3;
+  const bucket = (power + 1) * SUB_BUCKETS + ((units >>> power) - SUB_BUCKETS);
+  return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
+}
+
+/** Upper bound of a bucket in milliseconds, exclusive. */
+export function bucketLimitMs(bucket: number): number {
+  assert(bucket >= 0 && bucket < HISTOGRAM_BUCKETS, "bucket exists");
+  if (bucket < SUB_BUCKETS) return (bucket + 1) * UNIT_MS;
+  const power = Math.floor(bucket / SUB_BUCKETS) - 1;
+  const part = bucket % SUB_BUCKETS;
+  return (SUB_BUCKETS + part + 1) * 2 ** power * UNIT_MS;
+}
+
+/** The smallest bucket limit at or below which `ratio` (0 to 1) of the counts lie; undefined when empty. */
+export function quantileMs(counts: ArrayLike<number>, ratio: number): number | undefined {
+  let total = 0;
+  for (let bucket = 0; bucket < counts.length; bucket++) total += counts[bucket] ?? 0;
+  if (total === 0) return undefined;
+  const rank = Math.max(1, Math.ceil(total * ratio));
+  let seen = 0;
+  for (let bucket = 0; bucket < counts.length; bucket++) {
+    seen += counts[bucket] ?? 0;
+    if (seen >= rank) return bucketLimitMs(bucket);
+  }
+  return bucketLimitMs(HISTOGRAM_BUCKETS - 1);
+}

@@ -1,0 +1,109 @@
+// The data plane's processes, and the seams between them.
+//
+//   clients ──> worker ──> instances          workers accept; each on the same listening sockets
+//                 │  ╲
+//          gateway.sock  control.sock          newline-delimited JSON over unix sockets (link/)
+//                 │        │
+//               parent ── control
+//
+// parent: binds the listening sockets and holds their descriptors, never accepts; starts workers with
+//   the descriptors inherited; replaces a worker that ends or misses three heartbeats of 200 ms.
+// worker: accepts, routes by the last table, dispatches. Needs nobody to go on. When the parent's link
+//   breaks, the workers race for the parent's next term (ports/term-claims.ts); the one that gets it
+//   starts a new parent with its own descriptors, and all of them link to it. Nobody is restarted.
+// control: publishes tables, hears what workers notice, starts a gateway when nothing of one is left,
+//   and kills a parent that hangs.
+//
+// Rejected: `cluster` (it ends workers when the primary dies), SO_REUSEPORT (a dead worker's queue is
+// lost, and Node 20 has none), accepting in the parent (it would be needed).
+
+import type { Socket } from "node:net";
+import type { WorkerStats } from "../core/measure/gateway-stats.ts";
+import type { RoutingTable } from "../core/route/table.ts";
+import type { ProcessIdentity } from "../ports/processes.ts";
+
+/** What a worker's accepting side hands connections to. */
+export interface Engine {
+  /** A connection on an http listener. The engine owns the socket from now on. */
+  acceptHttp(socket: Socket): void;
+  /** A connection on a tcp listener; `route` indexes the table's routes. */
+  acceptTcp(socket: Socket, route: number): void;
+  /** Takes effect for the next request of every connection; those under way keep their route. */
+  swap(table: RoutingTable): void;
+  setControlAlive(alive: boolean): void;
+  /** Client connections open now. */
+  readonly connections: number;
+  /**
+   * Client connections that have outlived their first exchange (kept alive, or tunnels): the ones
+   * worth spreading evenly. See core/balance/accept-share.ts.
+   */
+  readonly keptConnections: number;
+  /**
+   * Answers what is under way, closes each connection after it (`Connection: close`), idle ones as
+   * soon as that loses nothing. Resolves when none is left, or after `deadlineMs`, when the rest is cut.
+   */
+  drain(deadlineMs: number): Promise<void>;
+  stats(): WorkerStats;
+}
+
+export interface EngineOptions {
+  readonly worker: number;
+  readonly table: RoutingTable;
+  /** Called at once, from the data path: a connect failure, a reset, an ejection. Must be cheap. */
+  readonly onNotice: (notice: InstanceNotice) => void;
+}
+
+export interface InstanceNotice {
+  readonly kind: "connect-failed" | "reset" | "timed-out" | "ejected" | "readmitted";
+  readonly instance: string;
+  readonly sentence: string;
+}
+
+/** First message of every link, from the side that connects. */
+export interface Hello {
+  readonly type: "hello";
+  readonly role: "parent" | "worker";
+  readonly identity: ProcessIdentity;
+  /** Of the parent: the one that it is, or the one the worker was started by. */
+  readonly term: number;
+  /** 0 for a parent; workers count from 1 and a number is never used twice in one state directory. */
+  readonly worker: number;
+  /** Of Nines. A parent of another version is replaced, workers one after another. */
+  readonly version: string;
+}
+
+export type ToControl =
+  | Hello
+  /** Every 250 ms, and right after a swap. */
+  | { readonly type: "stats"; readonly stats: WorkerStats }
+  | { readonly type: "notice"; readonly notice: InstanceNotice }
+  /** From the parent, at each change and every 200 ms. */
+  | { readonly type: "workers"; readonly workers: readonly WorkerState[] }
+  /** From parent or worker, for the event log. */
+  | {
+      readonly type: "event";
+      readonly kind: string;
+      readonly level: "info" | "warning" | "error";
+      readonly sentence: string;
+    };
+
+export interface WorkerState {
+  readonly worker: number;
+  readonly pid: number;
+  readonly state: "starting" | "serving" | "draining" | "hung";
+  readonly sinceWallMs: number;
+}
+
+export type FromControl =
+  | { readonly type: "table"; readonly table: RoutingTable }
+  /** To the parent: replace all workers, each by a new one that serves before the old one drains. */
+  | { readonly type: "replace-workers" }
+  /** To the parent: drain all workers, then end. Nobody succeeds a parent that ends so. */
+  | { readonly type: "stop"; readonly drainMs: number };
+
+export type ToParent = Hello | { readonly type: "heartbeat"; readonly spares: number };
+
+export type FromParent =
+  /** A newer parent than the worker's last: it belongs to it now. */
+  | { readonly type: "welcome"; readonly term: number }
+  | { readonly type: "drain"; readonly drainMs: number };
