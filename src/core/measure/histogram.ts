@@ -1,24 +1,26 @@
 // Latency histograms that add up across workers: fixed log-linear buckets, so merging is addition.
 //
-// Each power of two from 2^-3 ms (125 us) to 2^17 ms (131 s) is cut into 8 equal parts: a quantile is
-// wrong by at most 12.5 %, 160 counters of 8 bytes, one Math.clz32 to find the bucket. After HdrHistogram
+// Each power of two from 1/8 ms to 131 s is cut into 8 equal parts, and what lies below 1/8 ms too: a
+// quantile is told at most 12.5 % too high (16 us below 1/8 ms), 168 counters, one Math.clz32 to find
+// the bucket. After HdrHistogram
 // (Gil Tene) with one significant digit. Rejected: quantile sketches (merging costs, no exact counts).
 
 import { assert } from "../base/assert.ts";
 
 const SUB_BUCKETS = 8;
-const POWERS = 20;
+const POWERS = 21;
 /** Counters in one histogram. */
 export const HISTOGRAM_BUCKETS = SUB_BUCKETS * POWERS;
 const UNIT_MS = 0.125 / SUB_BUCKETS;
+const RANGE_MS = UNIT_MS * SUB_BUCKETS * 2 ** (POWERS - 1);
 
-/** Index of the bucket that counts `latencyMs`; anything beyond the range counts in the last. */
+/** Index of the bucket that counts `latencyMs` (>= 0); anything beyond the range counts in the last. */
 export function bucketOf(latencyMs: number): number {
+  if (latencyMs >= RANGE_MS) return HISTOGRAM_BUCKETS - 1;
   const units = (latencyMs / UNIT_MS) | 0;
-  if (units < SUB_BUCKETS) return units < 0 ? HISTOGRAM_BUCKETS - 1 : units;
+  if (units < SUB_BUCKETS) return units;
   const power = 31 - Math.clz32(units) - 3;
-  const bucket = (power + 1) * SUB_BUCKETS + ((units >>> power) - SUB_BUCKETS);
-  return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
+  return (power + 1) * SUB_BUCKETS + ((units >>> power) - SUB_BUCKETS);
 }
 
 /** Upper bound of a bucket in milliseconds, exclusive. */
