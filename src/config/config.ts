@@ -103,18 +103,26 @@ export interface ListenConfig {
   readonly service?: string;
 }
 
-export interface RouteConfig {
-  readonly match: RouteMatch;
-  readonly service: string;
+/** How requests and connections are sent on, once it is known to which service. */
+export interface RoutePolicy {
   readonly balance: BalanceAlgorithm;
   readonly retry: RetryPolicy;
   readonly timeouts: Timeouts;
 }
 
-export interface GatewayConfig {
+export interface RouteConfig extends RoutePolicy {
+  readonly match: RouteMatch;
+  readonly service: string;
+}
+
+/** Its own policy is that of tcp listeners, and of each route where that says nothing else. A route
+ * never differs from it in `headMs` and `keepAliveMs`, which pass before a route is known. */
+export interface GatewayConfig extends RoutePolicy {
   readonly workers: number;
   readonly listen: readonly ListenConfig[];
-  /** Most specific first: exact path, longer prefix, host, more conditions; then as written. */
+  /** Most specific first: exact host, wildcard host, no host; then exact path, longer prefix, more
+   * conditions; then as written. Host before path, as in nginx and the Gateway API: who is given a
+   * host of his own does not lose a path of it to a route for all hosts. */
   readonly routes: readonly RouteConfig[];
   readonly limits: GatewayLimits;
   readonly drainMs: number;
