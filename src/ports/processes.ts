@@ -6,7 +6,10 @@
 
 export interface ProcessIdentity {
   readonly pid: number;
-  /** When the kernel says it started, in clock ticks since boot (field 22 of /proc/PID/stat), as text. */
+  /**
+   * When the kernel says it started (field 22 of /proc/PID/stat) and in which boot, as opaque text:
+   * a pid and its ticks since boot come again after a reboot, and records outlive reboots.
+   */
   readonly startTime: string;
 }
 
@@ -14,7 +17,7 @@ export interface StartRequest {
   /** Program and arguments; a program without a slash is looked up in PATH. */
   readonly command: readonly string[];
   readonly workingDirectory: string;
-  /** The whole environment: nothing is inherited beyond it. */
+  /** The whole environment: nothing is inherited beyond it; PWD is the working directory. */
   readonly environment: Readonly<Record<string, string>>;
   /** Standard output and error are appended here; created with mode 0640 if missing. */
   readonly logFile: string;
@@ -26,6 +29,12 @@ export interface StartRequest {
   readonly memoryBytes?: number;
   /** Names the cgroup; letters, digits, dash and underscore. */
   readonly name: string;
+  /**
+   * Called when the process exists and before the program runs: write its identity down here, and a
+   * caller that is killed at any point leaves either a known process or none. A throw cancels the
+   * start, which rejects with it.
+   */
+  readonly announce?: (identity: ProcessIdentity) => void;
 }
 
 export type ExitReport =
@@ -41,7 +50,8 @@ export interface RunningProcess {
   /** Called once, when it has ended. At most 250 ms late for an adopted process. */
   onExit(listener: (report: ExitReport) => void): void;
   /**
-   * Sends a signal to its whole process group. False when nothing is left of it.
+   * Sends a signal to its whole process group. False when nothing is left of it. Works after the
+   * exit was reported as well: children that the program left behind are still its group.
    * Never reaches a process that merely reuses the pid.
    */
   signal(signal: "SIGTERM" | "SIGKILL"): boolean;

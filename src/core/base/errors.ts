@@ -34,6 +34,49 @@ export const errorCatalogue = {
     "The configuration file says something that Nines cannot do.",
     "Mend each line that the message names; `nines schema` prints what is allowed.",
   ),
+  NINES_PROCESS_NOT_FOUND: entry(
+    "The program of a service's command is not there.",
+    "Check the command's spelling and the PATH that Nines was started with.",
+  ),
+  NINES_PROCESS_NOT_ALLOWED: entry(
+    "The program may not be run, or not as the user that was asked for.",
+    "Check the program's permissions; run Nines as root to run a service as another user.",
+  ),
+  NINES_PROCESS_START: entry(
+    "The program could not be started.",
+    "Mend what the message names; Nines tries again after the backoff.",
+    true,
+  ),
+  NINES_PORT_NONE_FREE: entry(
+    "No free port was found for an instance.",
+    "End programs that hold ports below the kernel's ephemeral range.",
+    true,
+  ),
+  NINES_STATE_NOT_FOUND: entry(
+    "There is no state directory here: nothing was started from it.",
+    "Start with `nines up`, or name the right one with --state-dir.",
+  ),
+  NINES_STATE_OWNER: entry(
+    "The state directory belongs to another user, or others may write to it.",
+    "Take another directory with --state-dir, or mend its owner and mode (0700).",
+  ),
+  NINES_STATE_FOREIGN: entry(
+    "The directory holds files and is not a state directory of Nines.",
+    "Name an empty or a missing directory with --state-dir.",
+  ),
+  NINES_STATE_NEWER: entry(
+    "The state directory was written by a newer version of Nines.",
+    "Upgrade Nines, or name another directory with --state-dir.",
+  ),
+  NINES_STATE_CORRUPT: entry(
+    "A file of the state directory is torn or was changed by something else.",
+    "Remove the file that the message names; what it recorded is forgotten.",
+  ),
+  NINES_STATE_WRITE: entry(
+    "The disk refused a write to the state directory; the old value still stands.",
+    "Make room on the disk, or mend what the message names.",
+    true,
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
