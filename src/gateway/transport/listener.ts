@@ -1,0 +1,64 @@
+// A listening socket that this process inherited, as a thing that can be opened and closed.
+//
+// The descriptor was bound by another process; here it is only accepted from. Closing the listener
+// closes this process's descriptor and nothing else: the kernel's queue stays with the others that
+// hold one, so a connection is never refused. To accept again, open a spare descriptor.
+//
+// Accepted sockets read into one buffer that all of them share (wire.ts). `node:net` offers that
+// (`onread`) for outgoing sockets only, so the accepting handle's callback is taken over. Where
+// that handle is not what we know, the plain 'connection' event serves, slower and as right.
+
+import { createServer, type Server, type Socket } from "node:net";
+import { adoptHandle } from "./wire.ts";
+
+export interface ListenerOptions {
+  /** A bound (and perhaps listening) stream socket; owned by the listener from now on. */
+  readonly fd: number;
+  /** Called in the accept loop: closing the listener inside it ends the loop. */
+  readonly onConnection: (socket: Socket) => void;
+  /** Could not listen, or accepting failed (out of descriptors, say). The listener may still live. */
+  readonly onError: (error: Error) => void;
+  /** It accepts from now on. */
+  readonly onListening?: () => void;
+}
+
+export interface Listener {
+  readonly fd: number;
+  /** Stops accepting and closes the descriptor at once. Accepted sockets live on. Idempotent. */
+  close(): void;
+}
+
+/** Pending connections that the kernel may hold for us; it lowers this to net.core.somaxconn. */
+const BACKLOG = 4096;
+
+export function openListener(options: ListenerOptions): Listener {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, options.onConnection);
+  server.on("error", options.onError);
+  server.listen({ fd: options.fd, backlog: BACKLOG }, () => options.onListening?.());
+  takeOverAccepting(server, options);
+  let open = true;
+  return {
+    fd: options.fd,
+    close(): void {
+      if (!open) return;
+      open = false;
+      server.close();
+    },
+  };
+}
+
+interface AcceptingHandle {
+  onconnection: (status: number, handle: object | undefined) => void;
+}
+
+function takeOverAccepting(server: Server, options: ListenerOptions): void {
+  const handle = (server as unknown as { _handle?: AcceptingHandle | null })._handle;
+  if (typeof handle?.onconnection !== "function") return;
+  handle.onconnection = (status, accepted) => {
+    if (status !== 0 || accepted === undefined) {
+      options.onError(new Error(`accepting a connection failed: system error ${-status}`));
+      return;
+    }
+    options.onConnection(adoptHandle(accepted));
+  };
+}
