@@ -65,5 +65,3 @@ export interface Control {
   /** Lets go of everything and leaves it running: for `nines control restart`. */
   release(): void;
 }
-
-

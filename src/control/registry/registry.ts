@@ -1,9 +1,17 @@
 // The registry: where the loops meet. In memory, one on each machine; every loop writes what it knows
 // of an instance and hears of every change at once. No loop imports another.
 
+import type { InstanceVerdict } from "../../core/route/table.ts";
 import type { Phase } from "../../core/supervise/phase.ts";
 
 export type Health = "unknown" | "up" | "down";
+
+/** What the data plane was told of an instance last, and in which version of the table. */
+export interface Told {
+  readonly verdict: InstanceVerdict;
+  /** The first version that said so, without a break. */
+  readonly version: number;
+}
 
 export interface InstanceRecord {
   /** "web-2"; for endpoints "cache-10.0.0.7:6379". */
@@ -34,6 +42,8 @@ export interface InstanceRecord {
   readonly sinceWallMs: number;
   /** When its process became ready last, monotonic; undefined before. */
   readonly readyAtMs: number | undefined;
+  /** Written by the routing loop; at the start of control, what the control before it told. */
+  readonly told?: Told;
 }
 
 export interface RegistryChange {
@@ -42,8 +52,10 @@ export interface RegistryChange {
 }
 
 export interface Registry {
-  /** All instances, by service as in the file, then ordinal. */
+  /** All instances, by service as in the file (those of no service in it last), then ordinal. */
   instances(): readonly InstanceRecord[];
+  /** The file's order of services, for `instances`. */
+  orderServices(names: readonly string[]): void;
   get(id: string): InstanceRecord | undefined;
   add(record: InstanceRecord): void;
   /** Replaces the named fields; nothing is announced when nothing changes. */

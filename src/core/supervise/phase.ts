@@ -1,12 +1,16 @@
 // The phases of an instance's life. The transition table is in lifecycle.ts.
 
 export const phases = [
-  /** Its dependencies are not ready, or a rolling change holds it. */
+  /** It has no process and is to get one, as soon as its dependencies are ready. */
   "waiting",
+  /** Its process is asked for and not there yet: a port is looked for, the program executed. */
+  "launching",
   /** Its process runs and is not ready yet. */
   "starting",
   /** Ready, and expected to stay so. */
   "running",
+  /** To be ended, and gets no new traffic: told so when idle, or at the drain deadline. */
+  "draining",
   /** Told to end; SIGKILL follows after the grace. */
   "stopping",
   /** Ended on its own; restarts when the backoff is over. */
