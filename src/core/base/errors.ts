@@ -77,6 +77,36 @@ export const errorCatalogue = {
     "Make room on the disk, or mend what the message names.",
     true,
   ),
+  NINES_NOT_RUNNING: entry(
+    "No control process runs for this file or state directory.",
+    "Start it with `nines up`, or name the right one with -f FILE or --state-dir DIR.",
+  ),
+  NINES_CONTROL_NOT_ANSWERING: entry(
+    "The control process lives but did not answer in time: it is stopped, hung or overloaded.",
+    "Look at the machine's load; `nines down` then `nines up` replaces it.",
+    true,
+  ),
+  NINES_CONTROL_STOPPING: entry(
+    "Control is stopping everything and takes no orders any more.",
+    "Wait until it has ended, then start it again with `nines up`.",
+  ),
+  NINES_UP_FAILED: entry(
+    "The detached start ended before everything was ready.",
+    "Read the message and `nines events`; run `nines up` in the foreground to watch it.",
+  ),
+  NINES_DOWN_INCOMPLETE: entry(
+    "Something that Nines started still runs after everything was told to end.",
+    "End the processes that the message names by hand; they may wait for a broken disk.",
+    true,
+  ),
+  NINES_FILE_EXISTS: entry(
+    "The file to write is already there, and is left as it is.",
+    "Name another with -f FILE, or remove it first.",
+  ),
+  NINES_ADMIN_REQUEST: entry(
+    "The admin API does not know what was asked, or the request is not well formed.",
+    "Compare it with docs/reference/admin-api.md.",
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
