@@ -18,6 +18,7 @@
 // lost, and Node 20 has none), accepting in the parent (it would be needed).
 
 import type { Socket } from "node:net";
+import type { ErrorCode } from "../core/base/errors.ts";
 import type { WorkerStats } from "../core/measure/gateway-stats.ts";
 import type { RoutingTable } from "../core/route/table.ts";
 import type { ProcessIdentity } from "../ports/processes.ts";
@@ -66,7 +67,7 @@ export interface Hello {
   readonly identity: ProcessIdentity;
   /** Of the parent: the one that it is, or the one the worker was started by. */
   readonly term: number;
-  /** 0 for a parent; workers count from 1 and a number is never used twice in one state directory. */
+  /** 0 for a parent; workers count from 1, and a number is not used again while its board lives. */
   readonly worker: number;
   /** Of Nines. A parent of another version is replaced, workers one after another. */
   readonly version: string;
@@ -79,6 +80,8 @@ export type ToControl =
   | { readonly type: "notice"; readonly notice: InstanceNotice }
   /** From the parent, at each change and every 200 ms. */
   | { readonly type: "workers"; readonly workers: readonly WorkerState[] }
+  /** From parent or worker, at each change: addresses of the table that it cannot listen on. */
+  | { readonly type: "listen-failures"; readonly failures: readonly ListenFailure[] }
   /** From parent or worker, for the event log. */
   | {
       readonly type: "event";
@@ -86,6 +89,14 @@ export type ToControl =
       readonly level: "info" | "warning" | "error";
       readonly sentence: string;
     };
+
+export interface ListenFailure {
+  readonly host: string;
+  readonly port: number;
+  readonly code: ErrorCode;
+  /** "cannot listen on 0.0.0.0:8080: the port is taken by another program". */
+  readonly sentence: string;
+}
 
 export interface WorkerState {
   readonly worker: number;
@@ -96,14 +107,22 @@ export interface WorkerState {
 
 export type FromControl =
   | { readonly type: "table"; readonly table: RoutingTable }
+  /** Every 500 ms: a control that is stopped keeps its links open, and only silence tells. */
+  | { readonly type: "alive" }
   /** To the parent: replace all workers, each by a new one that serves before the old one drains. */
   | { readonly type: "replace-workers" }
   /** To the parent: drain all workers, then end. Nobody succeeds a parent that ends so. */
   | { readonly type: "stop"; readonly drainMs: number };
 
-export type ToParent = Hello | { readonly type: "heartbeat"; readonly spares: number };
+/** Every 200 ms, and at once when the state changes. A worker's hello says that it serves. */
+export interface Heartbeat {
+  readonly type: "heartbeat";
+  readonly state: "serving" | "draining";
+}
+
+export type ToParent = Hello | Heartbeat;
 
 export type FromParent =
-  /** A newer parent than the worker's last: it belongs to it now. */
+  /** The answer to a hello: the worker belongs to this parent now. Then every 200 ms: it lives. */
   | { readonly type: "welcome"; readonly term: number }
   | { readonly type: "drain"; readonly drainMs: number };
