@@ -8,7 +8,10 @@
 // - `choose` never returns a draining instance, nor one in `tried` while another can be had.
 // - A connect failure or reset ejects at once, locally, for an ejection time that doubles from
 //   `ejectionBaseMs`; when it has passed, exactly one real request is let through as the probe; its
-//   success readmits, its failure doubles. A table with a larger `generation` readmits too.
+//   success readmits, its failure doubles. A table with a larger `generation` readmits too. A probe that
+//   has not ended by the next one's time (a tunnel, a hung instance) does not hold that one up.
+// - Three requests in a row that went unanswered eject as well: a hung instance accepts connections.
+// - Only evidence newer than the ejection counts: what began before it neither readmits nor doubles.
 // - While `controlAlive` is false, the table's own `down` verdicts count as ejections of that kind:
 //   one real request finds out. While it is true they are final.
 // - When every instance that is not draining is ejected, `choose` tries anyway (panic): a request is
@@ -58,8 +61,17 @@ export interface Dispatcher {
     tried: Int32Array,
     triedCount: number,
   ): number;
-  /** An attempt on the slot begins. Every `started` has exactly one `finished`. */
+  /**
+   * An attempt on the slot begins, in the same turn as its `choose`. Every `started` has exactly one
+   * `finished`.
+   */
   started(slot: number, nowMs: number): void;
+  /**
+   * The answer's head has come, any status: proof of life, which need not wait for the end of a long
+   * answer. May be left out where the end is near. `latencyMs` is the time since `started`.
+   */
+  answering(slot: number, nowMs: number, latencyMs: number): void;
+  /** `latencyMs` is the time since `started`: what began before an ejection is told by it. */
   finished(slot: number, nowMs: number, result: Outcome, latencyMs: number): void;
   /** A first attempt (not a retry) was made; feeds the retry budget. */
   requestSeen(nowMs: number): void;
@@ -67,13 +79,14 @@ export interface Dispatcher {
   takeRetry(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean;
   /**
    * The instance in a slot: a slot keeps its instance for as long as any attempt on it is under way,
-   * also when the instance left the table.
+   * also when the instance left the table. The object is the same for as long: another one means that
+   * the slot was lent anew.
    */
   instance(slot: number): { readonly id: string; readonly host: string; readonly port: number };
   /** Follows a new table; state of instances that stay (same id, host, port) is kept. */
   update(service: TableService, nowMs: number): void;
   setControlAlive(alive: boolean, nowMs: number): void;
-  /** Instances that took a request and are ejected now, for status. */
+  /** Instances of the table that are ejected now, for status. */
   ejected(nowMs: number): readonly string[];
 }
 

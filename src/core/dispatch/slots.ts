@@ -1,0 +1,108 @@
+// The instances of one service as flat arrays by slot: what a dispatcher knows of each.
+//
+// A slot is lent to an instance. It is taken back when the instance has left the table *and* no attempt
+// on it is under way: whoever holds a slot during an attempt holds the right instance. An instance
+// that leaves and returns meanwhile finds its slot, and all that was known of it, again.
+//
+// Invariant: `active` > 0 or `listed` = 1 for every slot that is lent; a free slot is all zeros.
+
+import { assert } from "../base/assert.ts";
+import { fnv1a32 } from "../base/prng.ts";
+import type { InstanceVerdict, TableInstance } from "../route/table.ts";
+
+const FIRST_CAPACITY = 16;
+export const verdictCode = { up: 0, draining: 1, down: 2 } as const satisfies Record<
+  InstanceVerdict,
+  number
+>;
+
+export class Slots {
+  /** One more than the highest slot ever lent. */
+  count = 0;
+  active = new Int32Array(FIRST_CAPACITY);
+  weight = new Int32Array(FIRST_CAPACITY);
+  identity = new Uint32Array(FIRST_CAPACITY);
+  /** 1 while the instance is in the table. */
+  listed = new Uint8Array(FIRST_CAPACITY);
+  backup = new Uint8Array(FIRST_CAPACITY);
+  verdict = new Uint8Array(FIRST_CAPACITY);
+  generation = new Float64Array(FIRST_CAPACITY);
+  readonly #instances: (TableInstance | undefined)[] = [];
+  readonly #byKey = new Map<string, number>();
+  readonly #free: number[] = [];
+  /** Called for each slot that is lent anew, before its arrays are filled. */
+  readonly #onLent: (slot: number) => void;
+
+  constructor(onLent: (slot: number) => void) {
+    this.#onLent = onLent;
+  }
+
+  get capacity(): number {
+    return this.active.length;
+  }
+
+  instance(slot: number): TableInstance {
+    const instance = this.#instances[slot];
+    assert(instance !== undefined, "a slot that is asked for is lent");
+    return instance;
+  }
+
+  find(instance: TableInstance): number | undefined {
+    return this.#byKey.get(keyOf(instance));
+  }
+
+  /** Lends a slot to an instance that has none. */
+  lend(instance: TableInstance): number {
+    const slot = this.#free.pop() ?? this.count++;
+    if (slot >= this.capacity) this.#grow();
+    assert(this.active[slot] === 0 && this.listed[slot] === 0, "a free slot is idle");
+    this.#byKey.set(keyOf(instance), slot);
+    this.#instances[slot] = instance;
+    this.identity[slot] = fnv1a32(instance.id);
+    this.#onLent(slot);
+    return slot;
+  }
+
+  /** Writes what the table says of the slot's instance. */
+  list(slot: number, instance: TableInstance): void {
+    this.listed[slot] = 1;
+    this.weight[slot] = instance.weight;
+    this.backup[slot] = instance.backup ? 1 : 0;
+    this.verdict[slot] = verdictCode[instance.verdict];
+    this.generation[slot] = instance.generation;
+  }
+
+  /** Takes back the slot when nobody needs it any more. */
+  release(slot: number): void {
+    const instance = this.#instances[slot];
+    if (instance === undefined || this.listed[slot] === 1 || this.active[slot] !== 0) return;
+    this.#byKey.delete(keyOf(instance));
+    this.#instances[slot] = undefined;
+    this.#free.push(slot);
+  }
+
+  #grow(): void {
+    const capacity = this.capacity * 2;
+    this.active = grown(this.active, new Int32Array(capacity));
+    this.weight = grown(this.weight, new Int32Array(capacity));
+    this.identity = grown(this.identity, new Uint32Array(capacity));
+    this.listed = grown(this.listed, new Uint8Array(capacity));
+    this.backup = grown(this.backup, new Uint8Array(capacity));
+    this.verdict = grown(this.verdict, new Uint8Array(capacity));
+    this.generation = grown(this.generation, new Float64Array(capacity));
+  }
+}
+
+interface Numbers {
+  set(from: ArrayLike<number>): void;
+}
+
+/** `larger`, beginning with what `smaller` holds. */
+export function grown<Larger extends Numbers>(smaller: ArrayLike<number>, larger: Larger): Larger {
+  larger.set(smaller);
+  return larger;
+}
+
+function keyOf(instance: TableInstance): string {
+  return `${instance.id} ${instance.host} ${instance.port}`;
+}
