@@ -1,0 +1,85 @@
+// A session of processes: the one that we started, which leads it, and all that it started.
+//
+// The pid of the leader names the group for as long as one member lives, and the kernel gives that
+// number to no new process before: so a group whose leader runs with the right start time, or is gone
+// while members stayed, is ours. Once it was seen empty the number may be anybody's (`gone`).
+// Rejected: following parents upwards (a daemon's parent is init), pidfd (Node has none).
+
+import { readFileSync } from "node:fs";
+import type { ProcessIdentity } from "../ports/processes.ts";
+import {
+  type ProcessStat,
+  readAllProcessStats,
+  readProcessStat,
+  runs,
+} from "./process-identity.ts";
+
+const pageBytes = 4_096;
+
+/** The processes of this session that run now; empty as well when the pid is another's by now. */
+export function membersOf(
+  identity: ProcessIdentity,
+  processes: readonly ProcessStat[] = readAllProcessStats(),
+): readonly ProcessStat[] {
+  const leader = readProcessStat(identity.pid);
+  if (leader !== undefined && leader.startTime !== identity.startTime) return [];
+  return processes.filter((stat) => stat.session === identity.pid && runs(stat));
+}
+
+/** False when nothing is left to signal. */
+export function signalGroup(identity: ProcessIdentity, signal: "SIGTERM" | "SIGKILL"): boolean {
+  const members = membersOf(identity);
+  if (members.length === 0) return false;
+  send(-identity.pid, signal);
+  // A stopped process could not hear the request to end.
+  if (signal === "SIGTERM") send(-identity.pid, "SIGCONT");
+  // A shell with job control puts its children into groups of their own: the end is for them, too.
+  const elsewhere = members.filter((stat) => stat.processGroup !== identity.pid);
+  if (signal === "SIGKILL") for (const stat of elsewhere) send(stat.pid, signal);
+  return true;
+}
+
+/**
+ * Ends what a process that died unwatched has left of its session. Nobody held its pid meanwhile, so
+ * each member must itself say that it is of this instance.
+ */
+export function endOrphans(identity: ProcessIdentity, instance: string): void {
+  const leader = readProcessStat(identity.pid);
+  if (leader !== undefined && runs(leader)) return;
+  for (const stat of membersOf(identity)) {
+    if (environmentOf(stat.pid).includes(`NINES_INSTANCE=${instance}`)) send(stat.pid, "SIGKILL");
+  }
+}
+
+/** Memory that would be free without these processes, nearly: what they share counts once. */
+export function residentBytesOf(members: readonly ProcessStat[]): number {
+  let ownPages = 0;
+  let sharedPagesMax = 0;
+  for (const { pid } of members) {
+    const [, resident = 0, shared = 0] = readOr(`/proc/${pid}/statm`).split(" ").map(Number);
+    ownPages += resident - shared;
+    sharedPagesMax = Math.max(sharedPagesMax, shared);
+  }
+  return (ownPages + sharedPagesMax) * pageBytes;
+}
+
+function environmentOf(pid: number): readonly string[] {
+  return readOr(`/proc/${pid}/environ`).split("\0");
+}
+
+function send(target: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(target, signal);
+  } catch (error) {
+    // Ended meanwhile, which is what was wanted.
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,234 @@
+// The state directory: the one place on disk by which the processes of one Nines find each other, and
+// all that outlives them. This file alone knows its layout.
+//
+//   state-version        which layout this is; a newer one is refused
+//   control/ gateway/    term-N claims (term-claims.ts); gateway/table.json, gateway/board
+//   keeper/              term-N claims on keeping a detached control
+//   run/                 unix sockets
+//   records/             small named values (records.ts)
+//   data/INSTANCE/       what an instance keeps; owned by the user it runs as
+//   logs/                INSTANCE.log, gateway.log, control.log, events.jsonl
+//
+// Whoever can write here can have processes started and killed: it is 0700 and belongs to us, or it is
+// refused. Only when an instance runs as another user do the two folders above its data become
+// passable (0711), still not readable.
+// A socket's path may have 107 bytes at most. Where ours would be longer, the sockets live in a short
+// private folder of the system's temporary one, and `run-folder` names it for everybody: two processes
+// with different TMPDIR must not miss each other.
+
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { assert } from "../core/base/assert.ts";
+import { NinesError } from "../core/base/errors.ts";
+
+const layoutVersion = 1;
+const versionFileName = "state-version";
+const socketPathBytesMax = 100;
+const longestSocketName = "control.sock";
+const folders = ["control", "gateway", "keeper", "records", "data", "logs"] as const;
+
+export interface StateDirectory {
+  /** Absolute, without symbolic links. */
+  readonly path: string;
+  /** Twelve hex digits that tell this state directory from all others of the machine. */
+  readonly id: string;
+  /** Claims on being control, the gateway's parent, and control's keeper. */
+  readonly controlTerms: string;
+  readonly gatewayTerms: string;
+  readonly keeperTerms: string;
+  readonly gatewayTable: string;
+  readonly gatewayBoard: string;
+  readonly controlSocket: string;
+  readonly gatewaySocket: string;
+  readonly adminSocket: string;
+  readonly records: string;
+  readonly controlLog: string;
+  readonly gatewayLog: string;
+  readonly eventLog: string;
+  logFileOf(instance: string): string;
+  /** Made when missing; its owner is `owner`, or ourselves. */
+  dataFolderOf(instance: string, owner?: FolderOwner): string;
+}
+
+export interface FolderOwner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Makes it when it is missing. Throws a NINES_STATE_* error when it cannot be ours. */
+export function openStateDirectory(path: string): StateDirectory {
+  const wanted = resolve(path);
+  return saying(wanted, () => {
+    mkdirSync(wanted, { recursive: true, mode: 0o700 });
+    const root = realpathSync(wanted);
+    checkOwnership(root);
+    if (!hasVersion(root)) adopt(root);
+    for (const folder of folders) makePrivateFolder(join(root, folder));
+    return describe(root, makeSocketFolder(root));
+  });
+}
+
+/** One that exists, for those who only look. Throws NINES_STATE_NOT_FOUND when there is none. */
+export function findStateDirectory(path: string): StateDirectory {
+  const wanted = resolve(path);
+  let root: string;
+  try {
+    root = realpathSync(wanted);
+    lstatSync(join(root, versionFileName));
+  } catch (cause) {
+    throw new NinesError("NINES_STATE_NOT_FOUND", `${wanted} is not a state directory.`, { cause });
+  }
+  return saying(root, () => {
+    checkOwnership(root);
+    hasVersion(root);
+    return describe(root, makeSocketFolder(root));
+  });
+}
+
+function describe(root: string, run: string): StateDirectory {
+  const at = (...parts: string[]): string => join(root, ...parts);
+  return {
+    path: root,
+    id: idOf(root),
+    controlTerms: at("control"),
+    gatewayTerms: at("gateway"),
+    keeperTerms: at("keeper"),
+    gatewayTable: at("gateway", "table.json"),
+    gatewayBoard: at("gateway", "board"),
+    controlSocket: join(run, "control.sock"),
+    gatewaySocket: join(run, "gateway.sock"),
+    adminSocket: join(run, "admin.sock"),
+    records: at("records"),
+    controlLog: at("logs", "control.log"),
+    gatewayLog: at("logs", "gateway.log"),
+    eventLog: at("logs", "events.jsonl"),
+    logFileOf: (instance) => at("logs", `${fileNameOf(instance)}.log`),
+    dataFolderOf: (instance, owner) => makeDataFolder(root, fileNameOf(instance), owner),
+  };
+}
+
+function fileNameOf(instance: string): string {
+  assert(/^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(instance), "an instance's name is a file name");
+  return instance;
+}
+
+function idOf(root: string): string {
+  return createHash("sha256").update(root).digest("hex").slice(0, 12);
+}
+
+function makeDataFolder(root: string, instance: string, owner: FolderOwner | undefined): string {
+  const folder = join(root, "data", instance);
+  saying(folder, () => {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const has = lstatSync(folder);
+    if (owner === undefined || owner.uid === userId()) return;
+    for (const above of [root, join(root, "data")]) chmodSync(above, 0o711);
+    if (has.uid !== owner.uid || has.gid !== owner.gid) chownSync(folder, owner.uid, owner.gid);
+  });
+  return folder;
+}
+
+/** Throws unless it is ours alone to write; takes away what others could read. */
+function checkOwnership(folder: string): void {
+  const found = lstatSync(folder);
+  const refuse = (why: string): never => {
+    throw new NinesError("NINES_STATE_OWNER", `${folder} ${why}.`);
+  };
+  if (!found.isDirectory()) refuse("is not a directory");
+  if (found.uid !== userId()) refuse(`belongs to user ${found.uid}, and this is ${userId()}`);
+  if ((found.mode & 0o022) !== 0) refuse("may be written to by other users");
+  if ((found.mode & 0o044) !== 0) chmodSync(folder, found.mode & 0o711);
+}
+
+function makePrivateFolder(folder: string): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  checkOwnership(folder);
+}
+
+function userId(): number {
+  return process.geteuid?.() ?? 0;
+}
+
+function hasVersion(root: string): boolean {
+  let text: string;
+  try {
+    text = readFileSync(join(root, versionFileName), "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return false;
+    throw error;
+  }
+  const version = /^\d{1,9}\n$/.test(text) ? Number(text) : Number.NaN;
+  if (version === layoutVersion) return true;
+  if (version > layoutVersion) {
+    throw new NinesError(
+      "NINES_STATE_NEWER",
+      `${root} has layout ${version}; this Nines knows ${layoutVersion}.`,
+    );
+  }
+  throw new NinesError("NINES_STATE_CORRUPT", `${join(root, versionFileName)} names no layout.`);
+}
+
+/** Takes an empty folder into use. Many may do so at once: all write the same. */
+function adopt(root: string): void {
+  const foreign = readdirSync(root).filter((name) => !name.startsWith(versionFileName));
+  // Somebody quicker has it in use already, if the version is there now.
+  if (foreign.length > 0 && !hasVersion(root)) {
+    throw new NinesError("NINES_STATE_FOREIGN", `${root} holds ${foreign.sort()[0]}.`);
+  }
+  const temporary = join(root, `${versionFileName}~${process.pid}`);
+  writeFileSync(temporary, `${layoutVersion}\n`, { mode: 0o600, flush: true });
+  renameSync(temporary, join(root, versionFileName));
+}
+
+function makeSocketFolder(root: string): string {
+  const near = join(root, "run");
+  if (Buffer.byteLength(join(near, longestSocketName)) <= socketPathBytesMax) {
+    makePrivateFolder(near);
+    return near;
+  }
+  const pointer = join(root, "run-folder");
+  const known = readIfThere(pointer);
+  const folder = known ?? join(tmpdir(), `nines-${userId()}-${idOf(root)}`);
+  makePrivateFolder(folder);
+  if (known === undefined) {
+    const temporary = `${pointer}~${process.pid}`;
+    writeFileSync(temporary, folder, { mode: 0o600 });
+    renameSync(temporary, pointer);
+  }
+  return folder;
+}
+
+function readIfThere(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
+/** What the file system refuses becomes one of our errors, which names the place. */
+function saying<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    if (!(cause instanceof Error) || cause instanceof NinesError || !("code" in cause)) throw cause;
+    throw new NinesError("NINES_STATE_WRITE", `${path}: ${cause.message}.`, { cause });
+  }
+}
