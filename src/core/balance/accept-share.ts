@@ -13,12 +13,13 @@
 //
 // Bounds: a worker that listens is at most SLACK (or a tenth of the mean) ahead when it accepts, so it
 // holds at most mean + max(2, mean / 10) + 1. With 16 each of 128 over 8 workers: 19, 1.19 times its share.
-// Nobody alone: whoever is at or below the mean listens, and a worker never pauses when no fresh peer
-// listens. Pausing is pointless when what comes is short-lived and the gap is old (half of one
-// worker's clients have left): when the peers have accepted twice what would have closed the gap, and
-// it is still there, it is tolerated until it grows.
+// Somebody is always at or below the mean and listens, at the latest at its next look; in the 2 ms
+// until then new connections wait in the kernel, none is refused. That short silence is the price of
+// an even burst: whoever listens alone between two looks would take all of it.
 //
-// A hung peer's report goes stale and is ignored: it accepts nothing.
+// Pausing is pointless when what comes is short-lived and the gap is old (half of one worker's clients
+// have left): when the peers have accepted twice what would have closed the gap, and it is still
+// there, it is tolerated until it grows. A hung peer's report goes stale and is ignored.
 
 /** What a worker publishes of itself, after each accept and at least every 50 ms. */
 export interface WorkerLoad {
@@ -28,11 +29,11 @@ export interface WorkerLoad {
   readonly kept: number;
   /** Client connections accepted since the worker started. */
   readonly accepted: number;
+  /** For people; the rule needs only the loads. */
   readonly paused: boolean;
 }
 
 export interface PeerLoad extends WorkerLoad {
-  /** Stable while the worker lives. */
   readonly worker: number;
   /** When it was published, by the machine's monotonic clock. */
   readonly atMs: number;
@@ -62,14 +63,15 @@ export const initialShare: Share = {
 
 /** A report older than this is of a worker that hangs or is gone. */
 export const REPORT_STALE_MS = 200;
+/** A paused worker decides again this often. */
+export const LOOK_MS = 2;
 const SLACK = 2;
 const SLACK_RATIO = 0.1;
 const WINDOW_MS = 1000;
 
 /**
- * Whether to accept until the next decision. Call it after each accept, and every 10 ms while paused.
- * Publish `paused: true` first, decide once more, and only then pause: of two that would leave nobody
- * listening, at least one sees the other.
+ * Whether to accept until the next decision. Call it after each accept with the peers' reports read
+ * afresh, and every LOOK_MS while paused.
  */
 export function nextShare(
   share: Share,
@@ -87,16 +89,15 @@ export function nextShare(
   const slack = Math.max(SLACK, mean * SLACK_RATIO);
   const tolerated = Math.max(0, Math.min(share.tolerated, lead));
 
-  if (!all.peerListens) return { ...churn, paused: false, peersAccepted: 0, tolerated };
+  const listening = { ...churn, paused: false, peersAccepted: 0 };
   if (!share.paused) {
-    const paused = lead > tolerated + slack;
-    return { ...churn, paused, peersAccepted: paused ? all.peersAccepted : 0, tolerated };
+    if (lead <= tolerated + slack) return { ...listening, tolerated };
+    return { ...churn, paused: true, peersAccepted: all.peersAccepted, tolerated };
   }
   // Half the slack between stopping and starting again, so that one connection does not do both.
-  if (lead <= tolerated + slack / 2)
-    return { ...churn, paused: false, peersAccepted: 0, tolerated };
+  if (lead <= tolerated + slack / 2) return { ...listening, tolerated };
   const futile = all.peersAccepted - share.peersAccepted > 2 * lead * all.workers + 16;
-  if (futile) return { ...churn, paused: false, peersAccepted: 0, tolerated: lead };
+  if (futile) return { ...listening, tolerated: lead };
   return { ...churn, paused: true, peersAccepted: share.peersAccepted, tolerated };
 }
 
@@ -106,7 +107,6 @@ interface Total {
   readonly kept: number;
   readonly closed: number;
   readonly peersAccepted: number;
-  readonly peerListens: boolean;
 }
 
 function total(own: WorkerLoad, peers: readonly PeerLoad[], nowMs: number): Total {
@@ -115,7 +115,6 @@ function total(own: WorkerLoad, peers: readonly PeerLoad[], nowMs: number): Tota
   let kept = own.kept;
   let closed = own.accepted - own.open;
   let peersAccepted = 0;
-  let peerListens = false;
   for (const peer of peers) {
     if (nowMs - peer.atMs > REPORT_STALE_MS) continue;
     workers++;
@@ -123,9 +122,8 @@ function total(own: WorkerLoad, peers: readonly PeerLoad[], nowMs: number): Tota
     kept += peer.kept;
     closed += peer.accepted - peer.open;
     peersAccepted += peer.accepted;
-    if (!peer.paused) peerListens = true;
   }
-  return { workers, open, kept, closed, peersAccepted, peerListens };
+  return { workers, open, kept, closed, peersAccepted };
 }
 
 type Churn = Pick<Share, "closedBefore" | "closedSince" | "secondBeganMs">;
