@@ -1,0 +1,307 @@
+// The gateway as it is written: `gateway`. Where clients connect, and where their requests go.
+//
+// What a request waits for is limited by a timeout each; all of them stand in `timeouts` below, so
+// that the defaults can be judged side by side.
+
+import { z } from "zod";
+import { balanceAlgorithms } from "../core/route/table.ts";
+import {
+  asText,
+  choice,
+  duration,
+  type FieldEntry,
+  field,
+  integer,
+  type Kind,
+  percent,
+  Refusal,
+  scalar,
+  size,
+  text,
+  unlike,
+} from "./fields.ts";
+import { serviceName, urlPath } from "./service-schema.ts";
+import { type Address, parseAddress } from "./units.ts";
+
+const laterBalances = ["p2c", "peak-ewma", "consistent-hash", "maglev", "ring-hash", "least-time"];
+
+const balance = choice(balanceAlgorithms, laterBalances);
+
+const listenAddressKind: Kind = {
+  accepts: "an address such as :8080, 127.0.0.1:8080 or [::1]:8080",
+  example: ":8080",
+  json: { type: "string", pattern: "^.*:\\d{1,5}$" },
+};
+
+const listenAddress = scalar<string, Address>(listenAddressKind, (written) => {
+  const text = asText(written);
+  if (/^\d+$/.test(text)) {
+    return new Refusal(`${text} has no colon`, `Write ":${text}" for every address.`);
+  }
+  const address = parseAddress(text);
+  if (address === undefined) return unlike(listenAddressKind, written);
+  const { host, port } = address;
+  if (host === "") return { host: "0.0.0.0", port };
+  if (host === "localhost") return { host: "127.0.0.1", port };
+  if (isIpAddress(host)) return address;
+  return new Refusal(
+    `listens on the name "${host}"`,
+    `Write an IP address of this machine, or ":${port}" for every address.`,
+  );
+});
+
+function isIpAddress(host: string): boolean {
+  if (host.includes(":")) return true;
+  const parts = host.split(".");
+  return parts.length === 4 && parts.every((part) => /^\d{1,3}$/.test(part) && Number(part) < 256);
+}
+
+export const listener = z.strictObject({
+  address: field(listenAddress, {
+    meaning:
+      "Where clients connect. `:8080` is every IPv4 address of the machine, `[::]:8080` every IPv6 " +
+      "and IPv4 address, `127.0.0.1:8080` this machine only.",
+    interaction: "Ports below 1024 need root or the capability `CAP_NET_BIND_SERVICE`.",
+  }),
+  protocol: field(choice(["http", "tcp"], ["udp", "https", "http2", "tls"]).prefault("http"), {
+    meaning:
+      "`http`: requests go where `routes` say. `tcp`: each connection goes to `service`, byte by byte.",
+    see: ["gateway.listen[].service", "gateway.routes[]"],
+  }),
+  service: field(serviceName().optional(), {
+    meaning: "The service that takes the connections of a `tcp` listener.",
+    default: "none",
+    interaction: "`tcp` needs it; `http` refuses it, since routes say where requests go.",
+    see: ["gateway.listen[].protocol"],
+  }),
+});
+
+const hostPattern = text(
+  "a host name without port, or one such as *.example.com",
+  "shop.example.com",
+  /^(?:(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])$/i,
+  (written) =>
+    /^[^[].*:\d+$/.test(written)
+      ? new Refusal(`${JSON.stringify(written)} has a port`, "Leave the port out.")
+      : undefined,
+);
+
+const headerName = text("the name of a header", "X-Beta", /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/);
+
+const match = z.strictObject({
+  host: field(hostPattern.optional(), {
+    meaning:
+      "Host that the client asked for, without its port, in any case. `*.example.com` is every " +
+      "name below example.com, and not example.com itself.",
+    default: "any",
+  }),
+  path: field(urlPath.optional(), {
+    meaning:
+      "Start of the path, by whole segments: `/a` matches `/a` and `/a/b`, and not `/ab`. The " +
+      "query is not part of it. `/` matches all.",
+    default: "any",
+    interaction: "Excludes `exactPath`.",
+    see: ["gateway.routes[].match.exactPath"],
+  }),
+  exactPath: field(urlPath.optional(), {
+    meaning: "The whole path, without the query.",
+    default: "any",
+    interaction: "Excludes `path`.",
+    see: ["gateway.routes[].match.path"],
+  }),
+  method: field(text("a method such as GET", "GET", /^[A-Za-z]{1,20}$/).optional(), {
+    meaning: "Method of the request.",
+    default: "any",
+  }),
+  headers: field(z.record(headerName, text("text", '"*"', /^[^\r\n]*$/)).optional(), {
+    meaning:
+      "Headers that the request must have, each with this very value, or with any when it is `*`.",
+    default: "any",
+  }),
+});
+
+const attempts = integer(0, 10);
+const budget = percent();
+const budgetPerSecond = integer(0, 1_000_000);
+const replay = size("0B", "64MiB");
+
+const retry = z.strictObject({
+  attempts: field(attempts.prefault(3), {
+    meaning:
+      "Further tries of a request on other instances. A try is made when nothing of the request " +
+      "was sent, or when its method is idempotent and its body still in the replay buffer. The " +
+      "same instance is not tried twice while another is left. `0` is none.",
+    source: "HAProxy `retries` (3).",
+    see: ["gateway.retry.budget", "gateway.retry.replay"],
+  }),
+  budget: field(budget.prefault("20%"), {
+    meaning: "Share of the requests of the last 10 s that may be retries.",
+    interaction: "Keeps retries from multiplying the load on what is already failing.",
+    source: "Linkerd (0.2 over 10 s) and Envoy (20 %).",
+    see: ["gateway.retry.budgetPerSecond"],
+  }),
+  budgetPerSecond: field(budgetPerSecond.prefault(10), {
+    meaning: "Retries a second that are allowed whatever `budget` says, for when requests are few.",
+    source: "Linkerd (10).",
+    see: ["gateway.retry.budget"],
+  }),
+  replay: field(replay.prefault("64KiB"), {
+    meaning: "Largest request body that is kept for another try, for each request under way.",
+    source: "Linkerd (64 KiB).",
+    see: ["gateway.retry.attempts"],
+  }),
+});
+
+const connect = duration("1ms", "1m");
+const queue = duration("0s", "10m");
+const response = duration("10ms", "1d");
+const idle = duration("10ms", "1d");
+const tunnel = duration("1s", "7d");
+
+const timeouts = z.strictObject({
+  head: field(duration("10ms", "1h").prefault("10s"), {
+    meaning:
+      "From the first byte of a client's request head to its last. Past it: 408 and the end.",
+    interaction: "Ends clients that hold connections by sending a byte at a time.",
+    source: "HAProxy `timeout http-request`.",
+  }),
+  keepAlive: field(duration("0s", "1d").prefault("1m"), {
+    meaning: "A client's connection between two requests. Past it, it is closed.",
+    source: "nginx `keepalive_timeout` (75 s).",
+  }),
+  connect: field(connect.prefault("1s"), {
+    meaning: "For a connection to an instance. Past it the request goes to another one.",
+    interaction: "Each further try has its own.",
+    source: "Linkerd (1 s).",
+    see: ["gateway.retry.attempts"],
+  }),
+  queue: field(queue.prefault("5s"), {
+    meaning: "Waiting for an instance that can take the request. Past it: 503.",
+    interaction: "Long enough for a single instance to be restarted without a failed request.",
+    see: ["services.NAME.queueLength"],
+  }),
+  response: field(response.prefault("30s"), {
+    meaning: "From the whole request sent to the head of its answer. Past it: 504.",
+    source: "Between Envoy's route timeout (15 s) and nginx `proxy_read_timeout` (60 s).",
+  }),
+  idle: field(idle.prefault("30s"), {
+    meaning: "Without a byte in either direction while a message is under way. Past it, the end.",
+  }),
+  tunnel: field(tunnel.prefault("1h"), {
+    meaning: "Without a byte on an upgraded (WebSocket) or TCP connection. Past it, the end.",
+    source: "HAProxy `timeout tunnel`.",
+  }),
+});
+
+/** An entry for a field of a route that stands in for the gateway's field of the same name. */
+function override(name: string): FieldEntry {
+  const general = `gateway.${name}`;
+  return {
+    meaning: `As \`${general}\`, for this route.`,
+    default: `that of \`${general}\``,
+    see: [general],
+  };
+}
+
+export const route = z.strictObject({
+  match: field(match.prefault({}), {
+    meaning: "Requests that this route is for: those that fulfil all of its conditions.",
+    default: "every request",
+    interaction:
+      "Of several routes that match, the most specific takes the request, wherever it stands: a " +
+      "host before `*.host` before none, then `exactPath`, the longer `path`, more conditions.",
+  }),
+  service: field(serviceName(), { meaning: "The service that the requests go to." }),
+  balance: field(balance.optional(), override("balance")),
+  retry: field(
+    z
+      .strictObject({
+        attempts: field(attempts.optional(), override("retry.attempts")),
+        budget: field(budget.optional(), override("retry.budget")),
+        budgetPerSecond: field(budgetPerSecond.optional(), override("retry.budgetPerSecond")),
+        replay: field(replay.optional(), override("retry.replay")),
+      })
+      .prefault({}),
+    override("retry"),
+  ),
+  timeouts: field(
+    z
+      .strictObject({
+        connect: field(connect.optional(), override("timeouts.connect")),
+        queue: field(queue.optional(), override("timeouts.queue")),
+        response: field(response.optional(), override("timeouts.response")),
+        idle: field(idle.optional(), override("timeouts.idle")),
+        tunnel: field(tunnel.optional(), override("timeouts.tunnel")),
+      })
+      .prefault({}),
+    override("timeouts"),
+  ),
+});
+
+const limits = z.strictObject({
+  head: field(size("1KiB", "1MiB").prefault("16KiB"), {
+    meaning: "Largest request or answer head. Past it: 431, or 502 for an answer.",
+    source: "HAProxy and Node (16 KiB).",
+  }),
+  headers: field(integer(8, 1000).prefault(100), {
+    meaning: "Most header fields of one head. Past it: 431, or 502 for an answer.",
+    source: "HAProxy (101).",
+  }),
+  target: field(size("64B", "1MiB").prefault("8KiB"), {
+    meaning: "Longest request target (path and query). Past it: 414.",
+    interaction: "Part of `head`.",
+    source: "RFC 9110, section 4.1: at least 8000 octets.",
+    see: ["gateway.limits.head"],
+  }),
+  connections: field(integer(1, 1_000_000).prefault(10_000), {
+    meaning:
+      "Client connections of one worker. Past it, new ones wait in the kernel until others end.",
+    interaction: "Each takes a file descriptor, and one more for its instance.",
+  }),
+});
+
+export const gateway = z.strictObject({
+  workers: field(integer(1, 256).optional(), {
+    meaning: "Processes that carry the traffic. All accept on the same ports.",
+    default: "one a core",
+    interaction: "With two or more, one can fail or be replaced while the others serve.",
+  }),
+  listen: field(z.array(listener).min(1).max(64), {
+    meaning: "Where clients connect.",
+  }),
+  routes: field(z.array(route).max(1000).prefault([]), {
+    meaning: "Which requests go to which service.",
+    default: "everything to the one service, when the file has just one",
+    interaction: "A request that no route matches is answered 404.",
+  }),
+  balance: field(balance.prefault("least-request"), {
+    meaning:
+      "How an instance is chosen. `least-request`: the one with the fewest requests under way. " +
+      "`round-robin`: in turn. `weighted`: in turn, by `weight`, smoothly. `random`: by chance. " +
+      "`source-hash`: by the client's address, so that a client stays with an instance while the " +
+      "instances stay the same.",
+    interaction: "A route may say otherwise; `tcp` listeners go by this one.",
+    source: "Least-request shifts load away from slow instances without being told.",
+    see: ["services.NAME.endpoints[].weight"],
+  }),
+  retry: field(retry.prefault({}), {
+    meaning: "When a request is tried again on another instance.",
+    interaction: "A route may say otherwise.",
+  }),
+  timeouts: field(timeouts.prefault({}), {
+    meaning: "How long the gateway waits for what.",
+    interaction: "A route may say otherwise, except for `head` and `keepAlive`.",
+  }),
+  limits: field(limits.prefault({}), { meaning: "What one client may take." }),
+  drain: field(duration("0s", "1h").prefault("5s"), {
+    meaning:
+      "Longest that a stop, a reload or a replaced worker waits for requests under way. The rest is " +
+      "cut.",
+    see: ["services.NAME.stopGrace"],
+  }),
+});
+
+export type GatewayInput = z.input<typeof gateway>;
+export type WrittenGateway = z.output<typeof gateway>;
+export type WrittenListener = z.output<typeof listener>;
+export type WrittenRoute = z.output<typeof route>;

@@ -1,0 +1,244 @@
+// From what was written, all of it checked, to what the program uses: complete, absolute paths, most
+// specific route first, frozen to the bottom.
+
+import type { RouteMatch } from "../core/route/table.ts";
+import type {
+  CommandService,
+  Config,
+  EndpointService,
+  GatewayConfig,
+  HealthConfig,
+  ListenConfig,
+  RouteConfig,
+  RoutePolicy,
+  ServiceConfig,
+} from "./config.ts";
+import type { WrittenGateway, WrittenListener, WrittenRoute } from "./gateway-schema.ts";
+import type { WrittenFile } from "./schema.ts";
+import type { WrittenService } from "./service-schema.ts";
+
+const HEALTH_TIMEOUT_MS = 500;
+const HEALTH_FAST_INTERVAL_MS = 250;
+
+/** `file` is absolute; relative paths in it start from its folder. */
+export function resolveConfig(written: WrittenFile, file: string, cores: number): Config {
+  const folder = file.slice(0, Math.max(1, file.lastIndexOf("/")));
+  const services = Object.entries(written.services).map(([name, service]) =>
+    resolveService(name, service, folder),
+  );
+  const { gateway } = written;
+  return deepFreeze({
+    file,
+    services,
+    ...(gateway === undefined ? {} : { gateway: resolveGateway(gateway, services, cores) }),
+  });
+}
+
+function resolveService(name: string, written: WrittenService, folder: string): ServiceConfig {
+  const { dependsOn, maxConnections, queueLength } = written;
+  const base = {
+    name,
+    health: resolveHealth(written.health),
+    dependsOn: typeof dependsOn === "string" ? [dependsOn] : dependsOn,
+    maxConnections,
+    queueLength,
+  };
+  if (written.endpoints === undefined) {
+    return { ...base, kind: "command", ...resolveCommand(written, folder) };
+  }
+  const endpoints = written.endpoints.map(({ address, weight, backup, zone }) => {
+    return { ...address, weight, backup, zone: zone ?? "" };
+  });
+  return { ...base, kind: "endpoints", endpoints } satisfies EndpointService;
+}
+
+function resolveHealth(written: WrittenService["health"]): HealthConfig {
+  const { http, interval, fall, rise, expectStatus } = written;
+  const statuses = isRange(expectStatus) ? [expectStatus] : expectStatus;
+  return {
+    check:
+      http === undefined ? { kind: "tcp" } : { kind: "http", path: http, expectStatus: statuses },
+    intervalMs: interval,
+    timeoutMs: written.timeout ?? Math.min(HEALTH_TIMEOUT_MS, interval),
+    fall,
+    rise,
+    fastIntervalMs: written.fastInterval ?? Math.min(HEALTH_FAST_INTERVAL_MS, interval),
+  };
+}
+
+type StatusRange = readonly [number, number];
+
+function isRange(written: StatusRange | readonly StatusRange[]): written is StatusRange {
+  return typeof written[0] === "number";
+}
+
+type CommandPart = Omit<
+  CommandService,
+  "kind" | "name" | "health" | "dependsOn" | "maxConnections" | "queueLength"
+>;
+
+function resolveCommand(written: WrittenService, folder: string): CommandPart {
+  const { command = [], replicas, restart, user } = written;
+  return {
+    command: typeof command === "string" ? shellCommand(command) : command,
+    replicas: typeof replicas === "number" ? { min: replicas, max: replicas } : replicas,
+    workingDirectory: resolvePath(folder, written.workingDirectory),
+    environment: written.env,
+    ...(user === undefined ? {} : { user }),
+    limits: {
+      memoryBytes: written.limits.memory ?? 0,
+      openFiles: written.limits.openFiles ?? 0,
+    },
+    restart: {
+      backoffMs: restart.backoff,
+      backoffMaxMs: restart.backoffMax,
+      resetAfterMs: restart.resetAfter,
+      crashLoopCount: restart.crashLoopCount,
+      crashLoopWithinMs: restart.crashLoopWithin,
+      unhealthyAfterMs: restart.unhealthyAfter,
+    },
+    startTimeoutMs: written.startTimeout,
+    stopGraceMs: written.stopGrace,
+    logs: { rotateBytes: written.logs.rotateAt, keep: written.logs.keep },
+    portBase: written.port,
+  };
+}
+
+/**
+ * `exec` puts the program in the shell's place, so that it is the process that Nines watches and
+ * signals. It takes one simple command only: of a list of commands it would run the first and forget
+ * the rest, and an assignment before a command is no command to it.
+ */
+export function shellCommand(line: string): readonly string[] {
+  const trimmed = line.trim();
+  const compound = /[;&|\n()]/.test(trimmed) || /^([A-Za-z_]\w*=|exec\s|[!{<>])/.test(trimmed);
+  return ["/bin/sh", "-c", compound ? trimmed : `exec ${trimmed}`];
+}
+
+function resolvePath(folder: string, path: string): string {
+  const parts: string[] = [];
+  for (const part of (path.startsWith("/") ? path : `${folder}/${path}`).split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return `/${parts.join("/")}`;
+}
+
+function resolveGateway(
+  written: WrittenGateway,
+  services: readonly ServiceConfig[],
+  cores: number,
+): GatewayConfig {
+  const { limits } = written;
+  const policy = resolvePolicy(written);
+  const routes = written.routes.map((route) => resolveRoute(route, policy));
+  const only = services.length === 1 ? services[0] : undefined;
+  if (routes.length === 0 && only !== undefined) {
+    routes.push({ match: { path: "/" }, service: only.name, ...policy });
+  }
+  return {
+    ...policy,
+    workers: written.workers ?? Math.max(1, cores),
+    listen: written.listen.map(resolveListener),
+    routes: routes.sort(bySpecificity),
+    limits: {
+      headBytes: limits.head,
+      headerCount: limits.headers,
+      targetBytes: limits.target,
+      connections: limits.connections,
+    },
+    drainMs: written.drain,
+  };
+}
+
+function resolveListener({ address, protocol, service }: WrittenListener): ListenConfig {
+  return { ...address, protocol, ...(service === undefined ? {} : { service }) };
+}
+
+function resolvePolicy({ balance, retry, timeouts }: WrittenGateway): RoutePolicy {
+  return {
+    balance,
+    retry: {
+      attempts: retry.attempts,
+      budgetRatio: retry.budget,
+      budgetPerSecond: retry.budgetPerSecond,
+      replayBytes: retry.replay,
+    },
+    timeouts: {
+      connectMs: timeouts.connect,
+      headMs: timeouts.head,
+      idleMs: timeouts.idle,
+      keepAliveMs: timeouts.keepAlive,
+      queueMs: timeouts.queue,
+      responseMs: timeouts.response,
+      tunnelMs: timeouts.tunnel,
+    },
+  };
+}
+
+function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
+  const { retry, timeouts } = written;
+  return {
+    match: resolveMatch(written.match),
+    service: written.service,
+    balance: written.balance ?? policy.balance,
+    retry: {
+      attempts: retry.attempts ?? policy.retry.attempts,
+      budgetRatio: retry.budget ?? policy.retry.budgetRatio,
+      budgetPerSecond: retry.budgetPerSecond ?? policy.retry.budgetPerSecond,
+      replayBytes: retry.replay ?? policy.retry.replayBytes,
+    },
+    timeouts: {
+      ...policy.timeouts,
+      connectMs: timeouts.connect ?? policy.timeouts.connectMs,
+      idleMs: timeouts.idle ?? policy.timeouts.idleMs,
+      queueMs: timeouts.queue ?? policy.timeouts.queueMs,
+      responseMs: timeouts.response ?? policy.timeouts.responseMs,
+      tunnelMs: timeouts.tunnel ?? policy.timeouts.tunnelMs,
+    },
+  };
+}
+
+function resolveMatch({
+  host,
+  path,
+  exactPath,
+  method,
+  headers,
+}: WrittenRoute["match"]): RouteMatch {
+  const prefix = path ?? (exactPath === undefined ? "/" : undefined);
+  const lower = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
+  return {
+    ...(host === undefined ? {} : { host: host.toLowerCase() }),
+    ...(prefix === undefined ? {} : { path: prefix.replace(/(?<=.)\/+$/, "") }),
+    ...(exactPath === undefined ? {} : { exactPath }),
+    ...(method === undefined ? {} : { method: method.toUpperCase() }),
+    ...(lower.length === 0 ? {} : { headers: Object.fromEntries(lower) as Record<string, string> }),
+  };
+}
+
+/** Sorts most specific first (see GatewayConfig.routes); the sort is stable, so ties stay as written. */
+function bySpecificity({ match: a }: RouteConfig, { match: b }: RouteConfig): number {
+  return (
+    hostRank(b) - hostRank(a) ||
+    Number(b.exactPath !== undefined) - Number(a.exactPath !== undefined) ||
+    (b.path?.length ?? 0) - (a.path?.length ?? 0) ||
+    conditions(b) - conditions(a)
+  );
+}
+
+/** A whole host name before every wildcard, a longer wildcard before a shorter, any host last. */
+function hostRank({ host }: RouteMatch): number {
+  if (host === undefined) return 0;
+  return host.startsWith("*.") ? host.length : 1000;
+}
+
+function conditions({ method, headers }: RouteMatch): number {
+  return Number(method !== undefined) + Object.keys(headers ?? {}).length;
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}

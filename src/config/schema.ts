@@ -1,0 +1,94 @@
+// The whole file as it is written: the schema from which the loader, `defineConfig`, the JSON Schema
+// for editors and the reference page come.
+
+import { z } from "zod";
+import { entryOf, field, kindOf } from "./fields.ts";
+import { gateway } from "./gateway-schema.ts";
+import { service, serviceName } from "./service-schema.ts";
+
+export const file = z.strictObject({
+  services: field(z.record(serviceName(), service), {
+    meaning: "What is to be kept up, each under its name.",
+  }),
+  gateway: field(gateway.optional(), {
+    meaning: "Where clients connect, and where their requests go.",
+    default: "none: nothing listens, and the services are only kept running",
+  }),
+});
+
+export type FileInput = z.input<typeof file>;
+export type WrittenFile = z.output<typeof file>;
+
+/** Keys of later versions, by the place where they would stand. Refused, since to pass over `tls` or
+ * `failover` in silence would be worse than not to start. */
+export const laterKeys: Readonly<Record<string, readonly string[]>> = {
+  "": ["coordination", "alerts", "vault", "backups", "drills", "dns", "machines", "dashboard"],
+  "services.*": ["postgres", "redis", "failover", "placement", "machines", "backup"],
+  "gateway.listen.*": ["tls", "proxyProtocol"],
+  "gateway.routes.*": ["hedge", "cache", "sticky", "rateLimit", "mirror", "split"],
+};
+
+/** The schema inside `optional`, defaults and conversions. */
+export function bare(schema: z.core.$ZodType): z.core.$ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodPrefault) {
+    return bare(schema.def.innerType);
+  }
+  const converted = schema instanceof z.ZodPipe && kindOf(schema) === undefined;
+  return converted ? bare(schema.def.in) : schema;
+}
+
+/** What a schema has below it under this key, or undefined. Of a union, the part that has parts. */
+export function child(schema: z.core.$ZodType, key: PropertyKey): z.core.$ZodType | undefined {
+  const inner = bare(schema);
+  if (inner instanceof z.ZodObject) {
+    return Object.hasOwn(inner.shape, key) ? inner.shape[String(key)] : undefined;
+  }
+  if (inner instanceof z.ZodRecord) return inner.def.valueType;
+  if (inner instanceof z.ZodArray) return inner.def.element;
+  if (!(inner instanceof z.ZodUnion)) return undefined;
+  for (const option of inner.def.options) {
+    const found = child(option, key);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The schema at a path of the file. */
+export function schemaAt(path: readonly PropertyKey[]): z.core.$ZodType | undefined {
+  let schema: z.core.$ZodType | undefined = file;
+  for (const key of path) schema = schema && child(schema, key);
+  return schema;
+}
+
+/** Keys that a map at this path may have. */
+export function keysAt(path: readonly PropertyKey[]): readonly string[] {
+  const schema = schemaAt(path);
+  const inner = schema && bare(schema);
+  if (inner instanceof z.ZodObject) return Object.keys(inner.shape);
+  if (!(inner instanceof z.ZodUnion)) return [];
+  return inner.def.options.flatMap((option) =>
+    option instanceof z.ZodObject ? Object.keys(option.shape) : [],
+  );
+}
+
+/** JSON Schema (2020-12) of the file as it is written, for editors. */
+export function jsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(file, {
+    io: "input",
+    unrepresentable: "any",
+    override: ({ zodSchema, jsonSchema: json }) => {
+      const kind = kindOf(zodSchema);
+      if (kind !== undefined) Object.assign(json, kind.json);
+      const entry = entryOf(zodSchema);
+      if (entry !== undefined) json.description = entry.meaning.replaceAll("`", "");
+    },
+  });
+}
+
+/** Whether a number here is meant as the text that it was written as. */
+export function isTextAt(path: readonly PropertyKey[]): boolean {
+  const schema = schemaAt(path);
+  const inner = schema && bare(schema);
+  const options = inner instanceof z.ZodUnion ? inner.def.options : [inner];
+  return options.some((option) => option !== undefined && kindOf(bare(option))?.verbatim === true);
+}

@@ -1,0 +1,408 @@
+// A service as it is written: `services.NAME`.
+//
+// Defaults stand beside their fields, each with whose practice it follows. Two of them depend on
+// others (health.timeout and health.fastInterval) and are completed in resolve.ts.
+
+import { z } from "zod";
+import {
+  asText,
+  duration,
+  field,
+  flag,
+  integer,
+  type Kind,
+  percent,
+  Refusal,
+  scalar,
+  size,
+  text,
+  unlike,
+} from "./fields.ts";
+import { type Address, parseAddress, parsePercent } from "./units.ts";
+
+export function serviceName(): z.ZodType<string, string> {
+  return text(
+    "a name of a-z, 0-9 and -, a letter first, at most 40 long",
+    "web",
+    /^[a-z][a-z0-9-]{0,39}$/,
+  );
+}
+
+const word = text("text", "text", /\S/, (written) =>
+  written.trim() === "" ? new Refusal("is empty") : undefined,
+);
+
+export const urlPath = text(
+  "a path that starts with / and has no ?, # or space",
+  "/healthz",
+  /^\/[^?#\s]*$/,
+);
+
+const endpointAddressKind: Kind = {
+  accepts: '"host:port"',
+  example: '"10.0.0.7:8080" or "[::1]:8080"',
+  json: { type: "string", pattern: "^.+:\\d{1,5}$" },
+};
+
+const endpointAddress = scalar<string, Address>(endpointAddressKind, (written) => {
+  const address = typeof written === "string" ? parseAddress(written) : undefined;
+  if (address !== undefined && address.host !== "") return address;
+  if (typeof written === "string" && /^[A-Za-z0-9._-]+$/.test(written)) {
+    return new Refusal(`"${written}" has no port`, `Write "${written}:8080", with the right port.`);
+  }
+  return unlike(endpointAddressKind, written);
+});
+
+const statusKind: Kind = {
+  accepts: 'a status such as 200, "2xx" or "200-399"',
+  example: '200 or "200-399"',
+  json: { type: ["integer", "string"] },
+};
+
+const status = scalar<number | string, readonly [number, number]>(statusKind, (written) => {
+  const match = /^([1-5])(\d\d|xx)(?:-([1-5]\d\d))?$/.exec(asText(written));
+  if (match === null || (match[2] === "xx" && match[3] !== undefined)) {
+    return unlike(statusKind, written);
+  }
+  const from = Number(`${match[1]}${match[2] === "xx" ? "00" : match[2]}`);
+  const to = match[2] === "xx" ? from + 99 : Number(match[3] ?? from);
+  return from <= to ? [from, to] : unlike(statusKind, written);
+});
+
+const environmentKind: Kind = {
+  accepts: "text or a number",
+  example: '"production"',
+  verbatim: true,
+  json: { type: ["string", "number", "boolean"] },
+};
+
+const environmentValue = scalar<string | number | boolean, string>(environmentKind, (written) => {
+  if (written === null) return new Refusal("has no value", 'Write "" for an empty one.');
+  if (typeof written === "boolean") return String(written);
+  return typeof written === "string" || typeof written === "number"
+    ? asText(written)
+    : unlike(environmentKind, written);
+});
+
+const environmentName = text(
+  "a name of letters, digits and _, no digit first",
+  "LOG_LEVEL",
+  /^[A-Za-z_][A-Za-z0-9_]*$/,
+  (written) =>
+    written === "PORT" || written.startsWith("NINES_")
+      ? new Refusal(
+          "is set by Nines for each instance",
+          "Choose another name; `port` says where PORT starts.",
+        )
+      : undefined,
+);
+
+const health = z.strictObject({
+  http: field(urlPath.optional(), {
+    meaning:
+      "Checks by an HTTP/1.1 GET of this path on the instance's port. The check passes when the " +
+      "answer's status is one of `expectStatus` and comes within `timeout`.",
+    interaction: "Excludes `tcp`.",
+    see: ["health.expectStatus", "health.tcp"],
+  }),
+  tcp: field(flag().optional(), {
+    meaning: "Checks by opening a TCP connection to the instance's port and closing it again.",
+    default: "`true` when `http` is not given",
+    interaction:
+      "Excludes `http`. It proves that somebody listens, not that requests are answered: " +
+      "prefer `http` wherever the service speaks it.",
+    see: ["health.http"],
+  }),
+  expectStatus: field(z.union([status, z.array(status).min(1).max(20)]).prefault("200-399"), {
+    meaning: "Statuses that pass an `http` check: one, or a list of them.",
+    source: "2xx and 3xx pass in HAProxy and Traefik.",
+    see: ["health.http"],
+  }),
+  interval: field(duration("10ms", "1h").prefault("1s"), {
+    meaning: "Time between two checks of an instance while its verdict is settled.",
+    interaction:
+      "The longest time until a failure that traffic does not show is known is about `interval` + " +
+      "(`fall` - 1) x `fastInterval` + `timeout`: 2 s by default. Refused and broken connections " +
+      "of real traffic are noticed at once and do not wait for a check.",
+    source: "HAProxy `inter` (2 s there); one second costs nothing on one machine.",
+    see: ["health.fastInterval", "health.fall"],
+  }),
+  timeout: field(duration("1ms", "1m").optional(), {
+    meaning: "A check without its whole answer by then has failed.",
+    default: "`500ms`, or `interval` where that is shorter",
+    interaction: "Longer than `interval` only delays the next check; `nines check` warns of it.",
+    see: ["health.interval"],
+  }),
+  fall: field(integer(1, 100).prefault(3), {
+    meaning: "Checks in a row that fail before an instance is down and gets no traffic.",
+    source: "HAProxy `fall`.",
+    see: ["health.rise"],
+  }),
+  rise: field(integer(1, 100).prefault(2), {
+    meaning:
+      "Checks in a row that pass before an instance that was down is up again. " +
+      "One that has just started is ready with its first passed check.",
+    source: "HAProxy `rise`; the first check as in Envoy.",
+    see: ["health.fall"],
+  }),
+  fastInterval: field(duration("10ms", "1h").optional(), {
+    meaning:
+      "Time between two checks while the verdict is changing or not known yet: the first failure " +
+      "after passes, the first pass after failures, an instance that starts.",
+    default: "`250ms`, or `interval` where that is shorter",
+    source: "HAProxy `fastinter`.",
+    see: ["health.interval"],
+  }),
+});
+
+const limits = z.strictObject({
+  memory: field(size("4MiB", "16TiB").optional(), {
+    meaning:
+      "Memory of one instance, with its child processes. Held by a cgroup (version 1 or 2) where " +
+      "Nines may make one; otherwise resident memory is sampled, and an instance above the limit " +
+      "is restarted with that as the reason.",
+    default: "no limit",
+  }),
+  openFiles: field(integer(16, 10_000_000).optional(), {
+    meaning: "Open files and sockets of one process of an instance (`ulimit -n`).",
+    default: "what the user that runs Nines has",
+    interaction: "`maxConnections` needs at least as many.",
+    see: ["maxConnections"],
+  }),
+});
+
+const restart = z.strictObject({
+  backoff: field(duration("10ms", "1h").prefault("100ms"), {
+    meaning:
+      "Wait before an instance that ended is started again. It doubles with every further end, " +
+      "with jitter, up to `backoffMax`.",
+    source: "systemd `RestartSec` (100 ms), and Kubernetes for the doubling.",
+    see: ["restart.backoffMax", "restart.resetAfter"],
+  }),
+  backoffMax: field(duration("10ms", "1d").prefault("30s"), {
+    meaning: "Longest wait before a restart, and the wait of a crash loop.",
+    interaction: "Not below `backoff`.",
+    see: ["restart.backoff", "restart.crashLoopCount"],
+  }),
+  resetAfter: field(duration("1s", "7d").prefault("1m"), {
+    meaning: "An instance that stayed up this long starts from `backoff` again at its next end.",
+    see: ["restart.backoff"],
+  }),
+  crashLoopCount: field(integer(2, 1000).prefault(5), {
+    meaning:
+      "This many ends within `crashLoopWithin` are called a crash loop: the instance is held back " +
+      "at `backoffMax` from then on, and status and events say so with the last exit code.",
+    source: "systemd `StartLimitBurst`; systemd then gives up, Nines goes on trying.",
+    see: ["restart.crashLoopWithin"],
+  }),
+  crashLoopWithin: field(duration("1s", "1d").prefault("1m"), {
+    meaning: "See `crashLoopCount`.",
+    see: ["restart.crashLoopCount"],
+  }),
+  unhealthyAfter: field(duration("0s", "1d").prefault("30s"), {
+    meaning:
+      "An instance whose process runs while its checks fail this long is ended and started again. " +
+      "`0s` is never.",
+    interaction: "Counts from the moment the instance is down, so `health.fall` comes first.",
+    source: "The liveness probe of Kubernetes, three periods of 10 s.",
+    see: ["health.fall"],
+  }),
+});
+
+const logs = z.strictObject({
+  rotateAt: field(size("64KiB", "1TiB").prefault("16MiB"), {
+    meaning:
+      "A log file larger than this is copied to `INSTANCE.log.1` and emptied. What the instance " +
+      "writes between the copy's end and the emptying is lost: some milliseconds of output. An " +
+      "instance writes to its file directly, so that it never waits for Nines or depends on it.",
+    see: ["logs.keep"],
+  }),
+  keep: field(integer(0, 100).prefault(3), {
+    meaning: "Rotated files that are kept for each instance; older ones are deleted.",
+    interaction:
+      "An instance's logs take up to `rotateAt` x (`keep` + 1), and what one second adds.",
+    see: ["logs.rotateAt"],
+  }),
+});
+
+const scale = z.strictObject({
+  requestsPerSecond: field(integer(1, 1_000_000).optional(), {
+    meaning: "Requests a second that one instance is meant to serve.",
+  }),
+  cpu: field(percent().optional(), {
+    meaning: "Share of its CPU that one instance is meant to use.",
+  }),
+  predict: field(flag().optional(), {
+    meaning: "Whether to start instances before load is expected.",
+  }),
+});
+
+const latencyObjective = text(
+  'a latency and a share such as "250ms at 99%"',
+  '"250ms at 99%"',
+  /^\d+(\.\d+)?(ms|s) at \d+(\.\d+)?%$/,
+);
+
+const availabilityKind: Kind = {
+  accepts: "a share above 0% and below 100%",
+  example: "99.95%",
+  json: { type: "string", pattern: "^\\d+(\\.\\d+)?%$" },
+};
+
+const availability = scalar<`${number}%`, number>(availabilityKind, (written) => {
+  const ratio = typeof written === "string" ? parsePercent(written) : undefined;
+  return ratio !== undefined && ratio > 0 && ratio < 1 ? ratio : unlike(availabilityKind, written);
+});
+
+const slo = z.strictObject({
+  availability: field(availability.optional(), {
+    meaning: "Share of requests that are to succeed.",
+  }),
+  latency: field(latencyObjective.optional(), {
+    meaning: "How fast, for which share of requests.",
+  }),
+});
+
+const replicas = z.union([
+  integer(1, 1000),
+  z.strictObject({
+    min: field(integer(1, 1000), { meaning: "Instances that always run." }),
+    max: field(integer(1, 1000), {
+      meaning: "Most instances that `nines scale` may ask for.",
+      interaction: "Not below `min`.",
+    }),
+  }),
+]);
+
+const endpoint = z.union([
+  endpointAddress.transform((address) => ({ address, weight: 1, backup: false, zone: "" })),
+  z.strictObject({
+    address: field(endpointAddress, { meaning: '`"host:port"`; IPv6 addresses in brackets.' }),
+    weight: field(integer(1, 256).prefault(1), {
+      meaning: "Share of the traffic, relative to the other endpoints' weights.",
+      interaction: "Acts with `balance: weighted`, and where others are equal.",
+      see: ["gateway.routes[].balance"],
+    }),
+    backup: field(flag().prefault(false), {
+      meaning: "Gets traffic only while no other endpoint of the service can.",
+      source: "HAProxy `backup`.",
+    }),
+    zone: field(word.optional(), {
+      meaning: "Where it runs. Shown by `nines status`; this version does not route by it.",
+      default: "none",
+    }),
+  }),
+]);
+
+export const service = z.strictObject({
+  command: field(z.union([word, z.array(word).min(1).max(256)]).optional(), {
+    meaning:
+      "What runs as an instance: a list of program and arguments, or a line for `/bin/sh`. It gets " +
+      "`PORT` (listen there, on 127.0.0.1), `NINES_SERVICE`, `NINES_INSTANCE`, `NINES_ORDINAL` and " +
+      "`NINES_DATA_DIR` (a folder of its own that is kept across restarts).",
+    interaction:
+      "Excludes `endpoints`. A simple line is run as `exec LINE`, so that signals reach the program " +
+      "and not a shell in between; with `;`, `&`, `|` or an assignment in it, the shell stays.",
+    see: ["endpoints", "workingDirectory", "env"],
+  }),
+  endpoints: field(z.array(endpoint).min(1).max(1000).optional(), {
+    meaning:
+      'Instances that run elsewhere and that Nines only checks and balances: `"host:port"`, or ' +
+      "`{ address, weight, backup, zone }`.",
+    interaction: "Excludes `command` and whatever tells how to run one.",
+    see: ["command"],
+  }),
+  replicas: field(replicas.prefault(1), {
+    meaning:
+      "How many instances run: a number, or `{ min, max }`, where `min` run and `nines scale` may " +
+      "ask for up to `max`.",
+    interaction:
+      "Two or more let one fail, and be restarted or changed, without a client noticing.",
+  }),
+  health: field(health.prefault({}), { meaning: "How an instance is known to work." }),
+  dependsOn: field(z.union([serviceName(), z.array(serviceName()).max(256)]).prefault([]), {
+    meaning:
+      "Services of this file that are to be ready before this one starts. They stop in the " +
+      "opposite order.",
+    interaction: "Only the start waits: when one of them fails later, this one goes on.",
+  }),
+  env: field(z.record(environmentName, environmentValue).prefault({}), {
+    meaning:
+      "Environment of the instances, over the environment of Nines itself. Numbers are taken as " +
+      "written: `1.10` stays `1.10`.",
+    interaction: "`PORT` and `NINES_...` are Nines' own and refused.",
+    see: ["command"],
+  }),
+  workingDirectory: field(word.prefault("."), {
+    meaning: "Where the command runs, relative to the folder of this file.",
+  }),
+  user: field(text("a user's name", "www-data", /^[a-z_][a-z0-9_.-]{0,31}\$?$/).optional(), {
+    meaning: "User that the instances run as.",
+    default: "the one that runs Nines",
+    interaction: "Another user can only be taken when Nines runs as root.",
+  }),
+  limits: field(limits.prefault({}), { meaning: "What one instance may use." }),
+  restart: field(restart.prefault({}), {
+    meaning: "What follows when an instance ends on its own.",
+  }),
+  startTimeout: field(duration("100ms", "1h").prefault("1m"), {
+    meaning: "An instance that is not ready this long after its start is ended and started again.",
+    interaction: "Counts as an end for `restart.crashLoopCount`.",
+    see: ["restart.crashLoopCount"],
+  }),
+  stopGrace: field(duration("0s", "1h").prefault("4s"), {
+    meaning:
+      "From SIGTERM to SIGKILL, both to the instance's whole process group. `0s` kills at once.",
+    interaction:
+      "`gateway.drain` comes before it; with the defaults of both, all has ended within 10 s.",
+    see: ["gateway.drain"],
+  }),
+  logs: field(logs.prefault({}), { meaning: "Files that take what instances print." }),
+  port: field(integer(0, 65535).prefault(0), {
+    meaning:
+      "`PORT` of the first instance; the others count up from it. A port that is taken is passed " +
+      "over. `0` lets Nines choose free ones, which an instance keeps across restarts.",
+    interaction: "Clients connect to the gateway, so few services need it.",
+  }),
+  maxConnections: field(integer(0, 1_000_000).prefault(0), {
+    meaning:
+      "Requests and connections at once to one instance, from each worker of the gateway. " +
+      "`0` is no limit.",
+    interaction: "When all instances are at it, requests wait in the queue.",
+    source: "HAProxy `maxconn` of a server.",
+    see: ["queueLength", "gateway.timeouts.queue"],
+  }),
+  queueLength: field(integer(0, 65536).prefault(1024), {
+    meaning:
+      "Requests that may wait, in each worker, for an instance of this service. One more is " +
+      "answered 503 at once.",
+    source: "Envoy's pending requests (1024).",
+    see: ["gateway.timeouts.queue", "maxConnections"],
+  }),
+  scale: field(scale.optional(), {
+    meaning: "When to run more or fewer instances. Checked, and not acted on by this version.",
+    default: "none",
+  }),
+  slo: field(slo.optional(), {
+    meaning: "What users are promised. Checked, and not acted on by this version.",
+    default: "none",
+  }),
+});
+
+/** Keys that tell how to run a command, and mean nothing for endpoints. */
+export const commandOnlyKeys = [
+  "replicas",
+  "env",
+  "workingDirectory",
+  "user",
+  "limits",
+  "restart",
+  "startTimeout",
+  "stopGrace",
+  "logs",
+  "port",
+  "scale",
+] as const satisfies readonly (keyof z.input<typeof service>)[];
+
+export type ServiceInput = z.input<typeof service>;
+export type WrittenService = z.output<typeof service>;
