@@ -2,8 +2,8 @@
 // all that outlives them. This file alone knows its layout.
 //
 //   state-version        which layout this is; a newer one is refused
-//   control/ gateway/    term-N claims (term-claims.ts); gateway/table.json, gateway/board
-//   keeper/              term-N claims on keeping a detached control
+//   control/ keeper/     term-N claims on an office (term-claims.ts)
+//   gateway/             the same of its parent; table.json, board
 //   run/                 unix sockets
 //   records/             small named values (records.ts)
 //   data/INSTANCE/       what an instance keeps; owned by the user it runs as
@@ -37,7 +37,7 @@ const layoutVersion = 1;
 const versionFileName = "state-version";
 const socketPathBytesMax = 100;
 const longestSocketName = "control.sock";
-const folders = ["control", "gateway", "keeper", "records", "data", "logs"] as const;
+const folders = ["control", "keeper", "gateway", "records", "data", "logs"] as const;
 
 export interface StateDirectory {
   /** Absolute, without symbolic links. */
@@ -103,8 +103,8 @@ function describe(root: string, run: string): StateDirectory {
     path: root,
     id: idOf(root),
     controlTerms: at("control"),
-    gatewayTerms: at("gateway"),
     keeperTerms: at("keeper"),
+    gatewayTerms: at("gateway"),
     gatewayTable: at("gateway", "table.json"),
     gatewayBoard: at("gateway", "board"),
     controlSocket: join(run, "control.sock"),
