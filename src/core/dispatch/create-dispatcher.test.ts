@@ -1,0 +1,328 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { importPlanted, type PlantedFault } from "../../../test/planted.fixture.ts";
+import type { TableInstance } from "../route/table.ts";
+import { createDispatcher } from "./create-dispatcher.ts";
+import { ALL_BUSY, type Dispatcher, NO_INSTANCE, type Outcome, outcome } from "./dispatcher.ts";
+import { commands, play } from "./twin.fixture.ts";
+
+const NONE_TRIED = new Int32Array(8);
+
+function instance(number: number, fields: Partial<TableInstance> = {}): TableInstance {
+  const id = `web-${number}`;
+  const plain = { weight: 1, backup: false, verdict: "up" as const, generation: 1 };
+  return { id, host: "127.0.0.1", port: 9000 + number, ...plain, ...fields };
+}
+
+/** A dispatcher at work, told by the ids that it chooses. */
+class Story {
+  readonly sentences: string[] = [];
+  readonly dispatcher: Dispatcher;
+  nowMs = 0;
+
+  constructor(instances: readonly TableInstance[], maxConnections = 0) {
+    this.dispatcher = createDispatcher(service(instances, maxConnections), 0, {
+      ejectionBaseMs: 1000,
+      ejectionMaxMs: 30_000,
+      random: () => 0,
+      onEjection: ({ sentence }) => this.sentences.push(sentence),
+    });
+  }
+
+  choose(tried: readonly number[] = []): number {
+    const list = Int32Array.from([...tried, 0]);
+    return this.dispatcher.choose("round-robin", this.nowMs, 0, list, tried.length);
+  }
+
+  /** One attempt, begun and ended now; the id of its instance. */
+  attempt(result: Outcome, tried: readonly number[] = []): string {
+    const slot = this.choose(tried);
+    if (slot < 0) return String(slot);
+    const { id } = this.dispatcher.instance(slot);
+    this.dispatcher.started(slot, this.nowMs);
+    this.dispatcher.finished(slot, this.nowMs, result, 0);
+    return id;
+  }
+
+  attempts(count: number, result: Outcome = outcome.answered): string[] {
+    return Array.from({ length: count }, () => this.attempt(result));
+  }
+}
+
+function service(instances: readonly TableInstance[], maxConnections = 0) {
+  return { name: "web", instances, maxConnections, queueLength: 0 };
+}
+
+test("a connect failure ejects at once, and the others take the traffic", () => {
+  const story = new Story([instance(1), instance(2), instance(3)]);
+  assert.equal(story.attempt(outcome.connectFailed), "web-1");
+  assert.deepEqual(story.attempts(4), ["web-2", "web-3", "web-2", "web-3"]);
+  assert.deepEqual(story.dispatcher.ejected(0), ["web-1"]);
+  assert.deepEqual(story.sentences, ["web-1 ejected for 1 s: the connection failed"]);
+});
+
+test("when the ejection is over, one request finds out; an answer readmits", () => {
+  const story = new Story([instance(1), instance(2)]);
+  story.attempt(outcome.reset);
+  story.nowMs = 999;
+  assert.deepEqual(story.attempts(2), ["web-2", "web-2"]);
+  story.nowMs = 1000;
+  const probe = story.choose();
+  assert.equal(story.dispatcher.instance(probe).id, "web-1");
+  story.dispatcher.started(probe, 1000);
+  assert.deepEqual(story.attempts(3), ["web-2", "web-2", "web-2"], "one at a time");
+  story.nowMs = 1010;
+  story.dispatcher.finished(probe, 1010, outcome.answered, 10);
+  assert.deepEqual(new Set(story.attempts(2)), new Set(["web-1", "web-2"]));
+  assert.equal(story.sentences.at(-1), "web-1 readmitted: it answered a request");
+});
+
+test("each failed probe doubles the ejection, up to its longest", () => {
+  const story = new Story([instance(1), instance(2)]);
+  assert.equal(story.attempt(outcome.connectFailed), "web-1");
+  for (const lengthMs of [1000, 2000, 4000, 8000, 16_000, 30_000, 30_000]) {
+    story.nowMs += lengthMs - 1;
+    assert.equal(story.attempt(outcome.answered), "web-2");
+    story.nowMs += 1;
+    assert.equal(story.attempt(outcome.connectFailed), "web-1");
+  }
+});
+
+test("a probe's answer need not end to readmit, and a probe without one blocks nothing", () => {
+  const story = new Story([instance(1), instance(2)]);
+  story.attempt(outcome.reset);
+  story.nowMs = 1000;
+  const hung = story.choose();
+  story.dispatcher.started(hung, 1000);
+  story.nowMs = 3000;
+  const second = story.choose();
+  assert.equal(second, hung, "the next probe's time has come");
+  story.dispatcher.started(second, 3000);
+  story.dispatcher.answering(second, 3050, 50);
+  assert.deepEqual(story.dispatcher.ejected(3050), []);
+});
+
+test("a request is refused only when there is nothing to try", () => {
+  const story = new Story([instance(1), instance(2)]);
+  story.attempts(2, outcome.connectFailed);
+  assert.deepEqual(new Set(story.attempts(2, outcome.connectFailed)), new Set(["web-1", "web-2"]));
+  const nobody = new Story([
+    instance(1, { verdict: "down" }),
+    instance(2, { verdict: "draining" }),
+  ]);
+  assert.equal(nobody.choose(), NO_INSTANCE);
+  assert.equal(new Story([]).choose(), NO_INSTANCE);
+});
+
+test("without control, an instance called down is tried again by one real request", () => {
+  const story = new Story([instance(1, { verdict: "down" }), instance(2)]);
+  assert.deepEqual(story.attempts(2), ["web-2", "web-2"]);
+  story.dispatcher.setControlAlive(false, 0);
+  assert.deepEqual(story.attempts(2), ["web-2", "web-2"]);
+  story.nowMs = 1000;
+  assert.equal(story.attempt(outcome.answered), "web-1");
+  assert.deepEqual(new Set(story.attempts(2)), new Set(["web-1", "web-2"]));
+  story.dispatcher.setControlAlive(true, 1000);
+  assert.deepEqual(story.attempts(2), ["web-2", "web-2"], "control's word is final again");
+});
+
+test("backups wait until nobody else is usable", () => {
+  const story = new Story([instance(1), instance(2, { backup: true })]);
+  assert.deepEqual(story.attempts(2), ["web-1", "web-1"]);
+  story.attempt(outcome.connectFailed);
+  assert.deepEqual(story.attempts(2), ["web-2", "web-2"]);
+});
+
+test("a retry goes elsewhere while anybody else is left", () => {
+  const story = new Story([instance(1), instance(2, { backup: true })]);
+  const first = story.choose();
+  const second = story.choose([first]);
+  assert.notEqual(second, first);
+  assert.equal(story.choose([first, second]), first, "then it may as well begin again");
+});
+
+test("instances at their limit make a request wait, also when a backup is idle", () => {
+  const story = new Story([instance(1), instance(2, { backup: true })], 1);
+  const slot = story.choose();
+  story.dispatcher.started(slot, 0);
+  assert.equal(story.choose(), ALL_BUSY);
+  story.dispatcher.finished(slot, 0, outcome.answered, 0);
+  assert.equal(story.choose(), slot);
+});
+
+test("a newer generation clears the ejection, the same one does not", () => {
+  const story = new Story([instance(1), instance(2)]);
+  story.attempt(outcome.reset);
+  story.dispatcher.update(service([instance(1), instance(2)]), 1);
+  assert.deepEqual(story.dispatcher.ejected(1), ["web-1"]);
+  story.dispatcher.update(service([instance(1, { generation: 2 }), instance(2)]), 2);
+  assert.deepEqual(story.dispatcher.ejected(2), []);
+});
+
+test("three requests in a row without an answer eject, two and an answer do not", () => {
+  const story = new Story([instance(1)]);
+  const { timedOut, answered } = outcome;
+  for (const result of [timedOut, timedOut, answered, timedOut, timedOut]) story.attempt(result);
+  assert.deepEqual(story.dispatcher.ejected(0), []);
+  story.attempt(timedOut);
+  assert.deepEqual(story.sentences, ["web-1 ejected for 1 s: 3 requests in a row went unanswered"]);
+});
+
+test("what began before the ejection is no evidence of the time after it", () => {
+  const story = new Story([instance(1), instance(2)]);
+  const slot = story.choose();
+  story.dispatcher.started(slot, 0);
+  story.dispatcher.started(slot, 0);
+  story.dispatcher.finished(slot, 100, outcome.reset, 100);
+  story.dispatcher.finished(slot, 200, outcome.answered, 200);
+  assert.deepEqual(story.dispatcher.ejected(200), ["web-1"]);
+});
+
+test("an attempt keeps its instance when the table loses it, and another gets another slot", () => {
+  const story = new Story([instance(1)]);
+  const slot = story.choose();
+  const before = story.dispatcher.instance(slot);
+  story.dispatcher.started(slot, 0);
+  story.dispatcher.update(service([instance(2)]), 1);
+  assert.equal(story.dispatcher.instance(slot), before);
+  assert.equal(story.attempt(outcome.answered), "web-2");
+  story.dispatcher.finished(slot, 2, outcome.answered, 2);
+  story.dispatcher.update(service([instance(2), instance(3)]), 3);
+  assert.equal(story.dispatcher.instance(slot).id, "web-3", "then the slot is lent anew");
+});
+
+test("10,000 instances are served, and a thousand come and go", () => {
+  const many = Array.from({ length: 10_000 }, (_unused, number) => instance(number));
+  const story = new Story(many);
+  for (const algorithm of ["least-request", "weighted", "source-hash"] as const) {
+    assert.ok(story.dispatcher.choose(algorithm, 0, 1, NONE_TRIED, 0) >= 0);
+  }
+  story.dispatcher.update(service(many.slice(0, 9000)), 1);
+  assert.equal(story.attempts(9001).at(-1), story.attempts(9000).at(-1));
+});
+
+const property = (create: typeof createDispatcher) =>
+  fc.property(commands(), (script) => play(create, script));
+
+test("does what its obvious twin does", () => {
+  fc.assert(property(createDispatcher), { numRuns: 500 });
+});
+
+const DISPATCHER = "src/core/dispatch/create-dispatcher.js";
+const EJECTIONS = "src/core/dispatch/ejections.js";
+const SLOTS = "src/core/dispatch/slots.js";
+const planted: readonly PlantedFault[] = [
+  {
+    name: "a draining instance is chosen",
+    file: DISPATCHER,
+    find: "verdict === verdictCode.up ||",
+    replace: "verdict !== verdictCode.down ||",
+  },
+  {
+    name: "an instance that control calls down is chosen",
+    file: DISPATCHER,
+    find: "(verdict === verdictCode.down && !this.#controlAlive)",
+    replace: "verdict === verdictCode.down",
+  },
+  {
+    name: "an instance is tried twice",
+    file: DISPATCHER,
+    find: "if (includes(tried, triedCount, slot))",
+    replace: "if (false)",
+  },
+  {
+    name: "a broken instance is not ejected",
+    file: DISPATCHER,
+    find: "this.#ejections.eject(slot, nowMs, false);",
+    replace: "",
+  },
+  {
+    name: "many requests probe at once",
+    file: EJECTIONS,
+    find: "this.dueMs[slot] = nowMs + doubledMs;",
+    replace: "",
+  },
+  {
+    name: "the ejection does not double",
+    file: EJECTIONS,
+    find: "2 * this.lengthMs[slot]",
+    replace: "this.lengthMs[slot]",
+  },
+  {
+    name: "nobody is tried when all are ejected",
+    file: DISPATCHER,
+    find: "of this.#tiers)",
+    replace: "of this.#tiers.slice(0, 2))",
+  },
+  {
+    name: "backups share the traffic",
+    file: DISPATCHER,
+    find: "slots.backup[slot] === 1 ? USABLE_BACKUP : 0",
+    replace: "0",
+  },
+  {
+    name: "the busy spill to backups",
+    file: DISPATCHER,
+    find: "return busy ? ALL_BUSY : NO_INSTANCE;",
+    replace: "return NO_INSTANCE;",
+  },
+  {
+    name: "a slot is lent anew under an attempt",
+    file: SLOTS,
+    find: "|| this.active[slot] !== 0)",
+    replace: ")",
+  },
+  {
+    name: "old answers readmit",
+    file: EJECTIONS,
+    find: "return beganMs + ROUNDING_MS >= this.#sinceMs[slot];",
+    replace: "return true;",
+  },
+  {
+    name: "old failures double",
+    file: EJECTIONS,
+    find: "if (beganMs + ROUNDING_MS < this.#probeMs[slot])\n            return false;\n        this.#probeMs[slot] = Infinity;\n        this.#sinceMs",
+    replace: "this.#sinceMs",
+  },
+  {
+    name: "a new generation changes nothing",
+    file: DISPATCHER,
+    find: "if (renewed)",
+    replace: "if (false)",
+  },
+  {
+    name: "an update forgets who is ejected",
+    file: DISPATCHER,
+    find: "const renewed = instance.generation >",
+    replace: "const renewed = instance.generation >=",
+  },
+  {
+    name: "a probe given up counts as failed",
+    file: DISPATCHER,
+    find: "else if (result === outcome.abandoned) {",
+    replace: "else if (false) {",
+  },
+  {
+    name: "a hung instance is never ejected",
+    file: DISPATCHER,
+    find: "result === outcome.timedOut && !",
+    replace: "result === outcome.timedOut || !",
+  },
+  {
+    name: "a dead control's verdicts stay final",
+    file: DISPATCHER,
+    find: "if (down && !this.#ejections.isEjected(slot))",
+    replace: "if (false)",
+  },
+];
+
+for (const fault of planted) {
+  test(`the twin finds it when ${fault.name}`, async () => {
+    type Module = { createDispatcher: typeof createDispatcher };
+    await importPlanted<Module>(DISPATCHER, fault, (module) => {
+      const found = fc.check(property(module.createDispatcher), { numRuns: 2000 });
+      assert.ok(found.failed, "the planted fault went unnoticed");
+    });
+  });
+}
