@@ -13,9 +13,10 @@
 
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { present } from "../core/base/assert.ts";
+import { NinesError } from "../core/base/errors.ts";
 import type { ProcessIdentity } from "../ports/processes.ts";
 import type { TermClaims, TermHolder } from "../ports/term-claims.ts";
-import { NinesError } from "../core/base/errors.ts";
 import { createFile, readIfThere, writerOfTemporary } from "./files.ts";
 
 /** Files kept for people to look at; any number from 1 on is safe. */
@@ -25,7 +26,8 @@ const nobody: ProcessIdentity = { pid: 0, startTime: "" };
 export interface TermClaimsOptions {
   /** An existing folder for this office alone. */
   readonly folder: string;
-  readonly self: ProcessIdentity;
+  /** Who claims, unless a claim names another. Absent: this one only looks. */
+  readonly self?: ProcessIdentity;
   /** Tells the process that runs under this pid now, if any does. */
   readonly identify: (pid: number) => ProcessIdentity | undefined;
 }
@@ -33,7 +35,8 @@ export interface TermClaimsOptions {
 export function createTermClaims(options: TermClaimsOptions): TermClaims {
   return {
     holder: () => newestHolder(options),
-    claim: (identity = options.self, instead) => claim(options, identity, instead),
+    claim: (identity, instead) =>
+      claim(options, present(identity ?? options.self, "a claim names its holder"), instead),
   };
 }
 
