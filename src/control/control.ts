@@ -14,7 +14,14 @@ import type { Processes } from "../ports/processes.ts";
 import type { Records } from "../ports/records.ts";
 import type { RoutingTables } from "../ports/routing-tables.ts";
 import type { Traffic } from "../ports/traffic.ts";
+import { HealthLoop } from "./health/health.ts";
+import { carefulRecords } from "./registry/careful-records.ts";
+import { createRegistry } from "./registry/create-registry.ts";
+import { followEndpoints } from "./registry/endpoints.ts";
 import type { Registry } from "./registry/registry.ts";
+import { RoutingMemory } from "./routing/memory.ts";
+import { RoutingLoop } from "./routing/routing.ts";
+import { Supervisor } from "./supervisor/supervisor.ts";
 
 export interface ControlPorts {
   readonly clock: Clock;
@@ -60,8 +67,64 @@ export interface Control {
   observe(observation: Observation): void;
   /** The table in force. */
   table(): RoutingTable | undefined;
-  /** Ends every instance in reverse order of dependsOn. Resolves when nothing is left. */
-  stop(): Promise<void>;
+  /**
+   * Ends every instance in reverse order of dependsOn. Resolves when nothing is left, or what is left
+   * does not even end by SIGKILL (said). `withinMs` shortens the graces: each layer has its share.
+   */
+  stop(withinMs?: number): Promise<void>;
   /** Lets go of everything and leaves it running: for `nines control restart`. */
   release(): void;
+}
+
+export function createControl(ports: ControlPorts): Control {
+  const { clock, events, random } = ports;
+  const careful = carefulRecords(ports.records, events);
+  const memory = new RoutingMemory(careful);
+  const registry = createRegistry();
+  const remembered = (id: string) => memory.of(id);
+  // The loops hear of a change in this order: a check ends with its process before others look.
+  const health = new HealthLoop({ ...ports, registry, random: random.stream("health") });
+  const supervisorRandom = random.stream("supervisor");
+  const supervisor = new Supervisor({
+    ...ports,
+    registry,
+    careful,
+    remembered,
+    random: supervisorRandom,
+  });
+  const routing = new RoutingLoop({ ...ports, registry, memory });
+
+  function follow(config: Config): void {
+    registry.orderServices(config.services.map((service) => service.name));
+    const endpoints = config.services.filter((service) => service.kind === "endpoints");
+    followEndpoints(registry, endpoints, remembered, clock.wallMs());
+  }
+
+  return {
+    registry,
+    start(config) {
+      follow(config);
+      supervisor.start(config);
+      health.follow(config);
+      routing.follow(config);
+    },
+    apply(config) {
+      follow(config);
+      supervisor.apply(config);
+      health.follow(config);
+      routing.follow(config);
+    },
+    scale: (service, replicas) => supervisor.scale(service, replicas),
+    restart: (target) => supervisor.restart(target),
+    drain: (instance) => supervisor.drain(instance),
+    undrain: (instance) => supervisor.undrain(instance),
+    observe: ({ instance, detail }) => health.suspect(instance, detail),
+    table: () => routing.table,
+    stop: (withinMs) => supervisor.stop(withinMs),
+    release() {
+      supervisor.release();
+      health[Symbol.dispose]();
+      routing[Symbol.dispose]();
+    },
+  };
 }

@@ -30,6 +30,8 @@ export interface InstanceRecord {
   readonly phase: Phase | "external";
   /** Written by the health loop; "unknown" at every start of the process. */
   readonly health: Health;
+  /** Written by the health loop: what the last check met; absent before the first. */
+  readonly lastCheck?: string;
   /** Written by the supervisor on an operator's word, or ahead of a stop: no new traffic. */
   readonly draining: boolean;
   /** See TableInstance.generation. */

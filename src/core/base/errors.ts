@@ -47,9 +47,36 @@ export const errorCatalogue = {
     "Mend what the message names; Nines tries again after the backoff.",
     true,
   ),
+  NINES_SERVICE_UNKNOWN: entry(
+    "The file has no service of this name that Nines runs.",
+    "Take a name that `nines status` lists; endpoints are run by somebody else.",
+  ),
+  NINES_TARGET_UNKNOWN: entry(
+    "There is no service or instance of this name that Nines could do this to.",
+    "Take a name that `nines status` lists.",
+  ),
+  NINES_SCALE_RANGE: entry(
+    "The number of instances is outside the service's `replicas`.",
+    "Take a number within `replicas`, or widen it in the file and apply that.",
+  ),
   NINES_PORT_NONE_FREE: entry(
     "No free port was found for an instance.",
     "End programs that hold ports below the kernel's ephemeral range.",
+    true,
+  ),
+  NINES_GATEWAY_PORT_TAKEN: entry(
+    "A port that the gateway is to listen on is taken by another program.",
+    "End that program (`ss -ltnp` names it), or listen on another port.",
+    true,
+  ),
+  NINES_GATEWAY_LISTEN: entry(
+    "The gateway cannot listen on an address.",
+    "Check that the address is this machine's; ports below 1024 need root.",
+    true,
+  ),
+  NINES_GATEWAY_NOT_SERVING: entry(
+    "The gateway's processes did not begin to serve in time.",
+    "Read logs/gateway.log in the state directory; it says why they end.",
     true,
   ),
   NINES_STATE_NOT_FOUND: entry(
@@ -98,6 +125,10 @@ export const errorCatalogue = {
     "Something that Nines started still runs after everything was told to end.",
     "End the processes that the message names by hand; they may wait for a broken disk.",
     true,
+  ),
+  NINES_LOG_UNKNOWN: entry(
+    "No instance or service of this name has ever written a log here.",
+    "Name one that the message lists, or none for all.",
   ),
   NINES_FILE_EXISTS: entry(
     "The file to write is already there, and is left as it is.",

@@ -11,7 +11,6 @@ export interface KeptInstance {
   readonly ordinal: number;
   readonly process: { readonly pid: number; readonly startTime: string };
   readonly port: number;
-  readonly generation: number;
   readonly restarts: number;
   /** See fingerprint.ts: what the process was started with. */
   readonly fingerprint: Readonly<Record<string, string>>;
@@ -29,7 +28,7 @@ export const keptInstances = "instances/";
 /** The value read back, or undefined when it is not one that we wrote. */
 export function readKeptInstance(value: unknown): KeptInstance | undefined {
   if (!isObject(value)) return undefined;
-  const numbers = ["ordinal", "port", "generation", "restarts", "startedAtMs", "stopGraceMs"];
+  const numbers = ["ordinal", "port", "restarts", "startedAtMs", "stopGraceMs"];
   if (!numbers.every((name) => Number.isFinite(value[name]))) return undefined;
   if (typeof value["service"] !== "string" || !isFingerprint(value["fingerprint"]))
     return undefined;

@@ -1,0 +1,88 @@
+// Instances that somebody else runs: the file alone says which there are, so they are registered and
+// removed with it. Checked and routed like any other; never started or ended.
+
+import type { InstanceRecord, Registry, Told } from "./registry.ts";
+
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly backup: boolean;
+  readonly zone: string;
+}
+
+/** A service whose instances are named in the file. */
+export interface NamedEndpoints {
+  readonly name: string;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** What an earlier control told the data plane of an endpoint. */
+export interface EndpointMemory {
+  readonly told: Told | undefined;
+  readonly generation: number;
+}
+
+/** Makes the registry's endpoints those of the file; what stays keeps its health. */
+export function followEndpoints(
+  registry: Registry,
+  services: readonly NamedEndpoints[],
+  remembered: (id: string) => EndpointMemory,
+  wallMs: number,
+): void {
+  const named = new Map<string, InstanceRecord>();
+  for (const service of services) {
+    for (const [index, endpoint] of service.endpoints.entries()) {
+      const record = recordOf(service.name, index + 1, endpoint, wallMs);
+      named.set(record.id, record);
+    }
+  }
+  for (const known of registry.instances()) {
+    if (known.origin === "endpoint" && !named.has(known.id)) registry.remove(known.id);
+  }
+  for (const record of named.values()) {
+    const known = registry.get(record.id);
+    if (known === undefined) registry.add({ ...record, ...memoryOf(remembered(record.id)) });
+    else registry.patch(record.id, placeOf(record));
+  }
+}
+
+function placeOf(record: InstanceRecord): Partial<InstanceRecord> {
+  const { ordinal, weight, backup, zone } = record;
+  return { ordinal, weight, backup, zone };
+}
+
+function memoryOf(memory: EndpointMemory): Partial<InstanceRecord> {
+  const { told, generation } = memory;
+  return told === undefined ? { generation } : { generation, told };
+}
+
+function recordOf(
+  service: string,
+  ordinal: number,
+  endpoint: Endpoint,
+  wallMs: number,
+): InstanceRecord {
+  const { host, port, weight, backup, zone } = endpoint;
+  const id = `${service}-${host}:${port}`;
+  return {
+    id,
+    service,
+    ordinal,
+    origin: "endpoint",
+    host,
+    port,
+    weight,
+    backup,
+    zone,
+    phase: "external",
+    health: "unknown",
+    draining: false,
+    generation: 0,
+    pid: undefined,
+    restarts: 0,
+    why: `${id} waits for its first check`,
+    sinceWallMs: wallMs,
+    readyAtMs: undefined,
+  };
+}

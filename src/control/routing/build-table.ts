@@ -1,0 +1,63 @@
+// Configuration and registry -> routing table. Pure: the same world gives the same table.
+
+import type { Config, GatewayConfig, ListenConfig, ServiceConfig } from "../../config/config.ts";
+import type {
+  RouteMatch,
+  RoutingTable,
+  TableInstance,
+  TableListener,
+  TableRoute,
+  TableService,
+} from "../../core/route/table.ts";
+import type { InstanceRecord } from "../registry/registry.ts";
+import { verdictOf } from "../registry/verdict.ts";
+
+/** A tcp listener goes its one route without a request to match: and no request may match it. */
+const noRequest: RouteMatch = { method: "" };
+
+export function buildTable(
+  config: Config & { readonly gateway: GatewayConfig },
+  instances: readonly InstanceRecord[],
+  version: number,
+): RoutingTable {
+  const { gateway } = config;
+  const routes: TableRoute[] = [...gateway.routes];
+  const listeners = gateway.listen.map((listen) => listenerOf(listen, gateway, routes));
+  return {
+    version,
+    workers: gateway.workers,
+    listeners,
+    routes,
+    services: config.services.map((service) => serviceOf(service, instances)),
+    limits: gateway.limits,
+    drainMs: gateway.drainMs,
+  };
+}
+
+/** The table of a file that has no gateway any more: nobody listens, what is under way ends. */
+export function closedTable(last: RoutingTable, version: number): RoutingTable {
+  return { ...last, version, listeners: [], routes: [], services: [] };
+}
+
+function listenerOf(
+  listen: ListenConfig,
+  gateway: GatewayConfig,
+  routes: TableRoute[],
+): TableListener {
+  const { host, port, protocol, service } = listen;
+  if (service === undefined) return { host, port, protocol };
+  const { balance, retry, timeouts } = gateway;
+  const tcpRoute = routes.push({ match: noRequest, service, balance, retry, timeouts }) - 1;
+  return { host, port, protocol, tcpRoute };
+}
+
+function serviceOf(service: ServiceConfig, instances: readonly InstanceRecord[]): TableService {
+  const own = instances.filter((record) => record.service === service.name && record.port > 0);
+  const { name, maxConnections, queueLength } = service;
+  return { name, maxConnections, queueLength, instances: own.map(instanceOf) };
+}
+
+function instanceOf(record: InstanceRecord): TableInstance {
+  const { id, host, port, weight, backup, generation } = record;
+  return { id, host, port, weight, backup, generation, verdict: verdictOf(record) };
+}

@@ -1,0 +1,105 @@
+// The routing loop: whenever the registry or the file changes, the table that follows from them is
+// published, once for all changes of one turn.
+//
+// It then writes into the registry what the data plane was told of each instance, so that whoever
+// ends one can wait until no worker sends to it any more.
+
+import type { Config } from "../../config/config.ts";
+import type { RoutingTable } from "../../core/route/table.ts";
+import type { Clock, Timer } from "../../ports/clock.ts";
+import type { RoutingTables } from "../../ports/routing-tables.ts";
+import type { InstanceRecord, Registry, RegistryChange } from "../registry/registry.ts";
+import { verdictOf } from "../registry/verdict.ts";
+import { buildTable, closedTable } from "./build-table.ts";
+import type { RoutingMemory } from "./memory.ts";
+
+export interface RoutingPorts {
+  readonly clock: Clock;
+  readonly registry: Registry;
+  readonly routingTables: RoutingTables;
+  readonly memory: RoutingMemory;
+}
+
+export class RoutingLoop {
+  readonly #ports: RoutingPorts;
+  readonly #subscription: Disposable;
+  #config: Config | undefined;
+  #table: RoutingTable | undefined;
+  #pending: Timer | undefined;
+
+  constructor(ports: RoutingPorts) {
+    this.#ports = ports;
+    this.#subscription = ports.registry.subscribe((change) => {
+      if (changesRouting(change)) this.#publishSoon();
+    });
+  }
+
+  get table(): RoutingTable | undefined {
+    return this.#table;
+  }
+
+  follow(config: Config): void {
+    this.#config = config;
+    this.#publishSoon();
+  }
+
+  [Symbol.dispose](): void {
+    this.#subscription[Symbol.dispose]();
+    this.#pending?.[Symbol.dispose]();
+  }
+
+  #publishSoon(): void {
+    this.#pending ??= this.#ports.clock.after(0, () => {
+      this.#pending = undefined;
+      this.#publish();
+    });
+  }
+
+  #publish(): void {
+    const { memory, registry, routingTables } = this.#ports;
+    const current = this.#table?.version ?? 0;
+    const wanted = this.#wantedTable(current);
+    if (wanted === undefined) return;
+    const changed = this.#table === undefined || !sameTable(wanted, this.#table);
+    const table = changed ? { ...wanted, version: memory.nextVersion() } : this.#table;
+    if (table === undefined) return;
+    this.#table = table;
+    for (const record of registry.instances()) this.#tell(record, table.version);
+    if (!changed) return;
+    memory.keep(table.version, registry.instances());
+    routingTables.publish(table);
+  }
+
+  #wantedTable(version: number): RoutingTable | undefined {
+    const config = this.#config;
+    const gateway = config?.gateway;
+    if (config !== undefined && gateway !== undefined) {
+      return buildTable({ ...config, gateway }, this.#ports.registry.instances(), version);
+    }
+    return this.#table && closedTable(this.#table, version);
+  }
+
+  #tell(record: InstanceRecord, version: number): void {
+    const verdict = verdictOf(record);
+    if (record.told?.verdict === verdict && record.told.version > 0) return;
+    this.#ports.registry.patch(record.id, { told: { verdict, version } });
+  }
+}
+
+function changesRouting({ before, after }: RegistryChange): boolean {
+  if (before === undefined || after === undefined) return true;
+  return (
+    before.generation !== after.generation ||
+    before.host !== after.host ||
+    before.port !== after.port ||
+    before.weight !== after.weight ||
+    before.backup !== after.backup ||
+    before.draining !== after.draining ||
+    before.phase !== after.phase ||
+    before.health !== after.health
+  );
+}
+
+function sameTable(a: RoutingTable, b: RoutingTable): boolean {
+  return JSON.stringify({ ...a, version: 0 }) === JSON.stringify({ ...b, version: 0 });
+}

@@ -1,0 +1,41 @@
+// What makes a start differ: an instance is replaced when the file would start it otherwise now, and
+// left alone when only its checks, its order or its replicas changed.
+//
+// A hash a part, not one of all: the sentence then says what changed. Hashes, not the values: these are
+// kept on disk, and an environment holds passwords. 32 bits are enough to tell an edit from none;
+// nobody gains by making two of his own commands collide.
+
+import { fnv1a32 } from "../base/prng.ts";
+
+export interface StartParts {
+  readonly command: readonly string[];
+  readonly workingDirectory: string;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly user?: string;
+  readonly limits: { readonly memoryBytes: number; readonly openFiles: number };
+  readonly portBase: number;
+}
+
+export type Fingerprint = Readonly<Record<string, string>>;
+
+export function fingerprintOf(parts: StartParts): Fingerprint {
+  const environment = Object.entries(parts.environment).sort(([a], [b]) => (a < b ? -1 : 1));
+  return {
+    command: hash(parts.command),
+    workingDirectory: hash(parts.workingDirectory),
+    env: hash(environment),
+    user: hash(parts.user ?? ""),
+    limits: hash([parts.limits.memoryBytes, parts.limits.openFiles]),
+    port: hash(parts.portBase),
+  };
+}
+
+/** Names of the parts that differ, in a fixed order; none when a start would be the same. */
+export function changedParts(before: Fingerprint, after: Fingerprint): readonly string[] {
+  const names = new Set([...Object.keys(after), ...Object.keys(before)]);
+  return [...names].filter((name) => before[name] !== after[name]);
+}
+
+function hash(value: unknown): string {
+  return fnv1a32(JSON.stringify(value)).toString(16).padStart(8, "0");
+}
