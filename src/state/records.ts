@@ -1,4 +1,5 @@
-// The records port on files: `records/web-2.json` for the key "web-2", folders for its slashes.
+// The records port on files: `instances+web-2.json` for the key "instances/web-2". One flat folder, so
+// that no key can be in another's way.
 //
 // A file is one line that says what it is, with the SHA-256 of the rest, and then the value as JSON.
 // What was torn by a failing disk, cut short or edited by hand no longer fits its sum and is refused
@@ -6,22 +7,23 @@
 // milliseconds: records are for what must be remembered, not for what changes each second.
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { assert } from "../core/base/assert.ts";
 import { NinesError } from "../core/base/errors.ts";
 import type { Records } from "../ports/records.ts";
-import { flushFolder, readIfThere, removeFile, replaceFile, writerOfTemporary } from "./files.ts";
+import { readIfThere, removeFile, replaceFile, writerOfTemporary } from "./files.ts";
 
 const format = "nines-record 1";
 const suffix = ".json";
+const keyLengthMax = 200;
 const valueBytesMax = 1024 * 1024;
 
 /** `folder` exists. Anyone may read; only the holder of control's term may write. */
 export function createRecords(folder: string): Records {
   let swept = false;
 
-  function changing(key: string, change: (path: string) => void): void {
+  function changing(key: string, change: (path: string) => unknown): void {
     const path = pathOf(folder, key);
     try {
       if (!swept) sweep(folder);
@@ -35,28 +37,28 @@ export function createRecords(folder: string): Records {
 
   return {
     read: (key) => readRecord(pathOf(folder, key)),
-    list: (prefix) => listKeys(folder, "", prefix).sort(),
+    list: (prefix) =>
+      readdirSync(folder)
+        .filter((name) => name.endsWith(suffix))
+        .map((name) => name.slice(0, -suffix.length).replaceAll("+", "/"))
+        // What somebody else put here has no key.
+        .filter((key) => key.startsWith(prefix) && isKey(key))
+        .sort(),
     write(key, value) {
       const content = encode(value);
-      changing(key, (path) => {
-        makeFolders(folder, dirname(path));
-        replaceFile(path, content);
-      });
+      changing(key, (path) => replaceFile(path, content));
     },
-    remove: (key) => changing(key, (path) => void (exists(path) && removeFile(path))),
+    remove: (key) => changing(key, (path) => existsSync(path) && removeFile(path)),
   };
 }
 
-function exists(path: string): boolean {
-  return readIfThere(path) !== undefined;
+function pathOf(folder: string, key: string): string {
+  assert(isKey(key), `"${key}" is a record's key`);
+  return join(folder, key.replaceAll("/", "+") + suffix);
 }
 
-function pathOf(folder: string, key: string): string {
-  assert(key.length <= 200, "a record's key has 200 characters at most");
-  for (const word of key.split("/")) {
-    assert(/^[A-Za-z0-9._-]+$/.test(word) && !/^\.+$/.test(word), `"${key}" is a record's key`);
-  }
-  return join(folder, key + suffix);
+function isKey(key: string): boolean {
+  return key.length <= keyLengthMax && key.split("/").every((word) => /^[\w.-]+$/.test(word));
 }
 
 function encode(value: unknown): string {
@@ -80,33 +82,9 @@ function readRecord(path: string): unknown {
   return JSON.parse(text);
 }
 
-function listKeys(folder: string, above: string, prefix: string): string[] {
-  return readdirSync(join(folder, above), { withFileTypes: true }).flatMap((entry) => {
-    const key = above + entry.name;
-    if (entry.isDirectory()) return listKeys(folder, `${key}/`, prefix);
-    if (!entry.name.endsWith(suffix) || !key.startsWith(prefix)) return [];
-    return [key.slice(0, -suffix.length)].filter((name) => name.startsWith(prefix));
-  });
-}
-
-/** Makes missing folders from the outermost on, each one's name durable in the one above. */
-function makeFolders(outermost: string, folder: string): void {
-  if (folder === outermost) return;
-  const above = dirname(folder);
-  makeFolders(outermost, above);
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-    flushFolder(above);
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  }
-}
-
 /** Removes copies that writers before us were killed over. We are the one writer now. */
 function sweep(folder: string): void {
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) sweep(path);
-    else if (writerOfTemporary(entry.name) !== undefined) rmSync(path, { force: true });
+  for (const name of readdirSync(folder)) {
+    if (writerOfTemporary(name) !== undefined) rmSync(join(folder, name), { force: true });
   }
 }
