@@ -1,0 +1,149 @@
+// What counts as a message: each side takes the kinds that the contract gives it, with the fields that
+// it uses, and refuses everything else. The sockets are ours alone (0600), so this guards against
+// other versions, bugs and torn files, not against attackers.
+
+import type { FromControl, FromParent, Hello, ToControl, ToParent } from "../contract.ts";
+import { readTable } from "../process/read-table.ts";
+import {
+  type Fields,
+  fieldsOf,
+  isBoolean,
+  isCount,
+  isList,
+  isNumber,
+  isOneOf,
+  isText,
+} from "../process/shape.ts";
+
+type Guard = (fields: Fields) => boolean;
+
+const levels = ["info", "warning", "error"];
+const noticeKinds = ["connect-failed", "reset", "timed-out", "ejected", "readmitted"];
+const workerStates = ["starting", "serving", "draining", "hung"];
+
+function isHello(fields: Fields): boolean {
+  const identity = fieldsOf(fields["identity"]);
+  return (
+    isOneOf(["parent", "worker"])(fields["role"]) &&
+    isCount(identity?.["pid"]) &&
+    isText(identity?.["startTime"]) &&
+    isCount(fields["term"]) &&
+    isCount(fields["worker"]) &&
+    isText(fields["version"])
+  );
+}
+
+function isEachFields(value: unknown, guard: Guard): boolean {
+  return isList(value, (item) => {
+    const fields = fieldsOf(item);
+    return fields !== undefined && guard(fields);
+  });
+}
+
+function isInstanceStats(fields: Fields): boolean {
+  const counts = ["requests", "active", "connectFailures", "resets", "timeouts"];
+  return (
+    isText(fields["id"]) &&
+    counts.every((name) => isNumber(fields[name])) &&
+    isList(fields["answers"], isNumber) &&
+    isBoolean(fields["ejected"])
+  );
+}
+
+function isServiceStats(fields: Fields): boolean {
+  const counts = ["requests", "active", "queued", "retries", "refused", "bytesIn", "bytesOut"];
+  return (
+    isText(fields["name"]) &&
+    counts.every((name) => isNumber(fields[name])) &&
+    isList(fields["latency"], isNumber) &&
+    isEachFields(fields["instances"], isInstanceStats)
+  );
+}
+
+function isStats(fields: Fields): boolean {
+  const stats = fieldsOf(fields["stats"]);
+  const counts = ["worker", "pid", "connections", "connectionsAccepted", "refusedHeads"];
+  return (
+    stats !== undefined &&
+    counts.every((name) => isCount(stats[name])) &&
+    ["tableVersion", "residentBytes", "loopDelayMs"].every((name) => isNumber(stats[name])) &&
+    isEachFields(stats["services"], isServiceStats)
+  );
+}
+
+function isNotice(fields: Fields): boolean {
+  const notice = fieldsOf(fields["notice"]);
+  return (
+    notice !== undefined &&
+    isOneOf(noticeKinds)(notice["kind"]) &&
+    isText(notice["instance"]) &&
+    isText(notice["sentence"])
+  );
+}
+
+function isWorkers(fields: Fields): boolean {
+  return isEachFields(
+    fields["workers"],
+    (worker) =>
+      isCount(worker["worker"]) &&
+      isCount(worker["pid"]) &&
+      isOneOf(workerStates)(worker["state"]) &&
+      isNumber(worker["sinceWallMs"]),
+  );
+}
+
+function isListenFailures(fields: Fields): boolean {
+  return isEachFields(
+    fields["failures"],
+    (failure) =>
+      isText(failure["host"]) &&
+      isCount(failure["port"]) &&
+      isText(failure["code"]) &&
+      isText(failure["sentence"]),
+  );
+}
+
+function isEvent(fields: Fields): boolean {
+  return isText(fields["kind"]) && isOneOf(levels)(fields["level"]) && isText(fields["sentence"]);
+}
+
+const anything: Guard = () => true;
+
+const toControl: Readonly<Record<ToControl["type"], Guard>> = {
+  hello: isHello,
+  stats: isStats,
+  notice: isNotice,
+  workers: isWorkers,
+  "listen-failures": isListenFailures,
+  event: isEvent,
+};
+const fromControl: Readonly<Record<FromControl["type"], Guard>> = {
+  table: (fields) => readTable(fields["table"]) !== undefined,
+  alive: anything,
+  "replace-workers": anything,
+  stop: (fields) => isNumber(fields["drainMs"]),
+};
+const toParent: Readonly<Record<ToParent["type"], Guard>> = {
+  hello: isHello,
+  heartbeat: (fields) => isOneOf(["serving", "draining"])(fields["state"]),
+};
+const fromParent: Readonly<Record<FromParent["type"], Guard>> = {
+  welcome: (fields) => isCount(fields["term"]),
+  drain: (fields) => isNumber(fields["drainMs"]),
+};
+
+function reader<M>(guards: Readonly<Record<string, Guard>>): (value: unknown) => M | undefined {
+  return (value) => {
+    const fields = fieldsOf(value);
+    const type = fields?.["type"];
+    if (fields === undefined || typeof type !== "string") return undefined;
+    if (!Object.hasOwn(guards, type)) return undefined;
+    // The guards have seen each field that the contract's type of this name promises.
+    return guards[type]?.(fields) === true ? (value as M) : undefined;
+  };
+}
+
+export const readToControl = reader<ToControl>(toControl);
+export const readFromControl = reader<FromControl>(fromControl);
+export const readToParent = reader<ToParent | Hello>(toParent);
+export const readFromParent = reader<FromParent>(fromParent);

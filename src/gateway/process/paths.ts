@@ -1,0 +1,14 @@
+// Where the gateway's processes meet, inside the state directory. Whoever composes them decides.
+
+export interface GatewayPaths {
+  /** The last good routing table. */
+  readonly tableFile: string;
+  /** See board.ts. */
+  readonly boardFile: string;
+  /** Workers find their parent here. */
+  readonly gatewaySocket: string;
+  /** Parent and workers find control here. */
+  readonly controlSocket: string;
+  /** Standard output and error of every gateway process are appended here. */
+  readonly logFile: string;
+}

@@ -1,0 +1,106 @@
+// A routing table from a file or a link, judged before anything is built on it. Every field that the
+// data plane follows is looked at, so that a torn file or another version's is refused as a whole and
+// never fails in the middle of a request.
+
+import { balanceAlgorithms, type RoutingTable } from "../../core/route/table.ts";
+import {
+  type Fields,
+  fieldsOf,
+  isBoolean,
+  isCount,
+  isList,
+  isNumber,
+  isOneOf,
+  isText,
+} from "./shape.ts";
+
+/** The table, or undefined when it is not one. */
+export function readTable(value: unknown): RoutingTable | undefined {
+  const table = fieldsOf(value);
+  if (table === undefined) return undefined;
+  const routes = table["routes"];
+  const good =
+    isCount(table["version"]) &&
+    isCount(table["workers"]) &&
+    table["workers"] >= 1 &&
+    isList(routes, each(isRoute)) &&
+    isList(table["listeners"], each(isListener((routes as readonly unknown[]).length))) &&
+    isList(table["services"], each(isService)) &&
+    areNumbers(table["limits"], ["headBytes", "headerCount", "targetBytes", "connections"]) &&
+    isNumber(table["drainMs"]);
+  return good ? (value as RoutingTable) : undefined;
+}
+
+function each(guard: (fields: Fields) => boolean): (value: unknown) => boolean {
+  return (value) => {
+    const fields = fieldsOf(value);
+    return fields !== undefined && guard(fields);
+  };
+}
+
+function areNumbers(value: unknown, names: readonly string[]): boolean {
+  const fields = fieldsOf(value);
+  return fields !== undefined && names.every((name) => isNumber(fields[name]));
+}
+
+function isListener(routeCount: number): (listener: Fields) => boolean {
+  return (listener) => {
+    const { host, port, protocol, tcpRoute } = listener;
+    if (!isText(host) || !isCount(port) || port > 65_535) return false;
+    if (protocol === "http") return true;
+    return protocol === "tcp" && isCount(tcpRoute) && tcpRoute < routeCount;
+  };
+}
+
+const retryFields = ["attempts", "budgetRatio", "budgetPerSecond", "replayBytes"];
+const timeoutFields = [
+  "connectMs",
+  "headMs",
+  "idleMs",
+  "keepAliveMs",
+  "queueMs",
+  "responseMs",
+  "tunnelMs",
+];
+
+function isRoute(route: Fields): boolean {
+  return (
+    isMatch(route["match"]) &&
+    isText(route["service"]) &&
+    isOneOf(balanceAlgorithms)(route["balance"]) &&
+    areNumbers(route["retry"], retryFields) &&
+    areNumbers(route["timeouts"], timeoutFields)
+  );
+}
+
+function isMatch(value: unknown): boolean {
+  const match = fieldsOf(value);
+  if (match === undefined) return false;
+  const texts = ["host", "path", "exactPath", "method"];
+  if (!texts.every((name) => match[name] === undefined || isText(match[name]))) return false;
+  const headers = match["headers"];
+  if (headers === undefined) return true;
+  const fields = fieldsOf(headers);
+  return fields !== undefined && Object.values(fields).every(isText);
+}
+
+function isService(service: Fields): boolean {
+  return (
+    isText(service["name"]) &&
+    isNumber(service["maxConnections"]) &&
+    isNumber(service["queueLength"]) &&
+    isList(service["instances"], each(isInstance))
+  );
+}
+
+function isInstance(instance: Fields): boolean {
+  return (
+    isText(instance["id"]) &&
+    isText(instance["host"]) &&
+    isCount(instance["port"]) &&
+    isNumber(instance["weight"]) &&
+    isBoolean(instance["backup"]) &&
+    isOneOf(["up", "draining", "down"])(instance["verdict"]) &&
+    isCount(instance["generation"])
+  );
+}
