@@ -253,7 +253,7 @@ function checkCycles({ written }: Parts): readonly Finding[] {
 function checkListeners({ listeners }: Parts): readonly Finding[] {
   const findings: Finding[] = [];
   for (const [index, { path, value }] of listeners.entries()) {
-    const { protocol, address } = value;
+    const { protocol } = value;
     if (protocol === "tcp" && value.service === undefined) {
       const remedy = "Add `service:` with the service that takes its connections.";
       findings.push(error(path, "is a tcp listener without a service", remedy));
@@ -266,8 +266,7 @@ function checkListeners({ listeners }: Parts): readonly Finding[] {
     if (taken === undefined) continue;
     const other = printAddress(taken.value.address);
     const what = `takes a port that ${other} above takes already`;
-    const name = printAddress(address);
-    findings.push(error([...path, "address"], what, `Give ${name} or ${other} another port.`));
+    findings.push(error([...path, "address"], what, "Leave one out, or give it another port."));
   }
   return findings;
 }
@@ -280,9 +279,10 @@ function collide(a: WrittenListener, b: WrittenListener): boolean {
   return hosts.includes("0.0.0.0") && hosts.every((host) => !host.includes(":"));
 }
 
-function checkRoutes({ file, written, listeners, routes }: Parts): readonly Finding[] {
+function checkRoutes({ file, written, routes }: Parts): readonly Finding[] {
   const findings: Finding[] = [];
-  const http = listeners.some(({ value }) => value.protocol === "http");
+  const listeners = listAt(file, ["gateway", "listen"]);
+  const http = listeners.some(({ value }) => valueAt(value, ["protocol"]) !== "tcp");
   const someRoutes = listAt(file, ["gateway", "routes"]).length > 0;
   if (http && !someRoutes && written.size > 1) {
     const what = "has an http listener and no routes, and there are several services";
@@ -328,12 +328,9 @@ function checkMatch(path: Path, match: WrittenRoute["match"]): readonly Finding[
 
 /** Equal for two matches that no request can tell apart. */
 function matchKey({ host, path, exactPath, method, headers }: WrittenRoute["match"]): string {
-  const sorted = Object.entries(headers ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  return JSON.stringify([
-    host,
-    exactPath === undefined ? (path ?? "/") : "",
-    exactPath,
-    method,
-    sorted,
-  ]);
+  const sorted = Object.entries(headers ?? {})
+    .map(([name, value]) => [name.toLowerCase(), value])
+    .sort(([a = ""], [b = ""]) => (a < b ? -1 : 1));
+  const prefix = exactPath === undefined ? (path ?? "/") : undefined;
+  return JSON.stringify([host, prefix, exactPath, method, sorted]);
 }

@@ -24,18 +24,26 @@ const NODES_MAX = 100_000;
 const DEPTH_MAX = 32;
 const SYNTAX_PROBLEMS_MAX = 5; // one slip makes many; the first are worth reading
 
-const syntaxRemedies: Readonly<Record<string, string>> = {
-  TAB_AS_INDENT: "Indent with spaces.",
-  MULTIPLE_DOCS: "Write one document; a line of --- or ... begins another.",
-  BAD_SCALAR_START: "Put the value in quotes.",
-  MISSING_CHAR: "Close the quote or bracket.",
-  TAG_RESOLVE_FAILED: "Leave the tag (the word that starts with !) out.",
-  NON_STRING_KEY: "Use text as the key.",
-  BLOCK_AS_IMPLICIT_KEY: "Put the value in quotes, or what follows on a line of its own.",
-  RESOURCE_EXHAUSTION: "Nest less deeply.",
+/** The library's words for what people do most often wrong, said without its jargon. */
+const syntaxAdvice: Readonly<Record<string, readonly [what: string, remedy: string]>> = {
+  BAD_INDENT: ["this line does not line up with those it belongs to", "Indent them alike."],
+  BAD_SCALAR_START: ["a value cannot start with this character", "Put the value in quotes."],
+  BLOCK_AS_IMPLICIT_KEY: [
+    "a second key stands in this line",
+    "Put it on a line of its own, indented, or in quotes if it is a value.",
+  ],
+  MISSING_CHAR: ["a quote or bracket is not closed", "Close it; it may have begun further up."],
+  MULTILINE_IMPLICIT_KEY: ["a key has no colon, or goes over two lines", "Write `key: value`."],
+  MULTIPLE_DOCS: ["a second document begins", "Write one; leave lines of --- or ... out."],
+  NON_STRING_KEY: ["a list or a map is used as a key", "Use text as the key."],
+  RESOURCE_EXHAUSTION: ["is nested too deeply", "Nest less deeply."],
+  TAB_AS_INDENT: ["a tab indents this line", "Indent with spaces."],
+  TAG_RESOLVE_FAILED: ["has a tag, a word that starts with !", "Leave the tag out."],
 };
+const unclosedAdvice = ["a bracket or brace is not closed before this", "Close it."] as const;
 
 export interface PlainDocument {
+  /** Undefined, with problems, when there is nothing to go on with. */
   readonly value: unknown;
   readonly problems: readonly Problem[];
   /** Where the value at a path stands, or its key; of a missing one, where its map does. */
@@ -64,15 +72,20 @@ export function readText(text: string, isText: (path: Path) => boolean): PlainDo
   if (faults.length > 0) {
     const problems = faults.map(({ code, message, pos }) => {
       const { line, col } = lines.linePos(pos[0]);
-      const remedy = syntaxRemedies[code] ?? "Mend this line, or the one before it.";
-      const what = `${message[0]?.toLowerCase()}${message.slice(1)}`;
+      const unclosed = code === "BAD_INDENT" && message.startsWith("Flow");
+      const plain = [message, "Mend this line, or the one before it."] as const;
+      const [what, remedy] = unclosed ? unclosedAdvice : (syntaxAdvice[code] ?? plain);
       return { level: "error", path: [], line, column: col, what, remedy } as const;
     });
     return { value: undefined, problems, locate: () => ({}) };
   }
   const walk = new TreeWalk(lines, isText);
   const value = walk.read(document.contents, [], 0);
-  return { value, problems: walk.problems, locate: (path, what) => walk.locate(path, what) };
+  return {
+    value: walk.exhausted ? undefined : value,
+    problems: walk.problems,
+    locate: (path, what) => walk.locate(path, what),
+  };
 }
 
 /** What a program made, copied: getters are run once, here, and cycles and classes refused. */
@@ -80,7 +93,8 @@ export function readValue(made: unknown): PlainDocument {
   const walk = new ValueWalk();
   try {
     const value = walk.read(made, [], 0);
-    return { value, problems: walk.problems, locate: () => ({}) };
+    const { exhausted, problems } = walk;
+    return { value: exhausted ? undefined : value, problems, locate: () => ({}) };
   } catch (error) {
     // Only a getter or a proxy of the program throws here.
     const message = error instanceof Error ? error.message : "it throws";
@@ -97,6 +111,11 @@ function failed(what: string, remedy: string): PlainDocument {
 abstract class Walk {
   readonly problems: Problem[] = [];
   #nodes = 0;
+
+  /** Past the bound: what was read is not all. */
+  get exhausted(): boolean {
+    return this.#nodes > NODES_MAX;
+  }
 
   /** Whether to go on into one more node. Says so once when not. */
   protected enter(path: Path, depth: number): boolean {

@@ -9,7 +9,7 @@ import { z } from "zod";
 import type { PlainDocument } from "./document.ts";
 import { kindOf, listed, shown } from "./fields.ts";
 import { nearest, type Path, type Problem } from "./problems.ts";
-import { bare, keysAt, laterKeys, schemaAt } from "./schema.ts";
+import { bare, homesOf, keysAt, laterKeys, schemaAt } from "./schema.ts";
 
 type Issue = z.core.$ZodIssue;
 type Explain = (issue: Issue, path: Path, document: PlainDocument) => readonly Problem[];
@@ -73,11 +73,16 @@ function unknownKey(key: string, above: Path, document: PlainDocument): Problem 
     const what = "is not in this version of Nines";
     return { ...place, what, remedy: "Leave it out; Nines would not do what it says." };
   }
-  const known = keysAt(above);
+  return { ...place, what: "unknown key", remedy: keyAdvice(key, keysAt(above)) };
+}
+
+function keyAdvice(key: string, known: readonly string[]): string {
+  const homes = homesOf(key).map((place) =>
+    place === "" ? "the top of the file" : `\`${place}\``,
+  );
+  if (homes.length > 0) return `It belongs to ${listed(homes)}.`;
   const meant = nearest(key, known);
-  const remedy =
-    meant === undefined ? `Known here: ${known.join(", ")}.` : `Did you mean "${meant}"?`;
-  return { ...place, what: "unknown key", remedy };
+  return meant === undefined ? `Known here: ${known.join(", ")}.` : `Did you mean "${meant}"?`;
 }
 
 /** Whether this part of a path is a name or number that the user gave, and not a key of ours. */
@@ -139,7 +144,9 @@ function shapeAdvice(
     const nothing = written === null || written === undefined;
     return [nothing ? "is empty" : `must be ${accepts}, not ${shown(written)}`, remedy];
   }
-  if (written === undefined) return ["is missing", `Add it: ${accepts}.`];
+  if (written === undefined) {
+    return ["is missing", `Add \`${String(path[path.length - 1])}:\` with ${accepts}.`];
+  }
   if (written === null) {
     const schema = schemaAt(path);
     const optional = schema !== undefined && bare(schema) !== schema;

@@ -18,6 +18,7 @@ import {
   parsePercent,
   parseSize,
   percentPattern,
+  printPercent,
   type SizeText,
   sizePattern,
 } from "./units.ts";
@@ -90,6 +91,7 @@ export function scalar<Written, Value>(
 
 /** "must be a duration from 10ms to 1h, not 5". */
 export function unlike(kind: Kind, written: unknown): Refusal {
+  if (written === null) return new Refusal("is empty");
   return new Refusal(`must be ${kind.accepts}, not ${shown(written)}`);
 }
 
@@ -154,7 +156,8 @@ export function percent(): z.ZodType<number, PercentText> {
   };
   return scalar(kind, (written) => {
     if (isBareNumber(written)) {
-      return new Refusal(`${written} has no percent sign`, `Write ${written}%.`);
+      const share = Number(written) < 1 ? printPercent(Number(written)) : `${written}%`;
+      return new Refusal(`${written} has no percent sign`, `Write ${share}.`);
     }
     const ratio = parsePercent(asText(written));
     return within(kind, written, ratio, 0, 1);

@@ -34,11 +34,11 @@ const listenAddressKind: Kind = {
 };
 
 const listenAddress = scalar<string, Address>(listenAddressKind, (written) => {
-  const text = asText(written);
-  if (/^\d+$/.test(text)) {
-    return new Refusal(`${text} has no colon`, `Write ":${text}" for every address.`);
+  const typed = asText(written);
+  if (/^\d+$/.test(typed)) {
+    return new Refusal(`${typed} has no colon`, `Write ":${typed}" for every address.`);
   }
-  const address = parseAddress(text);
+  const address = parseAddress(typed);
   if (address === undefined) return unlike(listenAddressKind, written);
   const { host, port } = address;
   if (host === "") return { host: "0.0.0.0", port };
@@ -88,14 +88,21 @@ const hostPattern = text(
 
 const headerName = text("the name of a header", "X-Beta", /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/);
 
+const method = text("a method such as GET", "GET", /^[A-Za-z]{1,20}$/).transform((name) =>
+  name.toUpperCase(),
+);
+
+/** `/a/` is `/a`: both are the segment and what is below it. */
+const pathPrefix = urlPath.transform((path) => path.replace(/(?<=.)\/+$/, ""));
+
 const match = z.strictObject({
-  host: field(hostPattern.optional(), {
+  host: field(hostPattern.transform((host) => host.toLowerCase()).optional(), {
     meaning:
       "Host that the client asked for, without its port, in any case. `*.example.com` is every " +
       "name below example.com, and not example.com itself.",
     default: "any",
   }),
-  path: field(urlPath.optional(), {
+  path: field(pathPrefix.optional(), {
     meaning:
       "Start of the path, by whole segments: `/a` matches `/a` and `/a/b`, and not `/ab`. The " +
       "query is not part of it. `/` matches all.",
@@ -109,7 +116,7 @@ const match = z.strictObject({
     interaction: "Excludes `path`.",
     see: ["gateway.routes[].match.path"],
   }),
-  method: field(text("a method such as GET", "GET", /^[A-Za-z]{1,20}$/).optional(), {
+  method: field(method.optional(), {
     meaning: "Method of the request.",
     default: "any",
   }),
@@ -196,11 +203,7 @@ const timeouts = z.strictObject({
 /** An entry for a field of a route that stands in for the gateway's field of the same name. */
 function override(name: string): FieldEntry {
   const general = `gateway.${name}`;
-  return {
-    meaning: `As \`${general}\`, for this route.`,
-    default: `that of \`${general}\``,
-    see: [general],
-  };
+  return { meaning: `As \`${general}\`, for this route.`, default: `that of \`${general}\`` };
 }
 
 export const route = z.strictObject({

@@ -209,10 +209,10 @@ function resolveMatch({
   const prefix = path ?? (exactPath === undefined ? "/" : undefined);
   const lower = Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]);
   return {
-    ...(host === undefined ? {} : { host: host.toLowerCase() }),
-    ...(prefix === undefined ? {} : { path: prefix.replace(/(?<=.)\/+$/, "") }),
+    ...(host === undefined ? {} : { host }),
+    ...(prefix === undefined ? {} : { path: prefix }),
     ...(exactPath === undefined ? {} : { exactPath }),
-    ...(method === undefined ? {} : { method: method.toUpperCase() }),
+    ...(method === undefined ? {} : { method }),
     ...(lower.length === 0 ? {} : { headers: Object.fromEntries(lower) as Record<string, string> }),
   };
 }

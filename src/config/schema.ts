@@ -73,7 +73,7 @@ export function keysAt(path: readonly PropertyKey[]): readonly string[] {
 
 /** JSON Schema (2020-12) of the file as it is written, for editors. */
 export function jsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(file, {
+  const { $schema, ...rest } = z.toJSONSchema(file, {
     io: "input",
     unrepresentable: "any",
     override: ({ zodSchema, jsonSchema: json }) => {
@@ -81,8 +81,36 @@ export function jsonSchema(): Record<string, unknown> {
       if (kind !== undefined) Object.assign(json, kind.json);
       const entry = entryOf(zodSchema);
       if (entry !== undefined) json.description = entry.meaning.replaceAll("`", "");
+      if (zodSchema === service) {
+        json.oneOf = [{ required: ["command"] }, { required: ["endpoints"] }];
+      }
     },
   });
+  return { $schema, title: "nines.yaml", ...rest };
+}
+
+/** The maps at or directly below a schema, each with its place as people name it. */
+export function mapsWithin(
+  schema: z.core.$ZodType,
+  place: string,
+): readonly [z.ZodObject, string][] {
+  const inner = bare(schema);
+  if (inner instanceof z.ZodObject) return [[inner, place]];
+  if (inner instanceof z.ZodArray) return mapsWithin(inner.def.element, `${place}[]`);
+  if (inner instanceof z.ZodRecord) return mapsWithin(inner.def.valueType, `${place}.NAME`);
+  if (!(inner instanceof z.ZodUnion)) return [];
+  return inner.def.options.flatMap((option) => mapsWithin(option, place));
+}
+
+/** The maps of the whole file that have this key. */
+export function homesOf(key: string, map: z.ZodObject = file, place = ""): readonly string[] {
+  const below = Object.entries(map.shape as Record<string, z.core.$ZodType>).flatMap(
+    ([name, schema]) =>
+      mapsWithin(schema, place === "" ? name : `${place}.${name}`).flatMap(([inner, innerPlace]) =>
+        homesOf(key, inner, innerPlace),
+      ),
+  );
+  return Object.hasOwn(map.shape, key) ? [place, ...below] : below;
 }
 
 /** Whether a number here is meant as the text that it was written as. */

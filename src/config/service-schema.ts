@@ -22,7 +22,7 @@ import { type Address, parseAddress, parsePercent } from "./units.ts";
 
 export function serviceName(): z.ZodType<string, string> {
   return text(
-    "a name of a-z, 0-9 and -, a letter first, at most 40 long",
+    "a name of up to 40 of a-z, 0-9 and -, a letter first",
     "web",
     /^[a-z][a-z0-9-]{0,39}$/,
   );
@@ -89,7 +89,7 @@ const environmentName = text(
   "LOG_LEVEL",
   /^[A-Za-z_][A-Za-z0-9_]*$/,
   (written) =>
-    written === "PORT" || written.startsWith("NINES_")
+    ["PORT", "HOST"].includes(written) || written.startsWith("NINES_")
       ? new Refusal(
           "is set by Nines for each instance",
           "Choose another name; `port` says where PORT starts.",
@@ -102,8 +102,9 @@ const health = z.strictObject({
     meaning:
       "Checks by an HTTP/1.1 GET of this path on the instance's port. The check passes when the " +
       "answer's status is one of `expectStatus` and comes within `timeout`.",
+    default: "none",
     interaction: "Excludes `tcp`.",
-    see: ["health.expectStatus", "health.tcp"],
+    see: ["services.NAME.health.expectStatus", "services.NAME.health.tcp"],
   }),
   tcp: field(flag().optional(), {
     meaning: "Checks by opening a TCP connection to the instance's port and closing it again.",
@@ -111,12 +112,12 @@ const health = z.strictObject({
     interaction:
       "Excludes `http`. It proves that somebody listens, not that requests are answered: " +
       "prefer `http` wherever the service speaks it.",
-    see: ["health.http"],
+    see: ["services.NAME.health.http"],
   }),
   expectStatus: field(z.union([status, z.array(status).min(1).max(20)]).prefault("200-399"), {
     meaning: "Statuses that pass an `http` check: one, or a list of them.",
     source: "2xx and 3xx pass in HAProxy and Traefik.",
-    see: ["health.http"],
+    see: ["services.NAME.health.http"],
   }),
   interval: field(duration("10ms", "1h").prefault("1s"), {
     meaning: "Time between two checks of an instance while its verdict is settled.",
@@ -125,25 +126,25 @@ const health = z.strictObject({
       "(`fall` - 1) x `fastInterval` + `timeout`: 2 s by default. Refused and broken connections " +
       "of real traffic are noticed at once and do not wait for a check.",
     source: "HAProxy `inter` (2 s there); one second costs nothing on one machine.",
-    see: ["health.fastInterval", "health.fall"],
+    see: ["services.NAME.health.fastInterval", "services.NAME.health.fall"],
   }),
   timeout: field(duration("1ms", "1m").optional(), {
     meaning: "A check without its whole answer by then has failed.",
     default: "`500ms`, or `interval` where that is shorter",
     interaction: "Longer than `interval` only delays the next check; `nines check` warns of it.",
-    see: ["health.interval"],
+    see: ["services.NAME.health.interval"],
   }),
   fall: field(integer(1, 100).prefault(3), {
     meaning: "Checks in a row that fail before an instance is down and gets no traffic.",
     source: "HAProxy `fall`.",
-    see: ["health.rise"],
+    see: ["services.NAME.health.rise"],
   }),
   rise: field(integer(1, 100).prefault(2), {
     meaning:
       "Checks in a row that pass before an instance that was down is up again. " +
       "One that has just started is ready with its first passed check.",
     source: "HAProxy `rise`; the first check as in Envoy.",
-    see: ["health.fall"],
+    see: ["services.NAME.health.fall"],
   }),
   fastInterval: field(duration("10ms", "1h").optional(), {
     meaning:
@@ -151,7 +152,7 @@ const health = z.strictObject({
       "after passes, the first pass after failures, an instance that starts.",
     default: "`250ms`, or `interval` where that is shorter",
     source: "HAProxy `fastinter`.",
-    see: ["health.interval"],
+    see: ["services.NAME.health.interval"],
   }),
 });
 
@@ -167,7 +168,7 @@ const limits = z.strictObject({
     meaning: "Open files and sockets of one process of an instance (`ulimit -n`).",
     default: "what the user that runs Nines has",
     interaction: "`maxConnections` needs at least as many.",
-    see: ["maxConnections"],
+    see: ["services.NAME.maxConnections"],
   }),
 });
 
@@ -177,27 +178,27 @@ const restart = z.strictObject({
       "Wait before an instance that ended is started again. It doubles with every further end, " +
       "with jitter, up to `backoffMax`.",
     source: "systemd `RestartSec` (100 ms), and Kubernetes for the doubling.",
-    see: ["restart.backoffMax", "restart.resetAfter"],
+    see: ["services.NAME.restart.backoffMax", "services.NAME.restart.resetAfter"],
   }),
   backoffMax: field(duration("10ms", "1d").prefault("30s"), {
     meaning: "Longest wait before a restart, and the wait of a crash loop.",
     interaction: "Not below `backoff`.",
-    see: ["restart.backoff", "restart.crashLoopCount"],
+    see: ["services.NAME.restart.backoff", "services.NAME.restart.crashLoopCount"],
   }),
   resetAfter: field(duration("1s", "7d").prefault("1m"), {
     meaning: "An instance that stayed up this long starts from `backoff` again at its next end.",
-    see: ["restart.backoff"],
+    see: ["services.NAME.restart.backoff"],
   }),
   crashLoopCount: field(integer(2, 1000).prefault(5), {
     meaning:
       "This many ends within `crashLoopWithin` are called a crash loop: the instance is held back " +
       "at `backoffMax` from then on, and status and events say so with the last exit code.",
     source: "systemd `StartLimitBurst`; systemd then gives up, Nines goes on trying.",
-    see: ["restart.crashLoopWithin"],
+    see: ["services.NAME.restart.crashLoopWithin"],
   }),
   crashLoopWithin: field(duration("1s", "1d").prefault("1m"), {
     meaning: "See `crashLoopCount`.",
-    see: ["restart.crashLoopCount"],
+    see: ["services.NAME.restart.crashLoopCount"],
   }),
   unhealthyAfter: field(duration("0s", "1d").prefault("30s"), {
     meaning:
@@ -205,7 +206,7 @@ const restart = z.strictObject({
       "`0s` is never.",
     interaction: "Counts from the moment the instance is down, so `health.fall` comes first.",
     source: "The liveness probe of Kubernetes, three periods of 10 s.",
-    see: ["health.fall"],
+    see: ["services.NAME.health.fall"],
   }),
 });
 
@@ -215,13 +216,13 @@ const logs = z.strictObject({
       "A log file larger than this is copied to `INSTANCE.log.1` and emptied. What the instance " +
       "writes between the copy's end and the emptying is lost: some milliseconds of output. An " +
       "instance writes to its file directly, so that it never waits for Nines or depends on it.",
-    see: ["logs.keep"],
+    see: ["services.NAME.logs.keep"],
   }),
   keep: field(integer(0, 100).prefault(3), {
     meaning: "Rotated files that are kept for each instance; older ones are deleted.",
     interaction:
       "An instance's logs take up to `rotateAt` x (`keep` + 1), and what one second adds.",
-    see: ["logs.rotateAt"],
+    see: ["services.NAME.logs.rotateAt"],
   }),
 });
 
@@ -280,7 +281,7 @@ const endpoint = z.union([
     address: field(endpointAddress, { meaning: '`"host:port"`; IPv6 addresses in brackets.' }),
     weight: field(integer(1, 256).prefault(1), {
       meaning: "Share of the traffic, relative to the other endpoints' weights.",
-      interaction: "Acts with `balance: weighted`, and where others are equal.",
+      interaction: "`round-robin` and `random` pass over it; the other ways to balance follow it.",
       see: ["gateway.routes[].balance"],
     }),
     backup: field(flag().prefault(false), {
@@ -298,19 +299,21 @@ export const service = z.strictObject({
   command: field(z.union([word, z.array(word).min(1).max(256)]).optional(), {
     meaning:
       "What runs as an instance: a list of program and arguments, or a line for `/bin/sh`. It gets " +
-      "`PORT` (listen there, on 127.0.0.1), `NINES_SERVICE`, `NINES_INSTANCE`, `NINES_ORDINAL` and " +
+      "`PORT` and `HOST` (listen there), `NINES_SERVICE`, `NINES_INSTANCE`, `NINES_ORDINAL` and " +
       "`NINES_DATA_DIR` (a folder of its own that is kept across restarts).",
+    default: "none; a service has either `command` or `endpoints`",
     interaction:
       "Excludes `endpoints`. A simple line is run as `exec LINE`, so that signals reach the program " +
       "and not a shell in between; with `;`, `&`, `|` or an assignment in it, the shell stays.",
-    see: ["endpoints", "workingDirectory", "env"],
+    see: ["services.NAME.endpoints", "services.NAME.workingDirectory", "services.NAME.env"],
   }),
   endpoints: field(z.array(endpoint).min(1).max(1000).optional(), {
     meaning:
       'Instances that run elsewhere and that Nines only checks and balances: `"host:port"`, or ' +
       "`{ address, weight, backup, zone }`.",
+    default: "none; a service has either `command` or `endpoints`",
     interaction: "Excludes `command` and whatever tells how to run one.",
-    see: ["command"],
+    see: ["services.NAME.command"],
   }),
   replicas: field(replicas.prefault(1), {
     meaning:
@@ -330,8 +333,8 @@ export const service = z.strictObject({
     meaning:
       "Environment of the instances, over the environment of Nines itself. Numbers are taken as " +
       "written: `1.10` stays `1.10`.",
-    interaction: "`PORT` and `NINES_...` are Nines' own and refused.",
-    see: ["command"],
+    interaction: "`PORT`, `HOST` and `NINES_...` are Nines' own and refused.",
+    see: ["services.NAME.command"],
   }),
   workingDirectory: field(word.prefault("."), {
     meaning: "Where the command runs, relative to the folder of this file.",
@@ -348,7 +351,7 @@ export const service = z.strictObject({
   startTimeout: field(duration("100ms", "1h").prefault("1m"), {
     meaning: "An instance that is not ready this long after its start is ended and started again.",
     interaction: "Counts as an end for `restart.crashLoopCount`.",
-    see: ["restart.crashLoopCount"],
+    see: ["services.NAME.restart.crashLoopCount"],
   }),
   stopGrace: field(duration("0s", "1h").prefault("4s"), {
     meaning:
@@ -370,14 +373,14 @@ export const service = z.strictObject({
       "`0` is no limit.",
     interaction: "When all instances are at it, requests wait in the queue.",
     source: "HAProxy `maxconn` of a server.",
-    see: ["queueLength", "gateway.timeouts.queue"],
+    see: ["services.NAME.queueLength", "gateway.timeouts.queue"],
   }),
   queueLength: field(integer(0, 65536).prefault(1024), {
     meaning:
       "Requests that may wait, in each worker, for an instance of this service. One more is " +
       "answered 503 at once.",
     source: "Envoy's pending requests (1024).",
-    see: ["gateway.timeouts.queue", "maxConnections"],
+    see: ["gateway.timeouts.queue", "services.NAME.maxConnections"],
   }),
   scale: field(scale.optional(), {
     meaning: "When to run more or fewer instances. Checked, and not acted on by this version.",

@@ -1,0 +1,78 @@
+// The pages of docs/reference/ that come from the code: `--write` writes them, `--check` says which of
+// them are not what the code says. A page is a path and a function that returns its text; a new one
+// is a line in `pages`.
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { configReference } from "../src/config/reference.ts";
+import { type ErrorEntry, errorCatalogue } from "../src/core/base/errors.ts";
+
+export interface Page {
+  /** From the repository's root. */
+  readonly path: string;
+  readonly render: () => string;
+}
+
+export const pages: readonly Page[] = [
+  { path: "docs/reference/config.md", render: configReference },
+  { path: "docs/reference/errors.md", render: errorReference },
+];
+
+const root = join(import.meta.dirname, "..", "..");
+
+/** Pages whose file is missing or says something else than the code. */
+export function stalePages(): readonly string[] {
+  return pages.filter(({ path, render }) => readPage(path) !== render()).map(({ path }) => path);
+}
+
+function readPage(path: string): string | undefined {
+  try {
+    return readFileSync(join(root, path), "utf8");
+  } catch {
+    return undefined; // not written yet: stale, whatever the reason
+  }
+}
+
+export function errorReference(): string {
+  const entries: [string, ErrorEntry][] = Object.entries(errorCatalogue);
+  const rows = entries.map(([code, { meaning, remedy, retriable }]) => {
+    return `| \`${code}\` | ${meaning} | ${remedy} | ${retriable ? "yes" : "no"} |`;
+  });
+  return `# Errors
+
+Every failure that a person or a program can meet has a code. Codes are stable: match on them, never
+on messages. A retired code is never used again. \`retriable\` says whether the same call may succeed
+later without a change.
+
+This page is generated from the catalogue.
+
+| code | what it means | what to do | retriable |
+|---|---|---|---|
+${rows.join("\n")}
+`;
+}
+
+function main(mode: string | undefined): number {
+  if (mode === "--write") {
+    for (const { path, render } of pages) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), render());
+    }
+    return 0;
+  }
+  if (mode !== "--check") {
+    console.error("usage: node dist/scripts/docs.js --write | --check");
+    return 2;
+  }
+  const stale = stalePages();
+  for (const path of stale) {
+    console.error(`${path} is not what the code says: node dist/scripts/docs.js --write`);
+  }
+  return stale.length === 0 ? 0 : 1;
+}
+
+const [, started, mode] = process.argv;
+if (started !== undefined && import.meta.url === pathToFileURL(started).href) {
+  process.exitCode = main(mode);
+}
