@@ -97,7 +97,8 @@ export function formatEvent(event: RecordedEvent): string {
   return `${clock} ${marks[event.level].padEnd(2)} ${event.sentence}`;
 }
 
-function parseEvent(line: string): readonly RecordedEvent[] {
+/** One event, or none when the line is not one. */
+export function parseEvent(line: string): readonly RecordedEvent[] {
   if (!line.startsWith("{")) return [];
   try {
     const event = JSON.parse(line) as Partial<RecordedEvent>;

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer, connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { NinesError } from "../../core/base/errors.ts";
+import { callAdmin, fetchAdminText } from "./client.ts";
+import type { RecordedEvent } from "../../runtime/event-log.ts";
+import type { AdminActions } from "./endpoints.ts";
+import { endpoints } from "./endpoints.ts";
+import { type AdminServer, serveAdmin } from "./server.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "nines-admin-"));
+const socketPath = join(folder, "admin.sock");
+const asked: unknown[][] = [];
+const followers = new Set<(event: RecordedEvent) => void>();
+
+const actions = {
+  status: () => ({ nines: "0.1.0" }) as never,
+  events: (after: number) => [event(after + 1)],
+  follow: (after: number) => (send: (event: RecordedEvent) => void) => {
+    send(event(after + 1));
+    followers.add(send);
+    return { [Symbol.dispose]: () => void followers.delete(send) };
+  },
+  table: () => ({ version: 3 }),
+  metrics: () => "nines_build_info 1\n",
+  apply: async (file: string | undefined) => {
+    asked.push(["apply", file]);
+    return { changes: [], warnings: [] };
+  },
+  scale: (service: string, replicas: number) => {
+    asked.push(["scale", service, replicas]);
+    if (service === "nobody") throw new NinesError("NINES_NOT_RUNNING", "no service nobody.");
+    if (service === "bug") throw new TypeError("a bug");
+  },
+  restart: (target: string) => void asked.push(["restart", target]),
+  drain: (instance: string) => void asked.push(["drain", instance]),
+  undrain: (instance: string) => void asked.push(["undrain", instance]),
+  restartGateway: () => void asked.push(["restartGateway"]),
+  restartControl: () => void asked.push(["restartControl"]),
+  stop: () => void asked.push(["stop"]),
+} satisfies AdminActions;
+
+function event(number: number): RecordedEvent {
+  return { number, time: "", kind: "instance.ready", level: "info", sentence: "web-1 is ready" };
+}
+
+const call = (method: "GET" | "POST", path: string, body?: unknown) =>
+  callAdmin({ socketPath, method, path, body, timeoutMs: 5000 });
+
+describe("the admin API", () => {
+  let server: AdminServer;
+  before(async () => {
+    writeFileSync(socketPath, "left by one that was killed");
+    server = await serveAdmin(socketPath, actions);
+  });
+  after(async () => {
+    await server.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it("can be opened by its owner only", () => {
+    assert.equal(statSync(socketPath).mode & 0o777, 0o600);
+  });
+
+  it("answers every endpoint of its table", async () => {
+    const inputs: Record<string, unknown> = {
+      "/v1/scale": { service: "web", replicas: 3 },
+      "/v1/restart": { target: "web" },
+      "/v1/drain": { instance: "web-1" },
+      "/v1/undrain": { instance: "web-1" },
+    };
+    for (const { method, path, type } of endpoints) {
+      if (type === "stream") continue;
+      if (type === "text") {
+        assert.match(await fetchAdminText({ socketPath, method, path, timeoutMs: 5000 }), /\n$/);
+      } else {
+        assert.notEqual(await call(method, path, inputs[path]), undefined, path);
+      }
+    }
+    assert.deepEqual(asked.at(-1), ["stop"]);
+  });
+
+  it("passes on what was asked", async () => {
+    await call("POST", "/v1/scale", { service: "web", replicas: 5 });
+    assert.deepEqual(asked.at(-1), ["scale", "web", 5]);
+    await call("POST", "/v1/apply", { file: "/srv/nines.yaml" });
+    assert.deepEqual(asked.at(-1), ["apply", "/srv/nines.yaml"]);
+    assert.deepEqual(await call("GET", "/v1/events?after=41"), [event(42)]);
+  });
+
+  const refused: readonly (readonly [string, "GET" | "POST", string, unknown, RegExp])[] = [
+    ["an unknown path", "GET", "/v1/nothing", undefined, /There is no \/v1\/nothing/],
+    ["the wrong method", "GET", "/v1/scale", undefined, /takes POST, not GET/],
+    ["a missing field", "POST", "/v1/scale", { service: "web" }, /replicas/],
+    ["an unknown field", "POST", "/v1/drain", { instance: "a", force: 1 }, /force/],
+    ["a wrong type", "POST", "/v1/scale", { service: "web", replicas: "3" }, /replicas/],
+    ["a fraction", "POST", "/v1/scale", { service: "web", replicas: 1.5 }, /replicas/],
+    ["a query that is not a number", "GET", "/v1/events?after=x", undefined, /after/],
+    ["too much", "POST", "/v1/drain", { instance: "x".repeat(70_000) }, /over 65536 bytes/],
+  ];
+  for (const [what, method, path, body, message] of refused) {
+    it(`refuses ${what} with a reason, and asks nothing of control`, async () => {
+      const before = asked.length;
+      await assert.rejects(call(method, path, body), (error) => {
+        assert.ok(error instanceof NinesError);
+        assert.equal(error.code, "NINES_ADMIN_REQUEST");
+        assert.match(error.message, message);
+        return true;
+      });
+      assert.equal(asked.length, before);
+    });
+  }
+
+  it("carries an error of control to the caller with its code", async () => {
+    await assert.rejects(call("POST", "/v1/scale", { service: "nobody", replicas: 1 }), {
+      code: "NINES_NOT_RUNNING",
+      message: "no service nobody.",
+    });
+  });
+
+  it("survives a bug behind it", async () => {
+    await assert.rejects(call("POST", "/v1/scale", { service: "bug", replicas: 1 }), /a bug/);
+    await call("GET", "/v1/status");
+  });
+
+  it("streams events until the reader leaves", async () => {
+    const reader = connect(socketPath);
+    reader.write("GET /v1/events/stream?after=6 HTTP/1.1\r\nhost: nines\r\n\r\n");
+    await readUntil(reader, /id: 7\ndata: \{"number":7/);
+    for (const send of followers) send(event(8));
+    await readUntil(reader, /id: 8\n/);
+    reader.destroy();
+    await until(() => followers.size === 0);
+  });
+
+  it("cuts off a reader that does not read", async () => {
+    const reader = connect(socketPath);
+    reader.write("GET /v1/events/stream HTTP/1.1\r\nhost: nines\r\n\r\n");
+    await readUntil(reader, /id: 1\n/);
+    reader.pause();
+    const closed = new Promise((resolve) => reader.on("close", resolve));
+    reader.on("error", () => undefined);
+    const long = { ...event(9), sentence: "x".repeat(100_000) };
+    await until(() => {
+      for (const send of followers) send(long);
+      return followers.size === 0;
+    });
+    reader.resume();
+    await closed;
+  });
+});
+
+describe("asking", () => {
+  it("says when nobody listens", async () => {
+    const nobody = join(tmpdir(), `nines-nobody-${process.pid}.sock`);
+    await assert.rejects(
+      callAdmin({ socketPath: nobody, method: "GET", path: "/v1/status", timeoutMs: 1000 }),
+      { code: "NINES_NOT_RUNNING" },
+    );
+  });
+
+  it("gives up on one that accepts and says nothing", async () => {
+    const path = join(tmpdir(), `nines-mute-${process.pid}.sock`);
+    const mute = createServer(() => undefined);
+    await new Promise<void>((resolve) => mute.listen(path, resolve));
+    await assert.rejects(
+      callAdmin({ socketPath: path, method: "GET", path: "/v1/status", timeoutMs: 50 }),
+      { code: "NINES_CONTROL_NOT_ANSWERING" },
+    );
+    mute.close();
+  });
+});
+
+function readUntil(socket: ReturnType<typeof connect>, pattern: RegExp): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let text = "";
+    const onData = (chunk: Buffer) => {
+      text += chunk.toString();
+      if (!pattern.test(text)) return;
+      socket.off("data", onData);
+      resolve();
+    };
+    socket.on("data", onData);
+    socket.once("close", () => reject(new Error(`closed after: ${text}`)));
+  });
+}
+
+/** Asks again at each turn of the event loop; the test runner's own limit ends it. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -1,0 +1,181 @@
+// Serves the endpoints on a unix socket. Strict and bounded: what is too long, too slow or too much is
+// refused with a reason, and a client that reads too slowly is cut off rather than buffered for.
+//
+// `node:http` here, unlike in the gateway: a few requests a second, where plainness counts.
+
+import { chmodSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { type ErrorCode, errorCatalogue, NinesError } from "../../core/base/errors.ts";
+import { type AdminActions, type Endpoint, endpoints, type Follow } from "./endpoints.ts";
+
+const BODY_BYTES_MAX = 64 * 1024;
+const CONNECTIONS_MAX = 64;
+const REQUEST_TIMEOUT_MS = 10_000;
+/** A follower that leaves this much unread is cut off; it asks again with the last number. */
+const UNREAD_BYTES_MAX = 1024 * 1024;
+const KEEPALIVE_MS = 15_000;
+
+export interface AdminServer {
+  /** Ends all connections; resolves when the socket is closed. */
+  close(): Promise<void>;
+}
+
+/** Resolves when it listens. The socket's folder exists, and nobody else listens there. */
+export function serveAdmin(socketPath: string, actions: AdminActions): Promise<AdminServer> {
+  const server = createServer(
+    { maxHeaderSize: 8192, requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 5000 },
+    (request, response) => {
+      answer(actions, request, response).catch((error: unknown) => sendError(response, error));
+    },
+  );
+  server.maxConnections = CONNECTIONS_MAX;
+  rmSync(socketPath, { force: true });
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(socketPath, () => {
+      server.off("error", reject);
+      server.on("error", () => undefined); // accepting failed once (descriptors); it goes on
+      chmodSync(socketPath, 0o600);
+      resolve({ close: () => closeServer(server) });
+    });
+  });
+}
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+    // An answer that tells of the stop itself may still be on its way out.
+    setTimeout(() => server.closeAllConnections(), 200).unref();
+  });
+}
+
+async function answer(
+  actions: AdminActions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const url = new URL(request.url ?? "/", "http://nines");
+  const here = endpoints.filter((endpoint) => endpoint.path === url.pathname);
+  if (here.length === 0) throw refusal(404, `There is no ${url.pathname} in the admin API.`);
+  const endpoint = here.find(({ method }) => method === request.method);
+  if (endpoint === undefined) {
+    const allowed = here.map(({ method }) => method).join(", ");
+    throw refusal(405, `${url.pathname} takes ${allowed}, not ${request.method}.`);
+  }
+  const raw =
+    endpoint.method === "GET" ? Object.fromEntries(url.searchParams) : await body(request);
+  const result = await endpoint.answer(actions, checkInput(endpoint, raw));
+  if (endpoint.type === "stream") follow(response, result as Follow);
+  else if (endpoint.type === "text")
+    send(response, 200, "text/plain; version=0.0.4", String(result));
+  else sendJson(response, 200, result);
+}
+
+function checkInput(endpoint: Endpoint, raw: unknown): unknown {
+  const parsed = endpoint.input.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(
+    (issue) => `${issue.path.join(".") || "the input"}: ${issue.message}`,
+  );
+  throw refusal(
+    400,
+    `${endpoint.method} ${endpoint.path} was not understood: ${problems.join("; ")}.`,
+  );
+}
+
+async function body(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw refusal(413, `The body is over ${BODY_BYTES_MAX} bytes.`);
+    chunks.push(chunk);
+  }
+  if (bytes === 0) return {};
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString("utf8")) as unknown;
+  } catch {
+    throw refusal(400, "The body is not JSON.");
+  }
+}
+
+/** Server-sent events: a browser's EventSource reads them, and so does `curl -N`. */
+function follow(response: ServerResponse, subscribe: Follow): void {
+  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
+  response.flushHeaders();
+  const write = (text: string) => {
+    if (response.writableLength > UNREAD_BYTES_MAX) response.destroy();
+    else response.write(text);
+  };
+  const subscription = subscribe((event) =>
+    write(`id: ${event.number}\ndata: ${JSON.stringify(event)}\n\n`),
+  );
+  // Finds out that the follower is gone, even when nothing happens here.
+  const keepAlive = setInterval(() => write(":\n\n"), KEEPALIVE_MS);
+  keepAlive.unref();
+  response.on("close", () => {
+    clearInterval(keepAlive);
+    subscription[Symbol.dispose]();
+  });
+}
+
+/** A refusal of the HTTP side itself; the code is one, the status tells more. */
+class Refusal extends NinesError {
+  readonly status: number;
+
+  constructor(status: number, what: string) {
+    super("NINES_ADMIN_REQUEST", what);
+    this.status = status;
+  }
+}
+
+function refusal(status: number, what: string): Refusal {
+  return new Refusal(status, what);
+}
+
+function statusOf(error: NinesError): number {
+  if (error instanceof Refusal) return error.status;
+  if (error.code.endsWith("_UNKNOWN")) return 404;
+  if (error.code === "NINES_CONTROL_STOPPING") return 409;
+  return error.code.startsWith("NINES_CONFIG") || error.code.endsWith("_RANGE") ? 422 : 500;
+}
+
+function sendError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  response.setHeader("connection", "close"); // what is left of the body is not read
+  if (error instanceof NinesError) {
+    sendJson(response, statusOf(error), { error: describeError(error) });
+  } else {
+    const message = error instanceof Error ? error.message : String(error);
+    sendJson(response, 500, { error: { code: "NINES_INTERNAL", message, retriable: false } });
+  }
+}
+
+export interface ErrorDescription {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly remedy: string;
+  readonly retriable: boolean;
+}
+
+export function describeError(error: NinesError): ErrorDescription {
+  const { remedy, retriable } = errorCatalogue[error.code];
+  return { code: error.code, message: error.message, remedy, retriable };
+}
+
+function sendJson(response: ServerResponse, status: number, value: unknown): void {
+  send(response, status, "application/json", `${JSON.stringify(value)}\n`);
+}
+
+function send(response: ServerResponse, status: number, type: string, text: string): void {
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": Buffer.byteLength(text),
+    "cache-control": "no-store",
+  });
+  response.end(text);
+}

@@ -1,0 +1,260 @@
+// Every command and option of `nines`, with the text that teaches them, and nothing of what they do.
+//
+// Pure description, so that `--help`, docs/reference/cli.md and the parser can never disagree: the page
+// is generated from this (scripts/docs.ts). What a command does comes in as `actions`, one function a
+// command, each returning the exit code.
+
+import { Command, InvalidArgumentError } from "commander";
+
+export const exitCodes = [
+  [0, "Done; for `status`, Nines runs here."],
+  [1, "Failed; the message says what happened and what to do."],
+  [2, "The command line or the configuration file is wrong; nothing was changed."],
+  [3, "Nothing runs here: no control process for this file or state directory."],
+] as const;
+
+export interface PlaceOptions {
+  readonly file?: string;
+  readonly stateDir?: string;
+}
+export interface UpOptions extends PlaceOptions {
+  readonly detach?: true;
+  readonly nextFreePort?: true;
+}
+export interface StatusOptions extends PlaceOptions {
+  readonly watch?: true;
+  readonly json?: true;
+}
+export interface LogsOptions extends PlaceOptions {
+  readonly follow?: true;
+  readonly lines: number;
+}
+export interface EventsOptions extends LogsOptions {
+  readonly json?: true;
+}
+export interface InitOptions {
+  readonly file: string;
+}
+export interface CheckOptions {
+  readonly file?: string;
+  readonly json?: true;
+}
+
+/** What each command does. Resolves to the exit code; a NinesError is printed and mapped to one. */
+export interface Actions {
+  up(options: UpOptions): Promise<number>;
+  down(options: PlaceOptions): Promise<number>;
+  status(options: StatusOptions): Promise<number>;
+  logs(names: readonly string[], options: LogsOptions): Promise<number>;
+  events(options: EventsOptions): Promise<number>;
+  metrics(options: PlaceOptions): Promise<number>;
+  apply(options: PlaceOptions): Promise<number>;
+  scale(service: string, replicas: number, options: PlaceOptions): Promise<number>;
+  restart(target: string, options: PlaceOptions): Promise<number>;
+  drain(instance: string, options: PlaceOptions): Promise<number>;
+  undrain(instance: string, options: PlaceOptions): Promise<number>;
+  controlRestart(options: PlaceOptions): Promise<number>;
+  gatewayRestart(options: PlaceOptions): Promise<number>;
+  init(options: InitOptions): Promise<number>;
+  check(options: CheckOptions): Promise<number>;
+  schema(): Promise<number>;
+}
+
+const description = `Keeps ordinary services up through failures.
+
+Write a nines.yaml (\`nines init\` writes one to start from), then run \`nines up\`. Nines starts the
+services, checks them, sends traffic to those that are ready, restarts what ends, and goes on doing so
+when any process, its own included, is killed.`;
+
+const closing = `
+Examples:
+  $ nines init && nines up            write a first file, run it
+  $ nines up --detach                 run in the background; \`nines down\` ends it
+  $ nines status --watch              what runs, in what state, and why
+  $ nines scale web 5                 five instances of web, until the file says otherwise
+  $ nines apply                       follow the changed file without losing a request
+
+Exit codes:
+${exitCodes.map(([code, meaning]) => `  ${code}  ${meaning}`).join("\n")}
+
+Every error names its code (NINES_...) and the remedy; docs/reference/errors.md lists them all.`;
+
+export function buildCommandLine(actions: Actions, version: string, ended: Ended): Command {
+  const nines = new Command("nines")
+    .description(description)
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help, or a command's")
+    .helpCommand("help [command]", "print a command's help")
+    .addHelpText("after", closing)
+    .showHelpAfterError("Run `nines --help` for the commands and what they do.")
+    .exitOverride();
+  addRunning(nines, actions, ended);
+  addSeeing(nines, actions, ended);
+  addOperating(nines, actions, ended);
+  addWriting(nines, actions, ended);
+  for (const command of nines.commands) inherit(command);
+  return nines;
+}
+
+/** Receives the promise of the exit code of the one command that runs. */
+export type Ended = (exitCode: Promise<number>) => void;
+
+function inherit(command: Command): void {
+  command
+    .exitOverride()
+    .helpOption("-h, --help", "print this help")
+    .showHelpAfterError(`Run \`nines ${pathOf(command)} --help\` for its options.`);
+  for (const child of command.commands) inherit(child);
+}
+
+export function pathOf(command: Command): string {
+  const parent = command.parent;
+  return parent?.parent ? `${pathOf(parent)} ${command.name()}` : command.name();
+}
+
+const fileHelp = "the configuration file (default: nines.yaml, .yml, .json or .config.js here)";
+
+/** The options that say which Nines is meant. Where -f is `--follow`, --file has no short form. */
+function placed(command: Command, fileFlags = "-f, --file <file>"): Command {
+  return command
+    .option(fileFlags, fileHelp)
+    .option("--state-dir <directory>", "where its state lies (default: .nines beside the file)");
+}
+
+function addRunning(nines: Command, actions: Actions, ended: Ended): void {
+  placed(nines.command("up"))
+    .summary("start everything in the file, and keep it up")
+    .description(
+      "Starts the services of the file in the order of dependsOn and keeps them up. Stays in the\n" +
+        "foreground and says what happens; Ctrl-C stops everything in order, a second Ctrl-C at once.\n" +
+        "What an earlier `nines up` left running is adopted, not started again.",
+    )
+    .option("-d, --detach", "return when everything is ready; a keeper restarts control if it ends")
+    .option(
+      "--next-free-port",
+      "when a port to listen on is taken, use the next free one and say so",
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ nines up\n  $ nines up -f shop/nines.yaml --state-dir /var/lib/nines/shop\n" +
+        "  $ nines up --detach && nines status",
+    )
+    .action((options: UpOptions) => ended(actions.up(options)));
+  placed(nines.command("down"))
+    .summary("stop everything that `up` started")
+    .description(
+      "Drains the gateway, ends the instances in reverse order of dependsOn, frees the ports. Works\n" +
+        "also when control is dead or does not answer: it is then taken over first.",
+    )
+    .action((options: PlaceOptions) => ended(actions.down(options)));
+}
+
+function addSeeing(nines: Command, actions: Actions, ended: Ended): void {
+  placed(nines.command("status"))
+    .summary("what runs, in what state, and why")
+    .description(
+      "One line a service and an instance: its state, since when, requests a second, latencies, errors,\n" +
+        "restarts, and the reason for its state. Works from the state directory when control is gone.",
+    )
+    .option("-w, --watch", "go on, refreshed each second, until Ctrl-C")
+    .option("--json", "stable fields for programs: docs/reference/status.md")
+    .action((options: StatusOptions) => ended(actions.status(options)));
+  placed(nines.command("logs"), "--file <file>")
+    .summary("what the instances wrote")
+    .description("Prints the last lines of the instances' output, oldest first.")
+    .argument("[names...]", "services or instances (default: all); `gateway` is Nines' own gateway")
+    .option("-f, --follow", "go on with each new line, until Ctrl-C")
+    .option("-n, --lines <count>", "last lines of each instance", lineCount, 20)
+    .addHelpText("after", "\nExamples:\n  $ nines logs web -f\n  $ nines logs web-2 -n 100")
+    .action((names: string[], options: LogsOptions) => ended(actions.logs(names, options)));
+  placed(nines.command("events"), "--file <file>")
+    .summary("what happened, one sentence each with its cause")
+    .description("Prints the latest state changes: starts, ends, ejections, replacements, and why.")
+    .option("-f, --follow", "go on with each new event, until Ctrl-C")
+    .option("-n, --lines <count>", "latest events", lineCount, 20)
+    .option("--json", "one JSON object a line")
+    .action((options: EventsOptions) => ended(actions.events(options)));
+  placed(nines.command("metrics"))
+    .summary("counters and histograms, as Prometheus reads them")
+    .description("Prints what GET /metrics on the admin socket answers.")
+    .action((options: PlaceOptions) => ended(actions.metrics(options)));
+}
+
+function addOperating(nines: Command, actions: Actions, ended: Ended): void {
+  placed(nines.command("apply"))
+    .summary("follow the changed file")
+    .description(
+      "Checks the file; when it is right, changes what runs to match, one instance after another, each\n" +
+        "drained first, so that no request is lost. When it is wrong nothing changes. SIGHUP does the same.",
+    )
+    .action((options: PlaceOptions) => ended(actions.apply(options)));
+  placed(nines.command("scale"))
+    .summary("run more or fewer instances of a service")
+    .description("Sets the number of instances, within `replicas`, until the next apply.")
+    .argument("<service>")
+    .argument("<replicas>", "how many", replicaCount)
+    .action((service: string, replicas: number, options: PlaceOptions) =>
+      ended(actions.scale(service, replicas, options)),
+    );
+  placed(nines.command("restart"))
+    .summary("end and start a service or an instance, one instance at a time")
+    .description(
+      "Each instance is drained, ended and ready again before the next; no request is lost.",
+    )
+    .argument("<target>", "a service or an instance")
+    .action((target: string, options: PlaceOptions) => ended(actions.restart(target, options)));
+  placed(nines.command("drain"))
+    .summary("send an instance no new traffic")
+    .description("What is under way ends in its own time. Kept until `nines undrain`.")
+    .argument("<instance>")
+    .action((instance: string, options: PlaceOptions) => ended(actions.drain(instance, options)));
+  placed(nines.command("undrain"))
+    .summary("send a drained instance traffic again")
+    .argument("<instance>")
+    .action((instance: string, options: PlaceOptions) => ended(actions.undrain(instance, options)));
+  const control = nines.command("control").summary("Nines' own control process");
+  placed(control.command("restart"))
+    .summary("restart control only; what it started goes on and is adopted")
+    .action((options: PlaceOptions) => ended(actions.controlRestart(options)));
+  const gateway = nines.command("gateway").summary("Nines' own gateway processes");
+  placed(gateway.command("restart"))
+    .summary("replace the gateway's workers, each by one that serves before the old one drains")
+    .action((options: PlaceOptions) => ended(actions.gatewayRestart(options)));
+}
+
+function addWriting(nines: Command, actions: Actions, ended: Ended): void {
+  nines
+    .command("init")
+    .summary("write a commented nines.yaml to start from")
+    .option("-f, --file <file>", "where to", "nines.yaml")
+    .action((options: InitOptions) => ended(actions.init(options)));
+  nines
+    .command("check")
+    .summary("say whether a configuration file is right, and where it is not")
+    .option("-f, --file <file>", fileHelp)
+    .option("--json", "problems as JSON")
+    .action((options: CheckOptions) => ended(actions.check(options)));
+  nines
+    .command("schema")
+    .summary("print the file's JSON Schema, for editors")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ nines schema > nines.schema.json\n" +
+        "  then begin nines.yaml with: # yaml-language-server: $schema=nines.schema.json",
+    )
+    .action(() => ended(actions.schema()));
+}
+
+function lineCount(text: string): number {
+  return wholeNumber(text, 100_000);
+}
+
+function replicaCount(text: string): number {
+  return wholeNumber(text, 1_000);
+}
+
+function wholeNumber(text: string, most: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value <= most)) throw new InvalidArgumentError(`It is a whole number from 0 to ${most}.`);
+  return value;
+}

@@ -1,0 +1,89 @@
+// `nines down`: ends everything that belongs to a state directory, whatever is left of Nines there.
+//
+// A control that answers stops everything itself. One that does not answer (stopped, hung) is killed;
+// where there is none, this process takes the office for a moment, adopts what runs and stops it in the
+// same order: one way to stop, not two. Every wait is bounded.
+
+import { setTimeout as wait } from "node:timers/promises";
+import { NinesError } from "../../core/base/errors.ts";
+import { formatEvent } from "../../runtime/event-log.ts";
+import { identify } from "../../runtime/process-identity.ts";
+import { findStateDirectory, type StateDirectory } from "../../state/directory.ts";
+import { inspect, type StateView } from "../../state/inspect.ts";
+import { callAdmin } from "../admin/client.ts";
+import { officesOf, signalExactly } from "../roles/offices.ts";
+import { endKeeper } from "../roles/stop-everything.ts";
+import { stopWithoutControl } from "../roles/take-over.ts";
+import { anythingRuns } from "../status/inspect.ts";
+import type { PlaceOptions } from "./command-line.ts";
+import { stateDirectoryOf } from "./place.ts";
+import { exitCode, say } from "./say.ts";
+
+const ANSWER_TIMEOUT_MS = 2000;
+/** A stop takes ten seconds at most. */
+const STOP_TIMEOUT_MS = 12_000;
+const KILL_TIMEOUT_MS = 2000;
+const LOOK_INTERVAL_MS = 50;
+
+export async function down(options: PlaceOptions): Promise<number> {
+  const state = findStateDirectory(stateDirectoryOf(options));
+  if (!anythingRuns(inspect(state, identify))) {
+    say("Nothing runs here; there is nothing to stop.");
+    return exitCode.done;
+  }
+  if (!(await askToStop(state))) {
+    await endControl(state);
+    if (anythingRuns(inspect(state, identify))) {
+      await stopWithoutControl(state, (event) => say(formatEvent(event)));
+    }
+  }
+  const left = inspect(state, identify);
+  if (anythingRuns(left)) throw new NinesError("NINES_DOWN_INCOMPLETE", describeLeft(left));
+  say("Everything is down.");
+  return exitCode.done;
+}
+
+/** Whether a control has stopped everything and ended. */
+async function askToStop(state: StateDirectory): Promise<boolean> {
+  const { control } = officesOf(state);
+  const holder = control.holder();
+  if (holder?.alive !== true) return false;
+  try {
+    const { adminSocket: socketPath } = state;
+    const call = { socketPath, method: "POST", path: "/v1/stop", body: {} } as const;
+    await callAdmin({ ...call, timeoutMs: ANSWER_TIMEOUT_MS });
+    return await waitUntil(() => control.holder()?.alive !== true, STOP_TIMEOUT_MS);
+  } catch (error) {
+    if (!(error instanceof NinesError)) throw error;
+    say(`Control (pid ${holder.identity.pid}) does not answer, and is killed.`);
+    return false;
+  }
+}
+
+async function endControl(state: StateDirectory): Promise<void> {
+  const offices = officesOf(state);
+  endKeeper({ offices });
+  const holder = offices.control.holder();
+  if (holder?.alive !== true) return;
+  signalExactly(holder.identity, "SIGKILL");
+  await waitUntil(() => offices.control.holder()?.alive !== true, KILL_TIMEOUT_MS);
+}
+
+async function waitUntil(condition: () => boolean, withinMs: number): Promise<boolean> {
+  const deadlineMs = performance.now() + withinMs;
+  while (!condition()) {
+    if (performance.now() > deadlineMs) return false;
+    await wait(LOOK_INTERVAL_MS);
+  }
+  return true;
+}
+
+function describeLeft({ control, gateway, instances, keeper }: StateView): string {
+  const offices = { control, gateway, keeper };
+  const names = Object.entries(offices).flatMap(([name, holder]) =>
+    holder?.alive === true ? [`${name} (pid ${holder.identity.pid})`] : [],
+  );
+  const left = instances.filter(({ alive }) => alive);
+  const all = [...names, ...left.map(({ id, kept }) => `${id} (pid ${kept.process.pid})`)];
+  return `Still running: ${all.join(", ")}.`;
+}

@@ -1,0 +1,47 @@
+// Runs one command line: reads it, calls the command, turns what comes of it into an exit code. Each
+// command's own file is loaded when it is the one that runs.
+
+import { CommanderError } from "commander";
+import { readVersion } from "../version.ts";
+import { type Actions, buildCommandLine } from "./command-line.ts";
+import { exitCode, report } from "./say.ts";
+
+const operations = async () => (await import("./operate.ts")).operations;
+const files = async () => (await import("./files.ts")).fileCommands;
+
+const actions: Actions = {
+  up: async (options) => (await import("./up.ts")).up(options),
+  down: async (options) => (await import("./down.ts")).down(options),
+  status: async (options) => (await import("./status.ts")).status(options),
+  logs: async (names, options) => (await import("./tail.ts")).logs(names, options),
+  events: async (options) => (await import("./tail.ts")).events(options),
+  metrics: async (options) => (await operations()).metrics(options),
+  apply: async (options) => (await operations()).apply(options),
+  scale: async (...words) => (await operations()).scale(...words),
+  restart: async (...words) => (await operations()).restart(...words),
+  drain: async (...words) => (await operations()).drain(...words),
+  undrain: async (...words) => (await operations()).undrain(...words),
+  controlRestart: async (options) => (await operations()).controlRestart(options),
+  gatewayRestart: async (options) => (await operations()).gatewayRestart(options),
+  init: async (options) => (await files()).init(options),
+  check: async (options) => (await files()).check(options),
+  schema: async () => (await files()).schema(),
+};
+
+export async function runCommandLine(words: readonly string[]): Promise<number> {
+  let ended: Promise<number> = Promise.resolve(exitCode.usage);
+  const line = buildCommandLine(actions, readVersion(), (result) => {
+    ended = result;
+  });
+  try {
+    line.parse(words.length === 0 ? ["--help"] : [...words], { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? exitCode.done : exitCode.usage;
+  }
+  try {
+    return await ended;
+  } catch (error) {
+    return report(error);
+  }
+}

@@ -1,0 +1,53 @@
+// `nines status`: asks control; when there is none, or it does not answer, tells what the state
+// directory says of processes that still live.
+
+import { setTimeout as wait } from "node:timers/promises";
+import { NinesError } from "../../core/base/errors.ts";
+import { findStateDirectory, type StateDirectory } from "../../state/directory.ts";
+import { callAdmin } from "../admin/client.ts";
+import { inspectState } from "../status/inspect.ts";
+import type { StatusReport } from "../status/report.ts";
+import { renderStatus } from "../status/table.ts";
+import type { StatusOptions } from "./command-line.ts";
+import { stateDirectoryOf } from "./place.ts";
+import { exitCode, usesColour } from "./say.ts";
+
+const ANSWER_TIMEOUT_MS = 2000;
+const REFRESH_MS = 1000;
+const WIDTH_DEFAULT = 100;
+
+export async function status(options: StatusOptions): Promise<number> {
+  const state = findStateDirectory(stateDirectoryOf(options));
+  if (options.watch !== true) return show(state, options);
+  const interrupted = new AbortController();
+  process.once("SIGINT", () => interrupted.abort());
+  while (!interrupted.signal.aborted) {
+    // Home, then what is new, then clear what is left: no flicker.
+    if (process.stdout.isTTY) process.stdout.write("\u001b[H\u001b[2J");
+    await show(state, options);
+    await wait(REFRESH_MS, undefined, { signal: interrupted.signal }).catch(() => undefined);
+  }
+  return exitCode.done;
+}
+
+async function show(state: StateDirectory, options: StatusOptions): Promise<number> {
+  const report = await ask(state);
+  if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
+  else {
+    const width = process.stdout.columns ?? WIDTH_DEFAULT;
+    const colour = usesColour(process.stdout);
+    process.stdout.write(renderStatus(report, { width, colour, nowMs: Date.now() }));
+  }
+  return report.control.state === "running" ? exitCode.done : exitCode.notRunning;
+}
+
+async function ask(state: StateDirectory): Promise<StatusReport> {
+  try {
+    const { adminSocket: socketPath } = state;
+    const call = { socketPath, method: "GET", path: "/v1/status" } as const;
+    return (await callAdmin({ ...call, timeoutMs: ANSWER_TIMEOUT_MS })) as StatusReport;
+  } catch (error) {
+    if (error instanceof NinesError) return inspectState(state);
+    throw error;
+  }
+}

@@ -1,0 +1,133 @@
+// `nines up`: this process becomes control and stays in the foreground; or, detached, it starts a
+// keeper, passes on what happens until everything is ready, and returns.
+
+import { setTimeout as wait } from "node:timers/promises";
+import { NinesError } from "../../core/base/errors.ts";
+import { formatEvent, readRecentEvents, type RecordedEvent } from "../../runtime/event-log.ts";
+import { openStateDirectory, type StateDirectory } from "../../state/directory.ts";
+import { type LoadedConfig, loadConfigFile } from "../config-file.ts";
+import { runControl } from "../roles/control.ts";
+import { officesOf } from "../roles/offices.ts";
+import { startRole } from "../roles/spawn.ts";
+import { readVersion } from "../version.ts";
+import type { UpOptions } from "./command-line.ts";
+import { findConfigFile, stateDirectoryOf } from "./place.ts";
+import { complain, exitCode, formatError, say } from "./say.ts";
+
+const LOOK_INTERVAL_MS = 100;
+/** Beyond the longest start timeout of the file. */
+const READY_MARGIN_MS = 10_000;
+
+export async function up(options: UpOptions): Promise<number> {
+  const file = findConfigFile(options.file);
+  const loaded = await loadConfigFile(file);
+  const state = openStateDirectory(stateDirectoryOf({ ...options, file }));
+  say(`Nines ${readVersion()} for ${file}`);
+  return options.detach === true
+    ? upDetached(options, loaded, state)
+    : upHere(options, loaded, state);
+}
+
+async function upHere(
+  options: UpOptions,
+  first: LoadedConfig,
+  state: StateDirectory,
+): Promise<number> {
+  const nextFreePort = options.nextFreePort === true;
+  let term = await claimOrWait(state);
+  for (let loaded = first; ; ) {
+    const ending = await runControl({ state, term, loaded, nextFreePort, say });
+    if (ending.kind === "stopped") return exitCode.done;
+    if (ending.kind === "replaced") {
+      complain("Another control has taken over; what runs goes on under it.");
+      return exitCode.failed;
+    }
+    loaded = await loadAgain(ending.file, loaded);
+    const next = officesOf(state).control.claim(undefined, term);
+    if (next === undefined) continue;
+    term = next;
+  }
+}
+
+/** A restart is no reason to give up because the file has become wrong meanwhile. */
+async function loadAgain(file: string, inForce: LoadedConfig): Promise<LoadedConfig> {
+  try {
+    return await loadConfigFile(file);
+  } catch (error) {
+    if (!(error instanceof NinesError)) throw error;
+    complain(`The configuration in force stays:\n${formatError(error)}`);
+    return { config: inForce.config, warnings: "" };
+  }
+}
+
+async function claimOrWait(state: StateDirectory): Promise<number> {
+  const { control } = officesOf(state);
+  for (let said = false; ; ) {
+    const term = control.claim();
+    if (term !== undefined) return term;
+    if (!said) {
+      const pid = control.holder()?.identity.pid;
+      say(`Control runs already (pid ${pid}). Waiting for it to end; \`nines down\` ends it.`);
+      said = true;
+    }
+    await wait(LOOK_INTERVAL_MS);
+  }
+}
+
+async function upDetached(
+  options: UpOptions,
+  { config, warnings }: LoadedConfig,
+  state: StateDirectory,
+): Promise<number> {
+  const running = officesOf(state).control.holder();
+  if (running?.alive === true) {
+    say(`It is up already: control has pid ${running.identity.pid}.`);
+    say("`nines apply` follows a changed file; `nines status` shows what runs.");
+    return exitCode.done;
+  }
+  if (warnings !== "") complain(warnings.trimEnd());
+  const words = ["--state-dir", state.path, "--file", config.file];
+  if (options.nextFreePort === true) words.push("--next-free-port");
+  const last = readRecentEvents(state.eventLog).at(-1)?.number ?? 0;
+  startRole("keeper", words, state.controlLog);
+  const timeouts = config.services.map((service) =>
+    service.kind === "command" ? service.startTimeoutMs : 0,
+  );
+  return passOnUntilReady(state, last, Math.max(0, ...timeouts) + READY_MARGIN_MS);
+}
+
+/** What ends the waiting, and how. */
+const endings: Readonly<Record<string, "ready" | "failed" | "held-back">> = {
+  "control.ready": "ready",
+  "control.start-failed": "failed",
+  "instance.crash-loop": "held-back",
+};
+
+async function passOnUntilReady(
+  state: StateDirectory,
+  after: number,
+  withinMs: number,
+): Promise<number> {
+  let last = after;
+  const deadlineMs = performance.now() + withinMs;
+  while (performance.now() < deadlineMs) {
+    const events = readRecentEvents(state.eventLog).filter(({ number }) => number > last);
+    for (const event of events) {
+      last = event.number;
+      const ending = endings[event.kind];
+      if (ending === "failed") throw new NinesError("NINES_UP_FAILED", event.sentence);
+      say(formatEvent(event));
+      if (ending === "ready") return exitCode.done;
+      if (ending === "held-back") return notAllReady(event);
+    }
+    await wait(LOOK_INTERVAL_MS);
+  }
+  return notAllReady(undefined);
+}
+
+function notAllReady(event: RecordedEvent | undefined): number {
+  const why = event === undefined ? "it takes too long" : event.sentence;
+  complain(`Not everything is ready: ${why}.`);
+  complain("It goes on in the background: `nines status` shows it, `nines down` ends it.");
+  return exitCode.failed;
+}

@@ -1,0 +1,340 @@
+// Control, run: by `nines up` in the foreground, and by a keeper in the background.
+//
+// The order of its life: the file, the admin socket, what runs already, readiness; and at the end
+// either a stop of everything, or a release that leaves everything running for the next control. It
+// gives up its place by itself when somebody holds a newer term. What it is made of: parts.ts.
+
+import type { Config } from "../../config/config.ts";
+import { sayDuration } from "../../core/base/duration.ts";
+import { NinesError } from "../../core/base/errors.ts";
+import { formatEvent, type RecordedEvent } from "../../runtime/event-log.ts";
+import { identify } from "../../runtime/process-identity.ts";
+import type { StateDirectory } from "../../state/directory.ts";
+import { inspect } from "../../state/inspect.ts";
+import type { AdminActions, ApplyResult, Follow } from "../admin/endpoints.ts";
+import { renderMetrics } from "../admin/metrics.ts";
+import { type AdminServer, serveAdmin } from "../admin/server.ts";
+import { type LoadedConfig, loadConfigFile } from "../config-file.ts";
+import { addressOf, composeStatus } from "../status/compose.ts";
+import { RateWindow, SAMPLE_INTERVAL_MS } from "../status/rates.ts";
+import type { StatusReport } from "../status/report.ts";
+import { describeChanges } from "./changes.ts";
+import { forgetConfig, keepConfig } from "./last-config.ts";
+import { avoidTakenPorts, isPortFree } from "./listen-ports.ts";
+import { assemble, type Parts } from "./parts.ts";
+import { startRole } from "./spawn.ts";
+import { stopEverything } from "./stop-everything.ts";
+
+export interface ControlOptions {
+  readonly state: StateDirectory;
+  /** The term that this process holds. */
+  readonly term: number;
+  readonly loaded: LoadedConfig;
+  readonly nextFreePort: boolean;
+  /** What a keeper is started with, where one is to keep this control. */
+  readonly keeperWords?: readonly string[];
+  /** Where sentences go: the terminal, or control's own log. */
+  readonly say: (sentence: string) => void;
+}
+
+export type Ending =
+  | { readonly kind: "stopped" }
+  /** Everything goes on; whoever runs control starts it again with this file. */
+  | { readonly kind: "restart"; readonly file: string }
+  /** Somebody else has become control; everything goes on under them. */
+  | { readonly kind: "replaced" };
+
+/**
+ * Runs until it is told to end. Rejects when a first start cannot listen; then everything is stopped
+ * again. What an earlier control left running is never stopped for that.
+ */
+export async function runControl(options: ControlOptions): Promise<Ending> {
+  const print = (event: RecordedEvent) => options.say(formatEvent(event));
+  const run = new ControlRun(options, await assemble({ state: options.state, print }));
+  return run.untilItEnds();
+}
+
+const READY_LOOK_MS = 50;
+const OFFICES_LOOK_MS = 1000;
+/** Workers start within a second; a loaded machine may take longer, and it is only said. */
+const GATEWAY_READY_MS = 15_000;
+
+/** A first start that cannot listen ends again by itself. */
+type InnerEnding = Ending | { readonly kind: "failed"; readonly error: NinesError };
+
+class ControlRun {
+  readonly #options: ControlOptions;
+  readonly #parts: Parts;
+  readonly #rates = new RateWindow();
+  readonly #startedAtMs: number;
+  readonly #startedAtWallMs: number;
+  readonly #hurry = new AbortController();
+  readonly #ended: Promise<InnerEnding>;
+  #end: (ending: InnerEnding) => void = () => undefined;
+  #config: Config;
+  #stopping = false;
+  /** One change of the file after another. */
+  #applying: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ControlOptions, parts: Parts) {
+    this.#options = options;
+    this.#parts = parts;
+    this.#config = options.loaded.config;
+    this.#startedAtMs = parts.clock.monotonicMs();
+    this.#startedAtWallMs = parts.clock.wallMs();
+    this.#ended = new Promise((resolve) => {
+      this.#end = resolve;
+    });
+  }
+
+  async untilItEnds(): Promise<Ending> {
+    const admin = await serveAdmin(this.#options.state.adminSocket, this.#actions());
+    const duties = this.#beginDuties();
+    try {
+      await this.#begin();
+      const ending = await this.#ended;
+      if (ending.kind === "failed" || ending.kind === "stopped") await this.#stop();
+      if (ending.kind === "failed") throw ending.error;
+      return ending;
+    } finally {
+      for (const duty of duties) duty[Symbol.dispose]();
+      await this.#letGo(admin);
+    }
+  }
+
+  async #begin(): Promise<void> {
+    const { control } = this.#parts;
+    const { loaded, say, term } = this.#options;
+    const first = !this.#somethingRuns();
+    this.#config = await this.#onFreePorts(loaded.config);
+    if (loaded.warnings !== "") say(loaded.warnings.trimEnd());
+    const addresses = (this.#config.gateway?.listen ?? []).map(addressOf);
+    const where = addresses.length === 0 ? "" : `, on ${addresses.join(" and ")}`;
+    const who = `Control (pid ${process.pid}, term ${term})`;
+    this.#record("control.started", `${who} follows ${this.#config.file}${where}`);
+    this.#keep(this.#config);
+    control.start(this.#config);
+    this.#watchLogs();
+    if (addresses.length > 0) void this.#awaitGateway(first);
+    void this.#sayWhenReady();
+  }
+
+  /** What an earlier control left running is never stopped because a port is taken. */
+  async #awaitGateway(first: boolean): Promise<void> {
+    try {
+      await this.#parts.steward.ready(GATEWAY_READY_MS);
+    } catch (error) {
+      if (!(error instanceof NinesError)) throw error;
+      if (this.#stopping) return;
+      const fatal = first && error.code !== "NINES_GATEWAY_NOT_SERVING";
+      this.#record(fatal ? "control.start-failed" : "gateway.not-ready", error.message, "error");
+      if (fatal) this.#end({ kind: "failed", error });
+    }
+  }
+
+  /** What goes on beside the loops of control; all of it ends together. */
+  #beginDuties(): readonly Disposable[] {
+    const { clock, control, steward } = this.#parts;
+    const stop = () => this.#stopOrHurry();
+    const reload = () => void this.#apply(undefined).catch((error: unknown) => this.#refuse(error));
+    return [
+      repeat(SAMPLE_INTERVAL_MS, () => {
+        this.#rates.add(clock.monotonicMs(), steward.status().totals.services);
+      }),
+      repeat(OFFICES_LOOK_MS, () => this.#lookAtOffices()),
+      onSignal("SIGINT", stop),
+      onSignal("SIGTERM", stop),
+      onSignal("SIGHUP", reload),
+      control.registry.subscribe(({ before, after }) => {
+        if (before === undefined || after === undefined) this.#watchLogs();
+      }),
+    ];
+  }
+
+  #lookAtOffices(): void {
+    const { offices, state } = this.#parts;
+    if (offices.control.holder()?.term !== this.#options.term) this.#end({ kind: "replaced" });
+    const words = this.#options.keeperWords;
+    if (words === undefined || this.#stopping || offices.keeper.holder()?.alive === true) return;
+    startRole("keeper", words, state.controlLog);
+  }
+
+  #stopOrHurry(): void {
+    if (this.#stopping) this.#hurry.abort();
+    this.#stopping = true;
+    this.#end({ kind: "stopped" });
+  }
+
+  async #stop(): Promise<void> {
+    this.#stopping = true;
+    this.#record("control.stopping", "Stopping: the gateway drains, then the instances end");
+    const drainMs = this.#config.gateway?.drainMs ?? 0;
+    await stopEverything(this.#parts, { drainMs, hurried: this.#hurry.signal });
+    forgetConfig(this.#parts.records);
+    const ranMs = this.#parts.clock.monotonicMs() - this.#startedAtMs;
+    this.#record("control.stopped", `Everything has ended; control ran for ${sayDuration(ranMs)}`);
+  }
+
+  /** Whatever is still running goes on. */
+  async #letGo(admin: AdminServer): Promise<void> {
+    const { control, events, logRotation, steward } = this.#parts;
+    control.release();
+    steward.release();
+    logRotation[Symbol.dispose]();
+    await admin.close();
+    events[Symbol.dispose]();
+  }
+
+  async #sayWhenReady(): Promise<void> {
+    const { clock } = this.#parts;
+    while (!this.#isReady()) {
+      if (this.#stopping) return;
+      await new Promise<void>((resolve) => void clock.after(READY_LOOK_MS, resolve));
+    }
+    const counts = this.#status().services.map(({ name, up, wanted }) => `${name} ${up}/${wanted}`);
+    const tookMs = clock.monotonicMs() - this.#startedAtMs;
+    this.#record("control.ready", `Ready after ${sayDuration(tookMs)}: ${counts.join(", ")}`);
+  }
+
+  /** Endpoints are run elsewhere: whether they are up is not ours to wait for. */
+  #isReady(): boolean {
+    const { services, gateway } = this.#status();
+    const serves = gateway === null || gateway.workers.some(({ state }) => state === "serving");
+    return serves && services.every(({ kind, up, wanted }) => kind === "endpoints" || up >= wanted);
+  }
+
+  #status(): StatusReport {
+    const { clock, control, state, steward, version } = this.#parts;
+    const { stats, totals, ...gateway } = steward.status();
+    return composeStatus({
+      version,
+      stateDirectory: state.path,
+      config: this.#config,
+      instances: control.registry.instances(),
+      gateway: { ...gateway, workerStats: stats, totals: totals.services },
+      rates: this.#rates,
+      control: {
+        pid: process.pid,
+        term: this.#options.term,
+        sinceWallMs: this.#startedAtWallMs,
+      },
+      nowMs: clock.monotonicMs(),
+      wallMs: clock.wallMs(),
+    });
+  }
+
+  #apply(file: string | undefined): Promise<ApplyResult> {
+    const applied = this.#applying.then(async () => {
+      this.#refuseWhenStopping();
+      const loaded = await loadConfigFile(file ?? this.#config.file);
+      const config = await this.#onFreePorts(loaded.config);
+      this.#refuseWhenStopping();
+      const changes = describeChanges(this.#config, config);
+      this.#config = config;
+      this.#keep(config);
+      this.#parts.control.apply(config);
+      this.#watchLogs();
+      const what = changes.length === 0 ? "nothing has changed" : changes.join(" ");
+      this.#record("config.applied", `Follows ${config.file}: ${what}`);
+      return { changes, warnings: loaded.warnings === "" ? [] : [loaded.warnings.trimEnd()] };
+    });
+    this.#applying = applied.catch(() => undefined);
+    return applied;
+  }
+
+  #refuse(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.#record(
+      "config.refused",
+      `The file is not followed, nothing has changed: ${why}`,
+      "error",
+    );
+  }
+
+  #refuseWhenStopping(): void {
+    if (!this.#stopping) return;
+    throw new NinesError("NINES_CONTROL_STOPPING", "Everything is being stopped.");
+  }
+
+  async #onFreePorts(config: Config): Promise<Config> {
+    if (!this.#options.nextFreePort) return config;
+    const { offices, records } = this.#parts;
+    return avoidTakenPorts(config, {
+      records,
+      gatewayLives: offices.gateway.holder()?.alive === true,
+      isFree: isPortFree,
+      say: (sentence) => this.#record("gateway.port-taken", sentence, "warning"),
+    });
+  }
+
+  #keep(config: Config): void {
+    try {
+      keepConfig(this.#parts.records, config);
+    } catch (error) {
+      // A full disk: it is followed all the same, and only not known to a control after a crash.
+      if (!(error instanceof NinesError)) throw error;
+      this.#record("config.not-kept", error.message, "warning");
+    }
+  }
+
+  #somethingRuns(): boolean {
+    const { gateway, instances } = inspect(this.#parts.state, identify);
+    return gateway?.alive === true || instances.some(({ alive }) => alive);
+  }
+
+  #watchLogs(): void {
+    const { control, logRotation, state } = this.#parts;
+    const logs = control.registry.instances().flatMap(({ id, service }) => {
+      const config = this.#config.services.find(({ name }) => name === service);
+      return config?.kind === "command" ? [{ file: state.logFileOf(id), ...config.logs }] : [];
+    });
+    logRotation.watch(logs);
+  }
+
+  #record(kind: string, sentence: string, level: "info" | "warning" | "error" = "info"): void {
+    this.#parts.events.record({ kind, level, sentence });
+  }
+
+  /** What may be asked of us from outside: see admin/endpoints.ts. */
+  #actions(): AdminActions {
+    const { control, events, steward } = this.#parts;
+    const orderly =
+      <Words extends readonly unknown[]>(order: (...words: Words) => void) =>
+      (...words: Words) => {
+        this.#refuseWhenStopping();
+        order(...words);
+      };
+    return {
+      status: () => this.#status(),
+      events: (after) => events.recent().filter(({ number }) => number > after),
+      follow: (after) => followEvents(events, after),
+      table: () => control.table() ?? null,
+      metrics: () => renderMetrics(this.#status(), steward.status().totals.services),
+      apply: (file) => this.#apply(file),
+      scale: orderly((service, replicas) => control.scale(service, replicas)),
+      restart: orderly((target) => control.restart(target)),
+      drain: orderly((instance) => control.drain(instance)),
+      undrain: orderly((instance) => control.undrain(instance)),
+      restartGateway: orderly(() => steward.replaceWorkers()),
+      restartControl: orderly(() => this.#end({ kind: "restart", file: this.#config.file })),
+      stop: () => this.#stopOrHurry(),
+    };
+  }
+}
+
+function repeat(everyMs: number, run: () => void): Disposable {
+  const timer = setInterval(run, everyMs);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+function onSignal(signal: NodeJS.Signals, run: () => void): Disposable {
+  process.on(signal, run);
+  return { [Symbol.dispose]: () => void process.off(signal, run) };
+}
+
+function followEvents(events: Parts["events"], after: number): Follow {
+  return (send) => {
+    for (const event of events.recent()) if (event.number > after) send(event);
+    return events.subscribe(send);
+  };
+}

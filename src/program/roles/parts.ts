@@ -1,0 +1,102 @@
+// The parts that control is made of, in the order they depend on each other. Everything that reaches
+// the world is chosen here and nowhere else; the simulator has a list of its own.
+
+import { type Control, createControl } from "../../control/control.ts";
+import type { Random } from "../../core/base/prng.ts";
+import { openSteward, type Steward } from "../../gateway/steward/steward.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Processes } from "../../ports/processes.ts";
+import type { Records } from "../../ports/records.ts";
+import { createClock } from "../../runtime/clock.ts";
+import { createEventLog, type EventLog, type RecordedEvent } from "../../runtime/event-log.ts";
+import { createFreePorts } from "../../runtime/free-ports.ts";
+import { createLogRotation, type LogRotation } from "../../runtime/log-rotation.ts";
+import { createProbes } from "../../runtime/probes.ts";
+import { identify } from "../../runtime/process-identity.ts";
+import { createProcesses } from "../../runtime/processes.ts";
+import { createSystemRandom } from "../../runtime/random.ts";
+import { findUser } from "../../runtime/users.ts";
+import type { StateDirectory } from "../../state/directory.ts";
+import { createRecords } from "../../state/records.ts";
+import { readVersion } from "../version.ts";
+import { gatewayCommand, gatewayPaths } from "./gateway-places.ts";
+import { type Offices, officesOf } from "./offices.ts";
+
+export interface Parts {
+  readonly state: StateDirectory;
+  readonly version: string;
+  readonly offices: Offices;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly events: EventLog;
+  readonly records: Records;
+  readonly processes: Processes;
+  readonly logRotation: LogRotation;
+  readonly steward: Steward;
+  readonly control: Control;
+}
+
+export interface AssembleOptions {
+  readonly state: StateDirectory;
+  readonly print: (event: RecordedEvent) => void;
+}
+
+export async function assemble({ state, print }: AssembleOptions): Promise<Parts> {
+  const version = readVersion();
+  const offices = officesOf(state);
+  const clock = createClock();
+  const { random } = createSystemRandom();
+  const events = createEventLog({ file: state.eventLog, clock, print });
+  const records = createRecords(state.records);
+  const processes = createProcesses({ owner: state.id });
+  const logRotation = createLogRotation({ clock, events });
+  const steward = await openSteward({
+    version,
+    clock,
+    claims: offices.gateway,
+    identify,
+    paths: gatewayPaths(state),
+    parentCommand: gatewayCommand("parent", state),
+    events,
+    onObservation: (observation) => control.observe(observation),
+  });
+  const control = createControl({
+    clock,
+    random: random.stream("control"),
+    processes,
+    probes: createProbes(),
+    records,
+    events,
+    routingTables: steward,
+    traffic: steward,
+    freePorts: createFreePorts(random.stream("ports")),
+    baseEnvironment: ownEnvironment(),
+    logFileOf: (instance) => state.logFileOf(instance),
+    dataFolderOf: (instance, user) =>
+      user === undefined
+        ? state.dataFolderOf(instance)
+        : state.dataFolderOf(instance, findUser(user)),
+  });
+  return {
+    state,
+    version,
+    offices,
+    clock,
+    random,
+    events,
+    records,
+    processes,
+    logRotation,
+    steward,
+    control,
+  };
+}
+
+/** What every instance inherits; ours alone stays with us. */
+function ownEnvironment(): Readonly<Record<string, string>> {
+  const inherited: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && !name.startsWith("NINES_")) inherited[name] = value;
+  }
+  return inherited;
+}

@@ -1,0 +1,27 @@
+// How one role starts another: this same program, as a process that depends on nothing of who started
+// it (own session, output appended to a file, no pipe).
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+
+const program = join(import.meta.dirname, "..", "main.js");
+
+/** Program and first arguments of a role. */
+export function commandOf(role: string, words: readonly string[]): readonly string[] {
+  return [process.execPath, program, `_${role}`, ...words];
+}
+
+/** Its errors are for whoever waits for it to work; a child that never ran has no pid. */
+export function startRole(role: string, words: readonly string[], logFile: string): ChildProcess {
+  const [file = "", ...rest] = commandOf(role, words);
+  const log = openSync(logFile, "a", 0o640);
+  try {
+    const child = spawn(file, rest, { detached: true, stdio: ["ignore", log, log] });
+    child.on("error", () => undefined);
+    child.unref();
+    return child;
+  } finally {
+    closeSync(log);
+  }
+}

@@ -1,0 +1,176 @@
+// The status report, put together from what control knows and what the gateway counted. Pure.
+
+import type { Config, ListenConfig, ServiceConfig } from "../../config/config.ts";
+import type { InstanceRecord } from "../../control/registry/registry.ts";
+import type { InstanceStats, ServiceStats, WorkerStats } from "../../core/measure/gateway-stats.ts";
+import type { WorkerState } from "../../gateway/contract.ts";
+import type { RateWindow } from "./rates.ts";
+import { errorsOf } from "./rates.ts";
+import type {
+  GatewayReport,
+  InstanceReport,
+  InstanceState,
+  ServiceReport,
+  StatusReport,
+} from "./report.ts";
+
+/** What the gateway's processes last said of themselves. */
+export interface GatewayView {
+  readonly parent: { readonly pid: number; readonly term: number } | undefined;
+  readonly workers: readonly WorkerState[];
+  readonly workerStats: readonly WorkerStats[];
+  /** Summed over all workers there ever were. */
+  readonly totals: readonly ServiceStats[];
+  readonly tableVersion: number;
+}
+
+export interface StatusInputs {
+  readonly version: string;
+  readonly stateDirectory: string;
+  readonly config: Config;
+  readonly instances: readonly InstanceRecord[];
+  readonly gateway: GatewayView;
+  readonly rates: RateWindow;
+  readonly control: { readonly pid: number; readonly term: number; readonly sinceWallMs: number };
+  readonly nowMs: number;
+  readonly wallMs: number;
+}
+
+export function composeStatus(inputs: StatusInputs): StatusReport {
+  const { config, control, instances } = inputs;
+  const named = new Set(config.services.map(({ name }) => name));
+  const leaving = [...new Set(instances.map(({ service }) => service))].filter(
+    (name) => !named.has(name),
+  );
+  return {
+    nines: inputs.version,
+    at: toIso(inputs.wallMs),
+    file: config.file,
+    stateDirectory: inputs.stateDirectory,
+    control: {
+      state: "running",
+      pid: control.pid,
+      term: control.term,
+      since: toIso(control.sinceWallMs),
+    },
+    gateway: config.gateway === undefined ? null : gatewayReport(config.gateway.listen, inputs),
+    services: [
+      ...config.services.map((service) => serviceReport(service.name, service, inputs)),
+      // No longer in the file, and still being ended.
+      ...leaving.map((name) => serviceReport(name, undefined, inputs)),
+    ],
+  };
+}
+
+function gatewayReport(listen: readonly ListenConfig[], inputs: StatusInputs): GatewayReport {
+  const { parent, workers, workerStats, tableVersion } = inputs.gateway;
+  return {
+    addresses: listen.map(addressOf),
+    parent: parent === undefined ? null : { pid: parent.pid, term: parent.term },
+    workers: workers.map((worker) => {
+      const stats = workerStats.find((one) => one.worker === worker.worker);
+      return {
+        worker: worker.worker,
+        pid: worker.pid,
+        state: worker.state,
+        connections: stats?.connections ?? 0,
+        tableVersion: stats?.tableVersion ?? 0,
+        residentBytes: stats?.residentBytes ?? 0,
+        since: toIso(worker.sinceWallMs),
+      };
+    }),
+    tableVersion,
+  };
+}
+
+/** "http://127.0.0.1:8080": how somebody on this machine reaches a listener. */
+export function addressOf({ host, port, protocol }: ListenConfig): string {
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "localhost" : host;
+  const shown = reachable.includes(":") ? `[${reachable}]` : reachable;
+  return `${protocol}://${shown}:${port}`;
+}
+
+function serviceReport(
+  name: string,
+  config: ServiceConfig | undefined,
+  inputs: StatusInputs,
+): ServiceReport {
+  const totals = inputs.gateway.totals.find((service) => service.name === name);
+  const rates = inputs.rates.service(totals, inputs.nowMs);
+  const records = inputs.instances.filter(({ service }) => service === name);
+  const instances = records.map((record) => instanceReport(record, totals, inputs));
+  return {
+    name,
+    kind:
+      records[0]?.origin === "endpoint" || config?.kind === "endpoints" ? "endpoints" : "command",
+    up: instances.filter(({ state }) => state === "up").length,
+    wanted: config === undefined ? 0 : wantedOf(config, records),
+    requestsPerSecond: round(rates.requestsPerSecond),
+    errorsPerSecond: round(rates.errorsPerSecond),
+    p50Ms: rates.p50Ms ?? null,
+    p99Ms: rates.p99Ms ?? null,
+    errors: totals === undefined ? 0 : errorsOf(totals),
+    retries: totals?.retries ?? 0,
+    queued: totals?.queued ?? 0,
+    restarts: records.reduce((sum, { restarts }) => sum + restarts, 0),
+    instances,
+  };
+}
+
+/** An operator's `scale` adds and removes instances: what there is and is not leaving is wanted. */
+function wantedOf(config: ServiceConfig, records: readonly InstanceRecord[]): number {
+  if (config.kind === "endpoints") return config.endpoints.length;
+  const staying = records.filter(({ phase }) => phase !== "stopping" && phase !== "stopped");
+  return Math.max(config.replicas.min, staying.length);
+}
+
+function instanceReport(
+  record: InstanceRecord,
+  totals: ServiceStats | undefined,
+  inputs: StatusInputs,
+): InstanceReport {
+  const stats = totals?.instances.find(({ id }) => id === record.id);
+  return {
+    id: record.id,
+    state: stateOf(record),
+    why: record.why,
+    since: toIso(record.sinceWallMs),
+    pid: record.pid ?? null,
+    address: record.port === 0 ? null : `${record.host}:${record.port}`,
+    requestsPerSecond: round(inputs.rates.instance(totals, record.id, inputs.nowMs)),
+    errors: stats === undefined ? 0 : errorsOfInstance(stats),
+    restarts: record.restarts,
+  };
+}
+
+export function stateOf(record: InstanceRecord): InstanceState {
+  switch (record.phase) {
+    case "external":
+    case "running":
+      if (record.draining) return "draining";
+      if (record.health === "unknown") return "starting";
+      return record.health;
+    case "launching":
+      return "starting";
+    case "waiting":
+    case "starting":
+    case "draining":
+    case "stopping":
+    case "backoff":
+    case "crash-loop":
+    case "stopped":
+      return record.phase;
+  }
+}
+
+function errorsOfInstance(stats: InstanceStats): number {
+  return (stats.answers[4] ?? 0) + stats.connectFailures + stats.resets + stats.timeouts;
+}
+
+function toIso(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

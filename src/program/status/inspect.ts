@@ -1,0 +1,80 @@
+// What still runs, told from the state directory alone: for `nines status` without control.
+//
+// Records say which processes were started; whether they live is asked of the kernel by pid and start
+// time. Numbers (requests, latencies) are control's to count, and are zero here.
+
+import { identify } from "../../runtime/process-identity.ts";
+import type { StateDirectory } from "../../state/directory.ts";
+import { inspect, type RecordedInstance, type StateView } from "../../state/inspect.ts";
+import { readVersion } from "../version.ts";
+import type { InstanceReport, ServiceReport, StatusReport } from "./report.ts";
+
+export function inspectState(state: StateDirectory): StatusReport {
+  const { control, gateway, instances } = inspect(state, identify);
+  const alive = control?.alive === true;
+  const parent = gateway?.alive === true ? gateway : undefined;
+  return {
+    nines: readVersion(),
+    at: new Date().toISOString(),
+    file: null,
+    stateDirectory: state.path,
+    control: {
+      state: alive ? "not-answering" : "not-running",
+      pid: alive ? control.identity.pid : null,
+      term: control?.term ?? null,
+      since: null,
+    },
+    gateway:
+      parent === undefined
+        ? null
+        : {
+            addresses: [],
+            parent: { pid: parent.identity.pid, term: parent.term },
+            workers: [],
+            tableVersion: 0,
+          },
+    services: serviceReports(instances),
+  };
+}
+
+/** Whether anything that Nines started still runs. */
+export function anythingRuns(view: StateView): boolean {
+  const { control, keeper, gateway, instances } = view;
+  return [control, keeper, gateway, ...instances].some((process) => process?.alive === true);
+}
+
+function serviceReports(instances: readonly RecordedInstance[]): readonly ServiceReport[] {
+  const names = [...new Set(instances.map(({ kept }) => kept.service))];
+  return names.map((name) => {
+    const mine = instances.filter(({ kept }) => kept.service === name);
+    return {
+      name,
+      kind: "command",
+      up: mine.filter(({ alive }) => alive).length,
+      wanted: mine.length,
+      requestsPerSecond: 0,
+      errorsPerSecond: 0,
+      p50Ms: null,
+      p99Ms: null,
+      errors: 0,
+      retries: 0,
+      queued: 0,
+      restarts: mine.reduce((sum, { kept }) => sum + kept.restarts, 0),
+      instances: mine.map(instanceReport),
+    };
+  });
+}
+
+function instanceReport({ id, kept, alive }: RecordedInstance): InstanceReport {
+  return {
+    id,
+    state: alive ? "alive" : "ended",
+    why: alive ? "its process lives; nobody checks it now" : "its process has ended",
+    since: null,
+    pid: alive ? kept.process.pid : null,
+    address: `127.0.0.1:${kept.port}`,
+    requestsPerSecond: 0,
+    errors: 0,
+    restarts: kept.restarts,
+  };
+}

@@ -1,0 +1,215 @@
+// A StatusReport as a person reads it: who runs, in what state, and why, in one dense table.
+//
+// Pure: report, width and colour in, text out. Numbers keep their columns; `why` takes what is left
+// of the width and is cut last, because it is the column that one came for.
+
+import type { GatewayReport, InstanceReport, ServiceReport, StatusReport } from "./report.ts";
+
+export interface TableOptions {
+  /** Columns of the terminal. */
+  readonly width: number;
+  readonly colour: boolean;
+  readonly nowMs: number;
+}
+
+type Paint = (text: string) => string;
+interface Cell {
+  readonly text: string;
+  readonly paint?: Paint;
+}
+
+const heads = [
+  "SERVICE",
+  "INSTANCE",
+  "PID",
+  "STATE",
+  "SINCE",
+  "REQ/S",
+  "P50",
+  "P99",
+  "ERR",
+  "RST",
+  "WHY",
+] as const;
+const leftAligned: ReadonlySet<string> = new Set(["SERVICE", "INSTANCE", "STATE", "WHY"]);
+const WHY = heads.length - 1;
+const WHY_WIDTH_MIN = 20;
+const GAP = "  ";
+
+export function renderStatus(report: StatusReport, options: TableOptions): string {
+  const paints = palette(options.colour);
+  const lines = [controlLine(report, options, paints)];
+  if (report.gateway !== null) lines.push(...gatewayLines(report.gateway, options.width));
+  lines.push("");
+  if (report.services.length === 0) lines.push("No services.");
+  else lines.push(...table(report, options, paints));
+  return `${lines.join("\n")}\n`;
+}
+
+function controlLine(report: StatusReport, options: TableOptions, paints: Palette): string {
+  const { state, pid, term, since } = report.control;
+  if (state === "not-running") {
+    const lead = paints.bad("Control is not running.");
+    const nothing = report.gateway === null && report.services.length === 0;
+    if (nothing) return `${lead} Nothing else does, either.`;
+    return `${lead} What it started goes on without it; \`nines up\` takes it over again.`;
+  }
+  if (state === "not-answering") {
+    const lead = paints.bad(`Control does not answer (pid ${pid}).`);
+    return `${lead} What it started goes on without it; \`nines down\` would end all.`;
+  }
+  const age = since === null ? "" : `, since ${formatAge(Date.parse(since), options.nowMs)}`;
+  return `control  pid ${pid}, term ${term}${age}  ${report.file ?? ""}`.trimEnd();
+}
+
+function gatewayLines(gateway: GatewayReport, width: number): string[] {
+  const parent =
+    gateway.parent === null
+      ? "no parent"
+      : `parent pid ${gateway.parent.pid}, term ${gateway.parent.term}`;
+  const lead = `gateway  ${parent}`;
+  const lines = [`${lead}  ${gateway.addresses.join("  ")}`.trimEnd()];
+  const workers = gateway.workers.map((worker) => {
+    const state = worker.state === "serving" ? "" : ` ${worker.state}`;
+    return `${worker.worker}: pid ${worker.pid}${state}, ${count(worker.connections, "connection")}`;
+  });
+  let line = "";
+  for (const worker of workers) {
+    if (line !== "" && line.length + GAP.length + worker.length > width - 9) {
+      lines.push(`workers  ${line}`);
+      line = "";
+    }
+    line = line === "" ? worker : `${line}${GAP}${worker}`;
+  }
+  lines.push(line === "" ? "workers  none" : `workers  ${line}`);
+  return lines;
+}
+
+function table(report: StatusReport, options: TableOptions, paints: Palette): string[] {
+  const rows: Cell[][] = [heads.map((text) => ({ text, paint: paints.soft }))];
+  for (const service of report.services) {
+    rows.push(serviceRow(service, paints));
+    for (const instance of service.instances) rows.push(instanceRow(instance, options, paints));
+  }
+  const widths = heads.map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] as Cell).text.length)),
+  );
+  const taken = widths.slice(0, WHY).reduce((sum, width) => sum + width + GAP.length, 0);
+  widths[WHY] = Math.max(WHY_WIDTH_MIN, options.width - taken);
+  return rows.map((row) => renderRow(row, widths));
+}
+
+function renderRow(row: readonly Cell[], widths: readonly number[]): string {
+  const cells = row.map((cell, column) => {
+    const width = widths[column] ?? 0;
+    const text = shorten(cell.text, width);
+    const left = leftAligned.has(heads[column] ?? "");
+    const padded = left ? text.padEnd(width) : text.padStart(width);
+    // Trailing blanks of the last column would only wrap in narrow terminals.
+    const shown = column === WHY ? text : padded;
+    return cell.paint === undefined ? shown : cell.paint(shown);
+  });
+  return cells.join(GAP).trimEnd();
+}
+
+function serviceRow(service: ServiceReport, paints: Palette): Cell[] {
+  const all = service.up >= service.wanted;
+  const paint = all ? paints.good : service.up === 0 ? paints.bad : paints.warn;
+  return [
+    { text: service.name, paint: paints.bold },
+    { text: "" },
+    { text: "" },
+    { text: `${service.up}/${service.wanted} up`, paint },
+    { text: "" },
+    { text: formatRate(service.requestsPerSecond) },
+    { text: formatLatency(service.p50Ms) },
+    { text: formatLatency(service.p99Ms) },
+    { text: `${service.errors}` },
+    { text: `${service.restarts}` },
+    { text: service.queued === 0 ? "" : `${service.queued} requests wait for an instance` },
+  ];
+}
+
+function instanceRow(instance: InstanceReport, options: TableOptions, paints: Palette): Cell[] {
+  return [
+    { text: "" },
+    { text: instance.id },
+    { text: instance.pid === null ? "-" : `${instance.pid}` },
+    { text: instance.state, paint: paintOfState(instance, paints) },
+    { text: instance.since === null ? "-" : formatAge(Date.parse(instance.since), options.nowMs) },
+    { text: formatRate(instance.requestsPerSecond) },
+    { text: "" },
+    { text: "" },
+    { text: `${instance.errors}` },
+    { text: `${instance.restarts}` },
+    { text: withoutName(instance) },
+  ];
+}
+
+function paintOfState(instance: InstanceReport, paints: Palette): Paint {
+  switch (instance.state) {
+    case "up":
+    case "alive":
+      return paints.good;
+    case "down":
+    case "backoff":
+    case "crash-loop":
+    case "ended":
+      return paints.bad;
+    case "waiting":
+    case "starting":
+    case "draining":
+    case "stopping":
+    case "stopped":
+      return paints.warn;
+  }
+}
+
+/** "web-1 is ready: …" as "is ready: …": its name is in the row already. */
+function withoutName({ id, why }: InstanceReport): string {
+  return why.startsWith(`${id} `) ? why.slice(id.length + 1) : why;
+}
+
+export function shorten(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1)).trimEnd()}…`;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+function formatRate(perSecond: number): string {
+  if (perSecond === 0) return "0";
+  return perSecond < 10 ? perSecond.toFixed(1) : `${Math.round(perSecond)}`;
+}
+
+function formatLatency(ms: number | null): string {
+  if (ms === null) return "-";
+  if (ms < 10) return `${ms.toFixed(1)}ms`;
+  return ms < 10_000 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(1)}s`;
+}
+
+/** "42s", "3m", "5h12m", "9d": how long ago. */
+export function formatAge(thenMs: number, nowMs: number): string {
+  const seconds = Math.max(0, Math.floor((nowMs - thenMs) / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return minutes % 60 === 0 ? `${hours}h` : `${hours}h${minutes % 60}m`;
+  return `${Math.floor(hours / 24)}d`;
+}
+
+interface Palette {
+  readonly good: Paint;
+  readonly warn: Paint;
+  readonly bad: Paint;
+  readonly soft: Paint;
+  readonly bold: Paint;
+}
+
+function palette(colour: boolean): Palette {
+  const paint = (code: number) => (text: string) =>
+    colour && text !== "" ? `\u001b[${code}m${text}\u001b[0m` : text;
+  return { good: paint(32), warn: paint(33), bad: paint(31), soft: paint(2), bold: paint(1) };
+}
