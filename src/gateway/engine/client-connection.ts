@@ -1,0 +1,353 @@
+// A client's connection: reads requests one after another, answers them in order.
+//
+//   reading ──a head──> exchange ──answered──> reading ...  ──close──> lingering ──> closed
+//                          └──101──> tunnel
+//
+// One request is under way at a time. What the client sends ahead of its turn waits in the stash, up
+// to a bound, then in the kernel. After an answer that ends the connection the client is still heard
+// for a moment: closing on unread bytes would make the kernel reset the connection, and the client
+// could lose the answer (RFC 9112 section 9.6).
+
+import type { Socket } from "node:net";
+import { fnv1a32 } from "../../core/base/prng.ts";
+import type { TableRoute, Timeouts } from "../../core/route/table.ts";
+import { BODY_FAULT } from "../http1/body.ts";
+import { FAULT, INCOMPLETE } from "../http1/fields.ts";
+import { type Provenance, provenanceOf } from "../http1/forward-request.ts";
+import type { ReasonCode } from "../http1/reasons.ts";
+import { RequestHead } from "../http1/request-head.ts";
+import { Wire, type WireOwner } from "../transport/wire.ts";
+import { type Context, LINGER_MS, PIPELINE_BYTES_MAX } from "./context.ts";
+import { Exchange, type ExchangeClient } from "./exchange.ts";
+import type { InstanceConnection } from "./instance-connection.ts";
+import { ownAnswer } from "./own-answer.ts";
+import type { Service } from "./service.ts";
+import { Stash } from "./stash.ts";
+import { Timer } from "./timer-wheel.ts";
+import { joinTunnel } from "./tunnel.ts";
+
+/** Where a request goes. */
+export interface Target {
+  readonly route: TableRoute;
+  readonly service: Service;
+}
+
+export interface ClientOwner {
+  /** Undefined when no route matches. */
+  target(bytes: Buffer, head: RequestHead): Target | undefined;
+  /** For the connection's time before its first request. */
+  readonly timeouts: Timeouts;
+  closed(client: ClientConnection): void;
+}
+
+export class ClientConnection implements WireOwner, ExchangeClient {
+  readonly wire: Wire;
+  readonly provenance: Provenance;
+  readonly addressHash: number;
+  requestsBefore = 0;
+  halfClosed = false;
+
+  readonly #context: Context;
+  readonly #owner: ClientOwner;
+  readonly #timer: Timer;
+  readonly #exchange: Exchange;
+  readonly #stash = new Stash();
+  /** Reads a head that did not come in one piece. */
+  #head: RequestHead | undefined = undefined;
+  #timeouts: Timeouts;
+  #processing = false;
+  #blocked = false;
+  #lingering = false;
+  #tunnelled = false;
+  #bodyPaused = false;
+  #readingPaused = false;
+  /** The first bytes of a head have come. */
+  #inHead = false;
+  #counted = false;
+  #forgotten = false;
+
+  constructor(context: Context, socket: Socket, owner: ClientOwner) {
+    const address = socket.remoteAddress ?? "";
+    this.#context = context;
+    this.#owner = owner;
+    this.#timeouts = owner.timeouts;
+    this.provenance = provenanceOf(address, "http");
+    this.addressHash = fnv1a32(address);
+    this.#exchange = new Exchange(context, this);
+    this.#timer = new Timer(() => this.#onDeadline());
+    this.wire = new Wire(socket, this);
+    context.timers.schedule(this.#timer, context.nowMs() + this.#timeouts.headMs);
+  }
+
+  /** Nothing is under way, and no byte of a next request has come. */
+  get idle(): boolean {
+    const isBusy = this.#exchange.underWay || this.#lingering || this.#tunnelled;
+    return !isBusy && this.#stash.length === 0;
+  }
+
+  // Reading.
+
+  onBytes(bytes: Buffer, from: number, to: number): void {
+    if (this.#lingering) return;
+    const stash = this.#stash;
+    if (stash.length > 0) {
+      if (stash.add(bytes, from, to)) this.#head = undefined;
+      this.#processStash();
+      return;
+    }
+    const next = this.#process(bytes, from, to);
+    if (next < to && !this.#lingering) stash.add(bytes, next, to);
+    this.#rest();
+  }
+
+  #processStash(): void {
+    const stash = this.#stash;
+    stash.consume(this.#process(stash.bytes, stash.from, stash.to));
+    if (this.#lingering) stash.clear();
+    this.#rest();
+  }
+
+  /** Returns the index of the first byte whose turn has not come. */
+  #process(bytes: Buffer, from: number, to: number): number {
+    let next = from;
+    this.#processing = true;
+    while (next < to && !this.#lingering && this.wire.open) {
+      if (this.#exchange.underWay) {
+        if (!this.#exchange.wantsBody) break;
+        next = this.#exchange.body(bytes, next, to);
+        if (next === BODY_FAULT) next = to;
+        continue;
+      }
+      if (this.#blocked) break;
+      const end = this.#readRequest(bytes, next, to);
+      if (end === INCOMPLETE) break;
+      next = end;
+    }
+    this.#processing = false;
+    return this.#lingering ? to : next;
+  }
+
+  /** Returns the index after what was used of the request, or INCOMPLETE. */
+  #readRequest(bytes: Buffer, from: number, to: number): number {
+    const fromStash = bytes === this.#stash.bytes;
+    let head = this.#head;
+    if (head === undefined) {
+      head = fromStash ? new RequestHead(this.#context.limits) : this.#context.requestHead;
+      head.reset(from);
+    }
+    const end = head.scan(bytes, to);
+    if (end === INCOMPLETE) {
+      if (fromStash) this.#head = head;
+      return INCOMPLETE;
+    }
+    this.#head = undefined;
+    this.#inHead = false;
+    this.#timer.stop();
+    if (end === FAULT) {
+      this.#context.refusedHeads++;
+      this.refuse(head.fault, false);
+      return to;
+    }
+    return this.#beginExchange(bytes, head, to);
+  }
+
+  #beginExchange(bytes: Buffer, head: RequestHead, to: number): number {
+    const target = this.#owner.target(bytes, head);
+    if (target === undefined) {
+      const isBodiless = head.framing === 0;
+      this.#refuseUnrouted(bytes, head, isBodiless && head.keepsAlive);
+      return isBodiless ? head.end : to;
+    }
+    this.#timeouts = target.route.timeouts;
+    const next = this.#exchange.begin(bytes, head, to, target.route, target.service);
+    return next === BODY_FAULT ? to : next;
+  }
+
+  #refuseUnrouted(bytes: Buffer, head: RequestHead, keep: boolean): void {
+    const toHead = bytes.toString("latin1", head.methodFrom, head.methodTo) === "HEAD";
+    this.#answer("NO_ROUTE", keep && !this.#context.draining, toHead, head.minorVersion);
+  }
+
+  /** All that came has been looked at: what is awaited now, and how long. */
+  #rest(): void {
+    this.#setReading();
+    if (this.#exchange.underWay || this.#blocked || this.#lingering || !this.wire.open) return;
+    if (this.halfClosed) {
+      this.#linger();
+      return;
+    }
+    // The first head's time has run since the connection was made, and no byte prolongs a head's time.
+    const begins = this.#stash.length > 0 && !this.#inHead;
+    this.#inHead = this.#stash.length > 0;
+    if (this.requestsBefore === 0 || (this.#inHead && !begins)) return;
+    this.#deadline(begins ? this.#timeouts.headMs : this.#timeouts.keepAliveMs);
+  }
+
+  #deadline(ms: number): void {
+    this.#context.timers.schedule(this.#timer, this.#context.nowMs() + ms);
+  }
+
+  onEnd(): void {
+    this.halfClosed = true;
+    if (this.#exchange.underWay) {
+      // The rest of its body will never come; else it may still want its answer.
+      if (this.#exchange.wantsBody) this.#abandon();
+      else this.#exchange.clientEnded();
+      return;
+    }
+    this.#linger();
+  }
+
+  onDrained(): void {
+    this.#blocked = false;
+    if (this.#exchange.underWay) this.#exchange.onAnswerDrained();
+    else if (this.#lingering) this.#linger();
+    else this.#goOn();
+  }
+
+  onClosed(): void {
+    this.#exchange.abandon();
+    this.#forget();
+  }
+
+  #onDeadline(): void {
+    const isAsking = this.#inHead && !this.#lingering && !this.#blocked;
+    if (!isAsking) {
+      this.#close();
+      return;
+    }
+    this.#context.refusedHeads++;
+    this.refuse("HEAD_TIMEOUT", false);
+  }
+
+  // What the exchange asks for.
+
+  pauseBody(): void {
+    this.#bodyPaused = true;
+    this.#setReading();
+  }
+
+  resumeBody(): void {
+    if (!this.#bodyPaused) return;
+    this.#bodyPaused = false;
+    this.#setReading();
+  }
+
+  /** Reads unless somebody downstream can't keep up, or too much waits already. */
+  #setReading(): void {
+    const isFull = this.#stash.length >= PIPELINE_BYTES_MAX && this.#exchange.underWay;
+    const pause = (this.#bodyPaused || isFull) && !this.#lingering;
+    if (pause === this.#readingPaused) return;
+    this.#readingPaused = pause;
+    if (pause) this.wire.pause();
+    else this.wire.resume();
+  }
+
+  exchangeEnded(keep: boolean): void {
+    this.requestsBefore++;
+    this.#blocked = this.wire.pendingBytes > 0;
+    if (!keep) {
+      this.#linger();
+      return;
+    }
+    this.#count();
+    if (this.#blocked) this.#deadline(this.#timeouts.idleMs);
+    else this.#goOn();
+  }
+
+  /** It has outlived its first exchange. */
+  #count(): void {
+    if (this.#counted) return;
+    this.#counted = true;
+    this.#context.keptConnections++;
+  }
+
+  /** On to the next request, if it is there. */
+  #goOn(): void {
+    if (this.#processing) return;
+    this.resumeBody();
+    if (this.#stash.length > 0) this.#processStash();
+    else this.#rest();
+  }
+
+  refuse(code: ReasonCode, keep: boolean): void {
+    this.#answer(code, keep, this.#exchange.isHead, this.#exchange.minorVersion);
+  }
+
+  #answer(code: ReasonCode, keep: boolean, toHead: boolean, minorVersion: number): void {
+    const close = !keep || this.halfClosed;
+    const keepAlive = !close && minorVersion === 0;
+    this.wire.write(ownAnswer(code, { toHead, close, keepAlive }));
+    this.exchangeEnded(!close);
+  }
+
+  cutOff(abruptly: boolean): void {
+    if (abruptly) this.wire.reset();
+    else this.wire.destroy();
+    this.#forget();
+  }
+
+  upgraded(connection: InstanceConnection, route: TableRoute, ended: () => void): void {
+    this.#tunnelled = true;
+    this.#timer.stop();
+    this.#count();
+    const early = this.#stash;
+    if (this.#readingPaused) this.wire.resume();
+    const onClosed = (): void => {
+      ended();
+      this.#forget();
+    };
+    joinTunnel(this.#context, {
+      client: this.wire,
+      instance: connection,
+      tunnelMs: route.timeouts.tunnelMs,
+      early: early.bytes.subarray(early.from, early.to),
+      clientEnded: this.halfClosed,
+      onClosed,
+    });
+    early.clear();
+  }
+
+  // The ends.
+
+  /** Idle connections of a worker that drains. */
+  closeIdle(): void {
+    if (this.idle) this.#linger();
+  }
+
+  /** At once, whatever is under way. */
+  destroy(): void {
+    this.#exchange.abandon();
+    this.#close();
+  }
+
+  #abandon(): void {
+    this.#exchange.abandon();
+    this.#close();
+  }
+
+  #linger(): void {
+    if (!this.#lingering) {
+      this.#lingering = true;
+      this.#stash.clear();
+      this.#setReading();
+      this.wire.end();
+    }
+    const isDelivered = this.wire.pendingBytes === 0;
+    if (this.halfClosed && isDelivered) this.#close();
+    else this.#deadline(isDelivered ? LINGER_MS : this.#timeouts.idleMs);
+  }
+
+  #close(): void {
+    this.wire.destroy();
+    this.#forget();
+  }
+
+  #forget(): void {
+    if (this.#forgotten) return;
+    this.#forgotten = true;
+    this.#context.timers.remove(this.#timer);
+    if (this.#counted) this.#context.keptConnections--;
+    this.#owner.closed(this);
+  }
+}

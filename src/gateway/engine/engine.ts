@@ -1,0 +1,246 @@
+// The engine of one worker: takes connections, and holds the table that they are routed by.
+//
+// A table is swapped between two requests: a request under way keeps its route and its service
+// objects to its end, whatever the new table says. Control, parent and store are unknown here; without
+// any news the engine goes on with the last table for ever.
+
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import { assert } from "../../core/base/assert.ts";
+import { createPrng } from "../../core/base/prng.ts";
+import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
+import { createRouter, type Router } from "../../core/route/router.ts";
+import type { RoutingTable, Timeouts } from "../../core/route/table.ts";
+import type { Engine, EngineOptions } from "../contract.ts";
+import type { RequestHead } from "../http1/request-head.ts";
+import { SLASH } from "../http1/syntax.ts";
+import { ClientConnection, type ClientOwner, type Target } from "./client-connection.ts";
+import { Context, DRAIN_PATIENCE_RATIO, TICK_MS } from "./context.ts";
+import { Service } from "./service.ts";
+import { TcpConnection } from "./tcp-connection.ts";
+
+export function createEngine(options: EngineOptions): Engine {
+  return new WorkerEngine(options);
+}
+
+/** Of clients that no route has told otherwise. */
+const timeoutsWithoutRoute: Timeouts = {
+  connectMs: 1000,
+  headMs: 10_000,
+  idleMs: 30_000,
+  keepAliveMs: 60_000,
+  queueMs: 5000,
+  responseMs: 30_000,
+  tunnelMs: 3_600_000,
+};
+
+class WorkerEngine implements Engine, ClientOwner {
+  readonly #worker: number;
+  readonly #context: Context;
+  readonly #http = new Set<ClientConnection>();
+  readonly #tcp = new Set<TcpConnection>();
+  #table: RoutingTable;
+  #router: Router;
+  /** By route of the table. */
+  #targets: readonly Target[] = [];
+  #services = new Map<string, Service>();
+  #controlAlive = true;
+  #accepted = 0;
+  #loopDelayMs = 0;
+  #lastTickMs: number;
+  readonly #ticker: NodeJS.Timeout;
+  #drain: Drain | undefined = undefined;
+
+  constructor(options: EngineOptions) {
+    this.#worker = options.worker;
+    this.#table = options.table;
+    this.#router = createRouter(options.table.routes);
+    this.#lastTickMs = performance.now();
+    this.#context = new Context({
+      limits: options.table.limits,
+      random: createPrng(randomBytes(4).readUInt32LE(0)),
+      nowMs: this.#lastTickMs,
+      notice: options.onNotice,
+    });
+    this.#adopt(options.table);
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#ticker.unref();
+  }
+
+  get connections(): number {
+    return this.#http.size + this.#tcp.size;
+  }
+
+  get keptConnections(): number {
+    return this.#context.keptConnections;
+  }
+
+  /** Before its first request a client is given the time of the least specific route. */
+  get timeouts(): Timeouts {
+    return this.#table.routes.at(-1)?.timeouts ?? timeoutsWithoutRoute;
+  }
+
+  acceptHttp(socket: Socket): void {
+    this.#accepted++;
+    this.#http.add(new ClientConnection(this.#context, socket, this));
+  }
+
+  acceptTcp(socket: Socket, route: number): void {
+    this.#accepted++;
+    const target = this.#targets[route];
+    if (target === undefined) {
+      socket.destroy();
+      return;
+    }
+    const onClosed = (connection: TcpConnection): void => {
+      this.#tcp.delete(connection);
+      this.#settleDrain();
+    };
+    const { route: to, service } = target;
+    const connection = new TcpConnection(this.#context, socket, to, service, onClosed);
+    if (connection.wire.open) this.#tcp.add(connection);
+  }
+
+  swap(table: RoutingTable): void {
+    this.#table = table;
+    this.#router = createRouter(table.routes);
+    this.#context.setLimits(table.limits);
+    this.#adopt(table);
+  }
+
+  setControlAlive(alive: boolean): void {
+    this.#controlAlive = alive;
+    const nowMs = this.#context.nowMs();
+    for (const service of this.#services.values()) service.setControlAlive(alive, nowMs);
+  }
+
+  target(bytes: Buffer, head: RequestHead): Target | undefined {
+    const router = this.#router;
+    if (router.takesAll >= 0) return this.#targets[router.takesAll];
+    const path = pathOf(bytes, head);
+    const method = bytes.toString("latin1", head.methodFrom, head.methodTo);
+    const route = router.find(hostOf(bytes, head), path, method, (name) =>
+      head.fields.find(bytes, name),
+    );
+    return route < 0 ? undefined : this.#targets[route];
+  }
+
+  closed(client: ClientConnection): void {
+    this.#http.delete(client);
+    this.#settleDrain();
+  }
+
+  drain(deadlineMs: number): Promise<void> {
+    if (this.#drain !== undefined) return this.#drain.done;
+    this.#context.draining = true;
+    const nowMs = this.#context.nowMs();
+    this.#drain = createDrain(nowMs, deadlineMs);
+    this.#settleDrain();
+    return this.#drain.done;
+  }
+
+  stats(): WorkerStats {
+    const nowMs = this.#context.nowMs();
+    const loopDelayMs = this.#loopDelayMs;
+    this.#loopDelayMs = 0;
+    return {
+      worker: this.#worker,
+      pid: process.pid,
+      connections: this.connections,
+      connectionsAccepted: this.#accepted,
+      refusedHeads: this.#context.refusedHeads,
+      tableVersion: this.#table.version,
+      services: [...this.#services.values()].map((service) => service.stats(nowMs)),
+      residentBytes: process.memoryUsage.rss(),
+      loopDelayMs,
+    };
+  }
+
+  #adopt(table: RoutingTable): void {
+    const nowMs = this.#context.nowMs();
+    const before = this.#services;
+    this.#services = new Map();
+    for (const entry of table.services) {
+      const known = before.get(entry.name);
+      const service = known ?? new Service(this.#context, entry, table.workers, nowMs);
+      if (known === undefined) service.setControlAlive(this.#controlAlive, nowMs);
+      this.#services.set(entry.name, service);
+    }
+    this.#targets = table.routes.map((route) => {
+      const service = this.#services.get(route.service);
+      assert(service !== undefined, "each route's service is in the table");
+      return { route, service };
+    });
+    for (const [name, service] of before) if (!this.#services.has(name)) service.retire();
+    // Last, since it lets queued requests go on, by the new table.
+    for (const entry of table.services) {
+      const known = before.get(entry.name);
+      known?.update(entry, table.workers, nowMs);
+    }
+  }
+
+  #tick(): void {
+    const nowMs = this.#context.nowMs();
+    const lateMs = nowMs - this.#lastTickMs - TICK_MS;
+    this.#lastTickMs = nowMs;
+    if (lateMs > this.#loopDelayMs) this.#loopDelayMs = lateMs;
+    this.#context.timers.advance(nowMs);
+    const drain = this.#drain;
+    if (drain === undefined) return;
+    if (nowMs >= drain.deadlineMs) this.#cut();
+    else if (nowMs >= drain.closeIdleMs) for (const client of this.#http) client.closeIdle();
+  }
+
+  #cut(): void {
+    for (const client of this.#http) client.destroy();
+    for (const connection of this.#tcp) connection.destroy();
+    this.#settleDrain();
+  }
+
+  #settleDrain(): void {
+    const drain = this.#drain;
+    if (drain === undefined || this.connections > 0) return;
+    for (const service of this.#services.values()) service.retire();
+    clearInterval(this.#ticker);
+    drain.resolve();
+  }
+}
+
+interface Drain {
+  readonly deadlineMs: number;
+  readonly closeIdleMs: number;
+  readonly done: Promise<void>;
+  readonly resolve: () => void;
+}
+
+function createDrain(nowMs: number, deadlineMs: number): Drain {
+  let resolve: () => void = () => undefined;
+  const done = new Promise<void>((settle) => {
+    resolve = settle;
+  });
+  const closeIdleMs = nowMs + deadlineMs * DRAIN_PATIENCE_RATIO;
+  return { deadlineMs: nowMs + deadlineMs, closeIdleMs, done, resolve };
+}
+
+const QUERY = 0x3f;
+
+/** Without the query. */
+function pathOf(bytes: Buffer, head: RequestHead): string {
+  if (head.pathFrom === head.pathTo) return "/";
+  let to = head.pathFrom;
+  while (to < head.pathTo && bytes[to] !== QUERY) to++;
+  assert(bytes[head.pathFrom] === SLASH || to - head.pathFrom === 1, "a path begins with a slash");
+  return bytes.toString("latin1", head.pathFrom, to);
+}
+
+/** Lower case, without its port. */
+function hostOf(bytes: Buffer, head: RequestHead): string {
+  const { fields } = head;
+  const host =
+    head.authorityTo > head.authorityFrom
+      ? bytes.toString("latin1", head.authorityFrom, head.authorityTo)
+      : fields.host < 0
+        ? ""
+        : fields.value(bytes, fields.host);
+  return host.replace(/:\d*$/, "").toLowerCase();
+}

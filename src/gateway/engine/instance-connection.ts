@@ -1,0 +1,152 @@
+// A connection to an instance, and the instance's pool of idle ones.
+//
+// The pool's rule is HAProxy's `http-reuse safe`: a request that could not be sent again never takes
+// an idle connection when it is the first of its client's connection, because the instance may be
+// closing it at this moment and nobody could tell whether the request was seen. On later requests
+// the client itself has chosen to live with that race. The pool gives the connection used last, so
+// that the others grow old and are closed before the instance does it.
+
+import type { TableInstance } from "../../core/route/table.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
+import { connectWire, type Wire, type WireOwner } from "../transport/wire.ts";
+import { type Context, IDLE_CONNECTION_MS, IDLE_CONNECTIONS_MAX } from "./context.ts";
+import { Stash } from "./stash.ts";
+import { Timer } from "./timer-wheel.ts";
+
+/** Who a connection works for. */
+export interface ConnectionUser {
+  onConnected(): void;
+  onAnswerBytes(bytes: Buffer, from: number, to: number): void;
+  /** The instance sends no more. */
+  onAnswerEnd(): void;
+  onRequestDrained(): void;
+  onConnectionLost(cause: string): void;
+}
+
+/** An instance as this worker knows it: counters, and its idle connections. */
+export class Instance {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  /** Takes no new requests: connections are closed when they become idle. */
+  retired = false;
+  requests = 0;
+  active = 0;
+  connectFailures = 0;
+  resets = 0;
+  timeouts = 0;
+  readonly answers = [0, 0, 0, 0, 0];
+  readonly #idle: InstanceConnection[] = [];
+
+  constructor(instance: Pick<TableInstance, "id" | "host" | "port">) {
+    this.id = instance.id;
+    this.host = instance.host;
+    this.port = instance.port;
+  }
+
+  get idleConnections(): number {
+    return this.#idle.length;
+  }
+
+  takeIdle(): InstanceConnection | undefined {
+    return this.#idle.pop();
+  }
+
+  putIdle(connection: InstanceConnection): void {
+    if (this.#idle.length === IDLE_CONNECTIONS_MAX) this.#idle.shift()?.destroy();
+    this.#idle.push(connection);
+  }
+
+  forget(connection: InstanceConnection): void {
+    const index = this.#idle.indexOf(connection);
+    if (index >= 0) this.#idle.splice(index, 1);
+  }
+
+  /** Closes what is idle; connections in use close after it. */
+  retire(): void {
+    this.retired = true;
+    for (const connection of this.#idle) connection.destroy();
+    this.#idle.length = 0;
+  }
+}
+
+export class InstanceConnection implements WireOwner {
+  readonly instance: Instance;
+  readonly wire: Wire;
+  readonly #context: Context;
+  readonly #idleTimer: Timer;
+  /** Absent while it is idle. */
+  user: ConnectionUser | undefined;
+  /** Has carried a request before this one. */
+  reused = false;
+  connected = false;
+  /** How long it may be idle; the instance's hint changes it. */
+  idleMs = IDLE_CONNECTION_MS;
+  /** The beginning of an answer's head, and the reader that has read it so far. */
+  readonly stash = new Stash();
+  head: ResponseHead | undefined = undefined;
+
+  constructor(context: Context, instance: Instance, user: ConnectionUser) {
+    this.#context = context;
+    this.instance = instance;
+    this.user = user;
+    this.#idleTimer = new Timer(() => this.#expire());
+    this.wire = connectWire(instance.host, instance.port, this, () => {
+      this.connected = true;
+      this.user?.onConnected();
+    });
+  }
+
+  /** Takes it out of the pool for a request. */
+  use(user: ConnectionUser): void {
+    this.user = user;
+    this.reused = true;
+    this.#idleTimer.stop();
+  }
+
+  /** Its request is over and it can carry another. */
+  release(): void {
+    this.user = undefined;
+    this.stash.clear();
+    this.head = undefined;
+    if (this.instance.retired || this.idleMs <= 0 || this.#context.draining) {
+      this.destroy();
+      return;
+    }
+    this.instance.putIdle(this);
+    this.#context.timers.schedule(this.#idleTimer, this.#context.nowMs() + this.idleMs);
+  }
+
+  destroy(): void {
+    this.user = undefined;
+    this.#context.timers.remove(this.#idleTimer);
+    this.wire.destroy();
+  }
+
+  onBytes(bytes: Buffer, from: number, to: number): void {
+    // Bytes that nobody asked for: an answer to nothing. It must not meet the next request.
+    if (this.user === undefined) this.#expire();
+    else this.user.onAnswerBytes(bytes, from, to);
+  }
+
+  onEnd(): void {
+    if (this.user === undefined) this.#expire();
+    else this.user.onAnswerEnd();
+  }
+
+  onDrained(): void {
+    this.user?.onRequestDrained();
+  }
+
+  onClosed(cause: string): void {
+    this.#context.timers.remove(this.#idleTimer);
+    const { user } = this;
+    if (user === undefined) this.instance.forget(this);
+    else user.onConnectionLost(cause);
+  }
+
+  #expire(): void {
+    this.instance.forget(this);
+    this.destroy();
+  }
+}

@@ -1,0 +1,190 @@
+// A service in one worker: its dispatcher, its instances by slot, its queue, its counters.
+
+import { createDispatcher } from "../../core/dispatch/create-dispatcher.ts";
+import { type Dispatcher, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
+import type { ServiceStats } from "../../core/measure/gateway-stats.ts";
+import { bucketOf, HISTOGRAM_BUCKETS } from "../../core/measure/histogram.ts";
+import type { TableService } from "../../core/route/table.ts";
+import type { Context } from "./context.ts";
+import { Instance } from "./instance-connection.ts";
+
+const EJECTION_BASE_MS = 1000;
+const EJECTION_MAX_MS = 30_000;
+
+/** A request that waits for an instance. */
+export interface Waiter {
+  /** Whether it found one (or gave up), and leaves the queue. */
+  tryAgain(): boolean;
+}
+
+/** The dispatcher's name for what is in a slot: the same object until the slot is lent anew. */
+interface Lent {
+  readonly lent: object;
+  readonly instance: Instance;
+}
+
+export class Service {
+  readonly name: string;
+  /** What an HTTP/1.0 request without a Host is forwarded with. */
+  readonly hostIfNone: Buffer;
+  readonly dispatcher: Dispatcher;
+  #queueLength = 0;
+  readonly #queue = new Set<Waiter>();
+  #waking = false;
+  /** Listed now, by id. */
+  #listed = new Map<string, Instance>();
+  /** By the dispatcher's slot. */
+  readonly #bySlot: (Lent | undefined)[] = [];
+
+  requests = 0;
+  active = 0;
+  retries = 0;
+  refused = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  readonly latency = new Float64Array(HISTOGRAM_BUCKETS);
+
+  constructor(context: Context, service: TableService, workers: number, nowMs: number) {
+    this.name = service.name;
+    this.hostIfNone = Buffer.from(service.name, "latin1");
+    this.dispatcher = createDispatcher(shareOf(service, workers), nowMs, {
+      ejectionBaseMs: EJECTION_BASE_MS,
+      ejectionMaxMs: EJECTION_MAX_MS,
+      random: () => context.random.ratio(),
+      onEjection: (ejection) => context.notice(ejection),
+    });
+    this.#list(service);
+  }
+
+  update(service: TableService, workers: number, nowMs: number): void {
+    this.dispatcher.update(shareOf(service, workers), nowMs);
+    this.#list(service);
+    this.wake();
+  }
+
+  /** Left the table: nothing is kept for later. */
+  retire(): void {
+    for (const instance of this.#listed.values()) instance.retire();
+  }
+
+  setControlAlive(alive: boolean, nowMs: number): void {
+    this.dispatcher.setControlAlive(alive, nowMs);
+    this.wake();
+  }
+
+  instance(slot: number): Instance {
+    const lent = this.dispatcher.instance(slot);
+    const known = this.#bySlot[slot];
+    if (known?.lent === lent) return known.instance;
+    const instance = this.#listed.get(lent.id) ?? new Instance(lent);
+    this.#bySlot[slot] = { lent, instance };
+    return instance;
+  }
+
+  started(slot: number, instance: Instance, nowMs: number): void {
+    instance.requests++;
+    instance.active++;
+    this.dispatcher.started(slot, nowMs);
+  }
+
+  /** `status` of the answer, or 0. */
+  finished(
+    slot: number,
+    instance: Instance,
+    nowMs: number,
+    result: Outcome,
+    latencyMs: number,
+    status: number,
+  ): void {
+    instance.active--;
+    if (result === outcome.connectFailed) instance.connectFailures++;
+    else if (result === outcome.reset) instance.resets++;
+    else if (result === outcome.timedOut) instance.timeouts++;
+    const answerClass = Math.floor(status / 100) - 1;
+    if (answerClass >= 0 && answerClass < instance.answers.length) {
+      instance.answers[answerClass] = (instance.answers[answerClass] as number) + 1;
+    }
+    this.dispatcher.finished(slot, nowMs, result, latencyMs);
+    if (this.#queue.size > 0) this.wake();
+  }
+
+  measured(latencyMs: number): void {
+    const bucket = bucketOf(latencyMs);
+    this.latency[bucket] = (this.latency[bucket] as number) + 1;
+  }
+
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /** False when the queue is full. */
+  enqueue(waiter: Waiter): boolean {
+    if (this.#queue.size >= this.#queueLength) return false;
+    this.#queue.add(waiter);
+    return true;
+  }
+
+  leaveQueue(waiter: Waiter): void {
+    this.#queue.delete(waiter);
+  }
+
+  /** Lets those who wait try, in order, until one finds nothing. */
+  wake(): void {
+    if (this.#waking) return;
+    this.#waking = true;
+    for (const waiter of this.#queue) {
+      if (!waiter.tryAgain()) break;
+      this.#queue.delete(waiter);
+    }
+    this.#waking = false;
+  }
+
+  stats(nowMs: number): ServiceStats {
+    const ejected = new Set(this.dispatcher.ejected(nowMs));
+    return {
+      name: this.name,
+      requests: this.requests,
+      active: this.active,
+      queued: this.#queue.size,
+      retries: this.retries,
+      refused: this.refused,
+      bytesIn: this.bytesIn,
+      bytesOut: this.bytesOut,
+      latency: Array.from(this.latency),
+      instances: [...this.#listed.values()].map((instance) => ({
+        id: instance.id,
+        requests: instance.requests,
+        active: instance.active,
+        connectFailures: instance.connectFailures,
+        resets: instance.resets,
+        timeouts: instance.timeouts,
+        answers: [...instance.answers],
+        ejected: ejected.has(instance.id),
+      })),
+    };
+  }
+
+  #list(service: TableService): void {
+    this.#queueLength = service.queueLength;
+    const before = this.#listed;
+    this.#listed = new Map();
+    for (const entry of service.instances) {
+      const known = before.get(entry.id);
+      const same = known !== undefined && known.host === entry.host && known.port === entry.port;
+      const instance = same ? known : new Instance(entry);
+      this.#listed.set(entry.id, instance);
+      if (entry.verdict === "draining") instance.retire();
+      else instance.retired = false;
+    }
+    for (const instance of before.values()) {
+      if (this.#listed.get(instance.id) !== instance) instance.retire();
+    }
+  }
+}
+
+/** `maxConnections` is for the instance; a worker takes its part, and at least one. */
+function shareOf(service: TableService, workers: number): TableService {
+  if (service.maxConnections === 0) return service;
+  const share = Math.max(1, Math.floor(service.maxConnections / workers));
+  return { ...service, maxConnections: share };
+}

@@ -1,0 +1,223 @@
+// A client of a TCP listener: one instance is chosen for the whole connection, and tried again on
+// another while it can't be connected to; then bytes flow (tunnel.ts). Nothing is read from the client
+// before there is an instance: its bytes wait in the kernel.
+
+import type { Socket } from "node:net";
+import { fnv1a32 } from "../../core/base/prng.ts";
+import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
+import type { TableRoute } from "../../core/route/table.ts";
+import { Wire, type WireOwner } from "../transport/wire.ts";
+import type { Context } from "./context.ts";
+import { type ConnectionUser, type Instance, InstanceConnection } from "./instance-connection.ts";
+import type { Service, Waiter } from "./service.ts";
+import { Stash } from "./stash.ts";
+import { Timer } from "./timer-wheel.ts";
+import { joinTunnel, type TunnelEnd } from "./tunnel.ts";
+
+const ATTEMPTS_MAX = 16;
+
+const tunnelOutcome: Readonly<Record<TunnelEnd, Outcome>> = {
+  closed: outcome.answered,
+  silent: outcome.abandoned,
+  "client-lost": outcome.abandoned,
+  "instance-lost": outcome.reset,
+};
+
+interface Attempt {
+  readonly slot: number;
+  readonly instance: Instance;
+  readonly startedMs: number;
+  readonly connection: InstanceConnection;
+}
+
+export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
+  readonly wire: Wire;
+  readonly #context: Context;
+  readonly #route: TableRoute;
+  readonly #service: Service;
+  readonly #onClosed: (connection: TcpConnection) => void;
+  readonly #timer: Timer;
+  readonly #addressHash: number;
+  readonly #startedMs: number;
+  readonly #tried = new Int32Array(ATTEMPTS_MAX);
+  #triedCount = 0;
+  #attempt: Attempt | undefined = undefined;
+  #tunnel: { destroy(): void } | undefined = undefined;
+  #queued = false;
+  #clientEnded = false;
+  #open = true;
+  /** A socket that was reading already may have brought some. */
+  readonly #early = new Stash();
+
+  constructor(
+    context: Context,
+    socket: Socket,
+    route: TableRoute,
+    service: Service,
+    onClosed: (connection: TcpConnection) => void,
+  ) {
+    this.#context = context;
+    this.#route = route;
+    this.#service = service;
+    this.#onClosed = onClosed;
+    this.#timer = new Timer(() => this.#onDeadline());
+    this.#addressHash = fnv1a32(socket.remoteAddress ?? "");
+    this.#startedMs = context.nowMs();
+    this.wire = new Wire(socket, this);
+    this.wire.pause();
+    service.requests++;
+    service.active++;
+    context.keptConnections++;
+    service.dispatcher.requestSeen(this.#startedMs);
+    this.#choose(this.#startedMs);
+  }
+
+  destroy(): void {
+    if (this.#tunnel !== undefined) this.#tunnel.destroy();
+    else this.#giveUp();
+  }
+
+  // Choosing.
+
+  tryAgain(): boolean {
+    return this.#choose(this.#context.nowMs());
+  }
+
+  #choose(nowMs: number): boolean {
+    const slot = this.#service.dispatcher.choose(
+      this.#route.balance,
+      nowMs,
+      this.#addressHash,
+      this.#tried,
+      this.#triedCount,
+    );
+    if (slot === NO_INSTANCE || slot === ALL_BUSY) return this.#wait(nowMs);
+    this.#queued = false;
+    const instance = this.#service.instance(slot);
+    this.#service.started(slot, instance, nowMs);
+    const connection = new InstanceConnection(this.#context, instance, this);
+    this.#attempt = { slot, instance, startedMs: nowMs, connection };
+    this.#context.timers.schedule(this.#timer, nowMs + this.#route.timeouts.connectMs);
+    return true;
+  }
+
+  #wait(nowMs: number): boolean {
+    if (this.#queued) return false;
+    this.#queued = true;
+    if (!this.#service.enqueue(this)) {
+      this.#giveUp();
+      return true;
+    }
+    this.#context.timers.schedule(this.#timer, nowMs + this.#route.timeouts.queueMs);
+    return false;
+  }
+
+  #finishAttempt(result: Outcome): void {
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    this.#attempt = undefined;
+    const nowMs = this.#context.nowMs();
+    const latencyMs = nowMs - attempt.startedMs;
+    this.#service.finished(attempt.slot, attempt.instance, nowMs, result, latencyMs, 0);
+  }
+
+  #connectFailed(): void {
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    attempt.connection.destroy();
+    this.#tried[this.#triedCount++] = attempt.slot;
+    this.#finishAttempt(outcome.connectFailed);
+    const { id } = attempt.instance;
+    const sentence = `${id} could not be connected to`;
+    this.#context.notice({ kind: "connect-failed", instance: id, sentence });
+    const nowMs = this.#context.nowMs();
+    const { attempts, budgetRatio, budgetPerSecond } = this.#route.retry;
+    const isRetried =
+      this.#triedCount <= Math.min(attempts, ATTEMPTS_MAX - 1) &&
+      this.#service.dispatcher.takeRetry(nowMs, budgetRatio, budgetPerSecond);
+    if (!isRetried) {
+      this.#giveUp();
+      return;
+    }
+    this.#service.retries++;
+    this.#choose(nowMs);
+  }
+
+  onConnected(): void {
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    this.#timer.stop();
+    const nowMs = this.#context.nowMs();
+    // For a TCP service the accepted connection is the proof of life.
+    this.#service.dispatcher.answering(attempt.slot, nowMs, nowMs - attempt.startedMs);
+    this.#tunnel = joinTunnel(this.#context, {
+      client: this.wire,
+      instance: attempt.connection,
+      tunnelMs: this.#route.timeouts.tunnelMs,
+      early: this.#early.bytes.subarray(this.#early.from, this.#early.to),
+      clientEnded: this.#clientEnded,
+      onPassed: (byteCount, toClient) => {
+        if (toClient) this.#service.bytesOut += byteCount;
+        else this.#service.bytesIn += byteCount;
+      },
+      onClosed: (end) => {
+        this.#finishAttempt(tunnelOutcome[end]);
+        this.#forget();
+      },
+    });
+    this.#early.clear();
+    this.wire.resume();
+  }
+
+  onConnectionLost(): void {
+    this.#connectFailed();
+  }
+
+  onAnswerBytes(): void {}
+  onAnswerEnd(): void {}
+  onRequestDrained(): void {}
+
+  #onDeadline(): void {
+    if (this.#attempt !== undefined) this.#connectFailed();
+    else this.#giveUp();
+  }
+
+  // The client, until the tunnel takes over.
+
+  onBytes(bytes: Buffer, from: number, to: number): void {
+    this.#early.add(bytes, from, to);
+  }
+
+  onEnd(): void {
+    this.#clientEnded = true;
+  }
+
+  onDrained(): void {}
+
+  onClosed(): void {
+    this.#attempt?.connection.destroy();
+    this.#finishAttempt(outcome.abandoned);
+    this.#forget();
+  }
+
+  /** No instance: the client sees a reset, never an empty answer. */
+  #giveUp(): void {
+    if (!this.#open) return;
+    this.#service.refused++;
+    this.#attempt?.connection.destroy();
+    this.#finishAttempt(outcome.abandoned);
+    this.wire.reset();
+    this.#forget();
+  }
+
+  #forget(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#service.leaveQueue(this);
+    this.#service.active--;
+    this.#service.measured(this.#context.nowMs() - this.#startedMs);
+    this.#context.keptConnections--;
+    this.#context.timers.remove(this.#timer);
+    this.#onClosed(this);
+  }
+}

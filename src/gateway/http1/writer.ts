@@ -1,0 +1,86 @@
+// Where messages are put together: one buffer, filled from the front, sent in one write.
+//
+// It is reused for the next message as soon as the kernel has taken this one, which is nearly always
+// at once. When it has not, the buffer belongs to that write and the writer takes a new one.
+
+import { at } from "./syntax.ts";
+
+/** Shorter runs are copied faster by a loop than by a call into the runtime. */
+const LOOP_BYTES_MAX = 96;
+const HEX_DIGITS = Buffer.from("0123456789abcdef");
+
+/** A sink that takes bytes and says whether it is done with them. */
+export interface Sink {
+  write(bytes: Uint8Array): boolean;
+}
+
+export class Writer {
+  #bytes: Buffer;
+  #used = 0;
+
+  constructor(capacity: number) {
+    this.#bytes = Buffer.allocUnsafeSlow(capacity);
+  }
+
+  get used(): number {
+    return this.#used;
+  }
+
+  clear(): void {
+    this.#used = 0;
+  }
+
+  /** Makes room for `byteCount` more. */
+  reserve(byteCount: number): void {
+    const needed = this.#used + byteCount;
+    if (needed <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
+    this.#bytes.copy(larger, 0, 0, this.#used);
+    this.#bytes = larger;
+  }
+
+  /** Appends bytes [from, to) of `source`. There is room (`reserve`). */
+  copy(source: Buffer, from: number, to: number): void {
+    const target = this.#bytes;
+    let used = this.#used;
+    if (to - from <= LOOP_BYTES_MAX) {
+      for (let index = from; index < to; index++) target[used++] = at(source, index);
+      this.#used = used;
+      return;
+    }
+    this.#used += source.copy(target, used, from, to);
+  }
+
+  all(source: Buffer): void {
+    this.copy(source, 0, source.length);
+  }
+
+  /** Appends the lowest `digitCount` hexadecimal digits of a 32-bit number. */
+  hex(value: number, digitCount: number): void {
+    for (let shift = (digitCount - 1) * 4; shift >= 0; shift -= 4) {
+      this.#bytes[this.#used++] = at(HEX_DIGITS, (value >>> shift) & 15);
+    }
+  }
+
+  /** Appends the number in as few hexadecimal digits as it takes. */
+  shortHex(value: number): void {
+    this.hex(value, Math.max(1, (35 - Math.clz32(value)) >> 2));
+  }
+
+  /** Sends everything and starts anew. Whether the sink is done with it. */
+  flush(sink: Sink): boolean {
+    const bytes = this.#bytes.subarray(0, this.#used);
+    this.#used = 0;
+    const taken = sink.write(bytes);
+    if (!taken) this.#bytes = Buffer.allocUnsafeSlow(this.#bytes.length);
+    return taken;
+  }
+
+  /** A copy of everything, to be kept; and starts anew. */
+  take(): Buffer {
+    const kept = Buffer.allocUnsafe(this.#used);
+    this.#bytes.copy(kept, 0, 0, this.#used);
+    this.#used = 0;
+    return kept;
+  }
+}
