@@ -145,7 +145,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.#timer.stop();
     if (end === FAULT) {
       this.#context.refusedHeads++;
-      this.refuse(head.fault, false);
+      this.#refuseHead(head.fault);
       return to;
     }
     return this.#beginExchange(bytes, head, to);
@@ -217,7 +217,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       return;
     }
     this.#context.refusedHeads++;
-    this.refuse("HEAD_TIMEOUT", false);
+    this.#refuseHead("HEAD_TIMEOUT");
   }
 
   // What the exchange asks for.
@@ -272,6 +272,11 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   refuse(code: ReasonCode, keep: boolean): void {
     this.#answer(code, keep, this.#exchange.isHead, this.#exchange.minorVersion);
+  }
+
+  /** Of a head that was not read nobody knows the method: the answer has its body, and closes. */
+  #refuseHead(code: ReasonCode): void {
+    this.#answer(code, false, false, 1);
   }
 
   #answer(code: ReasonCode, keep: boolean, toHead: boolean, minorVersion: number): void {
