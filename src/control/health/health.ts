@@ -32,6 +32,11 @@ export interface HealthPorts {
   readonly registry: Registry;
 }
 
+/**
+ * A failure that comes this long after its deadline says that we were stopped or starved: our timer ran
+ * before we read the answer. One such in a row is asked again; two are believed.
+ */
+const asleepMs = 250;
 /** Shortest time between two checks that live traffic asked for. */
 export const observedSpacingMs = 100;
 /** Checks begin up to this share earlier or later than their interval says. */
@@ -45,6 +50,8 @@ interface Check {
   asking: boolean;
   /** Live traffic met a failure since the probe under way began. */
   askAgain: boolean;
+  /** Its last result told of us, not of the instance, and was dropped. */
+  doubted: boolean;
   beganMs: number;
 }
 
@@ -100,7 +107,14 @@ export class HealthLoop {
 
   #begin(record: InstanceRecord): void {
     const beganMs = this.#ports.clock.monotonicMs();
-    const check = { state: unchecked, timer: undefined, asking: false, askAgain: false, beganMs };
+    const check: Check = {
+      state: unchecked,
+      timer: undefined,
+      asking: false,
+      askAgain: false,
+      doubted: false,
+      beganMs,
+    };
     this.#checks.set(record.id, check);
     this.#askIn(record.id, check, this.#firstDelayMs(record));
   }
@@ -135,6 +149,12 @@ export class HealthLoop {
     check.asking = false;
     const settings = settingsFor(record, health);
     const nowMs = this.#ports.clock.monotonicMs();
+    const lateMs = nowMs - check.beganMs - health.timeoutMs;
+    if (!result.passed && lateMs > asleepMs && !check.doubted) {
+      check.doubted = true;
+      return this.#askIn(id, check, 0);
+    }
+    check.doubted = false;
     const judgement = judge(check.state, result, nowMs, settings);
     check.state = judgement.state;
     this.#schedule(id, check, settings);

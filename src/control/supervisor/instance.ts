@@ -38,6 +38,8 @@ import { environmentOf } from "./environment.ts";
 
 /** How often a draining instance is asked for what is still under way. */
 export const idlePollMs = 25;
+/** A timer this late was not kept waiting by a busy moment: we were not running. */
+const asleepMs = 1_000;
 
 export interface InstancePorts {
   readonly clock: Clock;
@@ -275,10 +277,32 @@ export class Instance {
     this.#deadline = this.#ports.clock.after(delayMs, () => this.#deadlinePassed());
   }
 
+  /**
+   * A control that was stopped itself, or starved, has seen nothing meanwhile: what checks would have
+   * said still waits for it. A deadline that judges by checks then gives them time for a verdict.
+   */
   #deadlinePassed(): void {
+    const { phase, deadlineMs } = this.#life;
+    const byChecks = phase === "starting" || phase === "running";
+    const { clock } = this.#ports;
+    const lateMs = clock.monotonicMs() - present(deadlineMs, "the deadline that passed");
+    if (byChecks && lateMs > asleepMs) {
+      this.#deadline = clock.after(this.#verdictMs(), () => this.#tellDeadline());
+    } else {
+      this.#tellDeadline();
+    }
+  }
+
+  #tellDeadline(): void {
     const starting = this.#life.phase === "starting";
     const lastCheck = this.#ports.registry.get(this.id)?.lastCheck ?? "no check has answered";
     this.tell({ kind: "deadline", cause: starting ? lastCheck : undefined });
+  }
+
+  /** Longest that checks take to find that it is well. */
+  #verdictMs(): number {
+    const health = this.#spec?.health;
+    return health === undefined ? 0 : health.rise * (health.fastIntervalMs + health.timeoutMs);
   }
 
   #pollIdle(): void {

@@ -193,6 +193,7 @@ export class Supervisor {
 
   /** Brings the instances in line with the file and the operator's words. */
   #want(cause: string): void {
+    if (this.#shutdown !== undefined) return;
     for (const service of this.#services.values()) {
       const replicas = this.#words.replicasOf(service);
       for (let ordinal = 1; ordinal <= replicas; ordinal++) {
@@ -254,9 +255,9 @@ export class Supervisor {
   }
 
   #launch(instance: Instance): void {
-    const again = instance.fingerprint !== undefined;
     this.#restarts.delete(instance.id);
-    instance.tell({ kind: "may-start", cause: again ? "it is to run again" : "the file names it" });
+    const again = instance.fingerprint !== undefined;
+    instance.tell({ kind: "may-start", cause: again ? "again" : "as the file says" });
   }
 
   /** Replaces what was started otherwise than the file says now, in turn. */

@@ -9,8 +9,8 @@
 //   then is enough. Two witnesses, the data plane and the check, need no third; one alone, that an
 //   attacker can make (a URL that always fails), changes nothing.
 // - The steady interval is used only when nothing is changing; in all other states the fast one.
-// - A failure is evidence against the instance only if the observer is well. Whoever holds the
-//   verdicts of many instances decides that, before it calls `judge`.
+// - A failure is evidence against the instance only if the observer is well. Who asks decides that,
+//   before it calls `judge`.
 //
 // Worst detection without live traffic: interval + (fall - 1) * fastInterval + timeout.
 //

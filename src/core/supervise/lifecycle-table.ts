@@ -111,8 +111,7 @@ const says = {
     "info",
     "{instance} adopted: pid {pid} has run for {ran}; its exit code will be unknown",
   ),
-  launching: saying("launching", "info", "{instance} is launched: {cause}"),
-  started: saying("started", "info", "{instance} started: pid {pid} on port {port}"),
+  started: saying("started", "info", "{instance} started, {cause}: pid {pid} on port {port}"),
   ready: saying("ready", "info", "{instance} is ready {ran} after its start"),
   restarts: saying("restarting", "warning", "{instance} restarts in {next}: {cause}"),
   crashLoop: saying(
@@ -181,7 +180,7 @@ function terminated(from: Phase, on: EventKind, rest: Rest): Row {
 export const lifecycle: readonly Row[] = [
   row("waiting", "adopted", "running", { when: "was ready", says: says.adopted }),
   row("waiting", "adopted", "starting", { deadline: "start timeout", says: says.adopted }),
-  row("waiting", "may-start", "launching", { commands: ["launch"], says: says.launching }),
+  row("waiting", "may-start", "launching", { commands: ["launch"] }),
   row("waiting", "stop", "stopped", { says: says.neverStarted }),
 
   row("launching", "launched", "starting", { deadline: "start timeout", says: says.started }),

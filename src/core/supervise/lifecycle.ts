@@ -290,7 +290,8 @@ function say(
     instance: () => instance,
     cause: () => causeInWords(before, event, startedAtMs, nowMs),
     age: () => sayDuration(nowMs - before.sinceMs),
-    ran: () => sayDuration(nowMs - present(startedAtMs, "a process that ran")),
+    // Of an adopted process the start was read by another process's clock.
+    ran: () => sayDuration(Math.max(0, nowMs - present(startedAtMs, "a process that ran"))),
     next: () => sayDuration(present(after.deadlineMs, "a deadline that was set") - nowMs),
     pid: () => ("pid" in event ? String(event.pid) : "?"),
     port: () => ("port" in event ? String(event.port) : "?"),
@@ -312,7 +313,8 @@ function causeInWords(
   const own = eventCause(event);
   if (event.kind !== "ended") return own ?? before.cause;
   const told = before.phase === "draining" || before.phase === "stopping";
-  const ran = startedAtMs === undefined ? "" : ` after ${sayDuration(nowMs - startedAtMs)}`;
+  const ran =
+    startedAtMs === undefined ? "" : ` after ${sayDuration(Math.max(0, nowMs - startedAtMs))}`;
   return told && before.cause !== "" ? `${before.cause} (${own})` : `${own}${ran}`;
 }
 
