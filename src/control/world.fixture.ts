@@ -139,6 +139,17 @@ export class World {
     for (const process of this.processes) process.watcher = undefined;
   }
 
+  /** SIGSTOP and SIGCONT: the world goes on, control hears of all of it at the end. */
+  async stopControlFor(stoppedMs: number): Promise<void> {
+    const untilMs = this.nowMs + stoppedMs;
+    for (const task of this.#tasks) {
+      if (task.owner === undefined || task.atMs >= untilMs) continue;
+      this.#tasks.delete(task);
+      this.#tasks.add({ ...task, atMs: untilMs });
+    }
+    await this.advance(stoppedMs);
+  }
+
   alive(instance: string): readonly FakeProcess[] {
     return this.processes.filter((one) => one.alive && one.request.name === instance);
   }
