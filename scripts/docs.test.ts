@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { errorCatalogue } from "../src/core/base/errors.ts";
+import { reasons } from "../src/gateway/http1/reasons.ts";
 import { errorReference, pages, stalePages } from "./docs.ts";
 
 describe("the generated pages of docs/reference", () => {
@@ -10,6 +11,13 @@ describe("the generated pages of docs/reference", () => {
 
   it("are one a path", () => {
     assert.equal(new Set(pages.map(({ path }) => path)).size, pages.length);
+  });
+
+  it("have every answer of the gateway", () => {
+    const page = errorReference();
+    for (const [code, { status, sentence }] of Object.entries(reasons)) {
+      assert.ok(page.includes(`| \`${code}\` | ${status} | ${sentence} |`), code);
+    }
   });
 
   it("have every error, with a meaning and a remedy as sentences", () => {

@@ -5,6 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { reasons } from "../src/gateway/http1/reasons.ts";
 import { configReference } from "../src/config/reference.ts";
 import { type ErrorEntry, errorCatalogue } from "../src/core/base/errors.ts";
 
@@ -37,7 +38,10 @@ function readPage(path: string): string | undefined {
 export function errorReference(): string {
   const entries: [string, ErrorEntry][] = Object.entries(errorCatalogue);
   const rows = entries.map(([code, { meaning, remedy, retriable }]) => {
-    return `| \`${code}\` | ${meaning} | ${remedy} | ${retriable ? "yes" : "no"} |`;
+    return `| \`${code}\` | ${meaning} | ${remedy} | ${yesOrNo(retriable)} |`;
+  });
+  const answers = Object.entries(reasons).map(([code, { status, sentence, retriable }]) => {
+    return `| \`${code}\` | ${status} | ${sentence} | ${yesOrNo(retriable)} |`;
   });
   return `# Errors
 
@@ -45,12 +49,26 @@ Every failure that a person or a program can meet has a code. Codes are stable: 
 on messages. A retired code is never used again. \`retriable\` says whether the same call may succeed
 later without a change.
 
-This page is generated from the catalogue.
+This page is generated from the code.
+
+## Of the command and the admin API
 
 | code | what it means | what to do | retriable |
 |---|---|---|---|
 ${rows.join("\n")}
+
+## Answers that the gateway gives by itself
+
+An answer of the gateway, and not of an instance, carries one of these as \`X-Nines-Reason\`.
+
+| reason | status | what it means | retriable |
+|---|---|---|---|
+${answers.join("\n")}
 `;
+}
+
+function yesOrNo(value: boolean): string {
+  return value ? "yes" : "no";
 }
 
 function main(mode: string | undefined): number {

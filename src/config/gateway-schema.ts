@@ -88,7 +88,7 @@ const hostPattern = text(
 
 const headerName = text("the name of a header", "X-Beta", /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/);
 
-const method = text("a method such as GET", "GET", /^[A-Za-z]{1,20}$/).transform((name) =>
+const method = text("a method such as GET", "GET", /^[A-Za-z][A-Za-z-]{0,31}$/).transform((name) =>
   name.toUpperCase(),
 );
 

@@ -289,7 +289,7 @@ const endpoint = z.union([
       source: "HAProxy `backup`.",
     }),
     zone: field(word.optional(), {
-      meaning: "Where it runs. Shown by `nines status`; this version does not route by it.",
+      meaning: "Where it runs. Kept beside the endpoint; this version does not route by it.",
       default: "none",
     }),
   }),
@@ -325,8 +325,8 @@ export const service = z.strictObject({
   health: field(health.prefault({}), { meaning: "How an instance is known to work." }),
   dependsOn: field(z.union([serviceName(), z.array(serviceName()).max(256)]).prefault([]), {
     meaning:
-      "Services of this file that are to be ready before this one starts. They stop in the " +
-      "opposite order.",
+      "Services of this file that this one starts after: each with one instance that is ready. They " +
+      "stop in the opposite order.",
     interaction: "Only the start waits: when one of them fails later, this one goes on.",
   }),
   env: field(z.record(environmentName, environmentValue).prefault({}), {
