@@ -48,8 +48,8 @@ interface Check {
   state: ThresholdState;
   timer: Timer | undefined;
   asking: boolean;
-  /** Live traffic met a failure since the probe under way began. */
-  askAgain: boolean;
+  /** What live traffic met since the probe under way began: that one cannot answer it. */
+  metMeanwhile: string | undefined;
   /** Its last result told of us, not of the instance, and was dropped. */
   doubted: boolean;
   beganMs: number;
@@ -75,11 +75,8 @@ export class HealthLoop {
   suspect(instance: string, detail: string): void {
     const check = this.#checks.get(instance);
     if (check === undefined) return;
-    const state = suspect(check.state, detail);
-    if (state === check.state) return;
-    check.state = state;
-    if (check.asking) check.askAgain = true;
-    else this.#askIn(instance, check, this.#observedDelayMs(check));
+    if (check.asking) check.metMeanwhile = detail;
+    else if (suspects(check, detail)) this.#askIn(instance, check, this.#observedDelayMs(check));
   }
 
   [Symbol.dispose](): void {
@@ -88,8 +85,11 @@ export class HealthLoop {
   }
 
   #registryChanged({ before, after }: RegistryChange): void {
-    if (after !== undefined) this.#review(after);
-    else if (before !== undefined) this.#end(before.id);
+    const id = (after ?? before)?.id ?? "";
+    // As it is now, which may be newer than the change.
+    const record = this.#ports.registry.get(id);
+    if (record === undefined) this.#end(id);
+    else this.#review(record);
   }
 
   /** Begins or ends the check of an instance, as its phase says. */
@@ -111,7 +111,7 @@ export class HealthLoop {
       state: unchecked,
       timer: undefined,
       asking: false,
-      askAgain: false,
+      metMeanwhile: undefined,
       doubted: false,
       beganMs,
     };
@@ -135,7 +135,7 @@ export class HealthLoop {
     check.timer = undefined;
     if (record === undefined || settings === undefined) return;
     check.asking = true;
-    check.askAgain = false;
+    check.metMeanwhile = undefined;
     check.beganMs = this.#ports.clock.monotonicMs();
     void this.#ports.probes
       .probe({ host: record.host, port: record.port }, requestOf(settings, record))
@@ -147,7 +147,6 @@ export class HealthLoop {
     const health = record && this.#settings.get(record.service);
     if (this.#checks.get(id) !== check || record === undefined || health === undefined) return;
     check.asking = false;
-    const settings = settingsFor(record, health);
     const nowMs = this.#ports.clock.monotonicMs();
     const lateMs = nowMs - check.beganMs - health.timeoutMs;
     if (!result.passed && lateMs > asleepMs && !check.doubted) {
@@ -155,20 +154,26 @@ export class HealthLoop {
       return this.#askIn(id, check, 0);
     }
     check.doubted = false;
-    const judgement = judge(check.state, result, nowMs, settings);
+    const judgement = judge(check.state, result, nowMs, settingsFor(record, health));
     check.state = judgement.state;
-    this.#schedule(id, check, settings);
-    if (judgement.changed !== undefined)
+    if (judgement.changed !== undefined) {
       this.#changed(record, check.state, judgement.changed, result);
-    else if (record.lastCheck !== result.detail) {
+    } else {
       this.#ports.registry.patch(id, { lastCheck: result.detail });
     }
+    this.#schedule(id, check);
   }
 
-  #schedule(id: string, check: Check, settings: ThresholdSettings): void {
-    if (check.askAgain) return this.#askIn(id, check, this.#observedDelayMs(check));
+  #schedule(id: string, check: Check): void {
+    const record = this.#ports.registry.get(id);
+    const health = record && this.#settings.get(record.service);
+    if (this.#checks.get(id) !== check || record === undefined || health === undefined) return;
+    if (check.metMeanwhile !== undefined && suspects(check, check.metMeanwhile)) {
+      return this.#askIn(id, check, this.#observedDelayMs(check));
+    }
     const jitter = 1 + jitterShare * (2 * this.#ports.random.ratio() - 1);
-    const untilMs = check.beganMs + jitter * nextCheckMs(check.state, settings);
+    const intervalMs = nextCheckMs(check.state, settingsFor(record, health));
+    const untilMs = check.beganMs + jitter * intervalMs;
     this.#askIn(id, check, Math.max(0, untilMs - this.#ports.clock.monotonicMs()));
   }
 
@@ -200,6 +205,14 @@ export class HealthLoop {
     const spread = Math.min(longestMs, spreadMs * this.#ports.registry.instances().length);
     return this.#ports.random.ratio() * spread;
   }
+}
+
+/** Whether live traffic's word is news; kept until a check has answered it. */
+function suspects(check: Check, detail: string): boolean {
+  const state = suspect(check.state, detail);
+  const news = state !== check.state;
+  check.state = state;
+  return news;
 }
 
 function isChecked(record: InstanceRecord): boolean {
