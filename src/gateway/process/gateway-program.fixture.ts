@@ -15,7 +15,7 @@ import type { Engine, EngineOptions } from "../contract.ts";
 import { runParent } from "../parent/parent.ts";
 import { runWorker } from "../worker/worker.ts";
 import { Wire } from "../transport/wire.ts";
-import { testPaths } from "./harness.fixture.ts";
+import { installedVersion, testPaths } from "./harness.fixture.ts";
 import { readLaunch } from "./launch.ts";
 
 const [state = "", role = "", ...rest] = process.argv.slice(2);
@@ -105,7 +105,10 @@ function tinyEngine(options: EngineOptions): Engine {
     },
     drain: async (deadlineMs) => {
       draining = true;
-      for (const client of open) if (client.active === 0) client.wire.end();
+      // One whose first request is on its way is answered yet.
+      for (const client of open) {
+        if (client.active === 0 && client.exchanges > 0) client.wire.end();
+      }
       if (open.size === 0) return;
       await new Promise<void>((resolve) => {
         drained = resolve;
@@ -135,7 +138,7 @@ const commandOf = (other: string): readonly string[] => [
 const common = {
   launch,
   identity: self,
-  version: "1.0.0",
+  version: installedVersion(state),
   clock: createClock(),
   claims: faulty(createTermClaims({ folder: join(state, "terms"), self, identify })),
   identify,

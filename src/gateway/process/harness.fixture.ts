@@ -25,6 +25,15 @@ export function testPaths(state: string): GatewayPaths {
   };
 }
 
+/** Of the program that is installed, which an upgrade changes under the processes that run. */
+export function installedVersion(state: string): string {
+  try {
+    return readFileSync(join(state, "version"), "utf8");
+  } catch {
+    return "1.0.0";
+  }
+}
+
 export interface TestGateway {
   readonly state: string;
   readonly port: number;
@@ -66,7 +75,7 @@ export async function startGateway(workers: number): Promise<TestGateway> {
   const observations: { readonly instance: string; readonly detail: string }[] = [];
   const open = (): Promise<Steward> =>
     openSteward({
-      version: "1.0.0",
+      version: installedVersion(state),
       clock: createClock(),
       claims,
       identify,
@@ -76,7 +85,11 @@ export async function startGateway(workers: number): Promise<TestGateway> {
       onObservation: (observation) => observations.push(observation),
     });
   const gateway: TestGateway = {
-    ...{ state, port, claims, events, observations },
+    state,
+    port,
+    claims,
+    events,
+    observations,
     steward: await open(),
     table: testTable(port, Math.max(1, workers)),
     publish(changes) {

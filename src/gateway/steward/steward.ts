@@ -48,6 +48,7 @@ const ALIVE_EVERY_BEATS = 5;
 const HOLDER_EVERY_BEATS = 5;
 const HOLDER_SILENT_MS = 2_000;
 const ALL_SILENT_MS = 1_500;
+const NO_WORKER_MS = 2_000;
 /** A parent that we started has this long to talk. */
 const LAUNCH_MS = 10_000;
 const STOP_MARGIN_MS = 1_500;
@@ -132,8 +133,11 @@ class GatewaySteward implements Steward {
   #table: RoutingTable | undefined;
   #stopping = false;
   #beats = 0;
-  /** Since when no process of the gateway is linked. */
-  #quietSinceMs: number;
+  #released = false;
+  /** Silence counts from here at the earliest: before, we were not there to hear. */
+  #listeningSinceMs: number;
+  /** Since when no worker is linked, while none is. */
+  #noWorkerSinceMs: number;
   #holder = { term: -1, seenMs: 0 };
   #child: ChildProcess | undefined;
   #childSinceMs = 0;
@@ -146,7 +150,8 @@ class GatewaySteward implements Steward {
   constructor(options: StewardOptions, board: Board) {
     this.#options = options;
     this.#board = board;
-    this.#quietSinceMs = options.clock.monotonicMs();
+    this.#listeningSinceMs = options.clock.monotonicMs();
+    this.#noWorkerSinceMs = this.#listeningSinceMs;
   }
 
   async open(): Promise<void> {
@@ -181,7 +186,7 @@ class GatewaySteward implements Steward {
   isIdle(instance: string, version: number): boolean {
     const nowMs = this.#options.clock.monotonicMs();
     const linked = this.#linked("worker");
-    if (linked.length === 0) return nowMs - this.#quietSinceMs >= HOLDER_SILENT_MS;
+    if (linked.length === 0) return nowMs - this.#noWorkerSinceMs >= NO_WORKER_MS;
     return linked.every(({ stats }) => {
       if (stats === undefined || stats.tableVersion < version) return false;
       const seen = stats.services.flatMap((service) => service.instances);
@@ -217,6 +222,7 @@ class GatewaySteward implements Steward {
   }
 
   async stop(drainMs: number): Promise<void> {
+    if (this.#released) return;
     this.#stopping = true;
     const { clock, identify } = this.#options;
     const parent = this.#parent();
@@ -225,7 +231,7 @@ class GatewaySteward implements Steward {
     if (parent === undefined) this.#child?.kill("SIGTERM");
     const killAtMs = clock.monotonicMs() + drainMs + STOP_MARGIN_MS;
     // The end is known from the processes, not from what they say: a port is free when nobody holds it.
-    while (this.#living().length > 0 || this.#child !== undefined) {
+    while (!this.#released && (this.#living().length > 0 || this.#child !== undefined)) {
       const overdueMs = clock.monotonicMs() - killAtMs;
       if (overdueMs >= 0) this.#killAll();
       if (overdueMs >= STOP_MARGIN_MS) break;
@@ -235,6 +241,7 @@ class GatewaySteward implements Steward {
   }
 
   release(): void {
+    this.#released = true;
     for (const closer of this.#closers.splice(0)) closer[Symbol.dispose]();
     const error = new NinesError("NINES_GATEWAY_NOT_SERVING", "control lets go of the gateway");
     for (const waiter of this.#waiters.splice(0)) waiter.reject(error);
@@ -271,15 +278,11 @@ class GatewaySteward implements Steward {
       onMessage: (message) => this.#hear(peer, message),
       onClose: () => {
         peer.link = undefined;
-        const { clock } = this.#options;
-        if (!this.#anyLinked()) this.#quietSinceMs = clock.monotonicMs();
+        if (this.#linked("worker").length === 0) {
+          this.#noWorkerSinceMs = this.#options.clock.monotonicMs();
+        }
       },
     };
-  }
-
-  #anyLinked(): boolean {
-    for (const peer of this.#peers.values()) if (peer.link !== undefined) return true;
-    return false;
   }
 
   #hear(peer: Peer, message: ToControl): void {
@@ -332,7 +335,7 @@ class GatewaySteward implements Steward {
   #forgive(nowMs: number): void {
     for (const peer of this.#peers.values()) peer.heardMs = nowMs;
     this.#holder.seenMs = nowMs;
-    this.#quietSinceMs = nowMs;
+    this.#listeningSinceMs = nowMs;
   }
 
   #forgetTheDead(): void {
@@ -357,15 +360,22 @@ class GatewaySteward implements Steward {
   }
 
   #revive(nowMs: number): void {
-    if (this.#table === undefined || this.#stopping || this.#anyLinked()) return;
-    if (this.#table.listeners.length === 0) return;
+    if (this.#table === undefined || this.#table.listeners.length === 0 || this.#stopping) return;
     if (this.#child !== undefined && nowMs - this.#childSinceMs < LAUNCH_MS) return;
-    const silent = nowMs - this.#quietSinceMs >= ALL_SILENT_MS;
-    if (this.#living().length > 0) {
-      if (silent) this.#killAll();
-      return;
+    // Links say who talks, not who lives: a stopped process keeps its links and says nothing.
+    let heardMs = this.#listeningSinceMs;
+    let linked = false;
+    for (const peer of this.#peers.values()) {
+      heardMs = Math.max(heardMs, peer.heardMs);
+      linked ||= peer.link !== undefined;
     }
-    if (nowMs >= this.#mayLaunchAtMs) this.#launch(nowMs);
+    const silent = nowMs - heardMs >= ALL_SILENT_MS;
+    if (linked && !silent) return;
+    if (this.#living().length === 0) {
+      if (nowMs >= this.#mayLaunchAtMs) this.#launch(nowMs);
+    } else if (silent) {
+      this.#killAll();
+    }
   }
 
   #launch(nowMs: number): void {
