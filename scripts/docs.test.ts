@@ -1,3 +1,5 @@
+// That the pages of docs/reference say what the code says.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { errorCatalogue } from "../src/core/base/errors.ts";

@@ -1,8 +1,9 @@
 // What no field can know by itself: what the parts of a file say of each other.
 //
-// Each service, listener and route is read on its own, so that one with a mistake in it does not hide
-// the mistakes of the others: all are said at once. A check passes over what it cannot read; the
-// schema has refused that already. Checks of names use all names, also of services with mistakes.
+// Each service, listener and route is read on its own, so that one with a mistake in it does not
+// hide the mistakes of the others: all are said at once. A check passes over what it cannot read;
+// the schema has refused that already. Checks of names use all names, also of services with
+// mistakes.
 
 import type { z } from "zod";
 import { valueAt } from "./explain.ts";
@@ -90,7 +91,8 @@ function warning(path: Path, what: string, remedy: string): Finding {
   return { level: "warning", path, what, remedy, part: "key" };
 }
 
-/** What makes it a service: exactly one of `command` and `endpoints`, and only keys that go with it. */
+/** What makes it a service: exactly one of `command` and `endpoints`, and only keys that go with
+ * it. */
 function checkKeys(name: string, written: PlainMap | undefined): readonly Finding[] {
   if (written === undefined) return [];
   const path = ["services", name];

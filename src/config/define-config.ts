@@ -1,6 +1,6 @@
 // For nines.config.js: the same file as a program, with its types known to the editor.
 //
-//   import { defineConfig } from "nines";
+//   import { defineConfig } from 'nines';
 //   export default defineConfig({ services: { web: { command: "node server.js" } } });
 
 import type { FileInput } from "./schema.ts";

@@ -1,3 +1,5 @@
+// What a text or a program becomes as a plain value, and that nothing in it can hurt the reader.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";

@@ -1,9 +1,9 @@
 // A text as a plain value, with the place where each part of it stands.
 //
-// One reader for YAML and JSON, which YAML includes. The library makes the syntax tree; the walk from
-// tree to value is ours, because it must do what `toJS` does not: remember places, refuse duplicate
-// keys and names such as __proto__, keep numbers as they were written where they are text, and count
-// what aliases expand to (nine lines of anchors can stand for a billion nodes).
+// One reader for YAML and JSON, which YAML includes. The library makes the syntax tree; the walk
+// from tree to value is ours, because it must do what `toJS` does not: remember places, refuse
+// duplicate keys and names such as __proto__, keep numbers as they were written where they are
+// text, and count what aliases expand to (nine lines of anchors can stand for a billion nodes).
 // Everything is bounded, and nothing throws, whatever the text.
 
 import {

@@ -1,9 +1,9 @@
 // zod's issues as problems that a person can act on.
 //
-// Single values word their own refusals (fields.ts). What is left is structure: an unknown key and the
-// one that was probably meant, a key of a later version, a missing or misplaced map or list. Of a
-// union, the part that has the shape of what was written explains it, since "expected number" is no
-// answer to someone who wrote a map with a slip in it.
+// Single values word their own refusals (fields.ts). What is left is structure: an unknown key and
+// the one that was probably meant, a key of a later version, a missing or misplaced map or list. Of
+// a union, the part that has the shape of what was written explains it, since "expected number" is
+// no answer to someone who wrote a map with a slip in it.
 
 import { z } from "zod";
 import type { PlainDocument } from "./document.ts";

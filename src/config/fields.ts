@@ -1,10 +1,10 @@
 // What a field of the file is made of: how its text is read, and what the reference says of it.
 //
-// A field is a zod schema with two notes beside it. Its kind (duration, size, name) reads one written
-// value, and words both the refusal and the range; its entry in the reference says what it means. The
-// reference page, the JSON Schema for editors and the messages of `nines check` all come from these
-// notes, so none of them can say what the others do not. Entries are shaped like HAProxy's: meaning,
-// unit, default, range, interaction, see also.
+// A field is a zod schema with two notes beside it. Its kind (duration, size, name) reads one
+// written value, and words both the refusal and the range; its entry in the reference says what it
+// means. The reference page, the JSON Schema for editors and the messages of `nines check` all come
+// from these notes, so none of them can say what the others do not. Entries are shaped like
+// HAProxy's: meaning, unit, default, range, interaction, see also.
 // zod keeps the structure (unknown keys, lists, types for defineConfig). Rejected: zod's own string
 // and number checks for single values, because "expected number, received string" teaches nobody
 // what to write instead.

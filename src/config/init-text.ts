@@ -13,8 +13,8 @@ services:
     command: node server.js
     replicas: 2
 
-    # A copy gets traffic once this path answers 200 to 399, and none when it fails 3 times in a row.
-    # Without \`http\`, a connection that opens is enough.
+    # A copy gets traffic once this path answers 200 to 399, and none when it fails 3 times in a
+    # row. Without \`http\`, a connection that opens is enough.
     health:
       http: /healthz
       # interval: 1s

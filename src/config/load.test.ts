@@ -1,3 +1,6 @@
+// The loader as a whole: one file, one Config or all of its problems, whatever the file.
+// Single messages are in test/golden/config.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";

@@ -1,4 +1,5 @@
-// The loader: text in, a Config or all that is wrong with it out. Pure; who calls it reads the file.
+// The loader: text in, a Config or all that is wrong with it out. Pure; who calls it reads the
+// file.
 //
 // Parse, default, check, resolve: each step adds what it finds, and a file that fails one is still
 // judged by the others, so that one `nines check` tells everything there is to mend.

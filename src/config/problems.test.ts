@@ -1,3 +1,5 @@
+// How problems are worded, and how a slip of the keys is recognised.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";

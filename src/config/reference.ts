@@ -27,8 +27,8 @@ export function configReference(): string {
   return `${opening}\n${writeChapter(file, "", "## The file\n")}\n${laterChapter()}`;
 }
 
-/** A chapter has an entry for each of its keys that is not a map, and is followed by the chapters of
- * those that are, each opened by its entry. */
+/** A chapter has an entry for each of its keys that is not a map, and is followed by the chapters
+ * of those that are, each opened by its entry. */
 function writeChapter(map: z.ZodObject, place: string, opening: string): string {
   const entries: string[] = [];
   const below: string[] = [];

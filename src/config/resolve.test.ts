@@ -1,3 +1,5 @@
+// What stands in a Config that did not stand in the file: commands, paths, defaults, order.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";

@@ -1,5 +1,5 @@
-// From what was written, all of it checked, to what the program uses: complete, absolute paths, most
-// specific route first, frozen to the bottom.
+// From what was written, all of it checked, to what the program uses: complete, absolute paths,
+// most specific route first, frozen to the bottom.
 
 import type { RouteMatch } from "../core/route/table.ts";
 import type {
@@ -106,8 +106,8 @@ function resolveCommand(written: WrittenService, folder: string): CommandPart {
 
 /**
  * `exec` puts the program in the shell's place, so that it is the process that Nines watches and
- * signals. It takes one simple command only: of a list of commands it would run the first and forget
- * the rest, and an assignment before a command is no command to it.
+ * signals. It takes one simple command only: of a list of commands it would run the first and
+ * forget the rest, and an assignment before a command is no command to it.
  */
 export function shellCommand(line: string): readonly string[] {
   const trimmed = line.trim();
@@ -217,7 +217,8 @@ function resolveMatch({
   };
 }
 
-/** Sorts most specific first (see GatewayConfig.routes); the sort is stable, so ties stay as written. */
+/** Sorts most specific first (see GatewayConfig.routes); the sort is stable, so ties stay as
+ * written. */
 function bySpecificity({ match: a }: RouteConfig, { match: b }: RouteConfig): number {
   return (
     hostRank(b) - hostRank(a) ||

@@ -28,9 +28,10 @@ export function serviceName(): z.ZodType<string, string> {
   );
 }
 
-const word = text("text", "text", /\S/, (written) =>
-  written.trim() === "" ? new Refusal("is empty") : undefined,
-);
+const word = (example: string): z.ZodType<string, string> =>
+  text("text", example, /\S/, (written) =>
+    written.trim() === "" ? new Refusal("is empty") : undefined,
+  );
 
 export const urlPath = text(
   "a path that starts with / and has no ?, # or space",
@@ -288,7 +289,7 @@ const endpoint = z.union([
       meaning: "Gets traffic only while no other endpoint of the service can.",
       source: "HAProxy `backup`.",
     }),
-    zone: field(word.optional(), {
+    zone: field(word("east").optional(), {
       meaning: "Where it runs. Kept beside the endpoint; this version does not route by it.",
       default: "none",
     }),
@@ -296,17 +297,20 @@ const endpoint = z.union([
 ]);
 
 export const service = z.strictObject({
-  command: field(z.union([word, z.array(word).min(1).max(256)]).optional(), {
-    meaning:
-      "What runs as an instance: a list of program and arguments, or a line for `/bin/sh`. It gets " +
-      "`PORT` and `HOST` (listen there), `NINES_SERVICE`, `NINES_INSTANCE`, `NINES_ORDINAL` and " +
-      "`NINES_DATA_DIR` (a folder of its own that is kept across restarts).",
-    default: "none; a service has either `command` or `endpoints`",
-    interaction:
-      "Excludes `endpoints`. A simple line is run as `exec LINE`, so that signals reach the program " +
-      "and not a shell in between; with `;`, `&`, `|` or an assignment in it, the shell stays.",
-    see: ["services.NAME.endpoints", "services.NAME.workingDirectory", "services.NAME.env"],
-  }),
+  command: field(
+    z.union([word("node server.js"), z.array(word("server.js")).min(1).max(256)]).optional(),
+    {
+      meaning:
+        "What runs as an instance: a list of program and arguments, or a line for `/bin/sh`. It gets " +
+        "`PORT` and `HOST` (listen there), `NINES_SERVICE`, `NINES_INSTANCE`, `NINES_ORDINAL` and " +
+        "`NINES_DATA_DIR` (a folder of its own that is kept across restarts).",
+      default: "none; a service has either `command` or `endpoints`",
+      interaction:
+        "Excludes `endpoints`. A simple line is run as `exec LINE`, so that signals reach the program " +
+        "and not a shell in between; with `;`, `&`, `|` or an assignment in it, the shell stays.",
+      see: ["services.NAME.endpoints", "services.NAME.workingDirectory", "services.NAME.env"],
+    },
+  ),
   endpoints: field(z.array(endpoint).min(1).max(1000).optional(), {
     meaning:
       'Instances that run elsewhere and that Nines only checks and balances: `"host:port"`, or ' +
@@ -336,7 +340,7 @@ export const service = z.strictObject({
     interaction: "`PORT`, `HOST` and `NINES_...` are Nines' own and refused.",
     see: ["services.NAME.command"],
   }),
-  workingDirectory: field(word.prefault("."), {
+  workingDirectory: field(word("app").prefault("."), {
     meaning: "Where the command runs, relative to the folder of this file.",
   }),
   user: field(text("a user's name", "www-data", /^[a-z_][a-z0-9_.-]{0,31}\$?$/).optional(), {

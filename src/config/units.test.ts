@@ -1,3 +1,5 @@
+// Quantities are read exactly or not at all, and what is printed reads back as the same.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
