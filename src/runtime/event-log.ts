@@ -139,8 +139,8 @@ interface BoundedFile {
 
 function createBoundedFile(path: string, rotateBytes: number): BoundedFile {
   let descriptor: number | undefined;
-  /** A line that a full disk cut short must not swallow the next one. */
-  let torn = false;
+  /** A line that a full disk or a kill cut short must not swallow the next one. */
+  let torn = !endsWithLine(path);
 
   function close(): void {
     if (descriptor !== undefined) closeSync(descriptor);
@@ -166,6 +166,11 @@ function createBoundedFile(path: string, rotateBytes: number): BoundedFile {
   }
 
   return { append, close };
+}
+
+function endsWithLine(path: string): boolean {
+  const tail = readTail(path);
+  return tail === "" || tail.endsWith("\n");
 }
 
 function moveAside(path: string): void {

@@ -3,8 +3,10 @@
 // start.
 //
 // What is written between the last read of the copy and the cut is lost. All but the newest part is
-// copied beforehand; the last read, which must find nothing new, and the cut follow each other in one
-// turn, so that the window is two system calls: some 10 us, whatever the size.
+// copied beforehand; the last read, which must find nothing new and end with a line, and the cut
+// follow each other in one turn: the window is two system calls whatever the size, some 10 us, or as
+// long as the scheduler puts us aside just there. What is lost are whole lines. At 20,000 lines/s
+// hardly one is; a program that does nothing but write keeps the kernel from cutting for up to 5 ms.
 //
 // A rotation that is interrupted repeats lines and loses none: the copy `FILE~rotating` is kept. On a
 // full disk the oldest copies go first; when there is none left, a file of twice its size is cut all
@@ -54,6 +56,9 @@ const chunkBytes = 256 * 1024;
 /** The part that is copied within the last turn. */
 const tailBytesMax = 1024 * 1024;
 const passesMax = 4;
+/** How often a line that is just being written is waited for: about a millisecond. */
+const lineEndLooksMax = 1_000;
+const newline = 0x0a;
 const rotatingSuffix = "~rotating";
 
 export function createLogRotation(options: LogRotationOptions): LogRotation {
@@ -136,12 +141,16 @@ async function copyAndCut(file: string): Promise<void> {
   try {
     target = openSync(file + rotatingSuffix, copied === 0 ? "w" : "r+", 0o640);
     const bytes = Buffer.allocUnsafe(chunkBytes);
-    for (;;) {
+    let atLineEnd = false;
+    for (let looks = 0; looks < lineEndLooksMax; looks++) {
       const read = readSync(source, bytes, 0, bytes.length, copied);
       // From here to the cut is the window in which a line is lost.
-      if (read === 0) break;
+      if (read === 0 && atLineEnd) break;
+      if (read === 0) continue;
       writeAll(target, bytes.subarray(0, read), copied);
       copied += read;
+      atLineEnd = bytes[read - 1] === newline;
+      looks = 0;
     }
     ftruncateSync(source);
   } finally {
