@@ -26,7 +26,7 @@ import {
   writeResponseHead,
 } from "../http1/forward-response.ts";
 import { methodTrait, methodTraitOf } from "../http1/methods.ts";
-import type { ReasonCode } from "../http1/reasons.ts";
+import { type ReasonCode, reasons } from "../http1/reasons.ts";
 import { type Framing, framing, type RequestHead } from "../http1/request-head.ts";
 import { ResponseHead } from "../http1/response-head.ts";
 import type { Wire } from "../transport/wire.ts";
@@ -702,7 +702,7 @@ export class Exchange implements ConnectionUser, Waiter {
     const isAnswering = this.#phase === phase.answering;
     const keep = this.#keepsAlive && this.#requestBody.done && !this.#context.draining;
     service.leaveQueue(this);
-    service.refused++;
+    if (reasons[code].status >= 500) service.refused++;
     this.#dropConnection();
     const nowMs = this.#context.nowMs();
     this.#finishAttempt(outcome.abandoned, nowMs);

@@ -1,0 +1,541 @@
+// What clients see of failures: what is tried again, what never is, and each of the gateway's own answers.
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import {
+  freePort,
+  type Message,
+  naming,
+  opening,
+  type Peer,
+  startGateway,
+  startOrigin,
+  tableOf,
+} from "./engine.fixture.ts";
+
+const host = "Host: a\r\n";
+const get = `GET / HTTP/1.1\r\n${host}\r\n`;
+const post = `POST / HTTP/1.1\r\n${host}Content-Length: 5\r\n\r\nhello`;
+const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+function assertReason(answer: Message, status: number, code: string): void {
+  assert.match(answer.head, new RegExp(`^HTTP/1.1 ${status} `));
+  assert.match(answer.head, new RegExp(`^X-Nines-Reason: ${code}$`, "m"));
+  assert.match(answer.body, new RegExp(`reason: ${code}`));
+}
+
+/** The second instance is tried after the first. */
+const inOrder = [{}, { backup: true }];
+
+/** Takes one request and breaks the connection off. */
+async function resetting(peer: Peer): Promise<void> {
+  await peer.message();
+  peer.reset();
+}
+
+describe("another attempt", () => {
+  test(
+    "any request goes to another instance when one can't be connected to",
+    opening(async (open) => {
+      const origin = await open(startOrigin(naming("alive")));
+      const dead = await freePort();
+      const gateway = await open(
+        startGateway(tableOf({ ports: [dead, origin.port], instances: inOrder })),
+      );
+      for (const request of [get, post, get, post]) {
+        assert.equal((await gateway.ask(request)).body, "alive");
+      }
+      assert.equal(
+        gateway.notices.some((notice) => notice.kind === "ejected"),
+        true,
+      );
+    }),
+  );
+
+  test(
+    "GET goes to another instance when one resets the connection; POST does not",
+    opening(async (open) => {
+      const bad = await open(startOrigin(resetting));
+      const good = await open(startOrigin(naming("good")));
+      const gateway = await open(
+        startGateway(tableOf({ ports: [bad.port, good.port], instances: inOrder })),
+      );
+      assert.equal((await gateway.ask(get)).body, "good");
+      const other = await open(
+        startGateway(tableOf({ ports: [bad.port, good.port], instances: inOrder })),
+      );
+      const seen = bad.peers.length;
+      const answer = await other.ask(post);
+      assertReason(answer, 502, "ANSWER_LOST");
+      assert.equal(bad.peers.length, seen + 1);
+      assert.equal(good.peers.length, 1);
+    }),
+  );
+
+  test(
+    "PUT with its body is sent again whole, while the body is kept",
+    opening(async (open) => {
+      const bad = await open(startOrigin(resetting));
+      const bodies: string[] = [];
+      const good = await open(
+        startOrigin(async (peer) => {
+          bodies.push((await peer.message()).body);
+          peer.send(ok);
+        }),
+      );
+      const table = tableOf({ ports: [bad.port, good.port], instances: inOrder, replayBytes: 10 });
+      const gateway = await open(startGateway(table));
+      const client = await gateway.client();
+      client.send(`PUT / HTTP/1.1\r\n${host}Content-Length: 10\r\n\r\nhello`);
+      await (await bad.peer(0)).until(
+        "the first half",
+        () => bad.peers[0]?.received.endsWith("hello") === true,
+      );
+      client.send("world");
+      assert.equal((await client.message()).body, "ok");
+      assert.deepEqual(bodies, ["helloworld"]);
+    }),
+  );
+
+  test(
+    "a body larger than what is kept rules another attempt out",
+    opening(async (open) => {
+      const bad = await open(startOrigin(resetting));
+      const good = await open(startOrigin(naming("good")));
+      const table = tableOf({ ports: [bad.port, good.port], instances: inOrder, replayBytes: 9 });
+      const gateway = await open(startGateway(table));
+      const answer = await gateway.ask(
+        `PUT / HTTP/1.1\r\n${host}Content-Length: 10\r\n\r\nhelloworld`,
+      );
+      assertReason(answer, 502, "ANSWER_LOST");
+      assert.equal(good.peers.length, 0);
+    }),
+  );
+
+  test(
+    "no second attempt once a byte of the answer has come to the client",
+    opening(async (open) => {
+      const bad = await open(
+        startOrigin(async (peer) => {
+          await peer.message();
+          peer.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+          peer.finish();
+        }),
+      );
+      const good = await open(startOrigin(naming("good")));
+      const gateway = await open(
+        startGateway(tableOf({ ports: [bad.port, good.port], instances: inOrder })),
+      );
+      const client = await gateway.client();
+      client.send(get);
+      await client.takeThrough("half");
+      await client.ended();
+      assert.equal(client.received, "");
+      assert.equal(good.peers.length, 0);
+    }),
+  );
+
+  test(
+    "each instance is tried once while another is left, and no more often than the route says",
+    opening(async (open) => {
+      const origins = [
+        await open(startOrigin(resetting)),
+        await open(startOrigin(resetting)),
+        await open(startOrigin(resetting)),
+      ];
+      const ports = origins.map((origin) => origin.port);
+      const gateway = await open(startGateway(tableOf({ ports, attempts: 2 })));
+      assertReason(await gateway.ask(get), 502, "ANSWER_LOST");
+      assert.deepEqual(
+        origins.map((origin) => origin.peers.length),
+        [1, 1, 1],
+      );
+      const once = await open(startGateway(tableOf({ ports, attempts: 0 })));
+      assertReason(await once.ask(get), 502, "ANSWER_LOST");
+      assert.equal(
+        origins.reduce((sum, origin) => sum + origin.peers.length, 0),
+        4,
+      );
+    }),
+  );
+
+  test(
+    "attempts stop when the retry budget is spent",
+    opening(async (open) => {
+      const origins = [await open(startOrigin(resetting)), await open(startOrigin(resetting))];
+      const table = tableOf({
+        ports: origins.map((origin) => origin.port),
+        route: { retry: { attempts: 5, budgetRatio: 0, budgetPerSecond: 0, replayBytes: 1000 } },
+      });
+      const gateway = await open(startGateway(table));
+      assertReason(await gateway.ask(get), 502, "ANSWER_LOST");
+      assert.equal(
+        origins.reduce((sum, origin) => sum + origin.peers.length, 0),
+        1,
+      );
+    }),
+  );
+});
+
+describe("idle connections to instances", () => {
+  test(
+    "a POST that comes first on its client's connection gets a fresh one; a GET does not",
+    opening(async (open) => {
+      const origin = await open(startOrigin(naming("x")));
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+      await gateway.ask(get);
+      await gateway.ask(get);
+      assert.equal(origin.peers.length, 1);
+      await gateway.ask(post);
+      assert.equal(origin.peers.length, 2);
+      const client = await gateway.client();
+      client.send(get);
+      await client.message();
+      client.send(post);
+      await client.message();
+      assert.equal(origin.peers.length, 2);
+    }),
+  );
+
+  test(
+    "closed by the instance as a GET is sent: the GET is sent again, and nobody is ejected",
+    opening(async (open) => {
+      const origin = await open(
+        startOrigin(async (peer) => {
+          await peer.message();
+          peer.send(ok);
+          await peer.message();
+          peer.finish();
+        }),
+      );
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+      assert.equal((await gateway.ask(get)).body, "ok");
+      assert.equal((await gateway.ask(get)).body, "ok");
+      assert.equal(origin.peers.length, 2);
+      assert.deepEqual(gateway.notices, []);
+    }),
+  );
+
+  test(
+    "with bytes that nobody asked for is closed, and its bytes are no answer",
+    opening(async (open) => {
+      const origin = await open(
+        startOrigin(async (peer) => {
+          const name = origin.peers.length === 1 ? "first" : "second";
+          await peer.message();
+          peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${name.length}\r\n\r\n${name}`);
+          peer.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
+        }),
+      );
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+      assert.equal((await gateway.ask(get)).body, "first");
+      await (await origin.peer(0)).ended();
+      assert.equal((await gateway.ask(get)).body, "second");
+    }),
+  );
+
+  test(
+    "is closed before the instance would, by its own hint",
+    opening(async (open) => {
+      const origin = await open(
+        startOrigin(async (peer) => {
+          await peer.message();
+          peer.send("HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 2\r\n\r\nok");
+        }),
+      );
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+      await gateway.ask(get);
+      // A second less than the hint leaves nothing: it is not kept at all.
+      assert.notEqual((await origin.peer(0)).end, "reset");
+      await (await origin.peer(0)).ended();
+    }),
+  );
+
+  test(
+    "are closed when the instance drains or leaves the table",
+    opening(async (open) => {
+      const origins = [await open(startOrigin(naming("a"))), await open(startOrigin(naming("b")))];
+      const ports = origins.map((origin) => origin.port);
+      const gateway = await open(startGateway(tableOf({ ports })));
+      await gateway.ask(get);
+      await gateway.ask(get);
+      gateway.engine.swap(tableOf({ ports, instances: [{ verdict: "draining" }], version: 2 }));
+      await (await origins[0]?.peer(0))?.ended();
+      assert.equal((await gateway.ask(get)).body, "b");
+      assert.equal((await gateway.ask(get)).body, "b");
+      gateway.engine.swap(tableOf({ ports: [], version: 3 }));
+      await (await origins[1]?.peer(0))?.ended();
+    }),
+  );
+});
+
+describe("an answer that breaks off", () => {
+  const cases: readonly (readonly [string, string])[] = [
+    ["with a known length", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"],
+    ["in a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\nhalf"],
+    ["between chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"],
+    ["in a bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\n0\r\n\r\n"],
+  ];
+  for (const [name, text] of cases) {
+    test(
+      `${name} is not given an end`,
+      opening(async (open) => {
+        const origin = await open(
+          startOrigin(async (peer) => {
+            await peer.message();
+            peer.send(text);
+            peer.finish();
+          }),
+        );
+        const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+        const client = await gateway.client();
+        client.send(get);
+        await client.ended();
+        assert.doesNotMatch(client.received, /\r\n0\r\n\r\n/);
+      }),
+    );
+  }
+
+  test(
+    "by reset, where only the close would tell, is reset for the client too",
+    opening(async (open) => {
+      const origin = await open(
+        startOrigin(async (peer) => {
+          await peer.message();
+          peer.send("HTTP/1.1 200 OK\r\n\r\nhalf");
+          await client.takeThrough("half");
+          peer.reset();
+        }),
+      );
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+      const client = await gateway.client();
+      client.send("GET / HTTP/1.0\r\n\r\n");
+      assert.equal(await client.ended(), "reset");
+    }),
+  );
+});
+
+describe("the gateway's own answers", () => {
+  test(
+    "BAD_ANSWER for an answer that is not HTTP/1.1",
+    opening(async (open) => {
+      const answers = [
+        "hello\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+        `HTTP/1.1 200 OK\r\nA: ${"b".repeat(20_000)}\r\n\r\n`,
+        "HTTP/1.1 103 x\r\n\r\n".repeat(17),
+      ];
+      for (const text of answers) {
+        const origin = await open(
+          startOrigin(async (peer) => {
+            await peer.message();
+            peer.send(text);
+          }),
+        );
+        const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+        const client = await gateway.client();
+        client.send(get);
+        await client.takeThrough("HTTP/1.1 502 ");
+        await client.takeThrough("reason: BAD_ANSWER");
+      }
+    }),
+  );
+
+  test(
+    "CONNECT_FAILED when nobody listens, and the client's connection is kept",
+    opening(async (open) => {
+      const gateway = await open(startGateway(tableOf({ ports: [await freePort()] })));
+      const client = await gateway.client();
+      client.send(get);
+      assertReason(await client.message(), 502, "CONNECT_FAILED");
+      client.send(get);
+      assertReason(await client.message(), 502, "CONNECT_FAILED");
+    }),
+  );
+
+  test(
+    "NO_INSTANCE when there is none, in queueMs",
+    opening(async (open) => {
+      const gateway = await open(startGateway(tableOf({ ports: [], timeouts: { queueMs: 50 } })));
+      assertReason(await gateway.ask(get), 503, "NO_INSTANCE");
+    }),
+  );
+
+  test(
+    "NO_ROUTE, and the next request is answered",
+    opening(async (open) => {
+      const origin = await open(startOrigin(naming("x")));
+      const table = tableOf({ ports: [origin.port], route: { match: { path: "/in" } } });
+      const gateway = await open(startGateway(table));
+      const client = await gateway.client();
+      client.send(`GET /out HTTP/1.1\r\n${host}\r\nGET /in HTTP/1.1\r\n${host}\r\n`);
+      assertReason(await client.message(), 404, "NO_ROUTE");
+      assert.equal((await client.message()).body, "x");
+    }),
+  );
+
+  test(
+    "ANSWER_TIMEOUT for a POST; a GET is tried elsewhere",
+    opening(async (open) => {
+      const silent = await open(startOrigin());
+      const good = await open(startOrigin(naming("good")));
+      const table = (first: number): ReturnType<typeof tableOf> =>
+        tableOf({ ports: [first, good.port], instances: inOrder, timeouts: { responseMs: 100 } });
+      const gateway = await open(startGateway(table(silent.port)));
+      assert.equal((await gateway.ask(get)).body, "good");
+      const other = await open(startGateway(table(silent.port)));
+      assertReason(await other.ask(post), 504, "ANSWER_TIMEOUT");
+      await (await silent.peer(1)).ended();
+    }),
+  );
+
+  test(
+    "HEAD_TIMEOUT for half a head, though its bytes trickle in; nothing for a silent client",
+    opening(async (open) => {
+      const table = tableOf({ ports: [], timeouts: { headMs: 200, keepAliveMs: 200 } });
+      const gateway = await open(startGateway(table));
+      const slow = await gateway.client();
+      const silent = await gateway.client();
+      const trickle = setInterval(() => slow.send("A: b\r\n"), 20);
+      slow.send("GET / HTTP/1.1\r\n");
+      const answer = await slow.message().finally(() => clearInterval(trickle));
+      assertReason(answer, 408, "HEAD_TIMEOUT");
+      await silent.ended();
+      assert.equal(silent.received, "");
+    }),
+  );
+
+  test(
+    "BODY_TIMEOUT for a body that stops",
+    opening(async (open) => {
+      const origin = await open(startOrigin());
+      const table = tableOf({ ports: [origin.port], timeouts: { idleMs: 100 } });
+      const gateway = await open(startGateway(table));
+      const client = await gateway.client();
+      client.send(`POST / HTTP/1.1\r\n${host}Content-Length: 10\r\n\r\nhalf`);
+      assertReason(await client.message(), 408, "BODY_TIMEOUT");
+      await (await origin.peer(0)).ended();
+      assert.deepEqual(gateway.notices, []);
+    }),
+  );
+
+  test(
+    "BAD_CHUNK, and the instance never sees the request's end",
+    opening(async (open) => {
+      const origin = await open(startOrigin());
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+      const client = await gateway.client();
+      client.send(`POST / HTTP/1.1\r\n${host}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`);
+      const peer = await origin.peer(0);
+      await peer.takeThrough("hello\r\n");
+      client.send("zz\r\n");
+      assertReason(await client.message(), 400, "BAD_CHUNK");
+      await peer.ended();
+      assert.equal(peer.received, "");
+    }),
+  );
+
+  test(
+    "a refused head ends the connection, and what follows it is not read as a request",
+    opening(async (open) => {
+      const origin = await open(startOrigin(naming("x")));
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+      const client = await gateway.client();
+      client.send(`GET / HTTP/1.1\r\n\r\n${get}`);
+      assertReason(await client.message(), 400, "HOST_MISSING");
+      assert.equal(await client.ended(), "fin");
+      assert.equal(client.received, "");
+      assert.equal(origin.peers.length, 0);
+      assert.equal(gateway.engine.stats().refusedHeads, 1);
+    }),
+  );
+
+  test(
+    "10,000 header bytes and then some: HEAD_TOO_LARGE, read to its end and no reset",
+    opening(async (open) => {
+      const gateway = await open(startGateway(tableOf({ ports: [], limits: { headBytes: 8000 } })));
+      const client = await gateway.client();
+      client.send(`GET / HTTP/1.1\r\n${host}A: ${"b".repeat(200_000)}\r\n\r\n`);
+      assertReason(await client.message(), 431, "HEAD_TOO_LARGE");
+      assert.equal(await client.ended(), "fin");
+    }),
+  );
+
+  test(
+    "the answer to HEAD has no body",
+    opening(async (open) => {
+      const gateway = await open(startGateway(tableOf({ ports: [await freePort()] })));
+      const client = await gateway.client();
+      client.send(`HEAD / HTTP/1.1\r\n${host}\r\n${get}`);
+      await client.message({ bodiless: true });
+      assertReason(await client.message(), 502, "CONNECT_FAILED");
+    }),
+  );
+});
+
+describe("the queue", () => {
+  test(
+    "holds what is over maxConnections, in order, and lets it go on",
+    opening(async (open) => {
+      const origin = await open(startOrigin());
+      const table = tableOf({ ports: [origin.port], service: { maxConnections: 1 } });
+      const gateway = await open(startGateway(table));
+      const clients = [await gateway.client(), await gateway.client(), await gateway.client()];
+      clients[0]?.send(`GET /0 HTTP/1.1\r\n${host}\r\n`);
+      const peer = await origin.peer(0);
+      await peer.takeThrough("\r\n\r\n");
+      for (const index of [1, 2]) {
+        clients[index]?.send(`GET /${index} HTTP/1.1\r\n${host}\r\n`);
+        await untilQueued(gateway, index);
+      }
+      for (const index of [1, 2]) {
+        peer.send(ok);
+        assert.match(await peer.takeThrough("\r\n\r\n"), new RegExp(`^GET /${index} `));
+      }
+      assert.equal(origin.peers.length, 1);
+    }),
+  );
+
+  test(
+    "refuses at once when it is full, and in time when nothing becomes free",
+    opening(async (open) => {
+      const origin = await open(startOrigin());
+      const table = tableOf({
+        ports: [origin.port],
+        service: { maxConnections: 1, queueLength: 1 },
+        timeouts: { queueMs: 100 },
+      });
+      const gateway = await open(startGateway(table));
+      const first = await gateway.client();
+      first.send(get);
+      await (await origin.peer(0)).takeThrough("\r\n\r\n");
+      const second = await gateway.client();
+      second.send(get);
+      await untilQueued(gateway, 1);
+      assertReason(await gateway.ask(get), 503, "QUEUE_FULL");
+      assertReason(await second.message(), 503, "QUEUE_TIMEOUT");
+    }),
+  );
+
+  test(
+    "holds requests while there is no instance, until a table brings one",
+    opening(async (open) => {
+      const origin = await open(startOrigin(naming("late")));
+      const gateway = await open(startGateway(tableOf({ ports: [] })));
+      const client = await gateway.client();
+      client.send(post);
+      await untilQueued(gateway, 1);
+      gateway.engine.swap(tableOf({ ports: [origin.port], version: 2 }));
+      assert.equal((await client.message()).body, "late");
+    }),
+  );
+});
+
+async function untilQueued(
+  gateway: Awaited<ReturnType<typeof startGateway>>,
+  count: number,
+): Promise<void> {
+  while (gateway.engine.stats().services[0]?.queued !== count) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
