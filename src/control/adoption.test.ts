@@ -110,22 +110,26 @@ test("a pid that now belongs to another program is not adopted", async () => {
   assert.equal(world.starts("web-1").length, 2);
 });
 
-/** Every moment of a start: control has done the first `turns` of what follows without any time. */
+/** Ends control in each moment of each of its first starts; the next one begins at once. */
 async function midStart(end: (world: World, control: Control) => void): Promise<void> {
-  for (let turns = 0; turns < 40; turns++) {
-    const world = new World();
-    const config = configOf([commandService("web", three)]);
-    const control = world.control();
-    control.start(config);
-    const launches = world.advance(0);
-    await new Promise<void>((resolve) => setImmediate(resolve));
-    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
-    end(world, control);
-    await launches;
-    world.control(2).start(config);
-    await world.advance(2_000);
-    for (const id of ["web-1", "web-2", "web-3"]) {
-      assert.equal(world.alive(id).length, 1, `${id} after ${turns} turns`);
+  for (const moment of ["port", "program", "announced"] as const) {
+    for (let starts = 1; starts <= 3; starts++) {
+      const world = new World();
+      const config = configOf([commandService("web", three)]);
+      const control = world.control();
+      let met = 0;
+      world.onStart = (now) => {
+        if (now !== moment || ++met !== starts) return;
+        world.onStart = undefined;
+        end(world, control);
+        world.control(2).start(config);
+      };
+      control.start(config);
+      await world.advance(2_000);
+      assert.equal(met, starts);
+      for (const id of ["web-1", "web-2", "web-3"]) {
+        assert.equal(world.alive(id).length, 1, `${id}, ended at ${moment} of start ${starts}`);
+      }
     }
   }
 }
@@ -214,4 +218,22 @@ test("a control that was stopped for long judges nobody by what it did not see",
   assert.equal(world.processes.length, 3);
   const down = world.events.filter((one) => one.kind === "instance.down");
   assert.deepEqual(down, []);
+});
+
+test("a check that control itself was late to hear of is asked again, not believed", async () => {
+  const world = new World();
+  const control = world.control();
+  const health = { ...commandService("web").health, fall: 1 };
+  control.start(configOf([commandService("web", { ...three, health })]));
+  await world.advance(5_000);
+  world.hung.add("web-1");
+  await world.until(() => world.probesUnderWay === 1, 2_000);
+  await world.advance(20);
+  world.hung.clear();
+  await world.stopControlFor(10_000);
+  await world.advance(5_000);
+  assert.deepEqual(
+    world.events.filter((one) => one.kind === "instance.down"),
+    [],
+  );
 });

@@ -24,6 +24,7 @@ test("what ended is down at once, and up again with a larger generation", async 
   await world.advance(100);
   const before = control.registry.get("web-2")?.generation ?? 0;
   world.crash("web-2");
+  assert.deepEqual(world.starts("web-2")[0]?.signals, ["SIGKILL"], "for children it left behind");
   await world.advance(0);
   assert.equal(world.verdict("web-2"), "down");
   assert.equal(world.verdict("web-1"), "up");
@@ -323,6 +324,25 @@ test("a word that cannot be kept is refused, and has no effect", async () => {
   await world.advance(1_000);
   assert.equal(control.registry.instances().length, 2);
   assert.equal(world.verdict("web-1"), "up");
+});
+
+test("a scale is forgotten at the next apply, and when the file's range is another", async () => {
+  const world = new World();
+  const config = configOf([commandService("web", { replicas: two })]);
+  const control = world.control();
+  control.start(config);
+  control.scale("web", 4);
+  await world.advance(1_000);
+  control.apply(config);
+  await world.advance(1_000);
+  assert.equal(control.registry.instances().length, 2);
+  control.scale("web", 4);
+  await world.advance(1_000);
+  world.killControl();
+  const next = world.control(2);
+  next.start(configOf([commandService("web", { replicas: { min: 3, max: 4 } })]));
+  await world.advance(1_000);
+  assert.equal(next.registry.instances().length, 3);
 });
 
 test("a disk that refuses writes costs no instance that runs, and no table", async () => {

@@ -78,6 +78,19 @@ test("a time limit is kept, though nobody listens", async () => {
   assert.ok(world.processes.every((one) => !one.alive));
 });
 
+test("a layer that uses up its share of the time does not use up the others'", async () => {
+  const world = new World();
+  const control = await started(world);
+  for (const one of world.processes) one.behaviour = { endsAfterTermMs: 600 };
+  world.process("web-1").behaviour = { endsAfterTermMs: undefined };
+  const tookMs = await stopped(world, control, 3_000);
+  assert.ok(tookMs <= 3_000, `${tookMs} ms`);
+  for (const one of [...world.starts("api-1"), ...world.starts("db-1")]) {
+    assert.deepEqual(one.signals, ["SIGTERM", "SIGKILL"], "the last for what it left behind");
+    assert.equal(one.endedBy, "exited");
+  }
+});
+
 test("what not even SIGKILL ends is left behind, by name", async () => {
   const world = new World();
   const control = await started(world);
@@ -120,12 +133,13 @@ test("a stop asked for twice is one stop, and nothing starts after it", async ()
   const control = await started(world);
   const first = control.stop();
   assert.equal(control.stop(), first);
-  control.apply(shop);
+  control.apply(configOf([...shop.services, commandService("new", two)]));
   control.restart("web");
   await world.advance(20_000);
   await first;
   assert.ok(world.processes.every((one) => !one.alive));
   assert.equal(world.processes.length, 5);
+  assert.deepEqual(control.registry.instances(), []);
 });
 
 test("released, it leaves everything running and holds on to nothing", async () => {

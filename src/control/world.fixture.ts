@@ -45,6 +45,7 @@ export interface FakeProcess {
   readonly startedAtMs: number;
   behaviour: Behaviour;
   alive: boolean;
+  endedBy: ExitReport["kind"] | undefined;
   residentBytes: number;
   readonly signals: string[];
   /** Of the control that watches it; undefined while none does. */
@@ -56,6 +57,9 @@ export interface FakeProcess {
 interface ControlProcess {
   dead: boolean;
 }
+
+/** A start has its port next, its program next, or is recorded and not yet reported. */
+export type StartMoment = "port" | "program" | "announced";
 
 interface Task {
   /** Undefined: the world's own. */
@@ -77,6 +81,8 @@ export class World {
   readonly answering = new Set<string>();
   readonly busy = new Set<string>();
   diskRefuses = false;
+  /** Called in the middle of each start. */
+  onStart: ((moment: StartMoment) => void) | undefined;
   probesBegun = 0;
   probesUnderWay = 0;
   readonly #tasks = new Set<Task>();
@@ -102,8 +108,13 @@ export class World {
       records: this.#records(control),
       events: { record: (entry) => void (control.dead || this.events.push(entry)) },
       routingTables: { publish: (table) => void (control.dead || this.tables.push(table)) },
-      traffic: { isIdle: (instance) => !this.busy.has(instance) },
-      freePorts: { find: (preferred, taken) => Promise.resolve(this.#port(preferred, taken)) },
+      traffic: { isIdle: (instance, version) => this.#isIdle(instance, version) },
+      freePorts: {
+        find: async (preferred, taken) => {
+          await this.#moment("port");
+          return control.dead ? never() : this.#port(preferred, taken);
+        },
+      },
       baseEnvironment: { PATH: "/bin" },
       logFileOf: (instance) => `/logs/${instance}.log`,
       dataFolderOf: (instance) => `/data/${instance}`,
@@ -192,6 +203,15 @@ export class World {
     return first;
   }
 
+  /** Whoever asks must have taken the instance out first: else "idle" means nothing. */
+  #isIdle(instance: string, version: number): boolean {
+    const table = this.tables.find((one) => one.version === version);
+    const listed = table?.services.flatMap((one) => one.instances) ?? [];
+    const verdict = listed.find((one) => one.id === instance)?.verdict ?? "draining";
+    assert(table !== undefined && verdict === "draining", `version ${version} drains ${instance}`);
+    return !this.busy.has(instance);
+  }
+
   #port(preferred: number, taken: ReadonlySet<number>): number {
     let port = preferred > 0 ? preferred : 20_001;
     const held = new Set(this.processes.filter((one) => one.alive).map((one) => one.port));
@@ -199,6 +219,12 @@ export class World {
       port++;
     this.#given.add(port);
     return port;
+  }
+
+  /** Where a start waits for the world. */
+  async #moment(moment: StartMoment): Promise<void> {
+    await Promise.resolve();
+    this.onStart?.(moment);
   }
 
   #after(owner: ControlProcess | undefined, delayMs: number, run: () => void): Timer {
@@ -235,8 +261,8 @@ export class World {
   #processes(control: ControlProcess): Processes {
     return {
       start: async (request) => {
-        await Promise.resolve();
-        if (control.dead) return new Promise(() => undefined);
+        await this.#moment("program");
+        if (control.dead) return never();
         const behaviour = this.behaviours.get(request.name) ?? {};
         if (behaviour.refused !== undefined) {
           const what = `The program "${request.command[0]}" is not there.`;
@@ -246,6 +272,8 @@ export class World {
         request.announce?.(process.identity);
         this.processes.push(process);
         this.#live(process);
+        await this.#moment("announced");
+        if (control.dead) return never();
         return this.#running(process, control);
       },
       adopt: (identity) => {
@@ -267,6 +295,7 @@ export class World {
       startedAtMs: this.nowMs,
       behaviour,
       alive: true,
+      endedBy: undefined,
       residentBytes: 0,
       signals: [],
       watcher: undefined,
@@ -284,6 +313,7 @@ export class World {
   #end(process: FakeProcess, report: ExitReport): void {
     if (!process.alive) return;
     process.alive = false;
+    process.endedBy = report.kind;
     const watcher = process.watcher;
     process.watcher = undefined;
     watcher?.(process.adopted ? { kind: "unknown" } : report);
@@ -327,9 +357,9 @@ export class World {
         this.probesUnderWay++;
         return new Promise((resolve) => {
           const { delayMs, result } = this.#probe(target, request);
-          this.#after(undefined, delayMs, () => {
+          this.#after(control, delayMs, () => {
             this.probesUnderWay--;
-            if (!control.dead) resolve(result);
+            resolve(result);
           });
         });
       },
@@ -361,6 +391,11 @@ export class World {
 
   /** Instances, or addresses of endpoints, that take a connection and say nothing. */
   readonly hung = new Set<string>();
+}
+
+/** What a dead control gets. */
+function never(): Promise<never> {
+  return new Promise(() => undefined);
 }
 
 /** Lets everything happen that waits for no time. */

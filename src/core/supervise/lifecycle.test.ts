@@ -212,6 +212,20 @@ test("five ends within a minute are a crash loop: held back, said, and one until
   assert.equal(web.life.phase, "backoff");
 });
 
+test("ends before it stayed up for long are paid off: they make no crash loop later", () => {
+  const web = new Driven();
+  for (let failure = 1; failure <= 4; failure++) {
+    web
+      .tell("may-start")
+      .tell("launched")
+      .tell("ended", 10)
+      .tell("deadline", web.waitMs ?? 0);
+  }
+  web.running().tell("ended", settings.restart.resetAfterMs);
+  assert.ok(web.nowMs < 60_000);
+  assert.equal(web.life.phase, "backoff");
+});
+
 test("a program that cannot be started is retried like one that ends", () => {
   const web = new Driven().tell("may-start");
   web.tell({ kind: "launch-failed", cause: "the program nod is not there" });
