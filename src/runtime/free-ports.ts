@@ -2,7 +2,8 @@
 //
 // Ports lie below the kernel's ephemeral range, or an outgoing connection of anybody could sit on the
 // port of an instance that restarts. The search starts at a random place, so that two Nines on one
-// machine seldom meet. Between the answer and the program's own bind somebody else may take the port:
+// machine seldom meet, and goes on from where the last one ended, so that searches under way at the
+// same time meet on no port. Between the answer and the program's own bind somebody else may take the port:
 // the program then ends with "address in use", and is started again on another.
 
 import { readFileSync } from "node:fs";
@@ -16,24 +17,18 @@ const usualEphemeralLow = 32_768;
 const triesMax = 500;
 
 export function createFreePorts(random: Random): FreePorts {
-  const given = new Set<number>();
   const ports = Math.max(ephemeralLow() - lowest, 1_000);
   let next = random.below(ports);
 
   async function find(preferred: number, taken: ReadonlySet<number>): Promise<number> {
     if (preferred > 0 && !taken.has(preferred) && (await isFree(preferred))) {
-      given.add(preferred);
       return preferred;
     }
     for (let tries = 0; tries < triesMax; tries++) {
       const port = lowest + next;
       next = (next + 1) % ports;
-      if (taken.has(port) || given.has(port) || !(await isFree(port))) continue;
-      given.add(port);
-      return port;
+      if (!taken.has(port) && (await isFree(port))) return port;
     }
-    // All that were given may be free again by now: the next search asks for them, too.
-    given.clear();
     const range = `${lowest}-${lowest + ports - 1}`;
     throw new NinesError("NINES_PORT_NONE_FREE", `${triesMax} ports of ${range} are all taken.`);
   }

@@ -107,16 +107,21 @@ test("an answer is judged by its whole head, however it is cut into pieces", () 
 });
 
 test("a byte now and then is no answer in time", async (t) => {
+  let sent = 0;
   const web = await instance(t, (socket) => {
     const text = "HTTP/1.1 200 OK\r\nX-Slow: ";
-    let sent = 0;
-    const timer = setInterval(() => socket.write(text[sent++] ?? "."), 10);
+    // It would end after seven timeouts.
+    const timer = setInterval(() => {
+      if (sent < 200) socket.write(text[sent++] ?? ".");
+      else socket.end();
+    }, 10);
     socket.on("close", () => clearInterval(timer));
   });
   const { passed, detail, latencyMs } = await web.check();
   assert.equal(passed, false);
   assert.equal(detail, "no whole answer in 300 ms");
   assert.ok(latencyMs >= 299);
+  assert.ok(sent < 100, `${sent} bytes were waited for`);
 });
 
 test("what breaks the connection is told apart", async (t) => {

@@ -28,7 +28,10 @@ function fails(code: string): (error: unknown) => boolean {
   return (error) => error instanceof NinesError && error.code === code;
 }
 
-/** Lets the writer do its work for a while; the last count that it told as done. */
+/**
+ * Lets the writer do its work for a while, and reads meanwhile as fast as it can: whatever is read
+ * must be whole. The last count that it told as done.
+ */
 function writeUntilKilled(folder: string, first: number, writes: number): Promise<number> {
   const program = join(import.meta.dirname, "writer.fixture.js");
   const child = spawn(process.execPath, [program, folder, `${first}`]);
@@ -37,8 +40,24 @@ function writeUntilKilled(folder: string, first: number, writes: number): Promis
     told += bytes.toString();
     if (told.split("\n").length > writes) child.kill("SIGKILL");
   });
-  return new Promise((resolve) => {
-    child.once("close", () => resolve(Number(told.split("\n").at(-2))));
+  const reader = createRecords(folder);
+  return new Promise((resolve, reject) => {
+    let closed = false;
+    child.once("close", () => {
+      closed = true;
+    });
+    const look = (): void => {
+      try {
+        reader.read("counter");
+      } catch (error) {
+        child.kill("SIGKILL");
+        reject(error);
+        return;
+      }
+      if (closed) resolve(Number(told.split("\n").at(-2)));
+      else setImmediate(look);
+    };
+    look();
   });
 }
 
@@ -46,7 +65,7 @@ test("killed at any point, the writer leaves the last value it finished, or the 
   const folder = scratchFolder(t);
   let count = 0;
   for (let round = 0; round < 8; round++) {
-    const done = await writeUntilKilled(folder, count, 3 + round * 5);
+    const done = await writeUntilKilled(folder, count, 20 + round * 25);
     const value = createRecords(folder).read("counter") as { count: number; padding: string };
     assert.ok(value.count === done || value.count === done + 1, `${value.count} after ${done}`);
     assert.equal(value.padding.length, value.count % 5_000);
