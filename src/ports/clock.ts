@@ -8,9 +8,9 @@ export interface Timer extends Disposable {
 
 export interface Clock {
   /**
-   * Milliseconds since an arbitrary start, with fractions; never goes back, and goes on at about one
-   * second a second while the machine is awake. Shared by all processes of one machine since its
-   * boot, so that readings of two processes may be compared.
+   * Milliseconds since an arbitrary start, with fractions; never goes back, and goes on at about
+   * one second a second while the machine is awake. Shared by all processes of one machine since
+   * its boot, so that readings of two processes may be compared.
    */
   monotonicMs(): number;
   /** Milliseconds since 1970 UTC. May jump both ways. For people only. */

@@ -1,4 +1,5 @@
-// "Say why": each state change is one event with one sentence, the same in the log, the CLI, the API.
+// "Say why": each state change is one event with one sentence, the same in the log, the CLI, the
+// API.
 
 export type EventLevel = "info" | "warning" | "error";
 

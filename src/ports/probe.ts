@@ -19,7 +19,7 @@ export type ProbeRequest =
 
 export interface ProbeResult {
   readonly passed: boolean;
-  /** Why, as it goes into the sentence: "answered 200", "connection refused", "no answer in 500 ms". */
+  /** Why, as it goes into the sentence: "answered 200", "connection refused", … */
   readonly detail: string;
   readonly latencyMs: number;
 }

@@ -2,7 +2,8 @@
 //
 // Promise that everything rests on: a started process depends on nothing of ours. It is its own
 // session and process group, its output goes to an append-only file, and no pipe ties it to us. It
-// outlives us, and `adopt` finds it again by pid *and* start time (a pid alone may have been reused).
+// outlives us, and `adopt` finds it again by pid *and* start time (a pid alone may have been
+// reused).
 
 export interface ProcessIdentity {
   readonly pid: number;
@@ -25,7 +26,7 @@ export interface StartRequest {
   readonly user?: string;
   /** Open files, by `ulimit -n` in an exec'ing shell. */
   readonly openFiles?: number;
-  /** Bytes of memory; enforced by a cgroup where one can be made, else sampled by the supervisor. */
+  /** Bytes of memory; enforced by a cgroup where one can be made, else sampled by who supervises. */
   readonly memoryBytes?: number;
   /** Names the cgroup; letters, digits, dash and underscore. */
   readonly name: string;
@@ -64,9 +65,13 @@ export interface RunningProcess {
 export interface Processes {
   /**
    * Resolves when the program runs (its exec succeeded).
-   * Rejects with NINES_PROCESS_NOT_FOUND, NINES_PROCESS_NOT_ALLOWED or NINES_PROCESS_START, within 5 s.
+   * Rejects with NINES_PROCESS_NOT_FOUND, NINES_PROCESS_NOT_ALLOWED or NINES_PROCESS_START, within
+   * 5 s.
    */
   start(request: StartRequest): Promise<RunningProcess>;
-  /** The process with this identity, or undefined when it no longer runs (a zombie does not run). */
+  /**
+   * The process with this identity, or undefined when it no longer runs (a zombie does not run). Of
+   * one that has ended unwatched, what is left of its group and has NINES_INSTANCE=`name` is ended.
+   */
   adopt(identity: ProcessIdentity, name: string): RunningProcess | undefined;
 }

@@ -2,7 +2,7 @@
 // the file is in force, what an operator asked for. One writer at a time (the holder of the term).
 
 export interface Records {
-  /** The value, or undefined when there is none. A torn or foreign file is refused, never returned. */
+  /** The value; undefined when there is none. A torn or foreign file is refused, never returned. */
   read(key: string): unknown;
   /** All keys with this prefix, sorted. */
   list(prefix: string): readonly string[];

@@ -3,8 +3,8 @@
 // The number is the term and the fencing token: whoever meets a larger one has been replaced and
 // stops. Held by being alive (pid and start time), so `kill -9` frees it at once. Embedded on one
 // machine: a file `term-N` made with O_EXCL; the largest N is the holder; N+1 may be claimed only
-// when the holder of N is dead. Rejected: flock (Node has none), a lock file that is removed and made
-// again (two takers can remove each other's).
+// when the holder of N is dead. Rejected: flock (Node has none), a lock file that is removed and
+// made again (two takers can remove each other's).
 
 import type { ProcessIdentity } from "./processes.ts";
 

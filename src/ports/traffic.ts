@@ -2,8 +2,8 @@
 
 export interface Traffic {
   /**
-   * True when every connected worker has said that it follows table `version` or a later one and has
-   * no request, tunnel or connection under way on the instance. True as well when no worker is
+   * True when every connected worker has said that it follows table `version` or a later one and
+   * has no request, tunnel or connection under way on the instance. True as well when no worker is
    * connected for 2 s: nobody can tell, and a stop must not wait for ever.
    */
   isIdle(instance: string, version: number): boolean;

@@ -1,5 +1,6 @@
-// Memory cgroups as each kind of machine lays them out. The trees are made of plain files: they show
-// what is written where; that the kernel obeys is shown in processes.process.test.ts, where it lets us.
+// Memory cgroups as each kind of machine lays them out. The trees are made of plain files: they
+// show what is written where; that the kernel obeys is shown in processes.process.test.ts, where it
+// lets us.
 
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,10 +1,10 @@
 // Memory limits that the kernel enforces: one cgroup an instance, `nines/OWNER/INSTANCE`.
 //
-// Version 1 (a `memory` hierarchy) and version 2 (one hierarchy, controllers switched on per level) are
-// both served; which one holds `memory` is read from /proc. Ours hangs below our own cgroup, so that
-// whatever limits us limits it too. Version 2 forbids that where processes live (a cgroup holds either
-// processes or controlled children), and then the nearest level above that lets us is taken.
-// Swap is limited along with memory, or the limit would only make the instance slow.
+// Version 1 (a `memory` hierarchy) and version 2 (one hierarchy, controllers switched on per level)
+// are both served; which one holds `memory` is read from /proc. Ours hangs below our own cgroup, so
+// that whatever limits us limits it too. Version 2 forbids that where processes live (a cgroup
+// holds either processes or controlled children), and then the nearest level above that lets us is
+// taken. Swap is limited along with memory, or the limit would only make the instance slow.
 //
 // Invariant: files here are opened, never made. On a cgroup file system the kernel makes them with
 // their folder, and a missing one says "not offered".

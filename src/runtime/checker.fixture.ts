@@ -1,5 +1,5 @@
-// One health check in a process of its own, which is stopped in the middle of it. The busy wait after
-// the question keeps the answer unread until the signal has come.
+// One health check in a process of its own, which is stopped in the middle of it. The busy wait
+// after the question keeps the answer unread until the signal has come.
 
 import { writeSync } from "node:fs";
 import { createProbes } from "./probes.ts";

@@ -1,9 +1,10 @@
-// The clock port on Node. `process.hrtime` reads the kernel's monotonic clock, which all processes of
-// one machine share since its boot: a worker's reading may be compared with its parent's.
+// The clock port on Node. `process.hrtime` reads the kernel's monotonic clock, which all processes
+// of one machine share since its boot: a worker's reading may be compared with its parent's.
 //
-// Node's timers count whole milliseconds from the start of the loop's turn and so may fire up to one
-// early; a callback that comes early is put off again, so that "not before" holds to the microsecond.
-// Rejected: performance.now() (its origin is the process's start), Date.now() (it jumps).
+// Node's timers count whole milliseconds from the start of the loop's turn and so may fire up to
+// one early; a callback that comes early is put off again, so that "not before" holds to the
+// microsecond. Rejected: performance.now() (its origin is the process's start), Date.now() (it
+// jumps).
 
 import { assert } from "../core/base/assert.ts";
 import type { Clock, Timer } from "../ports/clock.ts";

@@ -1,5 +1,5 @@
-// Events reach the disk, memory, followers and the terminal, each once and in order; a full disk costs
-// lines of the file and nothing else.
+// Events reach the disk, memory, followers and the terminal, each once and in order; a full disk
+// costs lines of the file and nothing else.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,11 +1,11 @@
-// Every event goes four ways: a line of JSON on disk, a ring in memory for the API, whoever follows,
-// and a readable line on the terminal.
+// Every event goes four ways: a line of JSON on disk, a ring in memory for the API, whoever
+// follows, and a readable line on the terminal.
 //
-// A line is written at once and whole (one appending write), so that the last word before a `kill -9`
-// is there. When the disk refuses, the entry is lost to the file alone; that is said once, and once
-// more when it works again, with the number lost. The file is bounded by moving it aside; we alone
-// write it. Rejected: pino. Its merit is speed at volume and its transports; these are a few lines a
-// minute, each of which must be on disk before the next decision.
+// A line is written at once and whole (one appending write), so that the last word before a `kill
+// -9` is there. When the disk refuses, the entry is lost to the file alone; that is said once, and
+// once more when it works again, with the number lost. The file is bounded by moving it aside; we
+// alone write it. Rejected: pino. Its merit is speed at volume and its transports; these are a few
+// lines a minute, each of which must be on disk before the next decision.
 
 import { closeSync, fstatSync, openSync, readSync, renameSync, writeSync } from "node:fs";
 import type { Clock } from "../ports/clock.ts";

@@ -1,10 +1,10 @@
 // Finding ports by asking the kernel: who can listen on every address of a port has it to himself.
 //
-// Ports lie below the kernel's ephemeral range, or an outgoing connection of anybody could sit on the
-// port of an instance that restarts. The search starts at a random place, so that two Nines on one
-// machine seldom meet, and goes on from where the last one ended, so that searches under way at the
-// same time meet on no port. Between the answer and the program's own bind somebody else may take the port:
-// the program then ends with "address in use", and is started again on another.
+// Ports lie below the kernel's ephemeral range, or an outgoing connection of anybody could sit on
+// the port of an instance that restarts. The search starts at a random place, so that two Nines on
+// one machine seldom meet, and goes on from where the last one ended, so that searches under way at
+// the same time meet on no port. Between the answer and the program's own bind somebody else may
+// take the port: the program then ends with "address in use", and is started again on another.
 
 import { readFileSync } from "node:fs";
 import { createServer } from "node:net";

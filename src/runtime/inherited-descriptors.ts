@@ -1,8 +1,9 @@
-// Descriptors that our own starter left open in us: a shell's lock, a build tool's pipe. Every program
-// that we start would hold them for as long as it lives, and so hold up whoever waits for their end.
+// Descriptors that our own starter left open in us: a shell's lock, a build tool's pipe. Every
+// program that we start would hold them for as long as it lives, and so hold up whoever waits for
+// their end.
 //
-// Node marks each descriptor it opens "close on exec"; what is not marked came from outside. Elsewhere
-// than on Linux there is no telling, and nothing is closed.
+// Node marks each descriptor it opens "close on exec"; what is not marked came from outside.
+// Elsewhere than on Linux there is no telling, and nothing is closed.
 
 import { closeSync, readdirSync, readFileSync } from "node:fs";
 

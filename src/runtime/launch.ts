@@ -1,19 +1,20 @@
 // From a request to a running program, by way of a gate.
 //
-//   spawn ── /bin/sh waits at the gate ── cgroup, announce ── "go" ── limits, user ── exec program
-//                      │                                                   │
-//                      └ we die: end of file, it ends, nothing ran         └ we die: it runs, and is known
+//   spawn ── /bin/sh waits at the gate ── cgroup, announce ── "go" ── limits, user ── exec
+//                │                                                     │
+//                └ if we die: end of file, nothing ran                 └ if we die: it runs, known
 //
-// The gate is a shell with one extra descriptor, a socket to us, that it closes before the exec: the
-// program depends on nothing of ours. Process id and start time stay the same through the exec, so
-// what was announced is what runs. The shell also sets the limit of open files, for which Node has no
-// call. It costs about 2 ms a start.
+// The gate is a shell with one extra descriptor, a socket to us, that it closes before the exec:
+// the program depends on nothing of ours. Process id and start time stay the same through the exec,
+// so what was announced is what runs. The shell also sets the limit of open files, for which Node
+// has no call. It costs about 2 ms a start.
 //
 // A shell keeps no variables whose names it cannot spell ("a.b") and has some of its own: those go
-// through `env`, and are readable in the process list for the moment between gate and exec. Its notes
-// on itself (OLDPWD, SHLVL, _) mean nothing to a program and are left out.
-// Rejected: SIGSTOP before exec (needs ptrace), writing the identity down after the start (a control
-// killed in between leaves a process that nobody knows, and its successor starts a second one).
+// through `env`, and are readable in the process list for the moment between gate and exec. Its
+// notes on itself (OLDPWD, SHLVL, _) mean nothing to a program and are left out.
+// Rejected: SIGSTOP before exec (needs ptrace), writing the identity down after the start (a
+// control killed in between leaves a process that nobody knows, and its successor starts a second
+// one).
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readFileSync, statSync } from "node:fs";

@@ -2,8 +2,9 @@
 //
 // A file is looked at five times a second. (Being told by the kernel would need a watch for each
 // file, and none tells of a file that is cut back.) When it is shorter than it was, it was rotated
-// (log-rotation.ts): what was not read yet is in FILE.1 by then, or will be at the next look, and is
-// read from there first. A line is given when its end is written; one longer than the bound is cut.
+// (log-rotation.ts): what was not read yet is in FILE.1 by then, or will be at the next look, and
+// is read from there first. A line is given when its end is written; one longer than the bound is
+// cut.
 
 import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";

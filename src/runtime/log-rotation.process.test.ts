@@ -1,4 +1,5 @@
-// Logs stay bounded, next to nothing of them is lost, and no disk error reaches anybody but the events.
+// Logs stay bounded, next to nothing of them is lost, and no disk error reaches anybody but the
+// events.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";

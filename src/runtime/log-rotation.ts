@@ -4,15 +4,16 @@
 //
 // What is written between the last read of the copy and the cut is lost. All but the newest part is
 // copied beforehand; the last read, which must find nothing new and end with a line, and the cut
-// follow each other in one turn: the window is two system calls whatever the size, some 10 us, or as
-// long as the scheduler puts us aside just there. What is lost are whole lines. At 20,000 lines/s
-// hardly one is; a program that does nothing but write keeps the kernel from cutting for up to 5 ms.
+// follow each other in one turn: the window is two system calls whatever the size, some 10 us, or
+// as long as the scheduler puts us aside just there. What is lost are whole lines. At 20,000
+// lines/s hardly one is; a program that does nothing but write keeps the kernel from cutting for up
+// to 5 ms.
 //
-// A rotation that is interrupted repeats lines and loses none: the copy `FILE~rotating` is kept. On a
-// full disk the oldest copies go first; when there is none left, a file of twice its size is cut all
-// the same, and the number of lost bytes is said. A service is never stopped for its log.
-// Rejected: renaming and asking the service to reopen (few can), a pipe through us (it would tie the
-// service to us), logrotate (a second place to configure, hourly at best).
+// A rotation that is interrupted repeats lines and loses none: the copy `FILE~rotating` is kept. On
+// a full disk the oldest copies go first; when there is none left, a file of twice its size is cut
+// all the same, and the number of lost bytes is said. A service is never stopped for its log.
+// Rejected: renaming and asking the service to reopen (few can), a pipe through us (it would tie
+// the service to us), logrotate (a second place to configure, hourly at best).
 
 import {
   closeSync,

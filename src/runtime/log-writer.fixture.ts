@@ -1,4 +1,5 @@
-// An instance that logs a great deal, some 20,000 numbered lines a second, each by one appending write.
+// An instance that logs a great deal, some 20,000 numbered lines a second, each by one appending
+// write.
 
 import { openSync, writeSync } from "node:fs";
 

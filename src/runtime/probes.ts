@@ -1,13 +1,13 @@
 // Health checks over real sockets: a connection of its own for each, one question, one verdict.
 //
 // No connection is kept: one that was opened long ago proves nothing of a listener that has died
-// since. The answer's head is read whole and strictly; of the body only so much that the instance is
-// not cut off in its sentence. One timer covers name lookup, connect and answer together, so a server
-// that dribbles a byte now and then is late like one that says nothing.
+// since. The answer's head is read whole and strictly; of the body only so much that the instance
+// is not cut off in its sentence. One timer covers name lookup, connect and answer together, so a
+// server that dribbles a byte now and then is late like one that says nothing.
 //
-// When this process was itself held up (stopped, or starved of CPU), an answer may wait unread in the
-// kernel while the deadline passes: the sockets are looked at once more before the verdict, and a
-// timer that came very late is set again once, since the delay was ours.
+// When this process was itself held up (stopped, or starved of CPU), an answer may wait unread in
+// the kernel while the deadline passes: the sockets are looked at once more before the verdict, and
+// a timer that came very late is set again once, since the delay was ours.
 
 import { connect, type Socket } from "node:net";
 import type { ProbeRequest, ProbeResult, Probes, ProbeTarget } from "../ports/probe.ts";

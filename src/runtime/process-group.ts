@@ -1,8 +1,8 @@
 // A session of processes: the one that we started, which leads it, and all that it started.
 //
 // The pid of the leader names the group for as long as one member lives, and the kernel gives that
-// number to no new process before: so a group whose leader runs with the right start time, or is gone
-// while members stayed, is ours. Once it was seen empty the number may be anybody's (`gone`).
+// number to no new process before: so a group whose leader runs with the right start time, or is
+// gone while members stayed, is ours. Once it was seen empty the number may be anybody's (`gone`).
 // Rejected: following parents upwards (a daemon's parent is init), pidfd (Node has none).
 
 import { readFileSync } from "node:fs";
@@ -40,8 +40,8 @@ export function signalGroup(identity: ProcessIdentity, signal: "SIGTERM" | "SIGK
 }
 
 /**
- * Ends what a process that died unwatched has left of its session. Nobody held its pid meanwhile, so
- * each member must itself say that it is of this instance.
+ * Ends what a process that died unwatched has left of its session. Nobody held its pid meanwhile,
+ * so each member must itself say that it is of this instance.
  */
 export function endOrphans(identity: ProcessIdentity, instance: string): void {
   const leader = readProcessStat(identity.pid);

@@ -1,8 +1,8 @@
 // Which process is this? A pid is reused; pid, start time and boot together are not.
 //
-// On Linux all comes from /proc/PID/stat. Its second field is the program's name in parentheses, and
-// the name may itself hold spaces and parentheses: everything is counted from the *last* `)`.
-// A zombie has ended and only waits to be collected, which under a careless init takes for ever: it
+// On Linux all comes from /proc/PID/stat. Its second field is the program's name in parentheses,
+// and the name may itself hold spaces and parentheses: everything is counted from the *last* `)`. A
+// zombie has ended and only waits to be collected, which under a careless init takes for ever: it
 // does not run. A stopped process does. Elsewhere `ps` answers, in seconds instead of ticks.
 
 import { spawnSync } from "node:child_process";

@@ -1,5 +1,5 @@
-// What the port promises is tested in test/conformance; here is what Linux, users, limits and killed
-// controls add to it.
+// What the port promises is tested in test/conformance; here is what Linux, users, limits and
+// killed controls add to it.
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";

@@ -1,9 +1,9 @@
-// The processes port on Node (ports/processes.ts): what is started leads a session of its own, writes
-// to a file, and is watched without being held.
+// The processes port on Node (ports/processes.ts): what is started leads a session of its own,
+// writes to a file, and is watched without being held.
 //
-// One that we started is our child, and the kernel tells us of its end with its exit code. One that we
-// adopted is init's, and its end is seen by looking for it five times a second. A program's end is not
-// always its group's: signals reach what it left behind until the group has been seen empty.
+// One that we started is our child, and the kernel tells us of its end with its exit code. One that
+// we adopted is init's, and its end is seen by looking for it five times a second. A program's end
+// is not always its group's: signals reach what it left behind until the group has been seen empty.
 
 import type { ChildProcess } from "node:child_process";
 import { assert } from "../core/base/assert.ts";
@@ -159,7 +159,7 @@ class Watched implements RunningProcess {
     this.#child?.unref();
   }
 
-  /** Called by the watcher, five times a second, while the process is adopted or its group lingers. */
+  /** Called by the watcher while the process is adopted, or its group lingers. */
   look(): void {
     if (this.#report === undefined) {
       if (!isRunning(this.identity)) this.#end({ kind: "unknown" });

@@ -1,5 +1,5 @@
-// Randomness for a real run: the project's own generator, seeded by the operating system. The seed is
-// given back so that a surprising run can be told apart from a broken one.
+// Randomness for a real run: the project's own generator, seeded by the operating system. The seed
+// is given back so that a surprising run can be told apart from a broken one.
 
 import { randomBytes } from "node:crypto";
 import { createPrng, type Random } from "../core/base/prng.ts";

@@ -1,5 +1,5 @@
-// A control that is killed: starts what its argument (a StartRequest as JSON) says, tells the identity,
-// and dies the hard way, either when it is announced or when it runs.
+// A control that is killed: starts what its argument (a StartRequest as JSON) says, tells the
+// identity, and dies the hard way, either when it is announced or when it runs.
 
 import { writeSync } from "node:fs";
 import type { StartRequest } from "../ports/processes.ts";

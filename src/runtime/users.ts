@@ -1,5 +1,5 @@
-// Who a service runs as: a user's ids, groups and home, as the machine's own tools tell them, so that
-// users of a directory service are found like those of /etc/passwd.
+// Who a service runs as: a user's ids, groups and home, as the machine's own tools tell them, so
+// that users of a directory service are found like those of /etc/passwd.
 
 import { spawnSync } from "node:child_process";
 import { NinesError } from "../core/base/errors.ts";

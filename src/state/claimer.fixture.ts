@@ -1,5 +1,5 @@
-// A process that wants an office: tries until it gets it, tells the term and who else it saw alive in
-// it, and dies the hard way. Arguments: the office's folder, the file to tell in.
+// A process that wants an office: tries until it gets it, tells the term and who else it saw alive
+// in it, and dies the hard way. Arguments: the office's folder, the file to tell in.
 
 import { appendFileSync, readFileSync } from "node:fs";
 import type { ProcessIdentity } from "../ports/processes.ts";

@@ -1,5 +1,5 @@
-// The state directory: the one place on disk by which the processes of one Nines find each other, and
-// all that outlives them. This file alone knows its layout.
+// The state directory: the one place on disk by which the processes of one Nines find each other,
+// and all that outlives them. This file alone knows its layout.
 //
 //   state-version        which layout this is; a newer one is refused
 //   control/ keeper/     term-N claims on an office (term-claims.ts)
@@ -9,12 +9,12 @@
 //   data/INSTANCE/       what an instance keeps; owned by the user it runs as
 //   logs/                INSTANCE.log, gateway.log, control.log, events.jsonl
 //
-// Whoever can write here can have processes started and killed: it is 0700 and belongs to us, or it is
-// refused. Only when an instance runs as another user do the two folders above its data become
+// Whoever can write here can have processes started and killed: it is 0700 and belongs to us, or it
+// is refused. Only when an instance runs as another user do the two folders above its data become
 // passable (0711), still not readable.
-// A socket's path may have 107 bytes at most. Where ours would be longer, the sockets live in a short
-// private folder of the system's temporary one, and `run-folder` names it for everybody: two processes
-// with different TMPDIR must not miss each other.
+// A socket's path may have 107 bytes at most. Where ours would be longer, the sockets live in a
+// short private folder of the system's temporary one, and `run-folder` names it for everybody: two
+// processes with different TMPDIR must not miss each other.
 
 import { createHash } from "node:crypto";
 import {

@@ -42,7 +42,7 @@ test("it names every recorded process and whether it lives, and changes nothing"
   records.write("scale/web", 3);
   writeFileSync(join(state.records, "instances+web-5.json"), "torn");
 
-  const before = readdirSync(state.path, { recursive: true }).sort();
+  const before = readdirSync(state.path, { recursive: true, encoding: "utf8" }).sort();
   const view = inspect(state, identify);
   assert.deepEqual(view.control, { term: 1, identity: { pid: 9, startTime: "1" }, alive: false });
   assert.deepEqual(view.gateway, { term: 1, identity: { pid: 10, startTime: "1" }, alive: true });
@@ -57,5 +57,5 @@ test("it names every recorded process and whether it lives, and changes nothing"
   );
   assert.equal(view.problems.length, 1);
   assert.match(view.problems[0] ?? "", /web-5\.json/);
-  assert.deepEqual(readdirSync(state.path, { recursive: true }).sort(), before);
+  assert.deepEqual(readdirSync(state.path, { recursive: true, encoding: "utf8" }).sort(), before);
 });

@@ -1,5 +1,5 @@
-// What the state directory says of processes, for `nines status` and `nines down` when no control is
-// there to ask. It only looks: nothing is claimed, made or removed.
+// What the state directory says of processes, for `nines status` and `nines down` when no control
+// is there to ask. It only looks: nothing is claimed, made or removed.
 
 import { NinesError } from "../core/base/errors.ts";
 import {

@@ -1,10 +1,10 @@
-// The records port on files: `instances+web-2.json` for the key "instances/web-2". One flat folder, so
-// that no key can be in another's way.
+// The records port on files: `instances+web-2.json` for the key "instances/web-2". One flat folder,
+// so that no key can be in another's way.
 //
-// A file is one line that says what it is, with the SHA-256 of the rest, and then the value as JSON.
-// What was torn by a failing disk, cut short or edited by hand no longer fits its sum and is refused
-// by name; a write is atomic and durable when it returns (files.ts). Two fsyncs a write, some
-// milliseconds: records are for what must be remembered, not for what changes each second.
+// A file is one line that says what it is, with the SHA-256 of the rest, and then the value as
+// JSON. What was torn by a failing disk, cut short or edited by hand no longer fits its sum and is
+// refused by name; a write is atomic and durable when it returns (files.ts). Two fsyncs a write,
+// some milliseconds: records are for what must be remembered, not for what changes each second.
 
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, rmSync } from "node:fs";

@@ -46,12 +46,12 @@ function openRace(context: TestContext): Race {
       return child;
     },
     async over(children) {
-      const ends = children.map((child) =>
-        child.exitCode !== null || child.signalCode !== null
-          ? undefined
-          : new Promise((resolve) => child.once("exit", resolve)),
+      const running = children.filter(
+        ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
       );
-      await Promise.all(ends);
+      await Promise.all(
+        running.map((child) => new Promise((resolve) => child.once("exit", resolve))),
+      );
     },
   };
 }

@@ -1,15 +1,16 @@
 // Who holds an office, by files `term-N` in one folder (the contract: ports/term-claims.ts).
 //
 // Invariant: the holder is the process that the file with the largest N names, if it lives; N+1 is
-// made only by somebody who saw N's holder dead (or who is N's holder and hands over). The file comes
-// into being by link(2), whole and only if it is not there, so of two takers one fails.
+// made only by somebody who saw N's holder dead (or who is N's holder and hands over). The file
+// comes into being by link(2), whole and only if it is not there, so of two takers one fails.
 //
 // The one subtle race: a taker sees N dead and is held up, while others take N+1 … N+20 and N+1 has
-// been swept away. Its link succeeds, on a term long past. So a taker looks again *after* its link and
-// holds only what is the largest; sweeping leaves the newest files, so it cannot miss a larger one.
+// been swept away. Its link succeeds, on a term long past. So a taker looks again *after* its link
+// and holds only what is the largest; sweeping leaves the newest files, so it cannot miss a larger
+// one.
 //
-// The file's identity is that of a process of this boot (ports/processes.ts): after a power loss every
-// holder is dead, and a file that a power loss tore counts as a dead holder's.
+// The file's identity is that of a process of this boot (ports/processes.ts): after a power loss
+// every holder is dead, and a file that a power loss tore counts as a dead holder's.
 
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";

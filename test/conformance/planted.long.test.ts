@@ -1,5 +1,5 @@
-// For each promise of the runtime and the state directory, a fault that breaks it, and the test that
-// finds the fault: a copy of the built code with one change, in which that test must fail.
+// For each promise of the runtime and the state directory, a fault that breaks it, and the test
+// that finds the fault: a copy of the built code with one change, in which that test must fail.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

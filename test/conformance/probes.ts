@@ -30,8 +30,9 @@ export function probesConformance(name: string, withProbes: WithProbes): void {
   ] as const;
   for (const [behaviour, passesHttp, passesTcp] of cases) {
     test(`${name}: an instance that ${behaviour}: every check is a result that says why`, () =>
-      withProbes(async ({ probes, instance }) => {
-        const target = await instance(behaviour);
+      withProbes(async (world) => {
+        const { probes } = world;
+        const target = await world.instance(behaviour);
         const [byHttp, byTcp] = await Promise.all([
           probes.probe(target, http),
           probes.probe(target, tcp),

@@ -1,5 +1,5 @@
-// The promises of ports/processes.ts: what is started depends on nobody, is known before it runs, and
-// is found again.
+// The promises of ports/processes.ts: what is started depends on nobody, is known before it runs,
+// and is found again.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

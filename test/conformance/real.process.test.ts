@@ -75,11 +75,11 @@ processesConformance("processes of the machine", async (check) => {
     "is missing": ["no-such-program"],
   };
   const world: ProcessesWorld = {
-    until: realWorld.until,
+    ...realWorld,
     control() {
       const processes = createProcesses({ owner: "conformance" });
       return {
-        adopt: processes.adopt,
+        adopt: (identity, name) => processes.adopt(identity, name),
         async start(request) {
           const running = await processes.start(request);
           started.push(running.identity);

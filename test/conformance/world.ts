@@ -1,6 +1,6 @@
-// What every conformance suite needs of the world it runs in. A suite states the promises of one port
-// (src/ports) as tests; it runs against the real implementation and against the simulator's, which is
-// what makes the simulator's word worth something.
+// What every conformance suite needs of the world it runs in. A suite states the promises of one
+// port (src/ports) as tests; it runs against the real implementation and against the simulator's,
+// which is what makes the simulator's word worth something.
 
 export interface World {
   /** Lets time pass, real or virtual, until `condition` holds; throws `what` after a long while. */
