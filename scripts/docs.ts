@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { reasons } from "../src/gateway/http1/reasons.ts";
 import { configReference } from "../src/config/reference.ts";
 import { type ErrorEntry, errorCatalogue } from "../src/core/base/errors.ts";
+import { lifecycleReference } from "../src/core/supervise/lifecycle-reference.ts";
 
 export interface Page {
   /** From the repository's root. */
@@ -18,6 +19,7 @@ export interface Page {
 export const pages: readonly Page[] = [
   { path: "docs/reference/config.md", render: configReference },
   { path: "docs/reference/errors.md", render: errorReference },
+  { path: "docs/reference/lifecycle.md", render: lifecycleReference },
 ];
 
 const root = join(import.meta.dirname, "..", "..");

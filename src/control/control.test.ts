@@ -83,7 +83,21 @@ test("endpoints are checked and routed, never started", async () => {
   assert.equal(world.leftovers, 0);
 });
 
-test("a service starts when one instance of each dependency takes traffic, and not before", async () => {
+test("a dependency that an operator drained is ready all the same", async () => {
+  const world = new World();
+  const control = world.control();
+  const services = [
+    commandService("web", { replicas: two, dependsOn: ["db"] }),
+    commandService("db", { replicas: { min: 1, max: 1 } }),
+  ];
+  control.start(configOf(services));
+  await world.advance(1_000);
+  control.drain("db-1");
+  world.crash("web-1");
+  await world.until(() => world.verdict("web-1") === "up", 2_000);
+});
+
+test("a service starts when one instance of each dependency is ready, and not before", async () => {
   const world = new World();
   const control = world.control();
   world.behaviours.set("db-1", { readyAfterMs: 2_000 });
@@ -324,6 +338,18 @@ test("a word that cannot be kept is refused, and has no effect", async () => {
   await world.advance(1_000);
   assert.equal(control.registry.instances().length, 2);
   assert.equal(world.verdict("web-1"), "up");
+});
+
+test("a changed file is followed on a full disk, too", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", { replicas: two })]));
+  control.scale("web", 3);
+  await world.advance(1_000);
+  world.diskRefuses = true;
+  control.apply(configOf([commandService("web", { replicas: two })]));
+  await world.advance(1_000);
+  assert.equal(control.registry.instances().length, 2);
 });
 
 test("a scale is forgotten at the next apply, and when the file's range is another", async () => {

@@ -11,7 +11,13 @@ import type { InstanceRecord } from "./registry.ts";
 
 export function verdictOf(record: InstanceRecord): InstanceVerdict {
   if (record.draining) return "draining";
-  if (record.phase !== "running" && record.phase !== "external") return "down";
-  if (record.health !== "unknown") return record.health;
-  return record.told?.verdict === "up" ? "up" : "down";
+  return isReady(record) ? "up" : "down";
+}
+
+/** Whether it could take traffic. A drained one is ready for its dependents: they may not come
+ * through the gateway, and it is as well as ever. */
+export function isReady(record: InstanceRecord): boolean {
+  if (record.phase !== "running" && record.phase !== "external") return false;
+  if (record.health === "unknown") return record.told?.verdict === "up";
+  return record.health === "up";
 }

@@ -21,10 +21,12 @@ interface Words {
 
 export class OperatorWords {
   readonly #records: Records;
+  readonly #careful: CarefulRecords;
   #words: Words;
 
   constructor(records: Records, careful: CarefulRecords) {
     this.#records = records;
+    this.#careful = careful;
     this.#words = readWords(careful.read(key));
   }
 
@@ -47,9 +49,14 @@ export class OperatorWords {
     this.#keep({ ...this.#words, scale: { ...this.#words.scale, [service.name]: word } });
   }
 
-  /** A changed file is a newer word on how many there are to be. */
+  /**
+   * A changed file is a newer word on how many there are to be. It takes effect whatever the disk
+   * says; if that refuses, the old word comes back with the next control.
+   */
   forgetScales(): void {
-    if (Object.keys(this.#words.scale).length > 0) this.#keep({ ...this.#words, scale: {} });
+    if (Object.keys(this.#words.scale).length === 0) return;
+    this.#words = { ...this.#words, scale: {} };
+    this.#careful.write(key, this.#words);
   }
 
   drain(instance: string): void {

@@ -13,7 +13,7 @@ import { replaceNow } from "../../core/supervise/rolling.ts";
 import { waitsFor } from "../../core/supervise/start-order.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { Registry, RegistryChange, Told } from "../registry/registry.ts";
-import { verdictOf } from "../registry/verdict.ts";
+import { isReady } from "../registry/verdict.ts";
 import { Instance, type InstancePorts } from "./instance.ts";
 import { OperatorWords } from "./operator-words.ts";
 import { Shutdown } from "./shutdown.ts";
@@ -293,7 +293,7 @@ export class Supervisor {
 
   #isReady(service: string): boolean {
     const records = this.#ports.registry.instances();
-    return records.some((record) => record.service === service && verdictOf(record) === "up");
+    return records.some((record) => record.service === service && isReady(record));
   }
 
   #bury(instance: Instance): void {

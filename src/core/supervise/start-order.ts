@@ -1,5 +1,5 @@
 // Which services start before which: layers of a dependency graph (Kahn, 1962). A service starts when
-// each that it depends on has one instance that takes traffic; stopping goes the other way round.
+// each that it depends on has one instance that is ready; stopping goes the other way round.
 //
 // One ready instance is enough, not all of `replicas.min`: a dependency that serves with one of three
 // serves, and a dependent that waits for the other two would turn a part's failure into its own.
