@@ -42,8 +42,10 @@ export interface Engine {
   /**
    * Answers what is under way, closes each connection after it (`Connection: close`), idle ones as
    * soon as that loses nothing. Resolves when none is left, or after `deadlineMs`, when the rest is cut.
+   * `final` says that nobody serves after us: idle connections then wait for nothing and are closed
+   * at once.
    */
-  drain(deadlineMs: number): Promise<void>;
+  drain(deadlineMs: number, final?: boolean): Promise<void>;
   stats(): WorkerStats;
 }
 
@@ -125,4 +127,5 @@ export type ToParent = Hello | Heartbeat;
 export type FromParent =
   /** The answer to a hello: the worker belongs to this parent now. Then every 200 ms: it lives. */
   | { readonly type: "welcome"; readonly term: number }
-  | { readonly type: "drain"; readonly drainMs: number };
+  /** `final`: the whole gateway ends, no other worker takes over. */
+  | { readonly type: "drain"; readonly drainMs: number; readonly final: boolean };

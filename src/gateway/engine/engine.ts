@@ -130,11 +130,11 @@ class WorkerEngine implements Engine, ClientOwner {
     this.#settleDrain();
   }
 
-  drain(deadlineMs: number): Promise<void> {
+  drain(deadlineMs: number, final = false): Promise<void> {
     if (this.#drain !== undefined) return this.#drain.done;
     this.#context.draining = true;
     const nowMs = this.#context.nowMs();
-    this.#drain = createDrain(nowMs, deadlineMs);
+    this.#drain = createDrain(nowMs, deadlineMs, final ? 0 : DRAIN_PATIENCE_RATIO);
     this.#settleDrain();
     return this.#drain.done;
   }
@@ -213,12 +213,12 @@ interface Drain {
   readonly resolve: () => void;
 }
 
-function createDrain(nowMs: number, deadlineMs: number): Drain {
+function createDrain(nowMs: number, deadlineMs: number, patienceRatio: number): Drain {
   let resolve: () => void = () => undefined;
   const done = new Promise<void>((settle) => {
     resolve = settle;
   });
-  const closeIdleMs = nowMs + deadlineMs * DRAIN_PATIENCE_RATIO;
+  const closeIdleMs = nowMs + deadlineMs * patienceRatio;
   return { deadlineMs: nowMs + deadlineMs, closeIdleMs, done, resolve };
 }
 

@@ -129,7 +129,7 @@ const toParent: Readonly<Record<ToParent["type"], Guard>> = {
 };
 const fromParent: Readonly<Record<FromParent["type"], Guard>> = {
   welcome: (fields) => isCount(fields["term"]),
-  drain: (fields) => isNumber(fields["drainMs"]),
+  drain: (fields) => isNumber(fields["drainMs"]) && typeof fields["final"] === "boolean",
 };
 
 function reader<M>(guards: Readonly<Record<string, Guard>>): (value: unknown) => M | undefined {

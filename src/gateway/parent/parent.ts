@@ -327,7 +327,8 @@ class Parent {
 
   #sendDrain(entry: Entry): void {
     const drainMs = Math.max(0, entry.drainUntilMs - this.#options.clock.monotonicMs());
-    if (entry.link !== undefined) entry.link.send({ type: "drain", drainMs });
+    if (entry.link !== undefined)
+      entry.link.send({ type: "drain", drainMs, final: this.#stopping });
     else signalProcess(this.#options.identify, entry.identity, "SIGTERM");
   }
 

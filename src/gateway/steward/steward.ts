@@ -132,6 +132,7 @@ class GatewaySteward implements Steward {
   #waiters: Waiter[] = [];
   #table: RoutingTable | undefined;
   #stopping = false;
+  #stopped = false;
   #beats = 0;
   #released = false;
   /** Silence counts from here at the earliest: before, we were not there to hear. */
@@ -185,6 +186,8 @@ class GatewaySteward implements Steward {
 
   isIdle(instance: string, version: number): boolean {
     const nowMs = this.#options.clock.monotonicMs();
+    // After a stop nobody is left to send anything.
+    if (this.#stopped) return true;
     const linked = this.#linked("worker");
     if (linked.length === 0) return nowMs - this.#noWorkerSinceMs >= NO_WORKER_MS;
     return linked.every(({ stats }) => {
@@ -237,6 +240,7 @@ class GatewaySteward implements Steward {
       if (overdueMs >= STOP_MARGIN_MS) break;
       await wait(STOP_LOOK_MS);
     }
+    this.#stopped = true;
     this.release();
   }
 

@@ -35,7 +35,7 @@ export interface ParentBondOptions {
   readonly descriptorsComplete: () => boolean;
   /** Whether a holder of the office is a worker that claimed it, and not a parent. */
   readonly isWorker: (holder: ProcessIdentity) => boolean;
-  readonly onDrain: (drainMs: number) => void;
+  readonly onDrain: (drainMs: number, final: boolean) => void;
   readonly say: (kind: string, level: "info" | "warning" | "error", sentence: string) => void;
 }
 
@@ -100,7 +100,9 @@ export class ParentBond {
 
   #hear(message: FromParent): void {
     this.#heardMs = this.#options.clock.monotonicMs();
-    if (message.type === "drain") return this.#options.onDrain(message.drainMs);
+    if (message.type === "drain") {
+      return this.#options.onDrain(message.drainMs, message.final);
+    }
     // A parent of an older term than we have followed was replaced and does not know it yet.
     if (message.term < this.#term) return this.#link.reconnect("it has been replaced");
     this.#term = message.term;

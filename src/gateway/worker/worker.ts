@@ -120,7 +120,7 @@ class Worker {
         this.#accepting.descriptors.length === this.#table.listeners.length,
       isWorker: (holder) =>
         this.#board?.lines().some((line) => line.identity.pid === holder.pid) ?? true,
-      onDrain: (drainMs) => this.#drain(drainMs),
+      onDrain: (drainMs, final) => this.#drain(drainMs, final),
       say: (kind, level, sentence) => this.#say(kind, level, sentence),
     });
   }
@@ -216,7 +216,7 @@ class Worker {
   }
 
   /** Called again, it can only shorten the time that is left. */
-  #drain(drainMs: number): void {
+  #drain(drainMs: number, final = false): void {
     // The engine cuts what is left at the deadline; should it fail to, the process ends all the same.
     setTimeout(() => this.#finish(), this.#draining ? drainMs : drainMs + DRAIN_MARGIN_MS);
     if (this.#draining) return;
@@ -224,7 +224,7 @@ class Worker {
     this.#log(`drains for at most ${Math.round(drainMs)} ms`);
     this.#accepting.close();
     this.#bond.drain();
-    void this.#engine.drain(drainMs).then(() => this.#finish());
+    void this.#engine.drain(drainMs, final).then(() => this.#finish());
   }
 
   #finish(): void {

@@ -9,12 +9,12 @@ import { NinesError } from "../../core/base/errors.ts";
 import { formatEvent } from "../../runtime/event-log.ts";
 import { identify } from "../../runtime/process-identity.ts";
 import { findStateDirectory, type StateDirectory } from "../../state/directory.ts";
-import { inspect, type StateView } from "../../state/inspect.ts";
+import { inspect } from "../../state/inspect.ts";
 import { callAdmin } from "../admin/client.ts";
 import { officesOf, signalExactly } from "../roles/offices.ts";
 import { endKeeper } from "../roles/stop-everything.ts";
 import { stopWithoutControl } from "../roles/take-over.ts";
-import { anythingRuns } from "../status/inspect.ts";
+import { whatRuns } from "../status/inspect.ts";
 import type { PlaceOptions } from "./command-line.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { exitCode, say } from "./say.ts";
@@ -27,18 +27,21 @@ const LOOK_INTERVAL_MS = 50;
 
 export async function down(options: PlaceOptions): Promise<number> {
   const state = findStateDirectory(stateDirectoryOf(options));
-  if (!anythingRuns(inspect(state, identify))) {
+  const running = () => whatRuns(inspect(state, identify));
+  if (running().length === 0) {
     say("Nothing runs here; there is nothing to stop.");
     return exitCode.done;
   }
   if (!(await askToStop(state))) {
     await endControl(state);
-    if (anythingRuns(inspect(state, identify))) {
+    if (running().length > 0) {
       await stopWithoutControl(state, (event) => say(formatEvent(event)));
     }
   }
-  const left = inspect(state, identify);
-  if (anythingRuns(left)) throw new NinesError("NINES_DOWN_INCOMPLETE", describeLeft(left));
+  const left = running();
+  if (left.length > 0) {
+    throw new NinesError("NINES_DOWN_INCOMPLETE", `Still running: ${left.join(", ")}.`);
+  }
   say("Everything is down.");
   return exitCode.done;
 }
@@ -76,14 +79,4 @@ async function waitUntil(condition: () => boolean, withinMs: number): Promise<bo
     await wait(LOOK_INTERVAL_MS);
   }
   return true;
-}
-
-function describeLeft({ control, gateway, instances, keeper }: StateView): string {
-  const offices = { control, gateway, keeper };
-  const names = Object.entries(offices).flatMap(([name, holder]) =>
-    holder?.alive === true ? [`${name} (pid ${holder.identity.pid})`] : [],
-  );
-  const left = instances.filter(({ alive }) => alive);
-  const all = [...names, ...left.map(({ id, kept }) => `${id} (pid ${kept.process.pid})`)];
-  return `Still running: ${all.join(", ")}.`;
 }

@@ -50,14 +50,15 @@ export async function runKeeper(words: readonly string[]): Promise<number> {
         await wait(delayMs);
       }
       startedAtMs = clock.monotonicMs();
-      await endOf(startRole("control", words, state.controlLog));
+      const child = startRole("control", words, state.controlLog);
+      // From its start to its claim nobody holds the office.
+      while (runs(child)) await wait(LOOK_INTERVAL_MS);
     }
     await wait(LOOK_INTERVAL_MS);
   }
   return 0;
 }
 
-function endOf(child: ReturnType<typeof startRole>): Promise<void> {
-  if (child.pid === undefined) return Promise.resolve();
-  return new Promise((resolve) => child.once("exit", () => resolve()));
+function runs(child: ReturnType<typeof startRole>): boolean {
+  return child.pid !== undefined && child.exitCode === null && child.signalCode === null;
 }

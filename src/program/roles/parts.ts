@@ -10,6 +10,7 @@ import type { Records } from "../../ports/records.ts";
 import { createClock } from "../../runtime/clock.ts";
 import { createEventLog, type EventLog, type RecordedEvent } from "../../runtime/event-log.ts";
 import { createFreePorts } from "../../runtime/free-ports.ts";
+import { closeInheritedDescriptors } from "../../runtime/inherited-descriptors.ts";
 import { createLogRotation, type LogRotation } from "../../runtime/log-rotation.ts";
 import { createProbes } from "../../runtime/probes.ts";
 import { identify } from "../../runtime/process-identity.ts";
@@ -42,6 +43,7 @@ export interface AssembleOptions {
 }
 
 export async function assemble({ state, print }: AssembleOptions): Promise<Parts> {
+  closeInheritedDescriptors();
   const version = readVersion();
   const offices = officesOf(state);
   const clock = createClock();

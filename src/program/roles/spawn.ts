@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { closeInheritedDescriptors } from "../../runtime/inherited-descriptors.ts";
 
 const program = join(import.meta.dirname, "..", "main.js");
 
@@ -14,6 +15,7 @@ export function commandOf(role: string, words: readonly string[]): readonly stri
 
 /** Its errors are for whoever waits for it to work; a child that never ran has no pid. */
 export function startRole(role: string, words: readonly string[], logFile: string): ChildProcess {
+  closeInheritedDescriptors();
   const [file = "", ...rest] = commandOf(role, words);
   const log = openSync(logFile, "a", 0o640);
   try {

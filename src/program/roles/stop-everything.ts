@@ -13,6 +13,9 @@ const STOP_MS_MAX = 9_000;
 /** Of these the gateway's requests get at most this; the instances want some, too. */
 const DRAIN_MS_MAX = 4_000;
 
+/** From SIGKILL until control has seen it. */
+const KILLED_MS = 1000;
+
 export interface StopOptions {
   /** What the file says that requests under way may take. */
   readonly drainMs: number;
@@ -32,7 +35,10 @@ export async function stopEverything(parts: Parts, options: StopOptions): Promis
   const drainMs = Math.min(options.drainMs, DRAIN_MS_MAX);
   if (!(await within(steward.stop(drainMs)))) killGateway(parts);
   options.onGatewayEnded?.();
-  if (!(await within(control.stop(leftMs())))) killInstances(parts);
+  const instancesEnded = control.stop(leftMs());
+  if (await within(instancesEnded)) return;
+  killInstances(parts);
+  await firstOf(instancesEnded, KILLED_MS, new AbortController().signal);
 }
 
 /** Nobody shall start control again. */

@@ -1,12 +1,16 @@
 // Stopping where no control is left: become control, adopt what runs, stop it in order.
 
+import { setTimeout as wait } from "node:timers/promises";
 import { NinesError } from "../../core/base/errors.ts";
 import type { RecordedEvent } from "../../runtime/event-log.ts";
 import type { StateDirectory } from "../../state/directory.ts";
-import { assemble } from "./parts.ts";
+import { assemble, type Parts } from "./parts.ts";
 import { stopEverything } from "./stop-everything.ts";
 
-/** Resolves when nothing is left, in ten seconds at most. */
+const PARENT_LINK_MS = 1500;
+const LOOK_INTERVAL_MS = 20;
+
+/** Resolves when nothing is left, in some twelve seconds at most. */
 export async function stopWithoutControl(
   state: StateDirectory,
   print: (event: RecordedEvent) => void,
@@ -19,6 +23,7 @@ export async function stopWithoutControl(
     throw new NinesError("NINES_CONTROL_NOT_ANSWERING", what);
   }
   try {
+    await awaitParent(parts);
     await stopEverything(parts, {
       drainMs: Number.POSITIVE_INFINITY,
       hurried: new AbortController().signal,
@@ -30,5 +35,14 @@ export async function stopWithoutControl(
     steward.release();
     logRotation[Symbol.dispose]();
     events[Symbol.dispose]();
+  }
+}
+
+/** A parent that is told to stop replaces no worker that ends; it links to us within a second. */
+async function awaitParent({ offices, steward }: Parts): Promise<void> {
+  const untilMs = performance.now() + PARENT_LINK_MS;
+  while (offices.gateway.holder()?.alive === true && steward.status().parent === undefined) {
+    if (performance.now() > untilMs) return;
+    await wait(LOOK_INTERVAL_MS);
   }
 }

@@ -3,11 +3,12 @@
 // Records say which processes were started; whether they live is asked of the kernel by pid and start
 // time. Numbers (requests, latencies) are control's to count, and are zero here.
 
-import { identify } from "../../runtime/process-identity.ts";
+import { openBoard } from "../../gateway/process/board.ts";
+import { identify, isRunning } from "../../runtime/process-identity.ts";
 import type { StateDirectory } from "../../state/directory.ts";
 import { inspect, type RecordedInstance, type StateView } from "../../state/inspect.ts";
 import { readVersion } from "../version.ts";
-import type { InstanceReport, ServiceReport, StatusReport } from "./report.ts";
+import type { InstanceReport, ServiceReport, StatusReport, WorkerReport } from "./report.ts";
 
 export function inspectState(state: StateDirectory): StatusReport {
   const { control, gateway, instances } = inspect(state, identify);
@@ -30,17 +31,43 @@ export function inspectState(state: StateDirectory): StatusReport {
         : {
             addresses: [],
             parent: { pid: parent.identity.pid, term: parent.term },
-            workers: [],
+            workers: workersOf(state),
             tableVersion: 0,
           },
     services: serviceReports(instances),
   };
 }
 
-/** Whether anything that Nines started still runs. */
-export function anythingRuns(view: StateView): boolean {
-  const { control, keeper, gateway, instances } = view;
-  return [control, keeper, gateway, ...instances].some((process) => process?.alive === true);
+/** Each worker keeps a line about itself on the board, connections included. */
+function workersOf(state: StateDirectory): readonly WorkerReport[] {
+  const board = openBoard(state.gatewayBoard);
+  try {
+    const lines = board.lines().filter(({ identity }) => isRunning(identity));
+    return lines.map(({ worker, identity, open, draining }) => ({
+      worker,
+      pid: identity.pid,
+      state: draining ? "draining" : "serving",
+      connections: open,
+      tableVersion: 0,
+      residentBytes: 0,
+      since: null,
+    }));
+  } finally {
+    board[Symbol.dispose]();
+  }
+}
+
+/** What of Nines still runs, by name and pid; this process is left out. */
+export function whatRuns({ control, keeper, gateway, instances }: StateView): readonly string[] {
+  const processes = [
+    ...Object.entries({ control, keeper, gateway }).map(([name, holder]) => {
+      return { name, alive: holder?.alive === true, pid: holder?.identity.pid };
+    }),
+    ...instances.map(({ id, alive, kept }) => ({ name: id, alive, pid: kept.process.pid })),
+  ];
+  return processes
+    .filter(({ alive, pid }) => alive && pid !== process.pid)
+    .map(({ name, pid }) => `${name} (pid ${pid})`);
 }
 
 function serviceReports(instances: readonly RecordedInstance[]): readonly ServiceReport[] {

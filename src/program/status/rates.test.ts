@@ -23,6 +23,13 @@ describe("rates over the last ten seconds", () => {
     assert.equal(window.service(now, 60_000).requestsPerSecond, 0);
   });
 
+  it("begin with the first report, whatever had been counted before it", () => {
+    const window = new RateWindow();
+    window.add(0, []);
+    window.add(1000, [serviceStats({ requests: 1_000_000 })]);
+    assert.equal(window.service(serviceStats({ requests: 1_000_050 }), 2000).requestsPerSecond, 50);
+  });
+
   it("take latencies from the answers in the window only", () => {
     const window = new RateWindow();
     const old = histogramOf([5000, 5000, 5000]);

@@ -41,7 +41,7 @@ export class RateWindow {
 
   /** Rates of a service between the oldest sample and `now`'s totals. */
   service(now: ServiceStats | undefined, nowMs: number): Rates {
-    const oldest = this.#oldest(nowMs);
+    const oldest = now === undefined ? undefined : this.#oldestOf(now.name, nowMs);
     const before = now === undefined ? undefined : oldest?.services.get(now.name);
     if (now === undefined || oldest === undefined || before === undefined) return nothing;
     const seconds = (nowMs - oldest.atMs) / 1000;
@@ -57,16 +57,17 @@ export class RateWindow {
 
   /** Attempts a second on one instance. */
   instance(now: ServiceStats | undefined, id: string, nowMs: number): number {
-    const oldest = this.#oldest(nowMs);
+    const oldest = now === undefined ? undefined : this.#oldestOf(now.name, nowMs);
     if (now === undefined || oldest === undefined) return 0;
     const before = attempts(oldest.services.get(now.name), id);
     const grown = attempts(now, id) - before;
     return grown <= 0 ? 0 : grown / ((nowMs - oldest.atMs) / 1000);
   }
 
-  #oldest(nowMs: number): Sample | undefined {
-    const oldest = this.#samples[0];
-    return oldest === undefined || nowMs - oldest.atMs <= 0 ? undefined : oldest;
+  /** A sample from before the first report of a gateway that serves already would show its whole
+   * past as one second's work. */
+  #oldestOf(service: string, nowMs: number): Sample | undefined {
+    return this.#samples.find(({ atMs, services }) => atMs < nowMs && services.has(service));
   }
 }
 

@@ -23,8 +23,8 @@ export interface WorkerReport {
   /** The routing table that it follows. */
   readonly tableVersion: number;
   readonly residentBytes: number;
-  /** ISO 8601. */
-  readonly since: string;
+  /** ISO 8601; null when control is not running. */
+  readonly since: string | null;
 }
 
 export interface GatewayReport {

@@ -1,0 +1,71 @@
+// What the world gets wrong: ports taken, programs missing or failing. Each is said clearly, and nothing
+// else suffers.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, it } from "node:test";
+import { createNines, until } from "./nines.fixture.ts";
+
+describe("a wrong world", () => {
+  it("whose port is taken is told which, and nothing is left running", async (t) => {
+    const first = await createNines(t);
+    await first.up();
+    const second = await createNines(t);
+    second.write({ port: first.port });
+    const { code, stderr } = await second.run("up");
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`port ${first.port} is taken.*\n.*NINES_GATEWAY_PORT_TAKEN`));
+    assert.equal((await first.get()).status, 200);
+    assert.match((await second.run("status")).stdout, /Nothing else does, either/);
+  });
+
+  it("with --next-free-port goes one further and says so", async (t) => {
+    const first = await createNines(t);
+    await first.up();
+    const second = await createNines(t);
+    second.write({ port: first.port });
+    const running = await second.up("--next-free-port");
+    assert.match(running.said(), new RegExp(`Port ${first.port} is taken .* uses (\\d+) instead`));
+    const { gateway } = await second.status();
+    const [address] = gateway?.addresses ?? [];
+    assert.ok(address !== undefined && !address.endsWith(`:${first.port}`), address);
+    assert.equal((await fetch(address)).status, 200);
+  });
+
+  it("where the command is not found says so, and holds back", async (t) => {
+    const nines = await createNines(t);
+    nines.write({ command: "[/no/such/program]" });
+    const running = nines.start("up");
+    await until(() => /\/no\/such\/program/.test(running.said()), running.said);
+    const status = await nines.untilStatus("it is held back", ({ services }) =>
+      (services[0]?.instances ?? []).every(({ state }) => /backoff|crash-loop/.test(state)),
+    );
+    assert.match(status.services[0]?.instances[0]?.why ?? "", /\/no\/such\/program/);
+    running.child.kill("SIGTERM");
+    assert.equal((await running.ended).code, 0);
+  });
+
+  it("where it ends at its start: the exit code, a longer and longer wait", async (t) => {
+    const nines = await createNines(t);
+    nines.write({ command: "sh -c 'echo no database here; exit 7'", replicas: 1 });
+    const file = readFileSync(nines.file, "utf8");
+    writeFileSync(nines.file, `${file}  timeouts: { queue: 300ms }\n`);
+    const running = nines.start("up");
+    await until(() => /web-1 .*exit code 7/.test(running.said()), running.said);
+    const { stdout } = await nines.run("logs", "web");
+    assert.match(stdout, /no database here/);
+    const answer = await nines.get();
+    assert.equal(answer.status, 503);
+    assert.notEqual(answer.reason, "");
+  });
+
+  it("with a second up: it waits, and takes over what a killed one leaves", async (t) => {
+    const nines = await createNines(t);
+    const first = await nines.up();
+    const second = nines.start("up");
+    await until(() => /Control runs already \(pid \d+\)/.test(second.said()), second.said);
+    first.child.kill("SIGKILL");
+    await until(() => second.said().includes("Ready after"), second.said);
+    assert.equal(second.said().match(/adopted/g)?.length, 3);
+  });
+});
