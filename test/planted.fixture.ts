@@ -1,7 +1,7 @@
 // Planted faults: a copy of the built program with one change, to see that a test finds it.
 //
-// A check that has never failed proves little. Each change is plain text and must fit exactly once, so
-// that code which moves on takes its planted faults along or breaks the test.
+// A check that has never failed proves little. Each change is plain text and must fit exactly once,
+// so that code which moves on takes its planted faults along or breaks the test.
 
 import assert from "node:assert/strict";
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -7,7 +7,7 @@ import { fuzz } from "./fuzz.ts";
 
 const MESSAGES = Number(process.env["FUZZ_MESSAGES"] ?? 1_000_000);
 
-test(`${MESSAGES} messages: nothing is framed differently from what is forwarded`, async (context) => {
+test(`${MESSAGES} messages: nothing is forwarded that is framed differently`, async (context) => {
   const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 32);
   const beganMs = performance.now();
   const limits = { messages: MESSAGES, durationMs: Infinity };

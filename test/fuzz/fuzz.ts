@@ -1,5 +1,5 @@
-// The fuzz: cases made from one seed, run on a few lanes at once, each judged. A case depends on the
-// seed and its own number only, so a finding is repeated with `FUZZ_SEED=… FUZZ_CASE=…` alone.
+// The fuzz: cases made from one seed, run on a few lanes at once, each judged. A case depends on
+// the seed and its own number only, so `FUZZ_SEED=… FUZZ_CASE=…` repeats a finding.
 
 import { createPrng, type Random } from "../../src/core/base/prng.ts";
 import type { createEngine } from "../../src/gateway/engine/engine.ts";

@@ -1,5 +1,5 @@
-// The verdict over one fuzz case: what was sent, what came out on the other side, and how two parsers
-// that share nothing with the gateway's read both. Returns what is wrong, or nothing.
+// The verdict over one fuzz case: what was sent, what came out on the other side, and how two
+// parsers that share nothing with the gateway's read both. Returns what is wrong, or nothing.
 //
 // What must hold, whatever was sent:
 //  - what leaves is read alike by both parsers, to the last byte;
@@ -55,8 +55,9 @@ function judgeStreams(streams: readonly string[]): string | undefined {
 }
 
 /**
- * The text as llhttp is asked about it. It knows a fixed list of methods and of characters in a target,
- * and refuses a tab after a Content-Length, which RFC 9110 section 5.5 allows: nothing of framing.
+ * The text as llhttp is asked about it. It knows a fixed list of methods and of characters in a
+ * target, and refuses a tab after a Content-Length, which RFC 9110 section 5.5 allows: nothing of
+ * framing.
  */
 function plain(text: string, reading: Reading): string {
   let result = "";
@@ -132,7 +133,8 @@ function judgeAnswers(run: RequestCase, complete: readonly Message[]): string | 
   const methods = complete.map((message) => message.method);
   let answers = readAnswers(run.received, methods, true);
   if (answers.rest !== "nothing") {
-    // Whether a refused head was that of a HEAD is anybody's guess: an answer that closes may do both.
+    // Whether a refused head was that of a HEAD is anybody's guess: an answer that closes may do
+    // both.
     const refused = run.forwarded.length;
     methods[refused] = methods[refused] === "HEAD" ? "GET" : "HEAD";
     answers = readAnswers(run.received, methods, true);

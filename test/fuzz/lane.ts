@@ -1,5 +1,6 @@
 // A lane: one real engine between clients in memory and an instance on a loopback socket, for one
-// fuzz case after another. Clients hand their pieces to the engine one by one, so every cut is seen.
+// fuzz case after another. Clients hand their pieces to the engine one by one, so every cut is
+// seen.
 
 import { createServer, type Server, type Socket } from "node:net";
 import { Duplex } from "node:stream";
@@ -131,7 +132,7 @@ export class Lane {
     this.#client?.destroy();
   }
 
-  /** Sends `piece` again and again until the gateway has closed; how many bytes it took till then. */
+  /** Sends `piece` again and again until the gateway has closed. Returns how many bytes it took. */
   async flood(start: string, piece: string, bytesMax: number): Promise<number> {
     const client = new MemorySocket();
     this.#engine.acceptHttp(client as unknown as Socket);
@@ -180,8 +181,9 @@ export class Lane {
     if (this.#answer !== undefined) void sendPieces(socket, this.#answer);
     else {
       const body = `answer to ${message.target}`;
-      const head = `HTTP/1.1 200 OK\r\n${SERIAL}: ${serial}\r\nContent-Length: ${body.length}\r\n\r\n`;
-      socket.write(message.method === "HEAD" ? head : `${head}${body}`, "latin1");
+      const fields = `${SERIAL}: ${serial}\r\nContent-Length: ${body.length}\r\n`;
+      const head = `HTTP/1.1 200 OK\r\n${fields}\r\n`;
+      socket.write(message.method === "HEAD" ? head : head + body, "latin1");
     }
   }
 }

@@ -1,9 +1,9 @@
 // HTTP/1.1 messages for the fuzz: whole ones from the grammar, then spoiled.
 //
 // A spoiled message is nearly right: it carries one to three tricks that made some pair of servers
-// disagree once (two lengths, a coding in disguise, a chunk size with a sign, a bare LF, a folded field,
-// a second Host), or bytes changed blindly. Bodies look like requests and answers, so that whoever
-// frames a body wrongly is seen to act on it. Characters are bytes (latin1).
+// disagree once (two lengths, a coding in disguise, a chunk size with a sign, a bare LF, a folded
+// field, a second Host), or bytes changed blindly. Bodies look like requests and answers, so that
+// whoever frames a body wrongly is seen to act on it. Characters are bytes (latin1).
 
 import type { Random } from "../../src/core/base/prng.ts";
 

@@ -1,9 +1,10 @@
-// HTTP/1.1 framing, slow and obvious: RFC 9112 over a whole text with regular expressions, for the fuzz
-// judge to compare with. It shares nothing with the gateway's parser.
+// HTTP/1.1 framing, slow and obvious: RFC 9112 over a whole text with regular expressions, for the
+// fuzz judge to compare with. It shares nothing with the gateway's parser.
 //
-// Where the RFC lets a recipient choose between mending and refusing (bare LF, folded fields, several
-// equal Content-Lengths, Transfer-Encoding beside Content-Length), it refuses: what a gateway lets
-// pass there, the next parser may read otherwise. Bytes are the characters of a latin1 string.
+// Where the RFC lets a recipient choose between mending and refusing (bare LF, folded fields,
+// several equal Content-Lengths, Transfer-Encoding beside Content-Length), it refuses: what a
+// gateway lets pass there, the next parser may read otherwise. Bytes are the characters of a latin1
+// string.
 
 export type Framing = "none" | "length" | "chunked" | "close";
 
@@ -116,7 +117,7 @@ function readHead(text: string, from: number, answer: boolean): Head | undefined
   };
 }
 
-/** Whether somebody could take what is there for a whole head: an empty line, however it is ended. */
+/** Whether somebody could take what is there for a whole head: an empty line, however ended. */
 function isWholeHead(text: string, from: number): boolean {
   const rest = text.slice(from);
   return /\n\r?\n/.test(rest) || !BEGINNING.test(rest);

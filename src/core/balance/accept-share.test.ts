@@ -110,7 +110,7 @@ function assertEven(world: World, connections: number): void {
   }
 }
 
-test("128 keep-alive connections: nobody holds over 1.3 times its share, in a burst or one by one", () => {
+test("128 keep-alive connections: nobody holds over 1.3 times its share, in a burst or not", () => {
   const gapMs = fc.constantFrom(0, 0.05, 1, 20, 300);
   fc.assert(
     fc.property(workerCount, gapMs, fc.boolean(), fc.integer(), (count, gap, lots, seed) => {

@@ -1,25 +1,25 @@
-// Which worker should stop accepting for a moment, so that long-lived connections lie evenly on all.
+// Which worker stops accepting for a moment, so that long-lived connections lie evenly on all.
 //
-// Workers accept from the same sockets, and whoever wakes first takes what is there: 97 and 31 of 128
-// keep-alive connections over two workers was seen. A connection cannot be moved later, so each
+// Workers accept from the same sockets, and whoever wakes first takes what is there: 97 and 31 of
+// 128 keep-alive connections over two workers was seen. A connection cannot be moved later, so each
 // worker compares its load with the mean of all after every accept and closes its ears when it is
 // ahead, as nginx's accept_disabled does for its own free slots. It listens again when the others
 // have caught up.
 //
-// Load is what stays: connections that outlived their first exchange count in full, young ones by the
-// share of recent connections that is still open. In a burst of keep-alive clients nobody hangs up
-// and the young count in full at once; where every request brings a new connection, thousands come
-// and go, the share is near zero and nobody is ever paused.
+// Load is what stays: connections that outlived their first exchange count in full, young ones by
+// the share of recent connections that is still open. In a burst of keep-alive clients nobody hangs
+// up and the young count in full at once; where every request brings a new connection, thousands
+// come and go, the share is near zero and nobody is ever paused.
 //
-// Bounds: a worker that listens is at most SLACK (or a tenth of the mean) ahead when it accepts, so it
-// holds at most mean + max(2, mean / 10) + 1. With 16 each of 128 over 8 workers: 19, 1.19 times its share.
-// Somebody is always at or below the mean and listens, at the latest at its next look; in the 2 ms
-// until then new connections wait in the kernel, none is refused. That short silence is the price of
-// an even burst: whoever listens alone between two looks would take all of it.
+// Bounds: a worker that listens is at most SLACK (or a tenth of the mean) ahead when it accepts, so
+// it holds at most mean + max(2, mean / 10) + 1. With 16 each of 128 over 8 workers: 19, 1.19 times
+// its share. Somebody is always at or below the mean and listens, at the latest at its next look;
+// in the 2 ms until then new connections wait in the kernel, none is refused. That short silence is
+// the price of an even burst: whoever listens alone between two looks would take all of it.
 //
-// Pausing is pointless when what comes is short-lived and the gap is old (half of one worker's clients
-// have left): when the peers have accepted twice what would have closed the gap, and it is still
-// there, it is tolerated until it grows. A hung peer's report goes stale and is ignored.
+// Pausing is pointless when what comes is short-lived and the gap is old (half of one worker's
+// clients have left): when the peers have accepted twice what would have closed the gap, and it is
+// still there, it is tolerated until it grows. A hung peer's report goes stale and is ignored.
 
 /** What a worker publishes of itself, after each accept and at least every 50 ms. */
 export interface WorkerLoad {

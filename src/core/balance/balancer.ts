@@ -16,8 +16,8 @@ export interface SlotView {
 
 export interface Balancer {
   /**
-   * One of the first `count` entries of `candidates`, which are slots in ascending order. `count` is
-   * at least 1. `key` is a 32-bit hash of the client's address.
+   * One of the first `count` entries of `candidates`, which are slots in ascending order. `count`
+   * is at least 1. `key` is a 32-bit hash of the client's address.
    */
   choose(candidates: Int32Array, count: number, view: SlotView, key: number): number;
   /** The slot belongs to another instance now: what is remembered of it no longer holds. */

@@ -1,12 +1,13 @@
-// Least request: the instance with the fewest attempts under way for its weight, counting the one to
-// come: the smallest (active + 1) / weight. Equals take turns, so that an idle service is spread too.
+// Least request: the instance with the fewest attempts under way for its weight, counting the one
+// to come: the smallest (active + 1) / weight. Equals take turns, so that an idle service is spread
+// too.
 //
-// Slow instances gather attempts and are asked less: it needs no clock to notice slowness. HAProxy's
-// leastconn and nginx's least_conn; the "+ 1" is Envoy's w / (active + 1), which lets weight count among
-// idle instances. Known trap: an instance that fails fast looks idle and draws everything; ejection
-// (core/dispatch) is the answer. One pass over the candidates, 10,000 cost some 20 us; choosing the
-// better of two random ones is O(1) and nearly as good, and was rejected for small services, where
-// "nearly" is visible.
+// Slow instances gather attempts and are asked less: it needs no clock to notice slowness.
+// HAProxy's leastconn and nginx's least_conn; the "+ 1" is Envoy's w / (active + 1), which lets
+// weight count among idle instances. Known trap: an instance that fails fast looks idle and draws
+// everything; ejection (core/dispatch) is the answer. One pass over the candidates, 10,000 cost
+// some 20 us; choosing the better of two random ones is O(1) and nearly as good, and was rejected
+// for small services, where "nearly" is visible.
 
 import type { Balancer, SlotView } from "./balancer.ts";
 import { NOBODY_YET, nextIndex } from "./round-robin.ts";
@@ -16,7 +17,7 @@ export function createLeastRequest(random: () => number): Balancer {
 }
 
 class LeastRequest implements Balancer {
-  /** The scan begins after the slot chosen last: the first of equals is the one whose turn it is. */
+  /** The scan begins after the slot chosen last: of equals, the first one found is next in turn. */
   #last = NOBODY_YET;
   readonly #random: () => number;
 

@@ -1,12 +1,14 @@
-// Source hash: a client's address leads to the same instance for as long as that instance can be chosen.
+// Source hash: a client's address leads to the same instance for as long as that instance can be
+// chosen.
 //
-// Rendezvous hashing (Thaler and Ravishankar, "A Name-Based Mapping Scheme for Rendezvous", 1996): every
-// instance draws a number from the hash of its name and the client's key, the highest wins. When one
-// leaves, only its own clients move, and they spread over all others; when one comes, it takes only
-// its share. Nothing is built beforehand, so it holds for any candidates: without the tried, without
-// the ejected. Weights after Schindelhauer and Schomaker (2005): ln(u) / weight instead of u.
-// One pass over the candidates; 10,000 cost some 30 us. A ring or Maglev's table answers in O(1) but
-// must be rebuilt for each change of the candidates, and Maglev moves some keys that need not.
+// Rendezvous hashing (Thaler and Ravishankar, "A Name-Based Mapping Scheme for Rendezvous", 1996):
+// every instance draws a number from the hash of its name and the client's key, the highest wins.
+// When one leaves, only its own clients move, and they spread over all others; when one comes, it
+// takes only its share. Nothing is built beforehand, so it holds for any candidates: without the
+// tried, without the ejected. Weights after Schindelhauer and Schomaker (2005): ln(u) / weight
+// instead of u. One pass over the candidates; 10,000 cost some 30 us. A ring or Maglev's table
+// answers in O(1) but must be rebuilt for each change of the candidates, and Maglev moves some keys
+// that need not.
 
 import type { Balancer, SlotView } from "./balancer.ts";
 
@@ -39,7 +41,7 @@ function beats(drawn: number, weight: number, otherDraw: number, otherWeight: nu
   );
 }
 
-/** 32 bits from the pair: Murmur3's finalizer (Austin Appleby), twice, so that neither part shows. */
+/** 32 bits from the pair: Murmur3's finalizer (Austin Appleby), twice, so that neither shows. */
 function draw(key: number, identity: number): number {
   return mix(mix(key) ^ identity);
 }

@@ -5,14 +5,14 @@
 //
 //   0 usable   1 usable backups   2 ejected   3 ejected backups
 //
-// Tiers 2 and 3 are panic: reached only when nobody is usable. Before the tiers, an ejected instance
-// whose time is over takes one request as its probe, but never one that failed elsewhere already:
-// a retry deserves the best bet. Draining instances, and those that a living control calls down, lie
-// in no tier. Busy is not gone: a tier whose instances are all at `maxConnections` makes the request
-// wait rather than spill to backups.
+// Tiers 2 and 3 are panic: reached only when nobody is usable. Before the tiers, an ejected
+// instance whose time is over takes one request as its probe, but never one that failed elsewhere
+// already: a retry deserves the best bet. Draining instances, and those that a living control calls
+// down, lie in no tier. Busy is not gone: a tier whose instances are all at `maxConnections` makes
+// the request wait rather than spill to backups.
 //
-// The tiers are rebuilt when a state changes, not when a request comes: the common request looks at one
-// deadline and goes to its algorithm with the list as it lies.
+// The tiers are rebuilt when a state changes, not when a request comes: the common request looks at
+// one deadline and goes to its algorithm with the list as it lies.
 
 import { algorithms } from "../balance/algorithms.ts";
 import type { Balancer } from "../balance/balancer.ts";

@@ -1,21 +1,21 @@
 // Which instance takes this request, and what its outcome teaches. The contract.
 //
 // One dispatcher serves one service in one worker. The gateway drives it with real sockets and the
-// simulator with virtual ones; neither knows anything of balancing, ejection or budgets. All state is
-// in flat arrays by slot; `choose`, `started` and `finished` allocate nothing.
+// simulator with virtual ones; neither knows anything of balancing, ejection or budgets. All state
+// is in flat arrays by slot; `choose`, `started` and `finished` allocate nothing.
 //
 // Promises:
 // - `choose` never returns a draining instance, nor one in `tried` while another can be had.
 // - A connect failure or reset ejects at once, locally, for an ejection time that doubles from
 //   `ejectionBaseMs`; when it has passed, exactly one real request is let through as the probe; its
-//   success readmits, its failure doubles. A table with a larger `generation` readmits too. A probe that
-//   has not ended by the next one's time (a tunnel, a hung instance) does not hold that one up.
-// - Three requests in a row that went unanswered eject as well: a hung instance accepts connections.
-// - Only evidence newer than the ejection counts: what began before it neither readmits nor doubles.
+//   success readmits, its failure doubles. A table with a larger `generation` readmits too. A probe
+//   that has not ended by the next one's time (a tunnel, a hung instance) does not hold that up.
+// - Three requests in a row that went unanswered eject as well: a hung instance still accepts.
+// - Only evidence newer than the ejection counts: what began before neither readmits nor doubles.
 // - While `controlAlive` is false, the table's own `down` verdicts count as ejections of that kind:
 //   one real request finds out. While it is true they are final.
-// - When every instance that is not draining is ejected, `choose` tries anyway (panic): a request is
-//   refused only when there is nothing to try.
+// - When every instance that is not draining is ejected, `choose` tries anyway (panic): a request
+//   is refused only when there is nothing to try.
 // - Backups are chosen only when no other instance can be.
 
 import type { BalanceAlgorithm, TableService } from "../route/table.ts";
@@ -51,8 +51,9 @@ export interface Ejection {
 
 export interface Dispatcher {
   /**
-   * A slot to try now, or NO_INSTANCE or ALL_BUSY. `tried` lists the first `triedCount` slots already tried for
-   * this request. `key` is a 32-bit hash of the client's address, used by source-hash only.
+   * A slot to try now, or NO_INSTANCE or ALL_BUSY. `tried` lists the first `triedCount` slots
+   * already tried for this request. `key` is a 32-bit hash of the client's address, used by
+   * source-hash only.
    */
   choose(
     balance: BalanceAlgorithm,
@@ -62,13 +63,13 @@ export interface Dispatcher {
     triedCount: number,
   ): number;
   /**
-   * An attempt on the slot begins, in the same turn as its `choose`. Every `started` has exactly one
-   * `finished`.
+   * An attempt on the slot begins, in the same turn as its `choose`. Every `started` has exactly
+   * one `finished`.
    */
   started(slot: number, nowMs: number): void;
   /**
-   * The answer's head has come, any status: proof of life, which need not wait for the end of a long
-   * answer. May be left out where the end is near. `latencyMs` is the time since `started`.
+   * The answer's head has come, any status: proof of life, which need not wait for the end of a
+   * long answer. May be left out where the end is near. `latencyMs` is the time since `started`.
    */
   answering(slot: number, nowMs: number, latencyMs: number): void;
   /** `latencyMs` is the time since `started`: what began before an ejection is told by it. */
@@ -78,9 +79,9 @@ export interface Dispatcher {
   /** Whether one more try may be made; taking it spends from the budget. */
   takeRetry(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean;
   /**
-   * The instance in a slot: a slot keeps its instance for as long as any attempt on it is under way,
-   * also when the instance left the table. The object is the same for as long: another one means that
-   * the slot was lent anew.
+   * The instance in a slot: a slot keeps its instance for as long as any attempt on it is under
+   * way, also when the instance left the table. The object is the same for as long: another one
+   * means that the slot was lent anew.
    */
   instance(slot: number): { readonly id: string; readonly host: string; readonly port: number };
   /** Follows a new table; state of instances that stay (same id, host, port) is kept. */

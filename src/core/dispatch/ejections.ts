@@ -7,11 +7,12 @@
 //      │                                 │  └──── failed: twice as long ──────┘ │
 //      └── an answer to what began later ┴── a newer generation <───────────────┘
 //
-// Sure of one thing only: an ejected instance must be tried again by a real request, and by one at a
-// time, whoever else is dead (Linkerd's consecutive-failures breaker: 1 s doubling, one probe, never
-// re-opened by a health check alone). The probe is charged in advance: when it begins, the ejection is
-// doubled and the next probe's time set. So a probe that never ends (a tunnel, a hung instance)
-// delays the next one and blocks nothing; one that was given up for the client's sake is refunded.
+// Sure of one thing only: an ejected instance must be tried again by a real request, and by one at
+// a time, whoever else is dead (Linkerd's consecutive-failures breaker: 1 s doubling, one probe,
+// never re-opened by a health check alone). The probe is charged in advance: when it begins, the
+// ejection is doubled and the next probe's time set. So a probe that never ends (a tunnel, a hung
+// instance) delays the next one and blocks nothing; one that was given up for the client's sake is
+// refunded.
 //
 // Evidence counts only when it is newer: an answer or a failure of an attempt that began before the
 // ejection says nothing of the instance now.
@@ -78,7 +79,7 @@ export class Ejections {
     return beganMs + ROUNDING_MS >= (this.#sinceMs[slot] as number);
   }
 
-  /** An attempt on an ejected instance failed: whether it was its probe, and the ejection goes on. */
+  /** An attempt on an ejected instance failed: true when it was its probe; the ejection goes on. */
   probeFailed(slot: number, beganMs: number, nowMs: number): boolean {
     if (beganMs + ROUNDING_MS < (this.#probeMs[slot] as number)) return false;
     this.#probeMs[slot] = Infinity;

@@ -1,8 +1,8 @@
 // The instances of one service as flat arrays by slot: what a dispatcher knows of each.
 //
-// A slot is lent to an instance. It is taken back when the instance has left the table *and* no attempt
-// on it is under way: whoever holds a slot during an attempt holds the right instance. An instance
-// that leaves and returns meanwhile finds its slot, and all that was known of it, again.
+// A slot is lent to an instance. It is taken back when the instance has left the table *and* no
+// attempt on it is under way: whoever holds a slot during an attempt holds the right instance. An
+// instance that leaves and returns meanwhile finds its slot, and all that was known of it, again.
 //
 // Invariant: `active` > 0 or `listed` = 1 for every slot that is lent; a free slot is all zeros.
 

@@ -1,6 +1,6 @@
-// The dispatcher's slow, obvious twin: an object an instance, sets and filters, no slots, no caches.
-// It says which instances may be chosen; the real one must choose among them. `play` drives both with
-// the same commands and throws where they part.
+// The dispatcher's slow, obvious twin: an object an instance, sets and filters, no slots, no
+// caches. It says which instances may be chosen; the real one must choose among them. `play` drives
+// both with the same commands and throws where they part.
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

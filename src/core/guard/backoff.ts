@@ -1,9 +1,9 @@
 // How long to wait before the next try: doubling from a base to a ceiling, half of it by lot.
 //
-// "Equal jitter" (Marc Brooker, "Exponential Backoff And Jitter", AWS 2015): the wait lies between half
-// of the doubled delay and all of it, so that what failed together does not come back together, and
-// yet never comes back at once. Full jitter, from zero, was rejected: a crashing process would
-// sometimes be restarted without any pause.
+// "Equal jitter" (Marc Brooker, "Exponential Backoff And Jitter", AWS 2015): the wait lies between
+// half of the doubled delay and all of it, so that what failed together does not come back
+// together, and yet never comes back at once. Full jitter, from zero, was rejected: a crashing
+// process would sometimes be restarted without any pause.
 
 import { assert } from "../base/assert.ts";
 

@@ -1,9 +1,9 @@
 // When restarting stops being a cure: too many ends within too short a time are a crash loop.
 //
-// Erlang/OTP's supervisor "intensity" (MaxR restarts in MaxT seconds), with one change: OTP then gives
-// up and ends itself, we hold the instance back at the longest backoff and say so, since what it waits
-// for (a database, a disk) may come back without anybody's help. The ends are kept as a value,
-// the latest `count` of them, so that a supervisor can write them down and adopt them.
+// Erlang/OTP's supervisor "intensity" (MaxR restarts in MaxT seconds), with one change: OTP then
+// gives up and ends itself, we hold the instance back at the longest backoff and say so, since what
+// it waits for (a database, a disk) may come back without anybody's help. The ends are kept as a
+// value, the latest `count` of them, so that a supervisor can write them down and adopt them.
 
 import { assert } from "../base/assert.ts";
 

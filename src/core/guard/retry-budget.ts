@@ -3,8 +3,8 @@
 // Retries multiply load exactly when a service has least to give. A fixed number of tries a request
 // does not help: when everything fails, everything is tried again. A budget does: at most `ratio`
 // retries for each request of the last ten seconds, plus a floor a second so that a quiet service
-// can retry at all. After Finagle's RetryBudget, as Linkerd's service profiles have it (0.2, 10/s, 10 s);
-// Envoy's counts concurrent requests instead and forgets a burst of quick failures.
+// can retry at all. After Finagle's RetryBudget, as Linkerd's service profiles have it (0.2, 10/s,
+// 10 s); Envoy's counts concurrent requests instead and forgets a burst of quick failures.
 //
 // Invariant: retries counted in the window <= ratio * requests counted in it + floor * window.
 // A ring of one-second buckets: no allocation, and the window is exact to one bucket.

@@ -5,11 +5,12 @@
 // `takesAll` lets the caller skip even the making of the strings. A scan of 1,000 routes costs some
 // microseconds; a tree over hosts and segments was rejected until a table needs it.
 //
-// Paths are matched as sent, byte for byte: no decoding, no merging of slashes, no case folding, since
-// the instance gets the path as sent and only it knows what it makes of it. One form is refused (no
-// route): a dot segment ("/a/../b", "/%2e%2e/", "/..;/", "/..%2f") where the table tells paths apart,
-// because it names one place to the gateway and another to the instance. Clients that follow RFC 3986
-// section 5.2.4 remove dot segments before they send. Routes choose a service; they guard nothing.
+// Paths are matched as sent, byte for byte: no decoding, no merging of slashes, no case folding,
+// since the instance gets the path as sent and only it knows what it makes of it. One form is
+// refused (no route): a dot segment ("/a/../b", "/%2e%2e/", "/..;/", "/..%2f") where the table
+// tells paths apart, because it names one place to the gateway and another to the instance. Clients
+// that follow RFC 3986 section 5.2.4 remove dot segments before they send. Routes choose a service;
+// they guard nothing.
 //
 // Prefix by segment, trailing slash ignored: the Gateway API of Kubernetes, PathPrefix.
 
@@ -22,7 +23,8 @@ export interface Router {
   readonly takesAll: number;
   /**
    * Index of the first route that matches, or NO_ROUTE. `host` is lower case and without its port,
-   * "" when there is none; `path` ends before the query; `headerValue` is asked for lower-case names.
+   * "" when there is none; `path` ends before the query; `headerValue` is asked for lower-case
+   * names.
    */
   find(
     host: string,
@@ -141,7 +143,8 @@ const dotSegment = /(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\;]|%2f|%5c|%3b|$)/i;
 
 /** Whether some server could read a "." or ".." segment in the path. */
 export function hasDotSegment(path: string): boolean {
-  // Nearly every path has neither a "." nor a "%" after a separator; the scan for both is the fast way.
+  // Nearly every path has neither a "." nor a "%" after a separator; the scan for both is the fast
+  // way.
   if (!path.includes(".") && !path.includes("%")) return false;
   return dotSegment.test(path);
 }
