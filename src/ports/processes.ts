@@ -26,7 +26,7 @@ export interface StartRequest {
   readonly user?: string;
   /** Open files, by `ulimit -n` in an exec'ing shell. */
   readonly openFiles?: number;
-  /** Bytes of memory; enforced by a cgroup where one can be made, else sampled by who supervises. */
+  /** Bytes of memory; enforced by a cgroup where one can be made, else sampled by its watcher. */
   readonly memoryBytes?: number;
   /** Names the cgroup; letters, digits, dash and underscore. */
   readonly name: string;
