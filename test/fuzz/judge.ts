@@ -5,7 +5,7 @@
 //  - what leaves is read alike by both parsers, to the last byte;
 //  - what leaves is what both read in what came in: same messages, same order, same bodies;
 //  - no field leaves that did not come in, but those of the gateway's own;
-//  - each forwarded request has its own answer, and an answer that broke off does not look complete.
+//  - each forwarded request has its own answer, and one that broke off does not look complete.
 // Refusing is always allowed, but for a message that is valid as it stands.
 
 import { type Opinion, llhttpAnswers, llhttpRequests, type Read } from "./llhttp.ts";

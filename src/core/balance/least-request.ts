@@ -6,7 +6,7 @@
 // HAProxy's leastconn and nginx's least_conn; the "+ 1" is Envoy's w / (active + 1), which lets
 // weight count among idle instances. Known trap: an instance that fails fast looks idle and draws
 // everything; ejection (core/dispatch) is the answer. One pass over the candidates, 10,000 cost
-// some 20 us; choosing the better of two random ones is O(1) and nearly as good, and was rejected
+// some 50 us; choosing the better of two random ones is O(1) and nearly as good, and was rejected
 // for small services, where "nearly" is visible.
 
 import type { Balancer, SlotView } from "./balancer.ts";

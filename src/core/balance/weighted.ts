@@ -4,7 +4,7 @@
 // nginx's algorithm (Igor Sysoev, commit 52327e0627f4, 2012): everybody earns its weight, the
 // richest is chosen and pays the whole round. For weights 5, 1, 1: a a b a c a a. Earnings of an
 // instance that cannot be chosen stand still. One pass over the candidates, as in nginx: 10,000
-// cost some 20 us. Rejected: earliest deadline first on a heap (Envoy): O(log n), but it must be
+// cost some 80 us. Rejected: earliest deadline first on a heap (Envoy): O(log n), but it must be
 // rebuilt whenever the candidates change, and bursts when new ones enter.
 
 import type { Balancer, SlotView } from "./balancer.ts";

@@ -1,3 +1,6 @@
+// The dispatcher's promises as stories; then random scripts against its twin, and faults planted in
+// the built code to see that those scripts find them.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,3 +1,5 @@
+// The doubling by a table of cases, the lot by its bounds.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

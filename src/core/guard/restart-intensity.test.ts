@@ -1,3 +1,5 @@
+// The edges of the window, and agreement with counting all ends ever.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,3 +1,5 @@
+// The budget at its edges, and agreement with counting everything in the window.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

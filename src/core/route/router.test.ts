@@ -1,3 +1,5 @@
+// What each condition means, which paths are refused, and agreement with a router of lists.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -27,7 +27,7 @@ export interface TableInstance {
   /** Gets traffic only when no other instance of the service can. */
   readonly backup: boolean;
   readonly verdict: InstanceVerdict;
-  /** Grows at each start and at each passed re-check: a larger one clears a worker's own ejection. */
+  /** Grows at each start and each passed re-check; a larger one clears a worker's own ejection. */
   readonly generation: number;
 }
 
@@ -95,7 +95,7 @@ export interface TableListener {
   readonly tcpRoute?: number;
 }
 
-/** Limits of the HTTP path; reaching one answers with the status named in docs/reference/errors.md. */
+/** Limits of the HTTP path; what reaching one answers is in docs/reference/errors.md. */
 export interface GatewayLimits {
   readonly headBytes: number;
   readonly headerCount: number;
