@@ -14,8 +14,6 @@ import {
   runs,
 } from "./process-identity.ts";
 
-const pageBytes = 4_096;
-
 /** The processes of this session that run now; empty as well when the pid is another's by now. */
 export function membersOf(
   identity: ProcessIdentity,
@@ -51,16 +49,21 @@ export function endOrphans(identity: ProcessIdentity, instance: string): void {
   }
 }
 
-/** Memory that would be free without these processes, nearly: what they share counts once. */
+/**
+ * Memory that would be free without these processes, nearly: the programs and libraries that they
+ * share count once. Elsewhere than on Linux it is not known, and 0.
+ */
 export function residentBytesOf(members: readonly ProcessStat[]): number {
-  let ownPages = 0;
-  let sharedPagesMax = 0;
+  let ownKib = 0;
+  let filesKibMax = 0;
   for (const { pid } of members) {
-    const [, resident = 0, shared = 0] = readOr(`/proc/${pid}/statm`).split(" ").map(Number);
-    ownPages += resident - shared;
-    sharedPagesMax = Math.max(sharedPagesMax, shared);
+    const status = readOr(`/proc/${pid}/status`);
+    const kib = (name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1] ?? 0);
+    ownKib += kib("RssAnon") + kib("RssShmem");
+    filesKibMax = Math.max(filesKibMax, kib("RssFile"));
   }
-  return (ownPages + sharedPagesMax) * pageBytes;
+  return (ownKib + filesKibMax) * 1024;
 }
 
 function environmentOf(pid: number): readonly string[] {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import {
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -102,6 +103,10 @@ test("a torn, changed or foreign file is refused by its name, and can be replace
   writeFileSync(file, whole);
   truncateSync(file, whole.length - 10);
   assert.throws(() => records.read("web/1"), fails("NINES_STATE_CORRUPT"));
+  rmSync(file);
+  mkdirSync(file);
+  assert.throws(() => records.read("web/1"), fails("NINES_STATE_CORRUPT"));
+  rmSync(file, { recursive: true });
   records.write("web/1", { pid: 5 });
   assert.deepEqual(records.read("web/1"), { pid: 5 });
 });

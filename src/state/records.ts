@@ -72,8 +72,17 @@ function sumOf(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
+function readContent(path: string): string | undefined {
+  try {
+    return readIfThere(path);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new NinesError("NINES_STATE_CORRUPT", `${path} cannot be read: ${why}.`, { cause });
+  }
+}
+
 function readRecord(path: string): unknown {
-  const content = readIfThere(path);
+  const content = readContent(path);
   if (content === undefined) return undefined;
   const lineEnd = content.indexOf("\n");
   const text = content.slice(lineEnd + 1, -1);
