@@ -12,7 +12,7 @@
 // - A failure is evidence against the instance only if the observer is well. Who asks decides that,
 //   before it calls `judge`.
 //
-// Worst detection without live traffic: interval + (fall - 1) * fastInterval + timeout.
+// Worst detection without live traffic: interval + (fall - 1) * max(fastInterval, timeout) + timeout.
 //
 // Pure: `judge(state, result, settings)` returns the state and, when the verdict changed, why.
 
