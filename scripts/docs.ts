@@ -9,6 +9,7 @@ import { reasons } from "../src/gateway/http1/reasons.ts";
 import { configReference } from "../src/config/reference.ts";
 import { type ErrorEntry, errorCatalogue } from "../src/core/base/errors.ts";
 import { lifecycleReference } from "../src/core/supervise/lifecycle-reference.ts";
+import { adminReference, cliReference, metricsReference } from "../src/program/reference.ts";
 
 export interface Page {
   /** From the repository's root. */
@@ -17,9 +18,12 @@ export interface Page {
 }
 
 export const pages: readonly Page[] = [
+  { path: "docs/reference/admin-api.md", render: adminReference },
+  { path: "docs/reference/cli.md", render: cliReference },
   { path: "docs/reference/config.md", render: configReference },
   { path: "docs/reference/errors.md", render: errorReference },
   { path: "docs/reference/lifecycle.md", render: lifecycleReference },
+  { path: "docs/reference/metrics.md", render: metricsReference },
 ];
 
 const root = join(import.meta.dirname, "..", "..");

@@ -1,0 +1,114 @@
+// The reference pages of what the program offers: the command line, the admin API, the metrics. Each is
+// rendered from the table that the program itself works by; scripts/docs.ts writes them.
+
+import type { Command } from "commander";
+import { z } from "zod";
+import { type Endpoint, endpoints } from "./admin/endpoints.ts";
+import { latencyMetric, metrics } from "./admin/metrics.ts";
+import { type Actions, buildCommandLine, exitCodes, pathOf } from "./cli/command-line.ts";
+
+const generated = "This page is generated from the code.";
+
+export function cliReference(): string {
+  // Nothing is run: the commands are only described.
+  const nines = buildCommandLine({} as Actions, "", () => undefined);
+  const codes = exitCodes.map(([code, meaning]) => `| ${code} | ${meaning} |`);
+  return `# The command line
+
+${nines.description()}
+
+${generated} \`nines help COMMAND\` prints the same.
+
+| exit code | meaning |
+|---|---|
+${codes.join("\n")}
+
+${leavesOf(nines).map(commandSection).join("\n")}`;
+}
+
+/** The commands that do something; a group such as \`nines control\` is only a name before them. */
+function leavesOf(command: Command): readonly Command[] {
+  if (command.commands.length === 0) return [command];
+  return command.commands.flatMap((child) => leavesOf(child));
+}
+
+function commandSection(command: Command): string {
+  const parts = [`## nines ${pathOf(command)}`, capitalised(command.summary())];
+  if (command.description() !== "") parts.push(command.description());
+  parts.push(`    nines ${pathOf(command)} ${command.usage()}`);
+  const rows = [
+    ...command.registeredArguments.map((argument) => {
+      const name = argument.required ? `<${argument.name()}>` : `[${argument.name()}]`;
+      return [`\`${name}\``, argument.description] as const;
+    }),
+    ...command.options.map((option) => [`\`${option.flags}\``, describe(option)] as const),
+  ].filter(([, meaning]) => meaning !== "");
+  if (rows.length > 0) {
+    parts.push(`| argument or option | meaning |\n|---|---|\n${rows.map(tableRow).join("\n")}`);
+  }
+  return `${parts.join("\n\n")}\n`;
+}
+
+function describe(option: { readonly description: string; readonly defaultValue?: unknown }) {
+  const { description, defaultValue } = option;
+  return defaultValue === undefined ? description : `${description} (default: ${defaultValue})`;
+}
+
+export function adminReference(): string {
+  return `# The admin API
+
+JSON over HTTP on a unix socket, \`run/admin.sock\` in the state directory, which only its owner can open.
+It is what the command line itself uses.
+
+    curl --unix-socket .nines/run/admin.sock http://nines/v1/status
+    curl --unix-socket .nines/run/admin.sock http://nines/v1/scale -d '{"service":"web","replicas":5}'
+
+A refusal is \`{ "error": { "code", "message", "remedy", "retriable" } }\`; [errors](errors.md) lists the
+codes. Heads over 8 KiB, bodies over 64 KiB, requests that take over 10 s to arrive, and more than 64
+connections at once are refused. What \`/v1/status\` answers is described in [status](status.md).
+
+${generated}
+
+| endpoint | what it does | input |
+|---|---|---|
+${endpoints.map(endpointRow).join("\n")}
+`;
+}
+
+function endpointRow({ method, path, summary, input }: Endpoint): string {
+  const { properties = {}, required = [] } = z.toJSONSchema(input, { io: "input" });
+  const fields = Object.entries(properties).map(([name, property]) => {
+    const type = typeof property === "object" ? property.type : undefined;
+    const optional = required.includes(name) ? "" : ", optional";
+    return `\`${name}\` (${type ?? "any"}${optional})`;
+  });
+  const where = method === "GET" ? "query" : "body";
+  const shown = fields.length === 0 ? "none" : `${where}: ${fields.join(", ")}`;
+  return tableRow([`\`${method} ${path}\``, summary, shown]);
+}
+
+export function metricsReference(): string {
+  const rows = metrics.map(({ name, kind, help }) => tableRow([`\`${name}\``, kind, help]));
+  const latency = tableRow([`\`${latencyMetric.name}\``, "histogram", latencyMetric.help]);
+  return `# Metrics
+
+\`nines metrics\`, and GET \`/metrics\` on the [admin socket](admin-api.md), print these in Prometheus' text
+format. Labels are fixed: \`service\`, \`instance\`, \`code\` (the class of the status), \`worker\`, \`le\`,
+\`version\`. Counters are totals of the gateway since this control started to hear it; a restarted control
+starts from what the living workers have counted.
+
+${generated}
+
+| metric | kind | meaning |
+|---|---|---|
+${[...rows, latency].join("\n")}
+`;
+}
+
+function tableRow(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+function capitalised(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
