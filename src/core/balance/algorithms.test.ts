@@ -1,5 +1,5 @@
-// Every algorithm chooses among the candidates; each then keeps its own promise, counted or compared
-// with an obvious way to the same.
+// Every algorithm chooses among the candidates; each then keeps its own promise, counted or
+// compared with an obvious way to the same.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
