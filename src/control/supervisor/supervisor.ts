@@ -256,8 +256,7 @@ export class Supervisor {
 
   #launch(instance: Instance): void {
     this.#restarts.delete(instance.id);
-    const again = instance.fingerprint !== undefined;
-    instance.tell({ kind: "may-start", cause: again ? "again" : "as the file says" });
+    instance.tell({ kind: "may-start" });
   }
 
   /** Replaces what was started otherwise than the file says now, in turn. */

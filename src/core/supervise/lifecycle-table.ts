@@ -111,7 +111,7 @@ const says = {
     "info",
     "{instance} adopted: pid {pid} has run for {ran}; its exit code will be unknown",
   ),
-  started: saying("started", "info", "{instance} started, {cause}: pid {pid} on port {port}"),
+  started: saying("started", "info", "{instance} started: pid {pid} on port {port}"),
   ready: saying("ready", "info", "{instance} is ready {ran} after its start"),
   restarts: saying("restarting", "warning", "{instance} restarts in {next}: {cause}"),
   crashLoop: saying(

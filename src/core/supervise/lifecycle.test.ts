@@ -39,7 +39,9 @@ const settings: LifeSettings = {
 function eventOf(kind: EventKind, nowMs = 0): LifeEvent {
   if (kind === "adopted") return { kind, pid: 7, startedAtMs: nowMs, readyAtMs: nowMs };
   if (kind === "launched") return { kind, pid: 7, port: 20_001 };
-  if (kind === "healthy" || kind === "idle" || kind === "deadline") return { kind };
+  if (kind === "may-start" || kind === "healthy" || kind === "idle" || kind === "deadline") {
+    return { kind };
+  }
   return { kind, cause: `cause of ${kind}` };
 }
 

@@ -55,7 +55,7 @@ export interface Life {
   readonly deadlineMs: number | undefined;
   /** What follows the end of its process, once it was told to end. */
   readonly next: Next;
-  /** Why it is to end, or why it was launched. */
+  /** Why it is to end. */
   readonly cause: string;
   /** When its process was started; undefined without one. */
   readonly startedAtMs: number | undefined;
@@ -79,10 +79,13 @@ export type LifeEvent =
   | { readonly kind: CausedEvent; readonly cause: string }
   /** Of a start that took too long: what its last check met. */
   | { readonly kind: "deadline"; readonly cause?: string | undefined }
-  | { readonly kind: "healthy" | "idle" };
+  | { readonly kind: "may-start" | "healthy" | "idle" };
 
 /** These carry why, as a part of a sentence: "exit code 1", "its command changed in the file". */
-type CausedEvent = Exclude<EventKind, "adopted" | "launched" | "healthy" | "idle" | "deadline">;
+type CausedEvent = Exclude<
+  EventKind,
+  "adopted" | "launched" | "may-start" | "healthy" | "idle" | "deadline"
+>;
 
 export interface StepContext {
   readonly instance: string;
@@ -238,7 +241,7 @@ function causeOf(event: LifeEvent, row: Row): string | undefined {
   if (event.kind === "unhealthy" || event.kind === "hurry") {
     return row.to === "running" ? eventCause(event) : undefined;
   }
-  return row.next !== undefined || row.to === "launching" ? eventCause(event) : undefined;
+  return row.next === undefined ? undefined : eventCause(event);
 }
 
 function eventCause(event: LifeEvent): string | undefined {
