@@ -14,6 +14,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   mkdirSync,
   openSync,
   readFileSync,
@@ -28,6 +29,7 @@ export interface MemoryCgroup {
   has(pid: number): boolean;
   /** How many processes the kernel has killed here for want of memory. */
   outOfMemoryKills(): number;
+  exists(): boolean;
   /** Takes the folder away; false while processes are left in it. */
   remove(): boolean;
 }
@@ -196,6 +198,7 @@ function openCgroup(version: 1 | 2, path: string): MemoryCgroup {
   return {
     add: (pid) => put(join(path, "cgroup.procs"), `${pid}`),
     has: (pid) => members().includes(`${pid}`),
+    exists: () => existsSync(path),
     outOfMemoryKills: () => count() - before,
     remove() {
       if (!removeFolder(path)) return false;

@@ -375,6 +375,21 @@ test("over its memory limit the kernel ends it, and the report says so", {
   assert.deepEqual(await bench.exitOf(killed), innocent);
 });
 
+test("a cgroup goes with its instance, also when nobody watches", {
+  skip: needsCgroups,
+}, async (t) => {
+  const bench = openBench(t);
+  const limit = { memoryBytes: 64 * 1024 * 1024 };
+  const running = await bench.start(["sh", "-c", "sleep 60 & exit 0"], limit);
+  await bench.exitOf(running);
+  const left = membersOf(running.identity.pid)[0] ?? 0;
+  const cgroup = createMemoryCgroups(`test-${process.pid}`).find("web-1", left);
+  assert.equal(cgroup?.has(left), true);
+  running.signal("SIGKILL");
+  running.release();
+  await realWorld.until(() => cgroup?.exists() === false, "its cgroup is gone");
+});
+
 test("an adopted process keeps its limit; its cgroup goes when it ends", {
   skip: needsCgroups,
 }, async (t) => {
@@ -387,14 +402,10 @@ test("an adopted process keeps its limit; its cgroup goes when it ends", {
   t.after(() => adopted?.release());
   assert.equal(adopted?.memoryEnforced, true);
   assert.equal(bench.processes.adopt(identity, "web-2")?.memoryEnforced, false);
-  const cgroup = () => createMemoryCgroups(`test-${process.pid}`).find("web-1", identity.pid);
-  assert.equal(cgroup()?.has(identity.pid), true);
-  const own = /\d:memory:(.*)/.exec(readFileSync(`/proc/${identity.pid}/cgroup`, "utf8"))?.[1];
+  const cgroup = createMemoryCgroups(`test-${process.pid}`).find("web-1", identity.pid);
+  assert.equal(cgroup?.has(identity.pid), true);
   adopted?.signal("SIGKILL");
-  await realWorld.until(() => membersOf(identity.pid).length === 0, "all are gone");
-  if (own === undefined) return;
-  const folder = `/sys/fs/cgroup/memory${own}`;
-  await realWorld.until(() => !existsSync(folder), "its cgroup is gone");
+  await realWorld.until(() => cgroup?.exists() === false, "its cgroup is gone");
 });
 
 test("this process has an identity, and a pid that is none has not", () => {

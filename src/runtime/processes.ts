@@ -155,7 +155,9 @@ class Watched implements RunningProcess {
   release(): void {
     this.#released = true;
     this.#listeners.length = 0;
-    this.#watcher.remove(this);
+    // Of one that has ended only the cgroup is left to us, as long as something dies in it.
+    const cleared = this.#report === undefined || this.#cgroup?.remove() !== false;
+    if (cleared) this.#watcher.remove(this);
     this.#child?.unref();
   }
 
