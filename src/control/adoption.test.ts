@@ -1,3 +1,5 @@
+// A control that dies, and the one that comes after it.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Control } from "./control.ts";
@@ -22,7 +24,7 @@ test("a control that comes back adopts all, restarts none, and says so", async (
   assert.ok(world.sentences("web-2").includes(said));
 });
 
-test("traffic does not move because control came back: no table takes an instance out", async () => {
+test("no traffic moves because control came back: no table takes an instance out", async () => {
   const world = new World();
   world.answering.add("10.0.0.7:80");
   const config = configOf([
@@ -82,7 +84,7 @@ test("what ended while control was away is started again, and said", async () =>
   assert.equal(next.registry.get("web-2")?.restarts, 1);
 });
 
-test("an adopted instance that ends later is restarted; its exit code is unknown, and said", async () => {
+test("an adopted instance that ends is restarted; its exit code is unknown, and said", async () => {
   const world = new World();
   const config = configOf([commandService("web", three)]);
   world.control().start(config);
@@ -179,7 +181,7 @@ test("what the file does not name any more is drained and ended", async () => {
   );
 });
 
-test("an adopted process that the file would start otherwise is rolled like any change", async () => {
+test("an adopted process that the file would start otherwise is rolled, too", async () => {
   const world = new World();
   world.control().start(configOf([commandService("web", three)]));
   await world.advance(1_000);

@@ -57,9 +57,14 @@ export interface Control {
    * drained first and its successor ready before the next; the rest is left alone.
    */
   apply(config: Config): void;
-  /** Throws NINES_SERVICE_UNKNOWN, or NINES_SCALE_RANGE outside `replicas`. Kept until the next apply. */
+  /**
+   * Throws NINES_SERVICE_UNKNOWN, or NINES_SCALE_RANGE outside `replicas`. Kept until the next
+   * apply.
+   */
   scale(service: string, replicas: number): void;
-  /** A service or an instance: drained, ended, started, one at a time. Throws NINES_TARGET_UNKNOWN. */
+  /**
+   * A service or an instance: drained, ended, started, one at a time. Throws NINES_TARGET_UNKNOWN.
+   */
   restart(target: string): void;
   /** No new traffic to this instance until `undrain`; kept across restarts of control. */
   drain(instance: string): void;
@@ -68,8 +73,9 @@ export interface Control {
   /** The table in force. */
   table(): RoutingTable | undefined;
   /**
-   * Ends every instance in reverse order of dependsOn. Resolves when nothing is left, or what is left
-   * does not even end by SIGKILL (said). `withinMs` shortens the graces: each layer has its share.
+   * Ends every instance in reverse order of dependsOn. Resolves when nothing is left, or what is
+   * left does not even end by SIGKILL (said). `withinMs` shortens the graces: each layer has its
+   * share.
    */
   stop(withinMs?: number): Promise<void>;
   /** Lets go of everything and leaves it running: for `nines control restart`. */

@@ -1,3 +1,5 @@
+// Changes of what runs: always all but one serve.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { commandService, configOf, phases, World } from "./world.fixture.ts";
@@ -62,7 +64,7 @@ test("a new version that does not get ready stops the change, the old ones serve
   await world.until(() => serving(world) === 3 && world.starts("web-3").length === 2, 5_000);
 });
 
-test("a file that goes back in the middle of a change ends it, with nothing left half-way", async () => {
+test("a file that goes back in the middle of a change ends it, nothing is half-way", async () => {
   const world = new World();
   const control = world.control();
   const old = configOf([commandService("web", three)]);
@@ -96,7 +98,7 @@ test("restarting a service restarts each instance, one at a time", async () => {
   assert.throws(() => control.restart("nobody"), { code: "NINES_TARGET_UNKNOWN" });
 });
 
-test("fewer replicas, a service that is gone, one that is new: the world follows the file", async () => {
+test("fewer replicas, a service gone, one that is new: the world follows the file", async () => {
   const world = new World();
   const control = world.control();
   control.start(configOf([commandService("web", three), commandService("old", three)]));

@@ -1,3 +1,5 @@
+// Everything ends, in order and in time.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Config } from "../config/config.ts";

@@ -1,6 +1,6 @@
-// A small world for control's tests: a clock that a test turns by hand, and programs that do what the
-// test says. Processes, ports and records outlive a control, as the real ones do. The simulator in
-// sim/ is the full one; this one is for a test of one promise at a time.
+// A small world for control's tests: a clock that a test turns by hand, and programs that do what
+// the test says. Processes, ports and records outlive a control, as the real ones do. The simulator
+// in sim/ is the full one; this one is for a test of one promise at a time.
 
 import type { CommandService, Config, EndpointService, GatewayConfig } from "../config/config.ts";
 import { assert, present } from "../core/base/assert.ts";

@@ -1,3 +1,5 @@
+// When instances are asked whether they are well, and what their answers do.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { commandService, configOf, endpointService, World } from "../world.fixture.ts";
@@ -5,7 +7,7 @@ import { observedSpacingMs } from "./health.ts";
 
 const two = { replicas: { min: 2, max: 2 } };
 
-test("the first check comes at once, the next ones at the interval with a little jitter", async () => {
+test("the first check comes at once, the next at the interval with a little jitter", async () => {
   const world = new World();
   const control = world.control();
   control.start(configOf([commandService("web", two)]));
@@ -30,7 +32,7 @@ test("a start is checked fast until it is ready, however long that takes", async
   assert.equal(world.events.filter((one) => one.kind === "instance.down").length, 0);
 });
 
-test("a silent instance is down within interval + 2 fast ones + timeouts, and it says why", async () => {
+test("a silent instance is down within interval and timeouts, and it says why", async () => {
   const world = new World();
   const control = world.control();
   control.start(configOf([commandService("web", two)]));

@@ -2,11 +2,12 @@
 // verdict into the registry. core/detect/threshold.ts decides; this file holds timers and probes.
 //
 // One probe at a time an instance, the first at once, later ones with a little jitter so that the
-// checks of many instances do not march in step. What live traffic noticed asks for a check at once, but
-// at most one in `observedSpacingMs`: a failing instance under load is noticed a thousand times a second.
+// checks of many instances do not march in step. What live traffic noticed asks for a check at
+// once, but at most one in `observedSpacingMs`: a failing instance under load is noticed a thousand
+// times a second.
 //
-// Invariant: a result counts only for the process that was asked. A check ends with the process, and
-// what a probe of it says later is dropped.
+// Invariant: a result counts only for the process that was asked. A check ends with the process,
+// and what a probe of it says later is dropped.
 
 import type { Config, HealthConfig } from "../../config/config.ts";
 import type { Random } from "../../core/base/prng.ts";
@@ -33,8 +34,8 @@ export interface HealthPorts {
 }
 
 /**
- * A failure that comes this long after its deadline says that we were stopped or starved: our timer ran
- * before we read the answer. One such in a row is asked again; two are believed.
+ * A failure that comes this long after its deadline says that we were stopped or starved: our timer
+ * ran before we read the answer. One such in a row is asked again; two are believed.
  */
 const asleepMs = 250;
 /** Shortest time between two checks that live traffic asked for. */
@@ -220,7 +221,9 @@ function isChecked(record: InstanceRecord): boolean {
   return port > 0 && (phase === "starting" || phase === "running" || phase === "external");
 }
 
-/** The start timeout judges a start, not the count of its checks; and nobody waits to learn of it. */
+/**
+ * The start timeout judges a start, not the count of its checks; and nobody waits to learn of it.
+ */
 function settingsFor(record: InstanceRecord, health: HealthConfig): ThresholdSettings {
   if (record.phase !== "starting") return health;
   return { ...health, fall: Number.MAX_SAFE_INTEGER, intervalMs: health.fastIntervalMs };

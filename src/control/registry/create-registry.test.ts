@@ -1,3 +1,5 @@
+// The order of instances and the order of changes.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRegistry } from "./create-registry.ts";
@@ -26,7 +28,7 @@ function record(service: string, ordinal: number): InstanceRecord {
   };
 }
 
-test("instances come in the order of the file, then by ordinal, then what the file does not name", () => {
+test("instances come in the order of the file, by ordinal, then what it does not name", () => {
   const registry = createRegistry();
   for (const one of [record("old", 1), record("web", 10), record("db", 1), record("web", 2)]) {
     registry.add(one);

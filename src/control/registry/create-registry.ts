@@ -1,7 +1,7 @@
 // The registry in memory: a map, a sorted list made when somebody asks, listeners called in order.
 //
-// A listener may write to the registry while it is called: the change it makes is announced after the
-// one that it hears of, so that all listeners see all changes in the same order.
+// A listener may write to the registry while it is called: the change it makes is announced after
+// the one that it hears of, so that all listeners see all changes in the same order.
 
 import { assert, present } from "../../core/base/assert.ts";
 import type { InstanceRecord, Registry, RegistryChange } from "./registry.ts";

@@ -1,5 +1,5 @@
-// Instances that somebody else runs: the file alone says which there are, so they are registered and
-// removed with it. Checked and routed like any other; never started or ended.
+// Instances that somebody else runs: the file alone says which there are, so they are registered
+// and removed with it. Checked and routed like any other; never started or ended.
 
 import type { InstanceRecord, Registry, Told } from "./registry.ts";
 

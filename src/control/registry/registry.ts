@@ -1,5 +1,5 @@
-// The registry: where the loops meet. In memory, one on each machine; every loop writes what it knows
-// of an instance and hears of every change at once. No loop imports another.
+// The registry: where the loops meet. In memory, one on each machine; every loop writes what it
+// knows of an instance and hears of every change at once. No loop imports another.
 
 import type { InstanceVerdict } from "../../core/route/table.ts";
 import type { Phase } from "../../core/supervise/phase.ts";
@@ -17,7 +17,9 @@ export interface InstanceRecord {
   /** "web-2"; for endpoints "cache-10.0.0.7:6379". */
   readonly id: string;
   readonly service: string;
-  /** 1, 2, 3, … for commands; position in the file, from 1, for endpoints. Kept for its whole life. */
+  /**
+   * 1, 2, 3, … for commands; position in the file, from 1, for endpoints. Kept for its life.
+   */
   readonly ordinal: number;
   readonly origin: "command" | "endpoint";
   readonly host: string;

@@ -2,9 +2,9 @@
 //
 // Only `running` and `external` instances take traffic, and only while their checks do not say
 // otherwise. An instance that was not checked yet, by this control, keeps the verdict that the data
-// plane was told before: so a control that comes back takes nothing out and puts nothing in until it
-// knows better. Draining outlasts everything: nobody tries a draining instance, not even a worker
-// whose control is gone.
+// plane was told before: so a control that comes back takes nothing out and puts nothing in until
+// it knows better. Draining outlasts everything: nobody tries a draining instance, not even a
+// worker whose control is gone.
 
 import type { InstanceVerdict } from "../../core/route/table.ts";
 import type { InstanceRecord } from "./registry.ts";

@@ -1,8 +1,8 @@
-// What the data plane was told, kept: a control that comes back goes on with versions above all that
-// were ever published, and with the verdicts and generations that workers know.
+// What the data plane was told, kept: a control that comes back goes on with versions above all
+// that were ever published, and with the verdicts and generations that workers know.
 //
-// Version numbers are reserved a block at a time, ahead of their use: so they grow over restarts even
-// when the disk refuses every write in between.
+// Version numbers are reserved a block at a time, ahead of their use: so they grow over restarts
+// even when the disk refuses every write in between.
 
 import type { InstanceVerdict } from "../../core/route/table.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";

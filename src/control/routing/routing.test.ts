@@ -1,3 +1,5 @@
+// What the data plane is told, and when.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createRouter, NO_ROUTE } from "../../core/route/router.ts";

@@ -1,8 +1,8 @@
-// One instance: its life (core/supervise decides), its process, one timer. Tells the registry and the
-// event log of every step, and does what the step commands.
+// One instance: its life (core/supervise decides), its process, one timer. Tells the registry and
+// the event log of every step, and does what the step commands.
 //
-// Invariants: the record of a process is on disk before its program runs, and gone only after its end;
-// `launch` is carried out only in the phase `launching`, which no process leads to.
+// Invariants: the record of a process is on disk before its program runs, and gone only after its
+// end; `launch` is carried out only in the phase `launching`, which no process leads to.
 
 import type { CommandService } from "../../config/config.ts";
 import { AssertionError, assert, present } from "../../core/base/assert.ts";
@@ -278,8 +278,9 @@ export class Instance {
   }
 
   /**
-   * A control that was stopped itself, or starved, has seen nothing meanwhile: what checks would have
-   * said still waits for it. A deadline that judges by checks then gives them time for a verdict.
+   * A control that was stopped itself, or starved, has seen nothing meanwhile: what checks would
+   * have said still waits for it. A deadline that judges by checks then gives them time for a
+   * verdict.
    */
   #deadlinePassed(): void {
     const { phase, deadlineMs } = this.#life;

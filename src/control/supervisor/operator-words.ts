@@ -1,5 +1,5 @@
-// What an operator asked for, kept on disk: it holds across restarts of control, not only as long as
-// somebody remembers it. Written before it takes effect: a word that cannot be kept is refused.
+// What an operator asked for, kept on disk: it holds across restarts of control, not only as long
+// as somebody remembers it. Written before it takes effect: a word that cannot be kept is refused.
 
 import type { CommandService } from "../../config/config.ts";
 import type { Records } from "../../ports/records.ts";

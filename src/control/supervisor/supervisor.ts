@@ -1,9 +1,10 @@
 // The supervisor: which instances there are to be, and in which order they start, change and end.
 //
 // One review does all of it: it looks at every instance and sends each the event that follows from
-// the whole (its dependencies are ready, it is its turn in a rolling change, it has ended and is not
-// wanted). Whatever changes asks for a review; all reviews of one turn are one. So there is no state
-// of "a rolling change under way" that could be lost or left behind: it is seen in the instances.
+// the whole (its dependencies are ready, it is its turn in a rolling change, it has ended and is
+// not wanted). Whatever changes asks for a review; all reviews of one turn are one. So there is no
+// state of "a rolling change under way" that could be lost or left behind: it is seen in the
+// instances.
 
 import type { CommandService, Config } from "../../config/config.ts";
 import { NinesError } from "../../core/base/errors.ts";
@@ -159,7 +160,8 @@ export class Supervisor {
     if (process !== undefined)
       return this.#bear(id, kept.service, kept.ordinal).adopt(kept, process);
     careful.remove(key);
-    const sentence = `${id} ended while control was away: pid ${kept.process.pid}, exit code unknown`;
+    const { pid } = kept.process;
+    const sentence = `${id} ended while control was away: pid ${pid}, exit code unknown`;
     events.record({
       kind: "instance.ended-unseen",
       level: wanted ? "warning" : "info",

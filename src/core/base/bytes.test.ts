@@ -1,3 +1,5 @@
+// Sizes in words.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sayBytes } from "./bytes.ts";

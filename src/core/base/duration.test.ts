@@ -1,3 +1,5 @@
+// Durations in words.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { sayDuration } from "./duration.ts";

@@ -1,18 +1,20 @@
-// Is this instance up? Counting checks, as HAProxy does: `fall` failures in a row make it down, `rise`
-// passes in a row make it up again (doc/configuration.txt, "fall", "rise", "inter", "fastinter").
+// Is this instance up? Counting checks, as HAProxy does: `fall` failures in a row make it down,
+// `rise` passes in a row make it up again (doc/configuration.txt, "fall", "rise", "inter",
+// "fastinter").
 //
 // Four additions:
 // - Unchecked is `unknown`, and the first pass ends it whatever `rise` says: that is readiness
 //   (Envoy does the same at startup). HAProxy's default, unchecked counts as up, sends requests to
 //   what has not yet opened its port (haproxy#51).
-// - A suspicion from live traffic asks for a check at once, and confirms it: the one check that fails
-//   then is enough. Two witnesses, the data plane and the check, need no third; one alone, that an
-//   attacker can make (a URL that always fails), changes nothing.
+// - A suspicion from live traffic asks for a check at once, and confirms it: the one check that
+//   fails then is enough. Two witnesses, the data plane and the check, need no third; one alone,
+//   that an attacker can make (a URL that always fails), changes nothing.
 // - The steady interval is used only when nothing is changing; in all other states the fast one.
 // - A failure is evidence against the instance only if the observer is well. Who asks decides that,
 //   before it calls `judge`.
 //
-// Worst detection without live traffic: interval + (fall - 1) * max(fastInterval, timeout) + timeout.
+// Worst detection without live traffic: interval + (fall - 1) * max(fastInterval, timeout) +
+// timeout.
 //
 // Pure: `judge(state, result, settings)` returns the state and, when the verdict changed, why.
 
@@ -40,7 +42,9 @@ export interface ThresholdState {
   readonly against: number;
   /** What live traffic saw, until a check has answered it. */
   readonly suspicion: string | undefined;
-  /** When the first of the failures was seen that speak, or spoke, for down; undefined while well. */
+  /**
+   * When the first of the failures was seen that speak, or spoke, for down; undefined while well.
+   */
   readonly failingSinceMs: number | undefined;
 }
 

@@ -1,3 +1,5 @@
+// What makes a start differ, and what does not.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { changedParts, fingerprintOf, type StartParts } from "./fingerprint.ts";

@@ -1,9 +1,9 @@
-// What makes a start differ: an instance is replaced when the file would start it otherwise now, and
-// left alone when only its checks, its order or its replicas changed.
+// What makes a start differ: an instance is replaced when the file would start it otherwise now,
+// and left alone when only its checks, its order or its replicas changed.
 //
-// A hash a part, not one of all: the sentence then says what changed. Hashes, not the values: these are
-// kept on disk, and an environment holds passwords. 32 bits are enough to tell an edit from none;
-// nobody gains by making two of his own commands collide.
+// A hash a part, not one of all: the sentence then says what changed. Hashes, not the values: these
+// are kept on disk, and an environment holds passwords. 32 bits are enough to tell an edit from
+// none; nobody gains by making two of his own commands collide.
 
 import { fnv1a32 } from "../base/prng.ts";
 

@@ -1,10 +1,10 @@
-// What is kept on disk of each instance that has a process: enough for a new control to adopt it, for
-// `nines status` and `nines down` without control, and no more.
+// What is kept on disk of each instance that has a process: enough for a new control to adopt it,
+// for `nines status` and `nines down` without control, and no more.
 //
-// Written when the process exists and before its program runs, so that a control killed at any point
-// leaves no process that nobody knows; removed when the process has ended. A process is never started
-// without it: two of one instance would share a data folder.
-// Monotonic readings are comparable for as long as the process can live: until the machine's boot.
+// Written when the process exists and before its program runs, so that a control killed at any
+// point leaves no process that nobody knows; removed when the process has ended. A process is never
+// started without it: two of one instance would share a data folder. Monotonic readings are
+// comparable for as long as the process can live: until the machine's boot.
 
 export interface KeptInstance {
   readonly service: string;

@@ -44,7 +44,7 @@ export function lifecycleReference(): string {
   return `# The life of an instance
 
 An instance is in one phase. An event takes it to the next: the first row whose phase, event and
-condition fit. The sentence is what the log, \`nines events\` and the \`why\` of \`nines status\` say.
+condition fit. The sentence is what the log, \`nines events\` and \`nines status\` (why) say.
 
 This page is generated from the code.
 

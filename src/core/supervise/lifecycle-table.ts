@@ -1,11 +1,12 @@
-// The life of an instance as one table: in which phase, on which event, comes which phase, with which
-// commands, and the sentence that is logged. lifecycle.ts walks it; the docs and the tests read it.
+// The life of an instance as one table: in which phase, on which event, comes which phase, with
+// which commands, and the sentence that is logged. lifecycle.ts walks it; the docs and the tests
+// read it.
 //
-// Intuition: a supervisor's bugs live in the pairs that nobody thought of (a stop while the process is
-// being launched, an end while it drains). So every pair of phase and event is written down: as a row,
-// as nothing (`withoutEffect`: it came late, or asks for what is so already), or as impossible
-// (`impossible`: the program contradicts itself). A test counts that none is missing or named twice.
-// After pg_auto_failover's fsm.c, whose transitions carry their sentences.
+// Intuition: a supervisor's bugs live in the pairs that nobody thought of (a stop while the process
+// is being launched, an end while it drains). So every pair of phase and event is written down: as
+// a row, as nothing (`withoutEffect`: it came late, or asks for what is so already), or as
+// impossible (`impossible`: the program contradicts itself). A test counts that none is missing or
+// named twice. After pg_auto_failover's fsm.c, whose transitions carry their sentences.
 //
 // Invariant: the only way to a process is waiting -> launching, and the only way to `waiting` is
 // without a process. So no instance ever has two.
@@ -96,8 +97,10 @@ export interface Saying {
   /** Kind of the event, as in ports/events.ts. */
   readonly kind: string;
   readonly level: Level;
-  /** {instance}, {cause}, {age} since the phase began, {ran} since its process started, {next} until
-   * the deadline that this row sets, {pid}, {port}, {ends}. */
+  /**
+   * With {instance}; {cause}; {age} since the phase began; {ran} since its process started; {next}
+   * until the deadline that this row sets; {pid}; {port}; {ends}.
+   */
   readonly sentence: string;
 }
 

@@ -1,3 +1,5 @@
+// An instance's life: the table is complete, its examples read as a story, its bounds hold.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -192,7 +194,7 @@ test("restarts wait twice as long each time, and briefly again once it stayed up
   assert.equal(web.waitMs, 150);
 });
 
-test("five ends within a minute are a crash loop: held back, said, and one until it stays up", () => {
+test("five ends within a minute are a crash loop, held back and said, until it stays up", () => {
   const web = new Driven();
   for (let failure = 1; failure <= 5; failure++) {
     web.tell("may-start").tell("launched").tell({ kind: "ended", cause: "exit code 3" }, 100);

@@ -3,8 +3,8 @@
 //
 // Pure: the loop that drives it holds the process, one timer (for `deadlineMs`) and nothing else.
 // Restarts follow core/guard: exponential backoff with jitter, and the restart intensity that makes
-// ends a crash loop. A crash loop stays one until the instance has been up for `resetAfterMs`: else a
-// process held back for long would look recovered only because it was not tried.
+// ends a crash loop. A crash loop stays one until the instance has been up for `resetAfterMs`: else
+// a process held back for long would look recovered only because it was not tried.
 
 import { assert, present } from "../base/assert.ts";
 import { sayDuration } from "../base/duration.ts";
@@ -44,7 +44,9 @@ export interface LifeSettings {
 
 /** While memory grows past its limit, a drain must not take its time. */
 export const shortDrainMs = 2_000;
-/** SIGKILL cannot be refused, but can come before a process is able to take it (fork, disk wait). */
+/**
+ * SIGKILL cannot be refused, but can come before a process is able to take it (fork, disk wait).
+ */
 export const killAgainMs = 1_000;
 
 export interface Life {

@@ -1,3 +1,5 @@
+// Whom a rolling change replaces now.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -6,7 +8,7 @@ import { replaceNow, type RollingInstance } from "./rolling.ts";
 /** By letter: `o` old and well, `n` new and well, `O` old and not well, `N` new and not well,
  * `a` old and adopted (serves, nobody knows whether it is well), `e` ending. */
 function instances(letters: string): readonly RollingInstance[] {
-  return [...letters].map((letter, index) => ({
+  return letters.split("").map((letter, index) => ({
     id: `web-${index + 1}`,
     outdated: letter === "o" || letter === "O" || letter === "a",
     serving: letter === "o" || letter === "n" || letter === "a",

@@ -1,12 +1,12 @@
 // A change of what runs, one instance at a time: whom to replace now?
 //
-// What takes no traffic is replaced at once: nothing is lost by it, and a broken version is what one
-// wants to be rid of. Of those that serve, one, and only while all are well: so a new version that
-// does not get ready stops the change after one instance, and the old ones go on.
+// What takes no traffic is replaced at once: nothing is lost by it, and a broken version is what
+// one wants to be rid of. Of those that serve, one, and only while all are well: so a new version
+// that does not get ready stops the change after one instance, and the old ones go on.
 //
-// Invariant: of `n` instances that serve, at most one is being replaced.
-// Rejected: starting the successor beside its predecessor. They share an ordinal, and with it a port
-// and a data folder; two programs in one folder are worse than n - 1 of n for a while.
+// Invariant: of `n` instances that serve, at most one is being replaced. Rejected: starting the
+// successor beside its predecessor. They share an ordinal, and with it a port and a data folder;
+// two programs in one folder are worse than n - 1 of n for a while.
 
 export interface RollingInstance {
   readonly id: string;

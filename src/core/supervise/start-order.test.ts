@@ -1,3 +1,5 @@
+// Layers of dependencies.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

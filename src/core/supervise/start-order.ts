@@ -1,10 +1,10 @@
-// Which services start before which: layers of a dependency graph (Kahn, 1962). A service starts when
-// each that it depends on has one instance that is ready; stopping goes the other way round.
+// Which services start before which: layers of a dependency graph (Kahn, 1962). A service starts
+// when each that it depends on has one instance that is ready; stopping goes the other way round.
 //
-// One ready instance is enough, not all of `replicas.min`: a dependency that serves with one of three
-// serves, and a dependent that waits for the other two would turn a part's failure into its own.
-// Only starting waits. What runs is not ended because its dependency went away: it may well serve
-// from its cache, and its own checks say whether it does.
+// One ready instance is enough, not all of `replicas.min`: a dependency that serves with one of
+// three serves, and a dependent that waits for the other two would turn a part's failure into its
+// own. Only starting waits. What runs is not ended because its dependency went away: it may well
+// serve from its cache, and its own checks say whether it does.
 
 import { assert } from "../base/assert.ts";
 
@@ -30,7 +30,9 @@ export function startLayers(services: readonly OrderedService[]): readonly (read
   return layers;
 }
 
-/** The first dependency that is not ready, in the order of the file; undefined when it may start. */
+/**
+ * The first dependency that is not ready, in the order of the file; undefined when it may start.
+ */
 export function waitsFor(
   service: OrderedService,
   isReady: (name: string) => boolean,
