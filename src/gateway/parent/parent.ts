@@ -356,7 +356,10 @@ class Parent {
     entry.link?.close("it has ended");
     if (entry.state === "draining") {
       this.#say("gateway.worker-ended", "info", `worker ${entry.worker} has drained and ended`);
-    } else if (entry.state === "starting" || nowMs - entry.sinceMs < PAID_OFF_MS) {
+    } else if (
+      entry.isChild &&
+      (entry.state === "starting" || nowMs - entry.sinceMs < PAID_OFF_MS)
+    ) {
       this.#startFailed(nowMs, `worker ${entry.worker} ended soon after its start: ${why}`);
     } else {
       this.#startFailures = 0;

@@ -56,6 +56,18 @@ describe("when the gateway's parent is gone", { timeout: 120_000 }, async () => 
     assert.equal(gateway.pids("parent").length, 1);
   });
 
+  it("a new parent killed before it could claim is replaced as well", async () => {
+    const gateway = await start();
+    const load = hammer(gateway.port);
+    const parent = parentOf(gateway);
+    process.kill(parent, "SIGKILL");
+    await until("another starts", () => gateway.pids("parent").length === 1);
+    for (const pid of gateway.pids("parent")) process.kill(pid, "SIGKILL");
+    await served(gateway, parent);
+    const { failures } = await load.end();
+    assert.deepEqual(failures, []);
+  });
+
   /** Nobody but the workers can help: control is away until another parent has announced itself. */
   const mendAlone = async (gateway: TestGateway, fault: string): Promise<void> => {
     const parent = parentOf(gateway);

@@ -122,7 +122,7 @@ export class ParentBond {
   }
 
   #succeed(nowMs: number): void {
-    const { claims } = this.#options;
+    const { claims, identity } = this.#options;
     try {
       const holder = claims.holder();
       const term = holder?.term ?? 0;
@@ -130,13 +130,16 @@ export class ParentBond {
         this.#holderTerm = term;
         this.#holderSeenMs = nowMs;
       }
-      const orphan = { lostTerm: this.#term, holder, holderSeenMs: this.#holderSeenMs };
+      // An office that we hold for a parent which has ended already is as vacant as a dead man's.
+      const vacant = holder?.identity.pid === identity.pid && this.#child === undefined;
+      const seen = holder === undefined || !vacant ? holder : { ...holder, alive: false };
+      const orphan = { lostTerm: this.#term, holder: seen, holderSeenMs: this.#holderSeenMs };
       // While listeners are being added some workers lack the new ones: those that have all go first.
       const yields = nowMs - this.#holderSeenMs < YIELD_MS && !this.#options.descriptorsComplete();
       const step = yields ? "wait" : nextStep(orphan, nowMs);
       if (step === "wait") return;
       if (step === "supersede" && holder !== undefined) this.#endHolder(holder.identity);
-      this.#start(step === "claim" ? claims.claim() : claims.claim(undefined, term));
+      this.#start(claims.claim(undefined, term));
     } catch (error) {
       // A full disk: without a term nobody may act, and the workers serve on.
       this.#complain(nowMs, error);
@@ -155,12 +158,15 @@ export class ParentBond {
     const { worker, parentCommand, paths, descriptors, say } = this.#options;
     // One of an earlier term that still starts would be refused; do not leave it to find out.
     this.#child?.kill("SIGKILL");
-    this.#child = launch({
+    const child = launch({
       command: parentCommand,
       launch: { term, worker: 0, listeners: descriptors() },
       logFile: paths.logFile,
-      onEnd: () => undefined,
+      onEnd: () => {
+        if (this.#child === child) this.#child = undefined;
+      },
     });
+    this.#child = child;
     say(
       "gateway.parent-succeeded",
       "warning",
