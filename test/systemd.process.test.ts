@@ -1,5 +1,5 @@
-// The shipped unit: systemd understands every line of it, the lines that everything rests on are there,
-// and each command in it is one that `nines` has.
+// The shipped unit: systemd understands every line of it, the lines that everything rests on are
+// there, and each command in it is one that `nines` has.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

@@ -1,5 +1,6 @@
-// Reads a configuration file from disk and has it judged. A file that is a program (nines.config.js) is
-// imported; imported anew when it has changed, or `apply` would see the old one for ever.
+// Reads a configuration file from disk and has it judged. A file that is a program
+// (nines.config.js) is imported; imported anew when it has changed, or `apply` would see the old
+// one for ever.
 
 import { readFileSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";

@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-// The one program of Nines, in all the roles that its processes play. Which part is loaded is decided
-// here, so that a gateway worker starts without the configuration's schema, and `nines status` without
-// the gateway. Each role is a file that names the parts it is made of, in the order they start.
+// The one program of Nines, in all the roles that its processes play. Which part is loaded is
+// decided here, so that a gateway worker starts without the configuration's schema, and `nines
+// status` without the gateway. Each role is a file that names the parts it is made of, in the order
+// they start.
 //
 //   nines COMMAND            cli/            what a person types; `up` becomes control itself
 //   … control                roles/          control that a keeper keeps
-//   … keeper                                 starts control again within two seconds, while detached
+//   … keeper                                 starts control again within two seconds
 //   … gateway-parent                         holds the listening sockets, replaces workers
 //   … gateway-worker                         accepts and forwards
 

@@ -1,7 +1,7 @@
-// The reference pages of what the program offers: the command line, the admin API, the metrics. Each is
-// rendered from the table that the program itself works by; scripts/docs.ts writes them.
+// The reference pages of what the program offers: the command line, the admin API, the metrics.
+// Each is rendered from the table that the program itself works by; scripts/docs.ts writes them.
 
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 import { z } from "zod";
 import { type Endpoint, endpoints } from "./admin/endpoints.ts";
 import { latencyMetric, metrics } from "./admin/metrics.ts";
@@ -49,9 +49,10 @@ function commandSection(command: Command): string {
   return `${parts.join("\n\n")}\n`;
 }
 
-function describe(option: { readonly description: string; readonly defaultValue?: unknown }) {
-  const { description, defaultValue } = option;
-  return defaultValue === undefined ? description : `${description} (default: ${defaultValue})`;
+function describe({ description, defaultValue }: Option) {
+  return defaultValue === undefined
+    ? description
+    : `${description} (default: ${String(defaultValue)})`;
 }
 
 export function adminReference(): string {
@@ -64,8 +65,8 @@ It is what the command line itself uses.
     curl --unix-socket .nines/run/admin.sock http://nines/v1/scale -d '{"service":"web","replicas":5}'
 
 A refusal is \`{ "error": { "code", "message", "remedy", "retriable" } }\`; [errors](errors.md) lists the
-codes. Heads over 8 KiB, bodies over 64 KiB, requests that take over 10 s to arrive, and more than 64
-connections at once are refused. What \`/v1/status\` answers is described in [status](status.md).
+codes. Heads over 8 KiB, bodies over 64 KiB, requests that take over 10 s to arrive, and more than
+64 connections at once are refused. What \`/v1/status\` answers is described in [status](status.md).
 
 ${generated}
 
@@ -80,7 +81,7 @@ function endpointRow({ method, path, summary, input }: Endpoint): string {
   const fields = Object.entries(properties).map(([name, property]) => {
     const type = typeof property === "object" ? property.type : undefined;
     const optional = required.includes(name) ? "" : ", optional";
-    return `\`${name}\` (${type ?? "any"}${optional})`;
+    return `\`${name}\` (${String(type ?? "any")}${optional})`;
   });
   const where = method === "GET" ? "query" : "body";
   const shown = fields.length === 0 ? "none" : `${where}: ${fields.join(", ")}`;

@@ -1,5 +1,5 @@
-// What the world gets wrong: ports taken, programs missing or failing. Each is said clearly, and nothing
-// else suffers.
+// What the world gets wrong: ports taken, programs missing or failing. Each is said clearly, and
+// nothing else suffers.
 
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,5 +1,5 @@
-// A real Nines for end-to-end tests: the shipped build, real processes, a folder and ports of its own,
-// a small service, a light load. Whatever a test does, nothing is left running after it.
+// A real Nines for end-to-end tests: the shipped build, real processes, a folder and ports of its
+// own, a small service, a light load. Whatever a test does, nothing is left running after it.
 
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
@@ -225,7 +225,7 @@ export function ask(port: number, path: string, agent: Agent | undefined): Promi
       response.setEncoding("utf8").on("data", (part: string) => (text += part));
       response.on("error", reject);
       response.on("end", () => {
-        const reason = `${response.headers["x-nines-reason"] ?? ""}`;
+        const reason = String(response.headers["x-nines-reason"] ?? "");
         const json = response.headers["content-type"] === "application/json";
         const body = (json ? JSON.parse(text) : { body: text }) as Answer["body"];
         resolve({ status: response.statusCode ?? 0, reason, body });
@@ -242,7 +242,7 @@ export interface Load {
   stop(): Promise<{ readonly asked: number; readonly failures: readonly string[] }>;
 }
 
-/** A request every ten milliseconds, by turns on a kept and on a new connection; each takes 5 ms. */
+/** A request every 10 ms, by turns on a kept and on a new connection; each takes 5 ms. */
 export function load(t: TestContext, port: number): Load {
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const startedAtMs = performance.now();

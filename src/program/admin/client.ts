@@ -1,6 +1,6 @@
-// Asks a running control over its admin socket. Every call has a deadline, and every way to fail has a
-// code: nobody listens (NINES_NOT_RUNNING), nobody answers (NINES_CONTROL_NOT_ANSWERING), or the answer
-// is an error, which is thrown here as it was thrown there.
+// Asks a running control over its admin socket. Every call has a deadline, and every way to fail
+// has a code: nobody listens (NINES_NOT_RUNNING), nobody answers (NINES_CONTROL_NOT_ANSWERING), or
+// the answer is an error, which is thrown here as it was thrown there.
 
 import { request } from "node:http";
 import { type ErrorCode, errorCatalogue, NinesError } from "../../core/base/errors.ts";

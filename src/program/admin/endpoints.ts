@@ -1,8 +1,8 @@
 // The admin API: one table from which the server answers and the reference page is written.
 //
-// JSON over HTTP on a unix socket that only its owner may open (0600). Small on purpose: whatever the
-// command line can ask of a running Nines, and nothing else. A refusal is
-// `{ "error": { code, message, remedy, retriable } }` with the code of the error catalogue.
+// JSON over HTTP on a unix socket that only its owner may open (0600). Small on purpose: whatever
+// the command line can ask of a running Nines, and nothing else. A refusal is `{ "error": { code,
+// message, remedy, retriable } }` with the code of the error catalogue.
 
 import { z } from "zod";
 import type { RecordedEvent } from "../../runtime/event-log.ts";

@@ -1,3 +1,5 @@
+// The metrics page, judged by the grammar of the text format and by its sums.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { bucketOf, HISTOGRAM_BUCKETS } from "../../core/measure/histogram.ts";

@@ -1,9 +1,9 @@
 // GET /metrics: what the gateway and control counted, in Prometheus' text format.
 //
 // The numbers are totals that others keep (workers count, the steward adds up, the totals of ended
-// workers included), so this only writes them down. prom-client would keep counters of its own, which
-// we should have to overwrite at each scrape. Label sets are fixed: service, instance, code, worker.
-// Names after Prometheus' own advice: base units, _total for counters.
+// workers included), so this only writes them down. prom-client would keep counters of its own,
+// which we should have to overwrite at each scrape. Label sets are fixed: service, instance, code,
+// worker. Names after Prometheus' own advice: base units, _total for counters.
 
 import type { InstanceStats, ServiceStats } from "../../core/measure/gateway-stats.ts";
 import { bucketLimitMs, HISTOGRAM_BUCKETS } from "../../core/measure/histogram.ts";

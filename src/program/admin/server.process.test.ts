@@ -1,3 +1,5 @@
+// The admin API between a real server and a real client on a socket in a temporary folder.
+
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer, connect } from "node:net";

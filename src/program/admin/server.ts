@@ -1,5 +1,5 @@
-// Serves the endpoints on a unix socket. Strict and bounded: what is too long, too slow or too much is
-// refused with a reason, and a client that reads too slowly is cut off rather than buffered for.
+// Serves the endpoints on a unix socket. Strict and bounded: what is too long, too slow or too much
+// is refused with a reason, and a client that reads too slowly is cut off rather than buffered for.
 //
 // `node:http` here, unlike in the gateway: a few requests a second, where plainness counts.
 

@@ -1,8 +1,9 @@
-// Every command and option of `nines`, with the text that teaches them, and nothing of what they do.
+// Every command and option of `nines`, with the text that teaches them, and nothing of what they
+// do.
 //
-// Pure description, so that `--help`, docs/reference/cli.md and the parser can never disagree: the page
-// is generated from this (scripts/docs.ts). What a command does comes in as `actions`, one function a
-// command, each returning the exit code.
+// Pure description, so that `--help`, docs/reference/cli.md and the parser can never disagree: the
+// page is generated from this (scripts/docs.ts). What a command does comes in as `actions`, one
+// function a command, each returning the exit code.
 
 import { Command, InvalidArgumentError } from "commander";
 
@@ -63,8 +64,8 @@ export interface Actions {
 const description = `Keeps ordinary services up through failures.
 
 Write a nines.yaml (\`nines init\` writes one to start from), then run \`nines up\`. Nines starts the
-services, checks them, sends traffic to those that are ready, restarts what ends, and goes on doing so
-when any process, its own included, is killed.`;
+services, checks them, sends traffic to those that are ready, restarts what ends, and goes on doing
+so when any process, its own included, is killed.`;
 
 const closing = `
 Examples:

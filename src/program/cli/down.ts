@@ -1,8 +1,8 @@
 // `nines down`: ends everything that belongs to a state directory, whatever is left of Nines there.
 //
-// A control that answers stops everything itself. One that does not answer (stopped, hung) is killed;
-// where there is none, this process takes the office for a moment, adopts what runs and stops it in the
-// same order: one way to stop, not two. Every wait is bounded.
+// A control that answers stops everything itself. One that does not answer (stopped, hung) is
+// killed; where there is none, this process takes the office for a moment, adopts what runs and
+// stops it in the same order: one way to stop, not two. Every wait is bounded.
 
 import { setTimeout as wait } from "node:timers/promises";
 import { NinesError } from "../../core/base/errors.ts";

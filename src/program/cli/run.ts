@@ -1,5 +1,5 @@
-// Runs one command line: reads it, calls the command, turns what comes of it into an exit code. Each
-// command's own file is loaded when it is the one that runs.
+// Runs one command line: reads it, calls the command, turns what comes of it into an exit code.
+// Each command's own file is loaded when it is the one that runs.
 
 import { CommanderError } from "commander";
 import { readVersion } from "../version.ts";

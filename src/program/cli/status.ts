@@ -14,7 +14,6 @@ import { exitCode, usesColour } from "./say.ts";
 
 const ANSWER_TIMEOUT_MS = 2000;
 const REFRESH_MS = 1000;
-const WIDTH_DEFAULT = 100;
 
 export async function status(options: StatusOptions): Promise<number> {
   const state = findStateDirectory(stateDirectoryOf(options));
@@ -34,7 +33,8 @@ async function show(state: StateDirectory, options: StatusOptions): Promise<numb
   const report = await ask(state);
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else {
-    const width = process.stdout.columns ?? WIDTH_DEFAULT;
+    // Whoever reads it through a pipe wants the whole reason.
+    const width = process.stdout.columns ?? Number.POSITIVE_INFINITY;
     const colour = usesColour(process.stdout);
     process.stdout.write(renderStatus(report, { width, colour, nowMs: Date.now() }));
   }

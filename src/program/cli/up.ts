@@ -35,8 +35,12 @@ async function upHere(
 ): Promise<number> {
   const nextFreePort = options.nextFreePort === true;
   let term = await claimOrWait(state);
+  // Between two rounds nobody else listens, and a signal would end us and nothing of ours.
+  let signals = 0;
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => signals++);
+  const stopAsked = () => signals > 0;
   for (let loaded = first; ; ) {
-    const ending = await runControl({ state, term, loaded, nextFreePort, say });
+    const ending = await runControl({ state, term, loaded, nextFreePort, stopAsked, say });
     if (ending.kind === "stopped") return exitCode.done;
     if (ending.kind === "replaced") {
       complain("Another control has taken over; what runs goes on under it.");

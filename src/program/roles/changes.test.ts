@@ -1,3 +1,5 @@
+// What `nines apply` says is different.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Config, EndpointService, GatewayConfig } from "../../config/config.ts";

@@ -33,6 +33,8 @@ export interface ControlOptions {
   readonly nextFreePort: boolean;
   /** What a keeper is started with, where one is to keep this control. */
   readonly keeperWords?: readonly string[];
+  /** Whether a stop was asked for while no control ran, between two of one process. */
+  readonly stopAsked?: () => boolean;
   /** Where sentences go: the terminal, or control's own log. */
   readonly say: (sentence: string) => void;
 }
@@ -45,8 +47,8 @@ export type Ending =
   | { readonly kind: "replaced" };
 
 /**
- * Runs until it is told to end. Rejects when a first start cannot listen; then everything is stopped
- * again. What an earlier control left running is never stopped for that.
+ * Runs until it is told to end. Rejects when a first start cannot listen; then everything is
+ * stopped again. What an earlier control left running is never stopped for that.
  */
 export async function runControl(options: ControlOptions): Promise<Ending> {
   const print = (event: RecordedEvent) => options.say(formatEvent(event));
@@ -54,6 +56,7 @@ export async function runControl(options: ControlOptions): Promise<Ending> {
   return run.untilItEnds();
 }
 
+const ownLogs = { rotateBytes: 10 * 1024 * 1024, keep: 2 };
 const READY_LOOK_MS = 50;
 const OFFICES_LOOK_MS = 1000;
 /** Workers start within a second; a loaded machine may take longer, and it is only said. */
@@ -92,6 +95,7 @@ class ControlRun {
     const duties = this.#beginDuties();
     try {
       await this.#begin();
+      if (this.#options.stopAsked?.() === true) this.#stopOrHurry();
       const ending = await this.#ended;
       if (ending.kind === "failed" || ending.kind === "stopped") await this.#stop();
       if (ending.kind === "failed") throw ending.error;
@@ -288,7 +292,8 @@ class ControlRun {
       const config = this.#config.services.find(({ name }) => name === service);
       return config?.kind === "command" ? [{ file: state.logFileOf(id), ...config.logs }] : [];
     });
-    logRotation.watch(logs);
+    const own = [state.controlLog, state.gatewayLog].map((file) => ({ file, ...ownLogs }));
+    logRotation.watch([...logs, ...own]);
   }
 
   #record(kind: string, sentence: string, level: "info" | "warning" | "error" = "info"): void {

@@ -1,5 +1,5 @@
-// The gateway's two processes, put together. Their parts are in src/gateway; what they take from the
-// state directory, and how one starts the other, is decided here.
+// The gateway's two processes, put together. Their parts are in src/gateway; what they take from
+// the state directory, and how one starts the other, is decided here.
 
 import { createEngine } from "../../gateway/engine/engine.ts";
 import { runParent } from "../../gateway/parent/parent.ts";

@@ -1,11 +1,12 @@
 // The keeper: a small process that starts control again when it has ended, for `nines up --detach`.
 //
-// It holds an office of its own (keeper/term-N) and watches that of control, four times a second, by
-// pid and start time: control need not be its child, so a new keeper takes over a running control, and
-// control in turn starts a new keeper when its own is gone (kept-control.ts). Either may be killed;
-// only when both are at the same moment nobody is left to restart them, and what they started goes on.
-// Control that ends at once is started again ever more slowly, up to ten seconds, and never given up.
-// Rejected: a shell loop (knows no terms), an IPC channel between the two (a pipe that ties them).
+// It holds an office of its own (keeper/term-N) and watches that of control, four times a second,
+// by pid and start time: control need not be its child, so a new keeper takes over a running
+// control, and control in turn starts a new keeper when its own is gone (kept-control.ts). Either
+// may be killed; only when both are at the same moment nobody is left to restart them, and what
+// they started goes on. Control that ends at once is started again ever more slowly, up to ten
+// seconds, and never given up. Rejected: a shell loop (knows no terms), an IPC channel between the
+// two (a pipe that ties them).
 
 import { setTimeout as wait } from "node:timers/promises";
 import { parseArgs } from "node:util";

@@ -1,5 +1,5 @@
-// The configuration in force, kept as it was when it was found right: a control that is started again
-// after the file has become wrong goes on with it, rather than not at all.
+// The configuration in force, kept as it was when it was found right: a control that is started
+// again after the file has become wrong goes on with it, rather than not at all.
 
 import type { Config } from "../../config/config.ts";
 import type { Records } from "../../ports/records.ts";

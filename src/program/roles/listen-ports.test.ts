@@ -1,3 +1,5 @@
+// Which ports `--next-free-port` settles on, in a world that is a list of taken ones.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Config, GatewayConfig } from "../../config/config.ts";

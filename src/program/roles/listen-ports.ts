@@ -1,5 +1,6 @@
-// `--next-free-port`: a port of the file that somebody else listens on is replaced by the next one that
-// is free, and it is said. For trying Nines out; where clients know the port, leave the option away.
+// `--next-free-port`: a port of the file that somebody else listens on is replaced by the next one
+// that is free, and it is said. For trying Nines out; where clients know the port, leave the option
+// away.
 //
 // The replacement is remembered for as long as the gateway lives, or else a restarted control would
 // find the port "taken" by its own gateway and move on by one.

@@ -1,5 +1,5 @@
-// The offices of one state directory: control, the gateway's parent, and control's keeper. Each has at
-// most one holder (ports/term-claims.ts).
+// The offices of one state directory: control, the gateway's parent, and control's keeper. Each has
+// at most one holder (ports/term-claims.ts).
 
 import { present } from "../../core/base/assert.ts";
 import type { ProcessIdentity } from "../../ports/processes.ts";

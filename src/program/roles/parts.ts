@@ -1,5 +1,5 @@
-// The parts that control is made of, in the order they depend on each other. Everything that reaches
-// the world is chosen here and nowhere else; the simulator has a list of its own.
+// The parts that control is made of, in the order they depend on each other. Everything that
+// reaches the world is chosen here and nowhere else; the simulator has a list of its own.
 
 import { type Control, createControl } from "../../control/control.ts";
 import type { Random } from "../../core/base/prng.ts";

@@ -1,5 +1,5 @@
-// How one role starts another: this same program, as a process that depends on nothing of who started
-// it (own session, output appended to a file, no pipe).
+// How one role starts another: this same program, as a process that depends on nothing of who
+// started it (own session, output appended to a file, no pipe).
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";

@@ -1,6 +1,6 @@
-// The end of everything: the gateway drains and frees its ports, then the instances end in reverse order
-// of dependsOn. Bounded: ten seconds in all, whatever the file says of graces, and at once when hurried.
-// What is left by then is killed, each process checked by pid and start time first.
+// The end of everything: the gateway drains and frees its ports, then the instances end in reverse
+// order of dependsOn. Bounded: ten seconds in all, whatever the file says of graces, and at once
+// when hurried. What is left by then is killed, each process checked by pid and start time first.
 
 import { openBoard } from "../../gateway/process/board.ts";
 import { identify } from "../../runtime/process-identity.ts";

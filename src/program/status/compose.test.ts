@@ -1,3 +1,5 @@
+// The status report out of records and counters, and its reference page field by field.
+
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,7 +1,7 @@
 // What still runs, told from the state directory alone: for `nines status` without control.
 //
-// Records say which processes were started; whether they live is asked of the kernel by pid and start
-// time. Numbers (requests, latencies) are control's to count, and are zero here.
+// Records say which processes were started; whether they live is asked of the kernel by pid and
+// start time. Numbers (requests, latencies) are control's to count, and are zero here.
 
 import { openBoard } from "../../gateway/process/board.ts";
 import { identify, isRunning } from "../../runtime/process-identity.ts";

@@ -1,3 +1,5 @@
+// Rates and latencies out of counters that only grow.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { bucketOf, HISTOGRAM_BUCKETS } from "../../core/measure/histogram.ts";

@@ -1,5 +1,6 @@
-// What `nines status --json` prints and GET /v1/status answers: stable fields, described for readers in
-// docs/reference/status.md. Fields may be added; none is renamed, removed or given another meaning.
+// What `nines status --json` prints and GET /v1/status answers: stable fields, described for
+// readers in docs/reference/status.md. Fields may be added; none is renamed, removed or given
+// another meaning.
 
 export type ControlState =
   /** It answered. */

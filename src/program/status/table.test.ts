@@ -1,3 +1,5 @@
+// The status table, letter by letter.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { InstanceReport, ServiceReport, StatusReport } from "./report.ts";
@@ -8,17 +10,17 @@ const nowMs = Date.UTC(2026, 10, 21, 12, 5, 0);
 describe("the status table", () => {
   it("says who runs, in what state, since when, how busy, and why", () => {
     assert.equal(
-      renderStatus(report, { width: 110, colour: false, nowMs }),
+      renderStatus(report, { width: 100, colour: false, nowMs }),
       `\
 control  pid 4700, term 2, since 5m  /srv/shop/nines.yaml
 gateway  parent pid 4705, term 1  http://127.0.0.1:8080
 workers  1: pid 4706, 31 connections  2: pid 4707 draining, 1 connection
 
-SERVICE  INSTANCE   PID  STATE       SINCE  REQ/S    P50   P99  ERR  RST  WHY
-web                      2/3 up               398  2.3ms  14ms    3    5
-         web-1     4711  up             5m    199                 0    0  is ready after 420 ms: answered 200
-         web-2     4711  up             4m    199                 0    0  is ready after 380 ms: answered 200
-         web-3     4711  crash-loop    12s      0                 3    5  ended 5 times in 1 min: exit code 1…
+SERVICE   PID  STATE       SINCE  REQ/S    P50   P99  ERR  RST  WHY
+web            2/3 up               398  2.3ms  14ms    3    5
+  web-1  4711  up             5m    199                 0    0  is ready after 420 ms: answered 200
+  web-2  4711  up             4m    199                 0    0  is ready after 380 ms: answered 200
+  web-3  4711  crash-loop    12s      0                 3    5  ended 5 times in 1 min: exit code 1…
 `,
     );
   });
@@ -26,7 +28,12 @@ web                      2/3 up               398  2.3ms  14ms    3    5
   it("fits a hundred columns, by cutting only the reason", () => {
     const text = renderStatus(report, { width: 100, colour: false, nowMs });
     for (const line of text.split("\n")) assert.ok(line.length <= 100, `${line.length}: ${line}`);
-    assert.match(text, /ended 5 times/);
+    assert.match(text, /ended 5 times in 1 min: exit code 1…/);
+  });
+
+  it("gives the whole reason where nobody counts columns", () => {
+    const text = renderStatus(report, { width: Infinity, colour: false, nowMs });
+    assert.match(text, /exit code 1; the next start is in 30 s$/m);
   });
 
   it("keeps a readable reason in a terminal that is far too narrow", () => {

@@ -1,12 +1,12 @@
 // A StatusReport as a person reads it: who runs, in what state, and why, in one dense table.
 //
-// Pure: report, width and colour in, text out. Numbers keep their columns; `why` takes what is left
-// of the width and is cut last, because it is the column that one came for.
+// Pure: report, width and colour in, text out. Instances stand indented under their service.
+// Numbers keep their columns; `why`, which one came for, takes all that is left of the width.
 
 import type { GatewayReport, InstanceReport, ServiceReport, StatusReport } from "./report.ts";
 
 export interface TableOptions {
-  /** Columns of the terminal. */
+  /** Columns of the terminal; Infinity where nobody counts them. */
   readonly width: number;
   readonly colour: boolean;
   readonly nowMs: number;
@@ -20,7 +20,6 @@ interface Cell {
 
 const heads = [
   "SERVICE",
-  "INSTANCE",
   "PID",
   "STATE",
   "SINCE",
@@ -31,7 +30,7 @@ const heads = [
   "RST",
   "WHY",
 ] as const;
-const leftAligned: ReadonlySet<string> = new Set(["SERVICE", "INSTANCE", "STATE", "WHY"]);
+const leftAligned: ReadonlySet<string> = new Set(["SERVICE", "STATE"]);
 const WHY = heads.length - 1;
 const WHY_WIDTH_MIN = 20;
 const GAP = "  ";
@@ -101,15 +100,15 @@ function table(report: StatusReport, options: TableOptions, paints: Palette): st
 
 function renderRow(row: readonly Cell[], widths: readonly number[]): string {
   const cells = row.map((cell, column) => {
-    const width = widths[column] ?? 0;
-    const text = shorten(cell.text, width);
-    const left = leftAligned.has(heads[column] ?? "");
-    const padded = left ? text.padEnd(width) : text.padStart(width);
-    // Trailing blanks of the last column would only wrap in narrow terminals.
-    const shown = column === WHY ? text : padded;
+    const text = shorten(cell.text, widths[column] ?? 0);
+    const shown = column === WHY ? text : pad(text, column, widths[column] ?? 0);
     return cell.paint === undefined ? shown : cell.paint(shown);
   });
   return cells.join(GAP).trimEnd();
+}
+
+function pad(text: string, column: number, width: number): string {
+  return leftAligned.has(heads[column] ?? "") ? text.padEnd(width) : text.padStart(width);
 }
 
 function serviceRow(service: ServiceReport, paints: Palette): Cell[] {
@@ -117,7 +116,6 @@ function serviceRow(service: ServiceReport, paints: Palette): Cell[] {
   const paint = all ? paints.good : service.up === 0 ? paints.bad : paints.warn;
   return [
     { text: service.name, paint: paints.bold },
-    { text: "" },
     { text: "" },
     { text: `${service.up}/${service.wanted} up`, paint },
     { text: "" },
@@ -132,8 +130,7 @@ function serviceRow(service: ServiceReport, paints: Palette): Cell[] {
 
 function instanceRow(instance: InstanceReport, options: TableOptions, paints: Palette): Cell[] {
   return [
-    { text: "" },
-    { text: instance.id },
+    { text: `  ${instance.id}` },
     { text: instance.pid === null ? "-" : `${instance.pid}` },
     { text: instance.state, paint: paintOfState(instance, paints) },
     { text: instance.since === null ? "-" : formatAge(Date.parse(instance.since), options.nowMs) },
