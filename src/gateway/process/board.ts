@@ -1,8 +1,8 @@
 // The board: a small file on which every worker keeps one line about itself.
 //
 // It serves two purposes that need no live link to anybody. Workers read it after each accepted
-// connection to share connections evenly (core/balance/accept-share.ts), for two microseconds of
-// pread. And whoever comes new, a parent or control, learns from it which workers there are: a
+// connection to share connections evenly (core/balance/accept-share.ts), for four microseconds of
+// reading and writing. And whoever comes new, a parent or control, learns from it which workers there are: a
 // worker's line appears at its launch, written by the parent that launched it.
 //
 // A slot is a worker's number modulo the slots, written in one pwrite; its stamp is refreshed every

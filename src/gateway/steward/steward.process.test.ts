@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -127,6 +127,22 @@ describe("the steward", { timeout: 120_000 }, async () => {
     for (const pid of everyone(gateway)) process.kill(pid, "SIGSTOP");
     await gateway.steward.stop(100);
     assert.deepEqual(everyone(gateway), []);
+  });
+
+  it("a full disk under the log, and a failed write of it, end nobody", async () => {
+    const gateway = await start(0);
+    symlinkSync("/dev/full", testPaths(gateway.state).logFile);
+    gateway.steward.publish(gateway.table);
+    await gateway.steward.ready(20_000);
+    const workers = gateway.pids("worker");
+    const parent = gateway.steward.status().parent?.pid ?? 0;
+    process.kill(parent, "SIGKILL");
+    await until("another parent serves", () => {
+      const now = gateway.steward.status().parent;
+      return now !== undefined && now.pid !== parent;
+    });
+    assert.match(await ask(gateway.port), /^worker/);
+    assert.deepEqual(gateway.pids("worker"), workers);
   });
 
   it("ends the gateway when nothing is left to listen on, and starts one again", async () => {
