@@ -6,16 +6,16 @@
 //                 │        │
 //               parent ── control
 //
-// parent: binds the listening sockets and holds their descriptors, never accepts; starts workers with
-//   the descriptors inherited; replaces a worker that ends or misses three heartbeats of 200 ms.
-// worker: accepts, routes by the last table, dispatches. Needs nobody to go on. When the parent's link
-//   breaks, the workers race for the parent's next term (ports/term-claims.ts); the one that gets it
-//   starts a new parent with its own descriptors, and all of them link to it. Nobody is restarted.
-// control: publishes tables, hears what workers notice, starts a gateway when nothing of one is left,
-//   and kills a parent that hangs.
+// parent: holds the listening sockets, never accepts; starts workers that inherit them; replaces one
+//   that ends or misses three heartbeats of 200 ms.
+// worker: accepts, routes by the last table, dispatches. Needs nobody to go on. When the parent's
+//   link breaks, the workers race for its next term (ports/term-claims.ts); the one that gets it
+//   starts a new parent with its own descriptors, and all link to it. Nobody is restarted.
+// control: publishes tables, hears what workers notice, starts a gateway when none is left, and kills
+//   a parent that hangs.
 //
-// Rejected: `cluster` (it ends workers when the primary dies), SO_REUSEPORT (a dead worker's queue is
-// lost, and Node 20 has none), accepting in the parent (it would be needed).
+// Rejected: `cluster` (it ends workers when the primary dies), SO_REUSEPORT (a dead worker's queue
+// is lost, and Node 20 has none), accepting in the parent (it would be needed).
 
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../core/base/errors.ts";
@@ -41,7 +41,8 @@ export interface Engine {
   readonly keptConnections: number;
   /**
    * Answers what is under way, closes each connection after it (`Connection: close`), idle ones as
-   * soon as that loses nothing. Resolves when none is left, or after `deadlineMs`, when the rest is cut.
+   * soon as that loses nothing. Resolves when none is left, or after `deadlineMs`, when the rest
+   * is cut.
    * `final` says that nobody serves after us: idle connections then wait for nothing and are closed
    * at once.
    */
@@ -111,7 +112,7 @@ export type FromControl =
   | { readonly type: "table"; readonly table: RoutingTable }
   /** Every 500 ms: a control that is stopped keeps its links open, and only silence tells. */
   | { readonly type: "alive" }
-  /** To the parent: replace all workers, each by a new one that serves before the old one drains. */
+  /** To the parent: replace all workers, each by one that serves before the old one drains. */
   | { readonly type: "replace-workers" }
   /** To the parent: drain all workers, then end. Nobody succeeds a parent that ends so. */
   | { readonly type: "stop"; readonly drainMs: number };

@@ -1,11 +1,11 @@
 // One end of a conversation between two processes of Nines: JSON messages, one a line, over a unix
 // socket.
 //
-// Bounded both ways. A peer that reads slowly costs a fixed amount of memory: of messages that a newer
-// one makes worthless (tables, stats, heartbeats) only the latest waits, and of the others the oldest
-// are dropped and counted. A peer that sends garbage, or a line beyond the bound, is cut off: it
-// connects again or it is not ours.
-// Rejected: Node's IPC channel (it ends with the process that spawned us, and we outlive it).
+// Bounded both ways. A peer that reads slowly costs a fixed amount of memory: of messages that a
+// newer one makes worthless (tables, stats, heartbeats) only the latest waits, and of the others
+// the oldest are dropped and counted. A peer that sends garbage, or a line beyond the bound, is cut
+// off: it connects again or it is not ours. Rejected: Node's IPC channel (it ends with the process
+// that spawned us, and we outlive it).
 
 import type { Socket } from "node:net";
 

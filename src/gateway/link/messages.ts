@@ -1,6 +1,6 @@
-// What counts as a message: each side takes the kinds that the contract gives it, with the fields that
-// it uses, and refuses everything else. The sockets are ours alone (0600), so this guards against
-// other versions, bugs and torn files, not against attackers.
+// What counts as a message: each side takes the kinds that the contract gives it, with the fields
+// that it uses, and refuses everything else. The sockets are ours alone (0600), so this guards
+// against other versions, bugs and torn files, not against attackers.
 
 import type { FromControl, FromParent, Hello, ToControl, ToParent } from "../contract.ts";
 import { readTable } from "../process/read-table.ts";

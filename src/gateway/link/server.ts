@@ -1,8 +1,8 @@
 // The side of a link that is connected to: a unix socket at a path where peers say hello first.
 //
-// A newer process takes the path over without a gap: it listens beside the path and renames onto it,
-// so a connecting peer meets the old or the new one, never nobody, and an old one that ends late
-// cannot remove the path from under the new one.
+// A newer process takes the path over without a gap: it listens beside the path and renames onto
+// it, so a connecting peer meets the old or the new one, never nobody, and an old one that ends
+// late cannot remove the path from under the new one.
 
 import { chmodSync, renameSync } from "node:fs";
 import { createServer, type Socket } from "node:net";

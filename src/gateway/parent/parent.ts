@@ -2,8 +2,9 @@
 // for live and serve. It never accepts, so whatever becomes of it costs no client anything.
 //
 // Invariant: it acts only while its term is the newest. It looks before each start, drain and kill,
-// and twice a second besides; a parent that was stopped and comes back finds itself replaced and ends.
-// It starts from the table on disk and adopts the workers that the board names; it asks nobody.
+// and twice a second besides; a parent that was stopped and comes back finds itself replaced and
+// ends. It starts from the table on disk and adopts the workers that the board names; it asks
+// nobody.
 
 import type { ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";

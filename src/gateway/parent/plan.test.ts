@@ -1,3 +1,5 @@
+// The plan by its rules, then under random fates: it keeps its bounds and converges.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";

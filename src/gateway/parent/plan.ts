@@ -11,7 +11,9 @@ import { backoffCeilingMs } from "../../core/guard/backoff.ts";
 export const HEARTBEAT_MS = 200;
 /** Three missed heartbeats. */
 export const SILENT_MS = 3 * HEARTBEAT_MS;
-/** From launch to the first hello; a start takes 0.1 s here, and several may start on a busy core. */
+/**
+ * From launch to the first hello; a start takes 0.1 s here, and several may start on a busy core.
+ */
 export const START_MS = 10_000;
 /** Beyond its own deadline, for what it has to say last. */
 export const DRAIN_MARGIN_MS = 2_000;

@@ -1,3 +1,6 @@
+// What the gateway asks of libuv without being promised it: to listen without accepting, and to
+// stop accepting without closing. This test is the promise, on the Node that runs it.
+
 import assert from "node:assert/strict";
 import { connect, createServer } from "node:net";
 import { describe, it } from "node:test";

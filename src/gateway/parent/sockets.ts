@@ -1,10 +1,10 @@
 // The listening sockets that the parent holds: bound and listening, and never accepted from.
 //
-// Listening here, not only in the workers, has two gains: a taken port shows at once and in one place,
-// and clients wait in the kernel's queue from the first moment on, also while no worker lives. A plain
-// server would accept, so the handle is opened a second time on its descriptor (only one opened so can
-// be told to read, and by that to stop), listens, and is taken out of the poll set before the event
-// loop can turn. The test shows that it accepts nothing.
+// Listening here, not only in the workers, has two gains: a taken port shows at once and in one
+// place, and clients wait in the kernel's queue from the first moment on, also while no worker
+// lives. A plain server would accept, so the handle is opened a second time on its descriptor (only
+// one opened so can be told to read, and by that to stop), listens, and is taken out of the poll
+// set before the event loop can turn. The test shows that it accepts nothing.
 
 import * as net from "node:net";
 import { getSystemErrorMap } from "node:util";

@@ -1,3 +1,5 @@
+// What one process writes on the board, the others read.
+
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -2,15 +2,15 @@
 //
 // It serves two purposes that need no live link to anybody. Workers read it after each accepted
 // connection to share connections evenly (core/balance/accept-share.ts), for four microseconds of
-// reading and writing. And whoever comes new, a parent or control, learns from it which workers there are: a
-// worker's line appears at its launch, written by the parent that launched it.
+// reading and writing. And whoever comes new, a parent or control, learns from it which workers
+// there are: a worker's line appears at its launch, written by the parent that launched it.
 //
 // A slot is a worker's number modulo the slots, written in one pwrite; its stamp is refreshed every
-// 50 ms, so a stopped worker's line goes stale by itself. The number stays when the worker has ended,
-// which is how numbers go on growing. Two workers share a slot only when 64 were started while one
-// drained; sharing is then a little wrong, and nothing else is.
-// Rejected: shared memory (Node has none across processes), a message a connection (a peer that is
-// busy accepting reads it too late).
+// 50 ms, so a stopped worker's line goes stale by itself. The number stays when the worker has
+// ended, which is how numbers go on growing. Two workers share a slot only when 64 were started
+// while one drained; sharing is then a little wrong, and nothing else is. Rejected: shared memory
+// (Node has none across processes), a message a connection (a peer that is busy accepting reads it
+// too late).
 
 import {
   closeSync,
@@ -46,7 +46,9 @@ export interface BoardLine extends PeerLoad {
   readonly draining: boolean;
 }
 
-/** The line of a worker that was launched and has not written its own: known, and not yet a peer. */
+/**
+ * The line of a worker that was launched and has not written its own: known, and not yet a peer.
+ */
 export function launchedLine(worker: number, identity: ProcessIdentity): BoardLine {
   const idle = { open: 0, kept: 0, accepted: 0, paused: false, draining: false };
   return { worker, identity, atMs: 0, ...idle };
@@ -54,7 +56,9 @@ export function launchedLine(worker: number, identity: ProcessIdentity): BoardLi
 
 export interface Board extends Disposable {
   publish(line: BoardLine): void;
-  /** The worker has ended; its number stays used. Nothing happens when its slot is another's by now. */
+  /**
+   * The worker has ended; its number stays used. Nothing happens when its slot is another's by now.
+   */
   clear(worker: number): void;
   /** Everybody's line, also of workers that died without a word. */
   lines(): readonly BoardLine[];

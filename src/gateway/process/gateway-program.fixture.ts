@@ -2,7 +2,8 @@
 //
 //   node gateway-program.fixture.js STATE_DIR parent|worker --term …
 //
-// A file named after a fault in the state directory makes the first process that gets there suffer it.
+// A file named after a fault in the state directory makes the first process that gets there suffer
+// it.
 
 import { rmSync } from "node:fs";
 import type { Socket } from "node:net";

@@ -63,7 +63,9 @@ export function testTable(port: number, workers: number): RoutingTable {
   };
 }
 
-/** With listeners open on free ports and all workers serving, unless `workers` is 0: then nothing. */
+/**
+ * With listeners open on free ports and all workers serving, unless `workers` is 0: then nothing.
+ */
 export async function startGateway(workers: number): Promise<TestGateway> {
   const state = mkdtempSync(join(tmpdir(), "nines-gateway-"));
   mkdirSync(join(state, "terms"));

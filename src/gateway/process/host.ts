@@ -1,5 +1,5 @@
-// What a gateway process needs around it whatever its role: a log that cannot hurt it, a steady beat
-// that knows when it was late, and a last word when it fails.
+// What a gateway process needs around it whatever its role: a log that cannot hurt it, a steady
+// beat that knows when it was late, and a last word when it fails.
 
 import { writeSync } from "node:fs";
 import type { Clock } from "../../ports/clock.ts";

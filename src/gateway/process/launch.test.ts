@@ -1,3 +1,5 @@
+// What a starter says on the command line, the started one reads; nothing else is taken.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { readLaunch, sayAddress } from "./launch.ts";

@@ -1,3 +1,5 @@
+// A table is taken whole or refused whole, whatever is wrong with it.
+
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

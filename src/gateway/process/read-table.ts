@@ -1,6 +1,6 @@
-// A routing table from a file or a link, judged before anything is built on it. Every field that the
-// data plane follows is looked at, so that a torn file or another version's is refused as a whole and
-// never fails in the middle of a request.
+// A routing table from a file or a link, judged before anything is built on it. Every field that
+// the data plane follows is looked at, so that a torn file or another version's is refused as a
+// whole and never fails in the middle of a request.
 
 import { balanceAlgorithms, type RoutingTable } from "../../core/route/table.ts";
 import {

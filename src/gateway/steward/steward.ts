@@ -2,12 +2,12 @@
 //
 // It hands out tables, adds up what workers count, passes on what they notice, and sees to it that
 // there is a gateway at all. Invariant: a gateway that serves is never disturbed. As long as one
-// process of it lives and talks, the gateway mends itself (worker/succession.ts, parent/plan.ts); the
-// steward acts only when
+// process of it lives and talks, the gateway mends itself (worker/succession.ts, parent/plan.ts);
+// the steward acts only when
 //
 // - nothing of a gateway lives: it starts a parent;
-// - something lives and nothing has talked for 1.5 s: it ends what is left, whose sockets would be in
-//   the way, and then starts a parent;
+// - something lives and nothing has talked for 1.5 s: it ends what is left, whose sockets would be
+//   in the way, and then starts a parent;
 // - the holder of the parent's office has not been heard for 2 s: it is killed, and the workers
 //   choose another.
 
@@ -86,9 +86,10 @@ export interface GatewayStatus {
 
 export interface Steward extends RoutingTables, Traffic {
   /**
-   * Resolves when every worker of the published table serves. Rejects with NINES_GATEWAY_PORT_TAKEN or
-   * NINES_GATEWAY_LISTEN when this steward started the gateway and it cannot listen on an address (one
-   * that was found serving goes on with the rest, and only says so), or with NINES_GATEWAY_NOT_SERVING.
+   * Resolves when every worker of the published table serves. Rejects when it does not in time
+   * (NINES_GATEWAY_NOT_SERVING), or when this steward started the gateway and it cannot listen on an
+   * address (NINES_GATEWAY_PORT_TAKEN, NINES_GATEWAY_LISTEN); a gateway that was found serving goes
+   * on with the rest, and only says so.
    */
   ready(withinMs: number): Promise<void>;
   status(): GatewayStatus;
@@ -233,7 +234,8 @@ class GatewaySteward implements Steward {
     else for (const identity of this.#living()) signalProcess(identify, identity, "SIGTERM");
     if (parent === undefined) this.#child?.kill("SIGTERM");
     const killAtMs = clock.monotonicMs() + drainMs + STOP_MARGIN_MS;
-    // The end is known from the processes, not from what they say: a port is free when nobody holds it.
+    // The end is known from the processes, not from what they say: a port is free when nobody
+    // holds it.
     while (!this.#released && (this.#living().length > 0 || this.#child !== undefined)) {
       const overdueMs = clock.monotonicMs() - killAtMs;
       if (overdueMs >= 0) this.#killAll();
@@ -424,8 +426,8 @@ class GatewaySteward implements Steward {
   }
 
   /**
-   * A parent of another version is killed, since the workers then start one from the program as it is
-   * now; workers of another version are replaced by it. Once a term: a program that stays old stays.
+   * A parent of another version is killed, since the workers then start one from the program as it
+   * is now, which replaces workers of another version. Once a term: a program that stays old stays.
    */
   #renew(): void {
     const { version, identify, events } = this.#options;

@@ -1,3 +1,5 @@
+// Counters add up over workers and never go back when one ends.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";

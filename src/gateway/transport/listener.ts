@@ -4,8 +4,8 @@
 // closes this process's descriptor and nothing else: the kernel's queue stays with the others that
 // hold one, so a connection is never refused.
 //
-// Pausing keeps the descriptor and only takes it out of the poll set, so a worker can leave the next
-// connections to its peers for a few milliseconds, as often as it likes, for the price of a call.
+// Pausing keeps the descriptor and only takes it out of the poll set, so a worker can leave the
+// next connections to its peers for a moment, as often as it likes, for the price of a call.
 // libuv polls a listening handle by the same watcher as a reading one, so reading it "starts" and
 // "stops" accepting; a test shows it on each version of Node. Rejected: closing the descriptor and
 // opening another (Node cannot duplicate one, so each pause would use up a spare).
@@ -22,7 +22,7 @@ export interface ListenerOptions {
   readonly fd: number;
   /** Called in the accept loop: closing or pausing the listener inside it ends the loop. */
   readonly onConnection: (socket: Socket) => void;
-  /** Could not listen, or accepting failed (out of descriptors, say). The listener may still live. */
+  /** Could not listen, or accepting failed (out of descriptors, say). The listener may live on. */
   readonly onError: (error: Error) => void;
   /** It accepts from now on. */
   readonly onListening?: () => void;

@@ -2,8 +2,8 @@
 // connections to its peers.
 //
 // After each accept it writes its load on the board, reads its peers' and asks the pure rule
-// (core/balance/accept-share.ts). Paused, it asks again every 2 ms, so it listens again at the latest
-// when the lines of peers that hang have gone stale: there is always somebody who accepts.
+// (core/balance/accept-share.ts). Paused, it asks again every 2 ms, so it listens again at the
+// latest when the lines of peers that hang have gone stale: there is always somebody who accepts.
 
 import { closeSync } from "node:fs";
 import type { Socket } from "node:net";

@@ -1,7 +1,7 @@
 // A worker's bond with its parent: the link while there is one, the succession when there is none.
 //
-// The worker never stops serving for any of this. See succession.ts for who does what when; here it is
-// done: claim, start the new parent with our descriptors, link to whichever parent welcomes us.
+// The worker never stops serving for any of this. See succession.ts for who does what when; here it
+// is done: claim, start the new parent with our descriptors, link to whichever parent welcomes us.
 
 import type { ChildProcess } from "node:child_process";
 import type { Clock } from "../../ports/clock.ts";
@@ -81,7 +81,9 @@ export class ParentBond {
     this.#link.end();
   }
 
-  /** Called every 50 ms. `lateMs` above 0: it was we who were held up, and silence proves nothing. */
+  /**
+   * Called every 50 ms. `lateMs` above 0: it was we who were held up, and silence proves nothing.
+   */
   beat(nowMs: number, lateMs: number): void {
     if (lateMs > 0) {
       this.#heardMs = nowMs;
@@ -134,7 +136,7 @@ export class ParentBond {
       const vacant = holder?.identity.pid === identity.pid && this.#child === undefined;
       const seen = holder === undefined || !vacant ? holder : { ...holder, alive: false };
       const orphan = { lostTerm: this.#term, holder: seen, holderSeenMs: this.#holderSeenMs };
-      // While listeners are being added some workers lack the new ones: those that have all go first.
+      // While listeners are being added some workers lack the new ones: those with all go first.
       const yields = nowMs - this.#holderSeenMs < YIELD_MS && !this.#options.descriptorsComplete();
       const step = yields ? "wait" : nextStep(orphan, nowMs);
       if (step === "wait") return;

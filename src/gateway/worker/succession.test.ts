@@ -1,3 +1,5 @@
+// The succession, row by row of its table.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";

@@ -1,8 +1,8 @@
 // A gateway worker: accepts clients, and routes by the last table it has heard of.
 //
-// Invariant: it needs nobody. It starts from the table on disk; with control gone it keeps its table
-// and tells its engine so; with its parent gone it serves on and sees to a new one (parent-bond.ts).
-// Only a drain ends it: its parent's word, SIGTERM, or a failure of its own.
+// Invariant: it needs nobody. It starts from the table on disk; with control gone it keeps its
+// table and tells its engine so; with its parent gone it serves on and sees to a new one
+// (parent-bond.ts). Only a drain ends it: its parent's word, SIGTERM, or a failure of its own.
 
 import type { RoutingTable } from "../../core/route/table.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -217,7 +217,7 @@ class Worker {
 
   /** Called again, it can only shorten the time that is left. */
   #drain(drainMs: number, final = false): void {
-    // The engine cuts what is left at the deadline; should it fail to, the process ends all the same.
+    // The engine cuts what is left at the deadline; should it fail to, the process ends anyway.
     setTimeout(() => this.#finish(), this.#draining ? drainMs : drainMs + DRAIN_MARGIN_MS);
     if (this.#draining) return;
     this.#draining = true;
