@@ -78,6 +78,24 @@ const planted: readonly PlantedFault[] = [
     replace: "if (false)",
   },
   {
+    name: "a Host is not looked at",
+    file: `${HTTP1}/request-head.js`,
+    find: "if (from < to && !isHost(bytes, from, to))",
+    replace: "if (false)",
+  },
+  {
+    name: "the target's host differs from the Host field",
+    file: `${HTTP1}/request-head.js`,
+    find: "if (this.authorityTo > this.authorityFrom && !this.#sameAuthority(bytes, from, to))",
+    replace: "if (false)",
+  },
+  {
+    name: "what Connection names is passed on",
+    file: `${HTTP1}/fields.js`,
+    find: "this.nominates = true;",
+    replace: ";",
+  },
+  {
     name: "a chunk size may have a sign",
     file: `${HTTP1}/body.js`,
     find: "return digit >= 0 &&",
@@ -115,9 +133,9 @@ const planted: readonly PlantedFault[] = [
   },
   {
     name: "an answer that broke off looks complete",
-    file: "src/gateway/engine/exchange.js",
-    find: "if (this.#phase === phase.answering && !this.#answerBody.untilClose) {",
-    replace: "if (this.#phase === phase.answering) return this.#endAnswer();\n        if (false) {",
+    file: `${HTTP1}/body.js`,
+    find: "return this.#framing === framing.untilClose;",
+    replace: "return true;",
   },
   {
     name: "a HEAD request's answer is read with a body",

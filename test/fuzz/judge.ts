@@ -4,7 +4,8 @@
 // What must hold, whatever was sent:
 //  - what leaves is read alike by both parsers, to the last byte;
 //  - what leaves is what both read in what came in: same messages, same order, same bodies;
-//  - no field leaves that did not come in, but those of the gateway's own;
+//  - no field leaves that did not come in, but those of the gateway's own, and none that was meant
+//    for one hop;
 //  - each forwarded request has its own answer, and one that broke off does not look complete.
 // Refusing is always allowed, but for a message that is valid as it stands.
 
@@ -100,7 +101,22 @@ function requestDifference(message: Message, original: Message): string | undefi
   }
   // HTTP/1.0 may come without a Host and leaves with one.
   const own = valuesOf(original, "host").length === 0 ? [...REQUEST_OWN, "host"] : REQUEST_OWN;
-  return strangeField(message, original, own);
+  return strangeField(message, original, own) ?? hopField(message, original);
+}
+
+const HOP = ["keep-alive", "proxy-connection", "te", "trailer", "http2-settings"];
+/** Naming one of these would change the message for the next hop; they stay. */
+const UNNAMEABLE = ["content-length", "transfer-encoding", "host"];
+
+/** A field that was for the gateway alone and left it nevertheless, if there is one. */
+function hopField(message: Message, original: Message): string | undefined {
+  const named = valuesOf(original, "connection").flatMap((value) => value.toLowerCase().split(","));
+  const hop = [...HOP, ...named.map((name) => name.trim())];
+  const kept = message.fields.find(
+    ([name]) => hop.includes(name) && !UNNAMEABLE.includes(name) && !REQUEST_OWN.includes(name),
+  );
+  const isUpgrade = kept?.[0] === "upgrade";
+  return kept === undefined || isUpgrade ? undefined : `${JSON.stringify(kept)} was not for others`;
 }
 
 function pathOf({ method, target }: Message): string {
@@ -232,7 +248,7 @@ function judgeRelayed(
     return `${JSON.stringify(original.body)} became ${JSON.stringify(final.body)}`;
   }
   if (run.clientMinorVersion === 0 && final.framing === "chunked") return "chunks for HTTP/1.0";
-  return strangeField(final, original, ANSWER_OWN);
+  return strangeField(final, original, ANSWER_OWN) ?? hopField(final, original);
 }
 
 /** The first answer that is not interim; 101 is final. */

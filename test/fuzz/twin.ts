@@ -141,10 +141,25 @@ function lengthOf(head: Head): "chunked" | number | "absent" | undefined {
   return /^[0-9]{1,15}$/.test(lengths[0] ?? "") ? Number(lengths[0]) : undefined;
 }
 
+// uri-host [ ":" port ]: a name or an IPv4 address, or an IPv6 address in brackets.
+const HOST = /^(?:[-0-9A-Za-z._~!$&'()*+,;=%]+|\[[-0-9A-Za-z._~!$&'()*+,;=%:]+\])(?::[0-9]{0,5})?$/;
+
+function isHosted(head: Head): boolean {
+  const hosts = valuesOf(head, "host");
+  if (hosts.length > 1 || (hosts.length === 0 && head.minorVersion === 1)) return false;
+  const host = hosts[0] ?? "";
+  if (host !== "" && !HOST.test(host)) return false;
+  const authority = /^https?:\/\/([^/]*)/i.exec(head.target)?.[1];
+  if (authority === undefined) return true;
+  return HOST.test(authority) && (hosts.length === 0 || sameName(authority, host));
+}
+
+function sameName(some: string, other: string): boolean {
+  return some.toLowerCase() === other.toLowerCase();
+}
+
 function framingOfRequest(head: Head): Framing | undefined {
-  const hosts = valuesOf(head, "host").length;
-  if (hosts > 1 || (hosts === 0 && head.minorVersion === 1)) return undefined;
-  if (!isTarget(head) || head.method === "CONNECT") return undefined;
+  if (!isHosted(head) || !isTarget(head) || head.method === "CONNECT") return undefined;
   const length = lengthOf(head);
   if (length === undefined) return undefined;
   if (length === "chunked") return "chunked";
@@ -153,7 +168,8 @@ function framingOfRequest(head: Head): Framing | undefined {
 
 function isTarget({ method, target }: Head): boolean {
   if (target.includes("#")) return false;
-  return target.startsWith("/") || /^https?:\/\/[^/?@]/i.test(target) || isAsterisk(method, target);
+  if (target.startsWith("/") || isAsterisk(method, target)) return true;
+  return /^https?:\/\/[^/?]+(?:\/|$)/i.test(target);
 }
 
 function isAsterisk(method: string, target: string): boolean {

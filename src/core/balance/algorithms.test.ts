@@ -13,7 +13,7 @@ import type { Balancer, SlotView } from "./balancer.ts";
 interface Choosing {
   readonly balancer: Balancer;
   readonly view: SlotView;
-  next(candidates: readonly number[], key?: number): number;
+  readonly next: (candidates: readonly number[], key?: number) => number;
 }
 
 function choosing(algorithm: BalanceAlgorithm, weights: readonly number[], seed = 1): Choosing {
