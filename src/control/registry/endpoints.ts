@@ -1,7 +1,7 @@
 // Instances that somebody else runs: the file alone says which there are, so they are registered
 // and removed with it. Checked and routed like any other; never started or ended.
 
-import type { InstanceRecord, Registry, Told } from "./registry.ts";
+import type { InstanceRecord, Registry, Remembered } from "./registry.ts";
 
 export interface Endpoint {
   readonly host: string;
@@ -17,17 +17,11 @@ export interface NamedEndpoints {
   readonly endpoints: readonly Endpoint[];
 }
 
-/** What an earlier control told the data plane of an endpoint. */
-export interface EndpointMemory {
-  readonly told: Told | undefined;
-  readonly generation: number;
-}
-
 /** Makes the registry's endpoints those of the file; what stays keeps its health. */
 export function followEndpoints(
   registry: Registry,
   services: readonly NamedEndpoints[],
-  remembered: (id: string) => EndpointMemory,
+  remembered: (id: string) => Remembered,
   wallMs: number,
 ): void {
   const named = new Map<string, InstanceRecord>();
@@ -52,7 +46,7 @@ function placeOf(record: InstanceRecord): Partial<InstanceRecord> {
   return { ordinal, weight, backup, zone };
 }
 
-function memoryOf(memory: EndpointMemory): Partial<InstanceRecord> {
+function memoryOf(memory: Remembered): Partial<InstanceRecord> {
   const { told, generation } = memory;
   return told === undefined ? { generation } : { generation, told };
 }

@@ -13,6 +13,12 @@ export interface Told {
   readonly version: number;
 }
 
+/** What an earlier control knew of an instance, as far as the data plane goes by it. */
+export interface Remembered {
+  readonly told: Told | undefined;
+  readonly generation: number;
+}
+
 export interface InstanceRecord {
   /** "web-2"; for endpoints "cache-10.0.0.7:6379". */
   readonly id: string;

@@ -6,24 +6,19 @@
 
 import type { InstanceVerdict } from "../../core/route/table.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";
-import type { InstanceRecord, Told } from "../registry/registry.ts";
+import type { InstanceRecord, Remembered } from "../registry/registry.ts";
 
 const key = "routing/told";
 export const versionsReserved = 1_000;
 
-export interface Remembered {
-  readonly told: Told | undefined;
-  readonly generation: number;
-}
-
-interface KeptInstance {
+interface KeptVerdict {
   readonly verdict: InstanceVerdict;
   readonly generation: number;
 }
 
 export class RoutingMemory {
   readonly #records: CarefulRecords;
-  readonly #before: ReadonlyMap<string, KeptInstance>;
+  readonly #before: ReadonlyMap<string, KeptVerdict>;
   #reserved: number;
   #version: number;
 
@@ -63,19 +58,19 @@ export class RoutingMemory {
 
 function readKept(value: unknown): {
   readonly reserved: number;
-  readonly instances: ReadonlyMap<string, KeptInstance>;
+  readonly instances: ReadonlyMap<string, KeptVerdict>;
 } {
-  const instances = new Map<string, KeptInstance>();
+  const instances = new Map<string, KeptVerdict>();
   if (!isObject(value) || !Number.isSafeInteger(value["reserved"]))
     return { reserved: 0, instances };
   const kept = isObject(value["instances"]) ? value["instances"] : {};
   for (const [id, one] of Object.entries(kept)) {
-    if (isKeptInstance(one)) instances.set(id, one);
+    if (isKeptVerdict(one)) instances.set(id, one);
   }
   return { reserved: value["reserved"] as number, instances };
 }
 
-function isKeptInstance(value: unknown): value is KeptInstance {
+function isKeptVerdict(value: unknown): value is KeptVerdict {
   if (!isObject(value) || !Number.isSafeInteger(value["generation"])) return false;
   const verdict = value["verdict"];
   return verdict === "up" || verdict === "down" || verdict === "draining";

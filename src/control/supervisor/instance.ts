@@ -113,10 +113,6 @@ export class Instance {
     return this.#port;
   }
 
-  get spec(): CommandService | undefined {
-    return this.#spec;
-  }
-
   /** From SIGTERM to SIGKILL. */
   get stopGraceMs(): number {
     return this.#settings().stopGraceMs;

@@ -13,7 +13,7 @@ import { keptInstances, readKeptInstance } from "../../core/supervise/kept-insta
 import { replaceNow } from "../../core/supervise/rolling.ts";
 import { waitsFor } from "../../core/supervise/start-order.ts";
 import type { Timer } from "../../ports/clock.ts";
-import type { Registry, RegistryChange, Told } from "../registry/registry.ts";
+import type { Registry, RegistryChange, Remembered } from "../registry/registry.ts";
 import { isReady } from "../registry/verdict.ts";
 import { Instance, type InstancePorts } from "./instance.ts";
 import { OperatorWords } from "./operator-words.ts";
@@ -22,10 +22,7 @@ import { Shutdown } from "./shutdown.ts";
 export interface SupervisorPorts extends Omit<InstancePorts, "portsTaken" | "changed"> {
   readonly registry: Registry;
   /** What an earlier control told the data plane of an instance. */
-  readonly remembered: (instance: string) => {
-    readonly told: Told | undefined;
-    readonly generation: number;
-  };
+  readonly remembered: (instance: string) => Remembered;
 }
 
 /** Where the kernel does not enforce a memory limit, somebody looks this often. */
