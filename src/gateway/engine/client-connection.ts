@@ -21,16 +21,10 @@ import { type Context, LINGER_MS, PIPELINE_BYTES_MAX } from "./context.ts";
 import { Exchange, type ExchangeClient } from "./exchange.ts";
 import type { InstanceConnection } from "./instance-connection.ts";
 import { ownAnswer } from "./own-answer.ts";
-import type { Service } from "./service.ts";
+import type { Target } from "./service.ts";
 import { Stash } from "./stash.ts";
 import { Timer } from "./timer-wheel.ts";
 import { joinTunnel } from "./tunnel.ts";
-
-/** Where a request goes. */
-export interface Target {
-  readonly route: TableRoute;
-  readonly service: Service;
-}
 
 export interface ClientOwner {
   /** Undefined when no route matches. */
@@ -88,7 +82,6 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   // Reading.
 
   onBytes(bytes: Buffer, from: number, to: number): void {
-    if (this.#lingering) return;
     const stash = this.#stash;
     if (stash.length > 0) {
       if (stash.add(bytes, from, to)) this.#head = undefined;
@@ -113,7 +106,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.#processing = true;
     while (next < to && !this.#lingering && this.wire.open) {
       if (this.#exchange.underWay) {
-        if (!this.#exchange.wantsBody) break;
+        if (this.#exchange.request.complete) break;
         next = this.#exchange.body(bytes, next, to);
         if (next === BODY_FAULT) next = to;
         continue;
@@ -129,15 +122,11 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   /** Returns the index after what was used of the request, or INCOMPLETE. */
   #readRequest(bytes: Buffer, from: number, to: number): number {
-    const fromStash = bytes === this.#stash.bytes;
-    let head = this.#head;
-    if (head === undefined) {
-      head = fromStash ? new RequestHead(this.#context.limits) : this.#context.requestHead;
-      head.reset(from);
-    }
+    const head = this.#head ?? this.#context.requestHead;
+    if (this.#head === undefined) head.reset(from);
     const end = head.scan(bytes, to);
     if (end === INCOMPLETE) {
-      if (fromStash) this.#head = head;
+      if (bytes === this.#stash.bytes) this.#readWhereItLies(from);
       return INCOMPLETE;
     }
     this.#head = undefined;
@@ -151,6 +140,13 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     return this.#beginExchange(bytes, head, to);
   }
 
+  /** From now on the head in the stash is read by a reader of its own, from its last whole line. */
+  #readWhereItLies(from: number): void {
+    if (this.#head !== undefined) return;
+    this.#head = new RequestHead(this.#context.limits);
+    this.#head.reset(from);
+  }
+
   #beginExchange(bytes: Buffer, head: RequestHead, to: number): number {
     const target = this.#owner.target(bytes, head);
     if (target === undefined) {
@@ -159,7 +155,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       return isBodiless ? head.end : to;
     }
     this.#timeouts = target.route.timeouts;
-    const next = this.#exchange.begin(bytes, head, to, target.route, target.service);
+    const next = this.#exchange.begin(bytes, head, to, target);
     return next === BODY_FAULT ? to : next;
   }
 
@@ -191,8 +187,8 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.halfClosed = true;
     if (this.#exchange.underWay) {
       // The rest of its body will never come; else it may still want its answer.
-      if (this.#exchange.wantsBody) this.#abandon();
-      else this.#exchange.clientEnded();
+      if (this.#exchange.request.complete) this.#exchange.clientEnded();
+      else this.destroy();
       return;
     }
     this.#linger();
@@ -211,6 +207,10 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   #onDeadline(): void {
+    if (this.wire.progressed()) {
+      this.#deadline(this.#timeouts.idleMs);
+      return;
+    }
     const isAsking = this.#inHead && !this.#lingering && !this.#blocked;
     if (!isAsking) {
       this.#close();
@@ -271,7 +271,8 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   refuse(code: ReasonCode, keep: boolean): void {
-    this.#answer(code, keep, this.#exchange.isHead, this.#exchange.minorVersion);
+    const { isHead, minorVersion } = this.#exchange.request;
+    this.#answer(code, keep, isHead, minorVersion);
   }
 
   /** Of a head that was not read nobody knows the method: the answer has its body, and closes. */
@@ -322,11 +323,6 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   /** At once, whatever is under way. */
   destroy(): void {
-    this.#exchange.abandon();
-    this.#close();
-  }
-
-  #abandon(): void {
     this.#exchange.abandon();
     this.#close();
   }

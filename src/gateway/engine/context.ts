@@ -56,7 +56,7 @@ export class Context {
     readonly notice: (notice: InstanceNotice) => void;
   }) {
     this.timers = new TimerWheel({ tickMs: TICK_MS, slots: WHEEL_SLOTS, nowMs: options.nowMs });
-    this.writer = new Writer(options.limits.headBytes + 2 * READ_BYTES);
+    this.writer = new Writer(options.limits.headBytes + READ_BYTES + 4096);
     this.random = options.random;
     this.notice = options.notice;
     this.limits = options.limits;

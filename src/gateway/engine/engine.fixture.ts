@@ -26,7 +26,7 @@ export class Peer {
   received = "";
   /** How the other side ended: not yet, by FIN, or by reset. */
   end: "open" | "fin" | "reset" = "open";
-  readonly #watchers = new Set<() => void>();
+  readonly #watchers = new Set<(closed: boolean) => void>();
 
   constructor(socket: Socket) {
     this.socket = socket;
@@ -43,6 +43,7 @@ export class Peer {
       this.end = "reset";
       this.#changed();
     });
+    socket.on("close", () => this.#changed(true));
   }
 
   send(text: string): void {
@@ -52,19 +53,24 @@ export class Peer {
   async until(what: string, holds: () => boolean): Promise<void> {
     if (holds()) return;
     await new Promise<void>((resolve, reject) => {
-      const watch = (): void => {
-        if (!holds()) return;
+      const watch = (closed: boolean): void => {
+        if (!holds() && !closed) return;
         clearTimeout(timer);
         this.#watchers.delete(watch);
-        resolve();
+        if (holds()) resolve();
+        else reject(new Error(`${this.#tell(what)}, and then it was closed`));
       };
       const timer = setTimeout(() => {
         this.#watchers.delete(watch);
-        const got = JSON.stringify(this.received.slice(0, 500));
-        reject(new Error(`waited for ${what}; the connection is ${this.end}, got ${got}`));
+        reject(new Error(`${this.#tell(what)}, for too long`));
       }, DEADLINE_MS);
       this.#watchers.add(watch);
     });
+  }
+
+  #tell(what: string): string {
+    const got = JSON.stringify(this.received.slice(0, 500));
+    return `waited for ${what}: the connection is ${this.end}, got ${got}`;
   }
 
   async take(byteCount: number): Promise<string> {
@@ -115,8 +121,8 @@ export class Peer {
     this.socket.resetAndDestroy();
   }
 
-  #changed(): void {
-    for (const watch of this.#watchers) watch();
+  #changed(closed = false): void {
+    for (const watch of this.#watchers) watch(closed);
   }
 }
 
@@ -179,13 +185,14 @@ export async function startOrigin(serve?: (peer: Peer) => Promise<void>): Promis
   };
 }
 
-/** Answers each request with 200 and `name`, and keeps the connection. */
+/** Answers each request with 200 and `name`, and keeps the connection for longer than a test. */
 export function naming(name: string): (peer: Peer) => Promise<void> {
   return async (peer) => {
     while (peer.end === "open") {
       const { head } = await peer.message();
       const body = head.startsWith("HEAD ") ? "" : name;
-      peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${name.length}\r\n\r\n${body}`);
+      const fields = `Keep-Alive: timeout=60\r\nContent-Length: ${name.length}`;
+      peer.send(`HTTP/1.1 200 OK\r\n${fields}\r\n\r\n${body}`);
     }
   };
 }
@@ -230,7 +237,7 @@ export async function startGateway(table: RoutingTable): Promise<Gateway> {
     async close() {
       listener.close();
       for (const peer of clients) peer.close();
-      await engine.drain(0);
+      await inTime("the engine's end", engine.drain(0));
     },
   };
 }
@@ -261,14 +268,15 @@ export async function listenOnDescriptor(
   });
 }
 
+/** Longer than any test waits: what ends by a timeout says so. */
 export const timeouts: Timeouts = {
-  connectMs: 5000,
-  headMs: 5000,
-  idleMs: 5000,
-  keepAliveMs: 5000,
-  queueMs: 5000,
-  responseMs: 5000,
-  tunnelMs: 5000,
+  connectMs: 60_000,
+  headMs: 60_000,
+  idleMs: 60_000,
+  keepAliveMs: 60_000,
+  queueMs: 60_000,
+  responseMs: 60_000,
+  tunnelMs: 60_000,
 };
 
 /** All that is set is what the test is about. */
@@ -345,6 +353,13 @@ export function opening(
       for (const each of all) await each.close();
     }
   };
+}
+
+/** The promise's value, or a failure that says what was waited for. */
+export async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
+  return withDeadline(what, (resolve, reject) => {
+    promise.then(resolve, reject);
+  });
 }
 
 export async function withDeadline<T>(

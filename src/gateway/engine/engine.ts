@@ -14,9 +14,9 @@ import type { RoutingTable, Timeouts } from "../../core/route/table.ts";
 import type { Engine, EngineOptions } from "../contract.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { SLASH } from "../http1/syntax.ts";
-import { ClientConnection, type ClientOwner, type Target } from "./client-connection.ts";
+import { ClientConnection, type ClientOwner } from "./client-connection.ts";
 import { Context, DRAIN_PATIENCE_RATIO, TICK_MS } from "./context.ts";
-import { Service } from "./service.ts";
+import { Service, type Target } from "./service.ts";
 import { TcpConnection } from "./tcp-connection.ts";
 
 export function createEngine(options: EngineOptions): Engine {

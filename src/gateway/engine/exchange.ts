@@ -16,30 +16,19 @@
 import { present } from "../../core/base/assert.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
 import type { TableRoute } from "../../core/route/table.ts";
-import { BODY_FAULT, BodyReader } from "../http1/body.ts";
-import { writeLastChunk, writeRun } from "../http1/body-out.ts";
+import { BODY_FAULT } from "../http1/body.ts";
 import { FAULT, INCOMPLETE } from "../http1/fields.ts";
-import { type Provenance, writeRequestHead } from "../http1/forward-request.ts";
-import {
-  connectionWord,
-  type ConnectionWord,
-  writeResponseHead,
-} from "../http1/forward-response.ts";
-import { methodTrait, methodTraitOf } from "../http1/methods.ts";
+import type { Provenance } from "../http1/forward-request.ts";
+import { connectionWord, writeResponseHead } from "../http1/forward-response.ts";
 import { type ReasonCode, reasons } from "../http1/reasons.ts";
-import { type Framing, framing, type RequestHead } from "../http1/request-head.ts";
+import { framing, type RequestHead } from "../http1/request-head.ts";
 import { ResponseHead } from "../http1/response-head.ts";
 import type { Wire } from "../transport/wire.ts";
-import {
-  type Context,
-  HALF_CLOSED_MS,
-  IDLE_CONNECTION_MS,
-  IDLE_CONNECTION_MS_MAX,
-  IDLE_MARGIN_MS,
-  INTERIM_ANSWERS_MAX,
-} from "./context.ts";
+import { type Context, HALF_CLOSED_MS, INTERIM_ANSWERS_MAX } from "./context.ts";
+import { IncomingAnswer } from "./incoming-answer.ts";
 import { type ConnectionUser, type Instance, InstanceConnection } from "./instance-connection.ts";
-import type { Service, Waiter } from "./service.ts";
+import { OutgoingRequest } from "./outgoing-request.ts";
+import type { Service, Target, Waiter } from "./service.ts";
 import { Timer } from "./timer-wheel.ts";
 
 /** Where an answer goes. */
@@ -97,26 +86,15 @@ export class Exchange implements ConnectionUser, Waiter {
   readonly #context: Context;
   readonly #client: ExchangeClient;
   readonly #timer: Timer;
+  readonly request = new OutgoingRequest();
+  readonly #answer = new IncomingAnswer();
   #phase: Phase = phase.idle;
-  #route: TableRoute | undefined = undefined;
-  #service: Service | undefined = undefined;
+  #target: Target | undefined = undefined;
   #startedMs = 0;
+  /** Why it is queued: NO_INSTANCE or ALL_BUSY. */
+  #waitsFor = NO_INSTANCE;
 
-  // The request.
-  readonly #requestBody = new BodyReader();
-  #requestChunked = false;
-  #requestMinorVersion = 1;
-  #isIdempotent = false;
-  #isHead = false;
-  #keepsAlive = false;
-  #wantsUpgrade = false;
-  #awaitsContinue = false;
-  /** All that was or will be sent, for another attempt; empty once that is ruled out. */
-  readonly #kept: Buffer[] = [];
-  #keptBodyBytes = 0;
-  #replayable = true;
-
-  // The attempt.
+  // The attempt under way, and those before it.
   #slot = NO_SLOT;
   #instance: Instance | undefined = undefined;
   #connection: InstanceConnection | undefined = undefined;
@@ -124,18 +102,8 @@ export class Exchange implements ConnectionUser, Waiter {
   #attempts = 0;
   readonly #tried = new Int32Array(ATTEMPTS_MAX);
   #triedCount = 0;
-  /** The last try met a connection that the instance had just closed. */
+  /** The last one met a connection that the instance had just closed. */
   #freshOnly = false;
-  /** Why it is queued: NO_INSTANCE or ALL_BUSY. */
-  #waitsFor = NO_INSTANCE;
-
-  // The answer.
-  readonly #answerBody = new BodyReader();
-  #answerFraming: Framing = framing.none;
-  #status = 0;
-  #interimAnswers = 0;
-  #keepsInstanceConnection = false;
-  #keepsClient = false;
 
   constructor(context: Context, client: ExchangeClient) {
     this.#context = context;
@@ -147,39 +115,47 @@ export class Exchange implements ConnectionUser, Waiter {
     return this.#phase !== phase.idle;
   }
 
-  /** More of the request's body is to come. */
-  get wantsBody(): boolean {
-    return !this.#requestBody.done;
+  get #route(): TableRoute {
+    return present(this.#target, "an exchange under way has its target").route;
+  }
+
+  get #service(): Service {
+    return present(this.#target, "an exchange under way has its target").service;
+  }
+
+  get #openConnection(): InstanceConnection {
+    return present(this.#connection, "a request that was sent has its connection");
   }
 
   // The request.
 
   /** Starts on a request whose head has been read; takes what is there of its body. */
-  begin(bytes: Buffer, head: RequestHead, to: number, route: TableRoute, service: Service): number {
+  begin(bytes: Buffer, head: RequestHead, to: number, target: Target): number {
+    const { service } = target;
+    const { request } = this;
     const nowMs = this.#context.nowMs();
-    this.#route = route;
-    this.#service = service;
+    this.#target = target;
     this.#startedMs = nowMs;
-    this.#readTraits(bytes, head);
+    this.#attempts = 0;
+    this.#triedCount = 0;
+    this.#freshOnly = false;
+    this.#phase = phase.queued;
+    this.#answer.start();
     service.requests++;
     service.active++;
     service.dispatcher.requestSeen(nowMs);
-    const out = this.#context.writer;
-    out.clear();
-    writeRequestHead(out, bytes, head, {
+    request.start(bytes, head);
+    const next = request.keepHead(this.#context.writer, bytes, head, to, {
       provenance: this.#client.provenance,
-      upgrade: this.#wantsUpgrade,
+      upgrade: request.wantsUpgrade,
       hostIfNone: service.hostIfNone,
       random: this.#context.random,
     });
-    const headBytes = out.used;
-    this.#phase = phase.queued;
-    const next = head.end === to ? to : this.#readBody(bytes, head.end, to);
-    if (next === BODY_FAULT) return next;
-    const first = out.take();
-    this.#kept.push(first);
-    this.#keptBodyBytes = first.length - headBytes;
-    service.bytesIn += first.length;
+    if (next === BODY_FAULT) {
+      this.#giveUp(request.fault);
+      return next;
+    }
+    service.bytesIn += next - head.methodFrom;
     this.#choose(nowMs);
     return next;
   }
@@ -188,87 +164,41 @@ export class Exchange implements ConnectionUser, Waiter {
   body(bytes: Buffer, from: number, to: number): number {
     const out = this.#context.writer;
     out.clear();
-    const next = this.#readBody(bytes, from, to);
-    if (next === BODY_FAULT) return next;
-    if (out.used > 0) this.#send();
-    return next;
-  }
-
-  #readTraits(bytes: Buffer, head: RequestHead): void {
-    const trait = methodTraitOf(bytes, head.methodFrom, head.methodTo);
-    this.#isIdempotent = trait !== methodTrait.other;
-    this.#isHead = trait === methodTrait.head;
-    this.#requestMinorVersion = head.minorVersion;
-    this.#keepsAlive = head.keepsAlive;
-    this.#wantsUpgrade = head.fields.upgrade >= 0 && head.wantsUpgrade(bytes);
-    this.#awaitsContinue = head.fields.expect >= 0 && head.framing !== framing.none;
-    this.#requestChunked = head.framing === framing.chunked;
-    this.#requestBody.start(head.framing, head.fields.contentLength);
-    this.#kept.length = 0;
-    this.#replayable = true;
-    this.#attempts = 0;
-    this.#triedCount = 0;
-    this.#freshOnly = false;
-    this.#status = 0;
-    this.#interimAnswers = 0;
-  }
-
-  /** Appends the runs of data in [from, to) to the writer, framed anew. */
-  #readBody(bytes: Buffer, from: number, to: number): number {
-    const reader = this.#requestBody;
-    const out = this.#context.writer;
-    let next = from;
-    while (next < to && !reader.done) {
-      next = reader.step(bytes, next, to);
-      if (next === BODY_FAULT) {
-        this.#giveUp(reader.fault);
-        return BODY_FAULT;
-      }
-      if (reader.dataTo > reader.dataFrom) {
-        writeRun(out, this.#requestChunked, bytes, reader.dataFrom, reader.dataTo);
-      }
+    const next = this.request.writeBody(out, bytes, from, to);
+    if (next === BODY_FAULT) {
+      this.#giveUp(this.request.fault);
+      return next;
     }
-    if (next > from && reader.done && this.#requestChunked) writeLastChunk(out);
+    this.#service.bytesIn += next - from;
+    if (out.used > 0) this.#send();
     return next;
   }
 
   /** Sends what the writer holds, or keeps it until there is a connection. */
   #send(): void {
     const out = this.#context.writer;
-    const service = present(this.#service, "an exchange under way has its service");
-    const route = present(this.#route, "an exchange under way has its route");
-    service.bytesIn += out.used;
-    const isSending = this.#phase >= phase.sent;
-    const fits = this.#keptBodyBytes + out.used <= route.retry.replayBytes;
-    if (!isSending || (this.#replayable && fits)) {
+    const fits = this.request.fits(out.used, this.#route.retry.replayBytes);
+    if (this.#phase < phase.sent) {
+      this.request.keep(out.take());
+      if (!fits) this.#client.pauseBody();
+      return;
+    }
+    if (fits) {
       const bytes = out.take();
-      this.#kept.push(bytes);
-      this.#keptBodyBytes += bytes.length;
-      if (!isSending) {
-        if (!fits) this.#client.pauseBody();
-        return;
-      }
+      this.request.keep(bytes);
       this.#write(bytes);
     } else {
-      this.#forgetRequest();
-      const connection = present(this.#connection, "a request being sent has its connection");
-      if (!out.flush(connection.wire)) this.#client.pauseBody();
+      this.request.forget();
+      if (!out.flush(this.#openConnection.wire)) this.#client.pauseBody();
     }
-    this.#setSentDeadline();
+    this.#setSentDeadline(this.#context.nowMs());
   }
 
   #write(bytes: Buffer): void {
-    const connection = present(this.#connection, "a request being sent has its connection");
-    if (!connection.wire.write(bytes)) this.#client.pauseBody();
+    if (!this.#openConnection.wire.write(bytes)) this.#client.pauseBody();
   }
 
-  #forgetRequest(): void {
-    this.#replayable = false;
-    this.#kept.length = 0;
-    this.#keptBodyBytes = 0;
-  }
-
-  // The attempt.
+  // Choosing and trying.
 
   tryAgain(): boolean {
     return this.#choose(this.#context.nowMs());
@@ -276,10 +206,8 @@ export class Exchange implements ConnectionUser, Waiter {
 
   /** Whether it leaves the queue: an attempt began, or the request was refused. */
   #choose(nowMs: number): boolean {
-    const service = present(this.#service, "an exchange under way has its service");
-    const route = present(this.#route, "an exchange under way has its route");
-    const slot = service.dispatcher.choose(
-      route.balance,
+    const slot = this.#service.dispatcher.choose(
+      this.#route.balance,
       nowMs,
       this.#client.addressHash,
       this.#tried,
@@ -292,38 +220,34 @@ export class Exchange implements ConnectionUser, Waiter {
 
   #wait(nowMs: number, answer: number): boolean {
     this.#waitsFor = answer;
-    const service = present(this.#service, "an exchange under way has its service");
-    const route = present(this.#route, "an exchange under way has its route");
-    const waits = this.#timer.deadlineMs !== Infinity && this.#phase === phase.queued;
-    if (waits) return false;
+    if (this.#service.isWaiting(this)) return false;
     this.#phase = phase.queued;
-    if (!service.enqueue(this)) {
+    if (!this.#service.enqueue(this)) {
       this.#giveUp(answer === ALL_BUSY ? "QUEUE_FULL" : "NO_INSTANCE");
       return true;
     }
-    this.#deadline(nowMs, route.timeouts.queueMs);
+    this.#deadline(nowMs, this.#route.timeouts.queueMs);
     return false;
   }
 
   #attempt(slot: number, nowMs: number): void {
-    const service = present(this.#service, "an exchange under way has its service");
+    const service = this.#service;
     const instance = service.instance(slot);
     this.#slot = slot;
     this.#instance = instance;
     this.#attemptMs = nowMs;
     this.#attempts++;
     service.started(slot, instance, nowMs);
-    const mayReuse = !this.#freshOnly && (this.#mayRepeat() || this.#client.requestsBefore > 0);
-    const idle = mayReuse ? instance.takeIdle() : undefined;
+    const mayReuse = this.#mayRepeat() || this.#client.requestsBefore > 0;
+    const idle = mayReuse && !this.#freshOnly ? instance.takeIdle() : undefined;
     if (idle !== undefined) {
       this.#connection = idle;
       idle.use(this);
       this.#sendKept(nowMs);
       return;
     }
-    const route = present(this.#route, "an exchange under way has its route");
     this.#phase = phase.connecting;
-    this.#deadline(nowMs, route.timeouts.connectMs);
+    this.#deadline(nowMs, this.#route.timeouts.connectMs);
     this.#connection = new InstanceConnection(this.#context, instance, this);
   }
 
@@ -332,52 +256,22 @@ export class Exchange implements ConnectionUser, Waiter {
   }
 
   #sendKept(nowMs: number): void {
-    const route = present(this.#route, "an exchange under way has its route");
     this.#phase = phase.sent;
     this.#client.resumeBody();
-    for (const bytes of this.#kept) this.#write(bytes);
-    if (this.#keptBodyBytes > route.retry.replayBytes) this.#forgetRequest();
-    if (this.#requestBody.done) this.#deadline(nowMs, route.timeouts.responseMs);
-    else this.#deadline(nowMs, route.timeouts.idleMs);
-  }
-
-  #setSentDeadline(): void {
-    const route = present(this.#route, "an exchange under way has its route");
-    const ms =
-      this.#requestBody.done && this.#phase === phase.sent
-        ? route.timeouts.responseMs
-        : route.timeouts.idleMs;
-    this.#deadline(this.#context.nowMs(), ms);
+    for (const bytes of this.request.kept) this.#write(bytes);
+    if (!this.request.fits(0, this.#route.retry.replayBytes)) this.request.forget();
+    this.#setSentDeadline(nowMs);
   }
 
   /** Whether what was sent may be sent again. */
   #mayRepeat(): boolean {
-    return (
-      this.#isIdempotent && this.#replayable && !this.#wantsUpgrade && this.#interimAnswers === 0
-    );
+    return this.request.repeatable && this.#answer.interims === 0;
   }
 
-  /** The attempt is over: counts it and lets go of the connection. */
-  #finishAttempt(result: Outcome, nowMs: number): void {
-    if (this.#slot === NO_SLOT) return;
-    const service = present(this.#service, "an exchange under way has its service");
-    const instance = present(this.#instance, "an attempt has its instance");
-    const slot = this.#slot;
-    this.#slot = NO_SLOT;
-    this.#instance = undefined;
-    service.finished(slot, instance, nowMs, result, nowMs - this.#attemptMs, this.#status);
-  }
-
-  #dropConnection(): void {
-    this.#connection?.destroy();
-    this.#connection = undefined;
-  }
-
-  /** The attempt failed before an answer: tries another instance, or says `code`. */
+  /** The attempt failed before an answer: tries another instance, or says why. */
   #failAttempt(failure: AttemptFailure): void {
     const nowMs = this.#context.nowMs();
-    const service = present(this.#service, "an exchange under way has its service");
-    const route = present(this.#route, "an exchange under way has its route");
+    const service = this.#service;
     const instance = present(this.#instance, "an attempt has its instance");
     this.#dropConnection();
     this.#timer.stop();
@@ -385,7 +279,7 @@ export class Exchange implements ConnectionUser, Waiter {
     else this.#tried[this.#triedCount++] = this.#slot;
     this.#finishAttempt(failure.result, nowMs);
     if (failure.result !== outcome.abandoned) this.#tell(instance, failure.result, failure.code);
-    const { budgetRatio, budgetPerSecond, attempts } = route.retry;
+    const { budgetRatio, budgetPerSecond, attempts } = this.#route.retry;
     const isRetried =
       (!failure.wasSent || this.#mayRepeat()) &&
       this.#attempts <= Math.min(attempts, ATTEMPTS_MAX - 1) &&
@@ -399,6 +293,21 @@ export class Exchange implements ConnectionUser, Waiter {
     this.#choose(nowMs);
   }
 
+  #finishAttempt(result: Outcome, nowMs: number): void {
+    if (this.#slot === NO_SLOT) return;
+    const slot = this.#slot;
+    const instance = present(this.#instance, "an attempt has its instance");
+    const { status } = this.#answer;
+    this.#slot = NO_SLOT;
+    this.#instance = undefined;
+    this.#service.finished(slot, instance, nowMs, result, nowMs - this.#attemptMs, status);
+  }
+
+  #dropConnection(): void {
+    this.#connection?.destroy();
+    this.#connection = undefined;
+  }
+
   #tell(instance: Instance, result: Outcome, code: ReasonCode): void {
     const kind =
       result === outcome.connectFailed
@@ -409,6 +318,8 @@ export class Exchange implements ConnectionUser, Waiter {
     this.#context.notice({ kind, instance: instance.id, sentence: noticeSentence(instance, code) });
   }
 
+  // What the instance's connection tells.
+
   onConnectionLost(cause: string): void {
     switch (this.#phase) {
       case phase.connecting:
@@ -418,8 +329,7 @@ export class Exchange implements ConnectionUser, Waiter {
         this.#failAttempt(this.#isStale(cause) ? staleConnection : answerLost);
         return;
       case phase.answering:
-        this.#context.writer.clear();
-        if (this.#answerBody.untilClose && cause === "") this.#endAnswer();
+        if (this.#answer.endsByClose && cause === "") this.#completeUntilClose();
         else this.#breakOff(outcome.reset);
         return;
       default:
@@ -429,45 +339,39 @@ export class Exchange implements ConnectionUser, Waiter {
 
   /** The instance closed, in order, a connection that had served before: nobody's failure. */
   #isStale(cause: string): boolean {
-    const connection = present(this.#connection, "a request being sent has its connection");
-    const isUntouched = connection.stash.length === 0 && this.#interimAnswers === 0;
+    const connection = this.#openConnection;
+    const isUntouched = connection.stash.length === 0 && this.#answer.interims === 0;
     return connection.reused && cause === "" && isUntouched;
   }
 
   onAnswerEnd(): void {
-    if (this.#phase === phase.answering && !this.#answerBody.untilClose) {
-      this.#breakOff(outcome.reset);
-    } else {
-      this.onConnectionLost("");
-    }
+    this.onConnectionLost("");
   }
 
   onRequestDrained(): void {
     if (this.#phase >= phase.sent) this.#client.resumeBody();
   }
 
-  // The answer.
-
   onAnswerBytes(bytes: Buffer, from: number, to: number): void {
+    this.#context.writer.clear();
     if (this.#phase === phase.answering) {
-      this.#context.writer.clear();
       this.#relay(bytes, from, to);
       return;
     }
-    const connection = present(this.#connection, "an answer comes over the exchange's connection");
-    if (connection.stash.length === 0) {
+    const connection = this.#openConnection;
+    const { stash } = connection;
+    if (stash.length === 0) {
       this.#readHeads(connection, bytes, from, to);
       return;
     }
-    const { stash } = connection;
     if (stash.add(bytes, from, to)) connection.head = undefined;
     this.#readHeads(connection, stash.bytes, stash.from, stash.to);
   }
 
-  /** Reads interim answers and the final one's head in [from, to); stashes what is incomplete. */
+  // The answer.
+
+  /** Reads interim heads and the final one in [from, to); stashes what is incomplete. */
   #readHeads(connection: InstanceConnection, bytes: Buffer, from: number, to: number): void {
-    const out = this.#context.writer;
-    out.clear();
     let start = from;
     while (start < to) {
       const head = connection.head ?? this.#context.responseHead;
@@ -476,177 +380,106 @@ export class Exchange implements ConnectionUser, Waiter {
       if (end === FAULT) return this.#refuseAnswer();
       if (end === INCOMPLETE) break;
       connection.head = undefined;
-      if (!head.interim) {
-        this.#answer(connection, bytes, start, head, to);
-        return;
-      }
+      if (!head.interim) return this.#beginAnswer(connection, bytes, start, head, to);
       if (head.status === 101) return this.#upgrade(connection, bytes, start, head, to);
-      this.#interimAnswers++;
-      if (this.#interimAnswers > INTERIM_ANSWERS_MAX) return this.#refuseAnswer();
+      if (this.#answer.interims++ === INTERIM_ANSWERS_MAX) return this.#refuseAnswer();
       this.#passInterim(bytes, start, head);
       start = end;
     }
     this.#stash(connection, bytes, start, to);
-    if (out.used > 0) out.flush(this.#client.wire);
+    this.#flush();
   }
 
   #stash(connection: InstanceConnection, bytes: Buffer, start: number, to: number): void {
     const { stash } = connection;
-    if (bytes === stash.bytes) {
-      stash.consume(start);
-      if (start === to) return;
-      // The reader's indices hold only while the head lies where it began to be read.
-      if (connection.head !== undefined) return;
-    } else if (start < to) {
-      stash.add(bytes, start, to);
-    } else return;
+    if (bytes === stash.bytes) stash.consume(start);
+    else stash.add(bytes, start, to);
+    if (stash.length === 0 || connection.head !== undefined) return;
+    // From now on it is read where it lies, going on from its last whole line.
     connection.head = new ResponseHead(this.#context.limits);
     connection.head.reset(stash.from);
   }
 
-  #refuseAnswer(): void {
-    const nowMs = this.#context.nowMs();
-    const instance = present(this.#instance, "an attempt has its instance");
-    this.#dropConnection();
-    this.#finishAttempt(outcome.serverError, nowMs);
-    this.#tell(instance, outcome.reset, "BAD_ANSWER");
-    this.#giveUp("BAD_ANSWER");
-  }
-
   #passInterim(bytes: Buffer, start: number, head: ResponseHead): void {
-    if (head.status === 100) this.#awaitsContinue = false;
-    if (this.#requestMinorVersion === 0) return;
+    if (head.status === 100) this.request.awaitsContinue = false;
+    this.#setSentDeadline(this.#context.nowMs());
+    if (this.request.minorVersion === 0) return;
     writeResponseHead(this.#context.writer, bytes, start, head, {
       body: framing.none,
       toHead: false,
       clientMinorVersion: 1,
       connection: connectionWord.none,
     });
-    this.#setSentDeadline();
   }
 
-  #answer(
+  #beginAnswer(
     connection: InstanceConnection,
     bytes: Buffer,
     start: number,
     head: ResponseHead,
     to: number,
   ): void {
-    const service = present(this.#service, "an exchange under way has its service");
-    const body = head.framing(this.#isHead);
-    this.#status = head.status;
+    const mayKeep = !this.#client.halfClosed && !this.#context.draining;
+    const answer = this.#answer;
     this.#phase = phase.answering;
-    this.#answerBody.start(body, head.fields.contentLength);
-    this.#answerFraming = this.#framingToClient(body);
-    const requestDone = this.#requestBody.done;
-    this.#keepsInstanceConnection = head.keepsAlive && requestDone && body !== framing.untilClose;
-    this.#keepsClient =
-      this.#keepsAlive &&
-      requestDone &&
-      this.#answerFraming !== framing.untilClose &&
-      !this.#client.halfClosed &&
-      !this.#context.draining;
-    if (head.fields.keepAliveHint >= 0) this.#heedHint(connection, head, bytes);
-    if (!this.#answerBody.done) {
+    connection.heed(head, bytes);
+    connection.stash.clear();
+    answer.writeHead(this.#context.writer, bytes, start, head, this.request, mayKeep);
+    if (!answer.complete) {
       const nowMs = this.#context.nowMs();
-      service.dispatcher.answering(this.#slot, nowMs, nowMs - this.#attemptMs);
+      this.#service.dispatcher.answering(this.#slot, nowMs, nowMs - this.#attemptMs);
     }
-    writeResponseHead(this.#context.writer, bytes, start, head, {
-      body: this.#answerFraming,
-      toHead: this.#isHead,
-      clientMinorVersion: this.#requestMinorVersion,
-      connection: this.#connectionWord(),
-    });
     this.#relay(bytes, head.end, to);
   }
 
-  /** A body until close is sent in chunks to those who know them: its end is then told from a loss. */
-  #framingToClient(body: Framing): Framing {
-    if (body === framing.untilClose || body === framing.chunked) {
-      return this.#requestMinorVersion === 1 ? framing.chunked : framing.untilClose;
-    }
-    return body;
-  }
-
-  #connectionWord(): ConnectionWord {
-    if (!this.#keepsClient) return connectionWord.close;
-    return this.#requestMinorVersion === 0 ? connectionWord.keepAlive : connectionWord.none;
-  }
-
-  #heedHint(connection: InstanceConnection, head: ResponseHead, bytes: Buffer): void {
-    const seconds = head.keepAliveSeconds(bytes);
-    connection.idleMs =
-      seconds === undefined
-        ? IDLE_CONNECTION_MS
-        : Math.min(seconds * 1000 - IDLE_MARGIN_MS, IDLE_CONNECTION_MS_MAX);
-  }
-
-  /** Appends the body's runs in [from, to) to the writer and sends it. */
+  /** Sends what the writer holds and the body's bytes in [from, to). */
   #relay(bytes: Buffer, from: number, to: number): void {
-    const reader = this.#answerBody;
-    const out = this.#context.writer;
-    const chunked = this.#answerFraming === framing.chunked;
-    let next = from;
-    while (next < to && !reader.done) {
-      next = reader.step(bytes, next, to);
-      if (next === BODY_FAULT) {
-        this.#breakOff(outcome.serverError);
-        return;
-      }
-      if (reader.dataTo > reader.dataFrom) {
-        writeRun(out, chunked, bytes, reader.dataFrom, reader.dataTo);
-      }
+    if (!this.#answer.writeBody(this.#context.writer, bytes, from, to)) {
+      this.#breakOff(outcome.serverError);
+      return;
     }
-    // More than the answer: the connection is out of step.
-    if (next < to) this.#keepsInstanceConnection = false;
-    if (reader.done) {
+    if (this.#answer.complete) {
       this.#endAnswer();
       return;
     }
-    this.#flush();
-    const route = present(this.#route, "an exchange under way has its route");
-    this.#deadline(this.#context.nowMs(), route.timeouts.idleMs);
+    if (!this.#flush()) this.#openConnection.wire.pause();
+    this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
   }
 
-  #flush(): void {
+  /** Whether the client has taken all of it. */
+  #flush(): boolean {
     const out = this.#context.writer;
-    if (out.used === 0) return;
-    const service = present(this.#service, "an exchange under way has its service");
-    service.bytesOut += out.used;
-    if (!out.flush(this.#client.wire)) this.#connection?.wire.pause();
+    if (out.used === 0) return true;
+    this.#service.bytesOut += out.used;
+    return out.flush(this.#client.wire);
   }
 
   /** The client has taken what was written. */
   onAnswerDrained(): void {
-    this.#connection?.wire.resume();
+    if (this.#phase !== phase.answering) return;
+    this.#openConnection.wire.resume();
+    this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
+  }
+
+  #completeUntilClose(): void {
+    const out = this.#context.writer;
+    out.clear();
+    this.#answer.writeEnd(out);
+    this.#endAnswer();
   }
 
   #endAnswer(): void {
     const nowMs = this.#context.nowMs();
-    const service = present(this.#service, "an exchange under way has its service");
-    const connection = present(this.#connection, "an answer comes over the exchange's connection");
-    const out = this.#context.writer;
-    if (this.#answerFraming === framing.chunked) writeLastChunk(out);
+    const connection = this.#openConnection;
+    const { status, keepsClient, keepsInstanceConnection } = this.#answer;
+    this.#flush();
     this.#connection = undefined;
-    service.bytesOut += out.used;
-    if (out.used > 0) out.flush(this.#client.wire);
-    if (this.#keepsInstanceConnection) connection.release();
+    if (keepsInstanceConnection) connection.release();
     else connection.destroy();
-    this.#finishAttempt(this.#status >= 500 ? outcome.serverError : outcome.answered, nowMs);
-    service.measured(nowMs - this.#startedMs);
+    this.#finishAttempt(status >= 500 ? outcome.serverError : outcome.answered, nowMs);
+    this.#service.measured(nowMs - this.#startedMs);
     this.#end();
-    this.#client.exchangeEnded(this.#keepsClient);
-  }
-
-  /** The answer can't be completed. What the client has must not look complete. */
-  #breakOff(result: Outcome): void {
-    const instance = present(this.#instance, "an attempt has its instance");
-    this.#context.writer.clear();
-    this.#dropConnection();
-    this.#finishAttempt(result, this.#context.nowMs());
-    this.#tell(instance, result, result === outcome.timedOut ? "ANSWER_TIMEOUT" : "ANSWER_LOST");
-    this.#end();
-    this.#client.cutOff(this.#answerFraming === framing.untilClose);
+    this.#client.exchangeEnded(keepsClient);
   }
 
   #upgrade(
@@ -656,9 +489,13 @@ export class Exchange implements ConnectionUser, Waiter {
     head: ResponseHead,
     to: number,
   ): void {
-    if (!this.#wantsUpgrade) return this.#refuseAnswer();
+    if (!this.request.wantsUpgrade) return this.#refuseAnswer();
     const out = this.#context.writer;
-    this.#status = head.status;
+    const route = this.#route;
+    this.#answer.status = head.status;
+    this.#phase = phase.upgraded;
+    this.#timer.stop();
+    this.#connection = undefined;
     writeResponseHead(out, bytes, start, head, {
       body: framing.none,
       toHead: false,
@@ -667,12 +504,8 @@ export class Exchange implements ConnectionUser, Waiter {
     });
     out.reserve(to - head.end);
     out.copy(bytes, head.end, to);
-    this.#phase = phase.upgraded;
-    this.#timer.stop();
     connection.stash.clear();
-    const route = present(this.#route, "an exchange under way has its route");
-    this.#connection = undefined;
-    const taken = out.flush(this.#client.wire);
+    const taken = this.#flush();
     this.#client.upgraded(connection, route, () => {
       this.#finishAttempt(outcome.answered, this.#context.nowMs());
       this.#end();
@@ -685,7 +518,7 @@ export class Exchange implements ConnectionUser, Waiter {
   /** The client is gone: the instance need not go on. */
   abandon(): void {
     if (this.#phase === phase.idle || this.#phase === phase.upgraded) return;
-    this.#service?.leaveQueue(this);
+    this.#service.leaveQueue(this);
     this.#dropConnection();
     this.#finishAttempt(outcome.abandoned, this.#context.nowMs());
     this.#end();
@@ -697,38 +530,46 @@ export class Exchange implements ConnectionUser, Waiter {
     if (this.#timer.deadlineMs > nowMs + HALF_CLOSED_MS) this.#deadline(nowMs, HALF_CLOSED_MS);
   }
 
+  #refuseAnswer(): void {
+    const instance = present(this.#instance, "an attempt has its instance");
+    this.#dropConnection();
+    this.#finishAttempt(outcome.serverError, this.#context.nowMs());
+    this.#tell(instance, outcome.reset, "BAD_ANSWER");
+    this.#giveUp("BAD_ANSWER");
+  }
+
+  /** The answer can't be completed. What the client has must not look complete. */
+  #breakOff(result: Outcome): void {
+    const instance = present(this.#instance, "an attempt has its instance");
+    this.#dropConnection();
+    this.#finishAttempt(result, this.#context.nowMs());
+    this.#tell(instance, result, result === outcome.timedOut ? "ANSWER_TIMEOUT" : "ANSWER_LOST");
+    this.#end();
+    this.#client.cutOff(this.#answer.leavesUntilClose);
+  }
+
+  /** The gateway answers by itself; or, when an answer has begun, breaks it off. */
   #giveUp(code: ReasonCode): void {
-    const service = present(this.#service, "an exchange under way has its service");
+    const service = this.#service;
     const isAnswering = this.#phase === phase.answering;
-    const keep = this.#keepsAlive && this.#requestBody.done && !this.#context.draining;
+    const keep = this.request.keepsAlive && this.request.complete && !this.#context.draining;
+    const nowMs = this.#context.nowMs();
     service.leaveQueue(this);
     if (reasons[code].status >= 500) service.refused++;
     this.#dropConnection();
-    const nowMs = this.#context.nowMs();
     this.#finishAttempt(outcome.abandoned, nowMs);
     service.measured(nowMs - this.#startedMs);
-    this.#context.writer.clear();
     this.#end();
-    if (isAnswering) this.#client.cutOff(this.#answerFraming === framing.untilClose);
+    if (isAnswering) this.#client.cutOff(this.#answer.leavesUntilClose);
     else this.#client.refuse(code, keep);
   }
 
   #end(): void {
-    const service = present(this.#service, "an exchange under way has its service");
-    service.active--;
+    this.#service.active--;
     this.#timer.stop();
     this.#phase = phase.idle;
-    this.#forgetRequest();
-    this.#service = undefined;
-    this.#route = undefined;
-  }
-
-  get isHead(): boolean {
-    return this.#isHead;
-  }
-
-  get minorVersion(): number {
-    return this.#requestMinorVersion;
+    this.#target = undefined;
+    this.request.forget();
   }
 
   // Time.
@@ -738,10 +579,15 @@ export class Exchange implements ConnectionUser, Waiter {
     this.#context.timers.schedule(this.#timer, nowMs + bounded);
   }
 
+  #setSentDeadline(nowMs: number): void {
+    const { responseMs, idleMs } = this.#route.timeouts;
+    const awaitsAnswer = this.request.complete && this.#phase === phase.sent;
+    this.#deadline(nowMs, awaitsAnswer ? responseMs : idleMs);
+  }
+
   #onDeadline(): void {
     if (this.#client.halfClosed) {
-      this.abandon();
-      this.#client.cutOff(false);
+      this.#leave();
       return;
     }
     switch (this.#phase) {
@@ -752,8 +598,7 @@ export class Exchange implements ConnectionUser, Waiter {
         this.#failAttempt(connectTimedOut);
         return;
       case phase.sent:
-        if (this.#isClientSlow()) this.#giveUp("BODY_TIMEOUT");
-        else this.#failAttempt(answerTimedOut);
+        this.#onRequestStalled();
         return;
       case phase.answering:
         this.#onAnswerStalled();
@@ -763,20 +608,29 @@ export class Exchange implements ConnectionUser, Waiter {
     }
   }
 
-  /** Whether the next move is the client's. */
-  #isClientSlow(): boolean {
-    if (this.#requestBody.done || this.#awaitsContinue) return false;
-    return this.#connection?.wire.pendingBytes === 0;
+  #onRequestStalled(): void {
+    const { wire } = this.#openConnection;
+    if (wire.progressed()) this.#setSentDeadline(this.#context.nowMs());
+    else if (this.#isClientsTurn(wire)) this.#giveUp("BODY_TIMEOUT");
+    else this.#failAttempt(answerTimedOut);
+  }
+
+  /** The client owes more of the body, and everybody has taken what it sent. */
+  #isClientsTurn(wire: Wire): boolean {
+    return !this.request.complete && !this.request.awaitsContinue && wire.pendingBytes === 0;
   }
 
   #onAnswerStalled(): void {
-    const isClients = this.#client.wire.pendingBytes > 0;
-    if (isClients) {
-      this.abandon();
-      this.#client.cutOff(this.#answerFraming === framing.untilClose);
-      return;
-    }
-    this.#breakOff(outcome.timedOut);
+    const { wire } = this.#client;
+    if (wire.progressed()) this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
+    else if (wire.pendingBytes > 0) this.#leave();
+    else this.#breakOff(outcome.timedOut);
+  }
+
+  /** The client does not read, or has gone. */
+  #leave(): void {
+    this.abandon();
+    this.#client.cutOff(this.#answer.leavesUntilClose);
   }
 }
 

@@ -215,23 +215,32 @@ describe("idle connections to instances", () => {
     }),
   );
 
-  test(
-    "with bytes that nobody asked for is closed, and its bytes are no answer",
-    opening(async (open) => {
-      const origin = await open(
-        startOrigin(async (peer) => {
-          const name = origin.peers.length === 1 ? "first" : "second";
-          await peer.message();
-          peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${name.length}\r\n\r\n${name}`);
-          peer.send("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
-        }),
-      );
-      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
-      assert.equal((await gateway.ask(get)).body, "first");
-      await (await origin.peer(0)).ended();
-      assert.equal((await gateway.ask(get)).body, "second");
-    }),
-  );
+  for (const [name, pieces] of [
+    ["right behind an answer", 1],
+    ["later", 2],
+  ] as const) {
+    test(
+      `with bytes that nobody asked for, ${name}, is closed, and its bytes are no answer`,
+      opening(async (open) => {
+        let later = (): void => undefined;
+        const evil = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+        const origin = await open(
+          startOrigin(async (peer) => {
+            const body = origin.peers.length === 1 ? "first" : "other";
+            await peer.message();
+            const answer = `HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n${body}`;
+            peer.send(pieces === 1 ? answer + evil : answer);
+            later = () => peer.send(evil);
+          }),
+        );
+        const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+        assert.equal((await gateway.ask(get)).body, "first");
+        if (pieces === 2) later();
+        await (await origin.peer(0)).ended();
+        assert.equal((await gateway.ask(get)).body, "other");
+      }),
+    );
+  }
 
   test(
     "is closed before the instance would, by its own hint",
@@ -455,7 +464,7 @@ describe("the gateway's own answers", () => {
     opening(async (open) => {
       const gateway = await open(startGateway(tableOf({ ports: [], limits: { headBytes: 8000 } })));
       const client = await gateway.client();
-      client.send(`GET / HTTP/1.1\r\n${host}A: ${"b".repeat(200_000)}\r\n\r\n`);
+      client.send(`GET / HTTP/1.1\r\n${host}A: ${"b".repeat(4_000_000)}\r\n\r\n`);
       assertReason(await client.message(), 431, "HEAD_TOO_LARGE");
       assert.equal(await client.ended(), "fin");
     }),

@@ -9,7 +9,13 @@
 import type { TableInstance } from "../../core/route/table.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { connectWire, type Wire, type WireOwner } from "../transport/wire.ts";
-import { type Context, IDLE_CONNECTION_MS, IDLE_CONNECTIONS_MAX } from "./context.ts";
+import {
+  type Context,
+  IDLE_CONNECTION_MS,
+  IDLE_CONNECTION_MS_MAX,
+  IDLE_CONNECTIONS_MAX,
+  IDLE_MARGIN_MS,
+} from "./context.ts";
 import { Stash } from "./stash.ts";
 import { Timer } from "./timer-wheel.ts";
 
@@ -79,9 +85,7 @@ export class InstanceConnection implements WireOwner {
   user: ConnectionUser | undefined;
   /** Has carried a request before this one. */
   reused = false;
-  connected = false;
-  /** How long it may be idle; the instance's hint changes it. */
-  idleMs = IDLE_CONNECTION_MS;
+  #idleMs = IDLE_CONNECTION_MS;
   /** The beginning of an answer's head, and the reader that has read it so far. */
   readonly stash = new Stash();
   head: ResponseHead | undefined = undefined;
@@ -91,10 +95,7 @@ export class InstanceConnection implements WireOwner {
     this.instance = instance;
     this.user = user;
     this.#idleTimer = new Timer(() => this.#expire());
-    this.wire = connectWire(instance.host, instance.port, this, () => {
-      this.connected = true;
-      this.user?.onConnected();
-    });
+    this.wire = connectWire(instance.host, instance.port, this, () => this.user?.onConnected());
   }
 
   /** Takes it out of the pool for a request. */
@@ -104,17 +105,25 @@ export class InstanceConnection implements WireOwner {
     this.#idleTimer.stop();
   }
 
+  /** What an answer's head says of the time that the instance keeps an idle connection. */
+  heed(head: ResponseHead, bytes: Buffer): void {
+    if (head.fields.keepAliveHint < 0) return;
+    const seconds = head.keepAliveSeconds(bytes);
+    if (seconds === undefined) return;
+    this.#idleMs = Math.min(seconds * 1000 - IDLE_MARGIN_MS, IDLE_CONNECTION_MS_MAX);
+  }
+
   /** Its request is over and it can carry another. */
   release(): void {
     this.user = undefined;
     this.stash.clear();
     this.head = undefined;
-    if (this.instance.retired || this.idleMs <= 0 || this.#context.draining) {
+    if (this.instance.retired || this.#idleMs <= 0 || this.#context.draining) {
       this.destroy();
       return;
     }
     this.instance.putIdle(this);
-    this.#context.timers.schedule(this.#idleTimer, this.#context.nowMs() + this.idleMs);
+    this.#context.timers.schedule(this.#idleTimer, this.#context.nowMs() + this.#idleMs);
   }
 
   destroy(): void {

@@ -4,12 +4,18 @@ import { createDispatcher } from "../../core/dispatch/create-dispatcher.ts";
 import { type Dispatcher, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
 import type { ServiceStats } from "../../core/measure/gateway-stats.ts";
 import { bucketOf, HISTOGRAM_BUCKETS } from "../../core/measure/histogram.ts";
-import type { TableService } from "../../core/route/table.ts";
+import type { TableRoute, TableService } from "../../core/route/table.ts";
 import type { Context } from "./context.ts";
 import { Instance } from "./instance-connection.ts";
 
 const EJECTION_BASE_MS = 1000;
 const EJECTION_MAX_MS = 30_000;
+
+/** Where a request goes. */
+export interface Target {
+  readonly route: TableRoute;
+  readonly service: Service;
+}
 
 /** A request that waits for an instance. */
 export interface Waiter {
@@ -113,8 +119,8 @@ export class Service {
     this.latency[bucket] = (this.latency[bucket] as number) + 1;
   }
 
-  get waiting(): number {
-    return this.#queue.size;
+  isWaiting(waiter: Waiter): boolean {
+    return this.#queue.has(waiter);
   }
 
   /** False when the queue is full. */

@@ -7,7 +7,7 @@
 // Backpressure is one rule: `write` says whether the kernel took everything. If not, the other side
 // is paused by its owner until `onDrained`. At most one read's worth of bytes waits in each direction.
 //
-// Rejected: 'data' events (Node allocates 64 KiB for each read), a buffer for each socket (64 KiB
+// Rejected: 'data' events (Node allocates 64 KiB for each read), a buffer for each socket (its size
 // times every idle connection), pipe() (its two high-water marks a direction are not ours to bound).
 
 import { connect, Socket } from "node:net";
@@ -24,8 +24,8 @@ export interface WireOwner {
   onClosed(cause: string): void;
 }
 
-/** Bytes read at once, at most. */
-export const READ_BYTES = 65_536;
+/** Bytes read at once, at most: what large bodies cost depends on it, small ones don't. */
+export const READ_BYTES = 262_144;
 
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
@@ -33,7 +33,8 @@ const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 interface Reader {
   wire: Wire | undefined;
 }
-const readers = new WeakMap<Socket, Reader>();
+const READER = Symbol("reader");
+type ReadingSocket = Socket & { [READER]?: Reader };
 
 function readInto(reader: Reader) {
   return {
@@ -49,8 +50,8 @@ function readInto(reader: Reader) {
 export function adoptHandle(handle: object): Socket {
   const reader: Reader = { wire: undefined };
   const options = { handle, allowHalfOpen: true, onread: readInto(reader) };
-  const socket = new Socket(options as ConstructorParameters<typeof Socket>[0]);
-  readers.set(socket, reader);
+  const socket: ReadingSocket = new Socket(options as ConstructorParameters<typeof Socket>[0]);
+  socket[READER] = reader;
   socket.setNoDelay(true);
   return socket;
 }
@@ -63,14 +64,14 @@ export function connectWire(
   onConnected: () => void,
 ): Wire {
   const reader: Reader = { wire: undefined };
-  const socket = connect({
+  const socket: ReadingSocket = connect({
     host,
     port,
     noDelay: true,
     allowHalfOpen: true,
     onread: readInto(reader),
   });
-  readers.set(socket, reader);
+  socket[READER] = reader;
   socket.once("connect", onConnected);
   return new Wire(socket, owner);
 }
@@ -81,6 +82,7 @@ export class Wire {
   #cause = "";
   #open = true;
   #blocked = false;
+  #queuedBytes = 0;
   readonly #onWritten = (): void => {
     if (!this.#blocked || this.socket.writableLength > 0) return;
     this.#blocked = false;
@@ -97,7 +99,7 @@ export class Wire {
     socket.on("end", () => {
       if (this.#open) this.owner.onEnd();
     });
-    const reader = readers.get(socket);
+    const reader = (socket as ReadingSocket)[READER];
     if (reader !== undefined) reader.wire = this;
     else socket.on("data", (bytes: Buffer) => this.owner.onBytes(bytes, 0, bytes.length));
   }
@@ -112,6 +114,16 @@ export class Wire {
   }
 
   /**
+   * Whether the kernel has taken some of what waited, since this was asked last: a peer that is slow
+   * is not one that has stopped.
+   */
+  progressed(): boolean {
+    const before = this.#queuedBytes;
+    this.#queuedBytes = this.#queueSize();
+    return this.#queuedBytes > 0 && this.#queuedBytes !== before;
+  }
+
+  /**
    * Whether the kernel took it all. When false, `bytes` stay in use until `onDrained`: the caller
    * never touches them again.
    */
@@ -120,7 +132,14 @@ export class Wire {
     this.socket.write(bytes, this.#onWritten);
     if (this.socket.writableLength === 0) return true;
     this.#blocked = true;
+    this.#queuedBytes = this.#queueSize();
     return false;
+  }
+
+  /** Bytes that the event loop holds for the kernel; `writableLength` counts whole writes only. */
+  #queueSize(): number {
+    const handle = (this.socket as unknown as { _handle?: { writeQueueSize?: number } })._handle;
+    return handle?.writeQueueSize ?? 0;
   }
 
   pause(): void {

@@ -1,0 +1,198 @@
+// The proxies under test, each on one core with one thread, in front of the same origin: as people
+// set them up for plain HTTP/1.1 with kept connections, telling the origin who the client is.
+
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  accepts,
+  end,
+  freePort,
+  installed,
+  start,
+  type Started,
+  waitUntil,
+} from "../shared/system.ts";
+
+export interface Contender {
+  readonly name: string;
+  readonly port: number;
+  /** The one process whose CPU is the figure. */
+  readonly pid: number;
+  /** Others that belong to it; theirs is printed. */
+  readonly otherPids: readonly number[];
+  stop(): Promise<void>;
+}
+
+/** Keeps all threads of a process on one core, where the machine can. */
+export function pin(pid: number, core: number): void {
+  spawnSync("taskset", ["-a", "-c", "-p", String(core), String(pid)], { stdio: "ignore" });
+}
+
+export interface Origin {
+  readonly name: string;
+  readonly port: number;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+/** nginx where installed, since the origin must not be what is measured; else a small one of ours. */
+export async function startOrigin(folder: string, largeBytes: number): Promise<Origin> {
+  const port = await freePort();
+  const nginx = installed("nginx");
+  const place = join(folder, "origin");
+  mkdirSync(place);
+  writeFileSync(join(place, "large"), Buffer.alloc(largeBytes, "x"));
+  if (nginx === undefined) {
+    const started = start([process.execPath, join(import.meta.dirname, "origin.js")], {
+      environment: { PORT: String(port), LARGE_BYTES: String(largeBytes) },
+    });
+    await waitUntil("the origin listens", 5000, () => accepts(port));
+    return { name: "our own origin", port, pid: started.pid, stop: () => end(started) };
+  }
+  const server = `server {
+    listen 127.0.0.1:${port} backlog=4096;
+    root ${place};
+    location = / { default_type text/plain; return 200 "hello world\\n"; }
+  }`;
+  const started = await startNginxWith(nginx, place, server);
+  await waitUntil("the origin listens", 5000, () => accepts(port));
+  return { name: "nginx", port, pid: await workerOf(started.pid), stop: () => end(started) };
+}
+
+export async function startHaproxy(folder: string, origin: number): Promise<Contender | undefined> {
+  const program = installed("haproxy");
+  if (program === undefined) return undefined;
+  const port = await freePort();
+  const file = join(folder, "haproxy.cfg");
+  writeFileSync(
+    file,
+    `global
+  nbthread 1
+  maxconn 2000
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  option forwardfor
+frontend in
+  bind 127.0.0.1:${port}
+  default_backend origin
+backend origin
+  server only 127.0.0.1:${origin}
+`,
+  );
+  const started = start([program, "-db", "-f", file], { output: join(folder, "haproxy.log") });
+  await waitUntil("haproxy listens", 5000, () => accepts(port));
+  return { name: "haproxy", port, pid: started.pid, otherPids: [], stop: () => end(started) };
+}
+
+export async function startNginx(folder: string, origin: number): Promise<Contender | undefined> {
+  const program = installed("nginx");
+  if (program === undefined) return undefined;
+  const port = await freePort();
+  const place = join(folder, "nginx");
+  mkdirSync(place);
+  const server = `upstream origin { server 127.0.0.1:${origin}; keepalive 256; }
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location / {
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_pass http://origin;
+    }
+  }`;
+  const started = await startNginxWith(program, place, server);
+  await waitUntil("nginx listens", 5000, () => accepts(port));
+  const pid = await workerOf(started.pid);
+  return { name: "nginx", port, pid, otherPids: [started.pid], stop: () => end(started) };
+}
+
+async function startNginxWith(program: string, place: string, server: string): Promise<Started> {
+  const file = join(place, "nginx.conf");
+  writeFileSync(
+    file,
+    `worker_processes 1;
+daemon off;
+pid ${place}/nginx.pid;
+error_log ${place}/error.log;
+events { worker_connections 4096; }
+http {
+  access_log off;
+  keepalive_requests 1000000000;
+  client_body_temp_path ${place}/body;
+  proxy_temp_path ${place}/proxy;
+  fastcgi_temp_path ${place}/fastcgi;
+  uwsgi_temp_path ${place}/uwsgi;
+  scgi_temp_path ${place}/scgi;
+  ${server}
+}
+`,
+  );
+  return start([program, "-c", file, "-p", place], { output: join(place, "output") });
+}
+
+/** The single child of an nginx master. */
+async function workerOf(pid: number): Promise<number> {
+  let child = 0;
+  await waitUntil("nginx has its worker", 5000, () => {
+    const children = spawnSync("ps", ["-o", "pid=", "--ppid", String(pid)], { encoding: "utf8" });
+    child = Number(children.stdout.trim().split("\n")[0]);
+    return child > 0;
+  });
+  return child;
+}
+
+const root = join(import.meta.dirname, "..", "..", "..");
+const program = join(root, "dist", "src", "program", "main.js");
+
+interface Status {
+  readonly control: { readonly pid: number | null };
+  readonly gateway: {
+    readonly parent: { readonly pid: number } | null;
+    readonly workers: readonly { readonly pid: number; readonly state: string }[];
+  } | null;
+}
+
+/** The whole program, as a user runs it, with one worker. */
+export async function startNines(folder: string, origin: number): Promise<Contender> {
+  const port = await freePort();
+  const file = join(folder, "nines.yaml");
+  const stateDirectory = join(folder, "state");
+  const place = ["-f", file, "--state-dir", stateDirectory];
+  writeFileSync(
+    file,
+    `services:
+  web: { endpoints: ["127.0.0.1:${origin}"] }
+gateway:
+  workers: 1
+  listen: [{ address: "127.0.0.1:${port}" }]
+  routes: [{ match: { path: / }, service: web }]
+`,
+  );
+  const started = start([process.execPath, program, "up", ...place], {
+    output: join(folder, "nines.log"),
+  });
+  await waitUntil("nines serves", 15_000, () => accepts(port));
+  let workers: readonly { readonly pid: number; readonly state: string }[] = [];
+  let status: Status | undefined;
+  await waitUntil("nines tells its worker", 15_000, () => {
+    const said = spawnSync(process.execPath, [program, "status", "--json", ...place], {
+      encoding: "utf8",
+    });
+    if (said.status !== 0) return false;
+    status = JSON.parse(said.stdout) as Status;
+    workers = status.gateway?.workers.filter(({ state }) => state === "serving") ?? [];
+    return workers.length === 1;
+  });
+  const parent = status?.gateway?.parent?.pid;
+  return {
+    name: "nines",
+    port,
+    pid: workers[0]?.pid ?? 0,
+    otherPids: [started.pid, ...(parent === undefined ? [] : [parent])],
+    stop: () => end(started),
+  };
+}

@@ -1,0 +1,98 @@
+// A request on its way to an instance: what must be known of it, and what is kept of it.
+//
+// Kept is all that was or will be sent, head and body, framed as it leaves, so that another attempt is
+// the same bytes again. It is kept while the body fits in the route's `replayBytes`, and until there is
+// a connection to send it on; a larger body is let go as it is sent, and then nothing is repeated.
+
+import { BODY_FAULT, BodyReader } from "../http1/body.ts";
+import { writeLastChunk, writeRun } from "../http1/body-out.ts";
+import { type RequestEdits, writeRequestHead } from "../http1/forward-request.ts";
+import { methodTrait, methodTraitOf } from "../http1/methods.ts";
+import type { ReasonCode } from "../http1/reasons.ts";
+import { framing, type RequestHead } from "../http1/request-head.ts";
+import type { Writer } from "../http1/writer.ts";
+
+export class OutgoingRequest {
+  readonly #body = new BodyReader();
+  #chunked = false;
+  #bodyBytes = 0;
+  isHead = false;
+  minorVersion = 1;
+  keepsAlive = false;
+  wantsUpgrade = false;
+  /** The client may be waiting for 100 Continue before it sends the body. */
+  awaitsContinue = false;
+  #isIdempotent = false;
+  #forgotten = false;
+  readonly kept: Buffer[] = [];
+
+  /** All of it has come from the client. */
+  get complete(): boolean {
+    return this.#body.done;
+  }
+
+  get fault(): ReasonCode {
+    return this.#body.fault;
+  }
+
+  /** Sending it twice does what sending it once does, and all that was sent is here. */
+  get repeatable(): boolean {
+    return this.#isIdempotent && !this.#forgotten && !this.wantsUpgrade;
+  }
+
+  start(bytes: Buffer, head: RequestHead): void {
+    const trait = methodTraitOf(bytes, head.methodFrom, head.methodTo);
+    this.#isIdempotent = trait !== methodTrait.other;
+    this.isHead = trait === methodTrait.head;
+    this.minorVersion = head.minorVersion;
+    this.keepsAlive = head.keepsAlive;
+    this.wantsUpgrade = head.fields.upgrade >= 0 && head.wantsUpgrade(bytes);
+    this.awaitsContinue = head.fields.expect >= 0 && head.framing !== framing.none;
+    this.#chunked = head.framing === framing.chunked;
+    this.#body.start(head.framing, head.fields.contentLength);
+    this.#forgotten = false;
+  }
+
+  /** Keeps the head and what has come of the body. Returns the index after it, or BODY_FAULT. */
+  keepHead(out: Writer, bytes: Buffer, head: RequestHead, to: number, edits: RequestEdits): number {
+    out.clear();
+    writeRequestHead(out, bytes, head, edits);
+    const headBytes = out.used;
+    const next = head.end === to ? to : this.writeBody(out, bytes, head.end, to);
+    if (next === BODY_FAULT) return next;
+    this.#bodyBytes = out.used - headBytes;
+    this.kept.push(out.take());
+    return next;
+  }
+
+  /** Appends the body's runs in [from, to) to the writer. Returns the index after, or BODY_FAULT. */
+  writeBody(out: Writer, bytes: Buffer, from: number, to: number): number {
+    const body = this.#body;
+    let next = from;
+    while (next < to && !body.done) {
+      next = body.step(bytes, next, to);
+      if (next === BODY_FAULT) return BODY_FAULT;
+      if (body.dataTo > body.dataFrom) {
+        writeRun(out, this.#chunked, bytes, body.dataFrom, body.dataTo);
+      }
+    }
+    if (next > from && body.done && this.#chunked) writeLastChunk(out);
+    return next;
+  }
+
+  /** Whether `byteCount` more of the body would still be kept. */
+  fits(byteCount: number, replayBytes: number): boolean {
+    return !this.#forgotten && this.#bodyBytes + byteCount <= replayBytes;
+  }
+
+  keep(bytes: Buffer): void {
+    this.#bodyBytes += bytes.length;
+    this.kept.push(bytes);
+  }
+
+  forget(): void {
+    this.#forgotten = true;
+    this.#bodyBytes = 0;
+    this.kept.length = 0;
+  }
+}
