@@ -6,13 +6,13 @@
 //                 │        │
 //               parent ── control
 //
-// parent: holds the listening sockets, never accepts; starts workers that inherit them; replaces one
-//   that ends or misses three heartbeats of 200 ms.
+// parent: holds the listening sockets, never accepts; starts workers that inherit them; replaces
+//   one that ends or misses three heartbeats of 200 ms.
 // worker: accepts, routes by the last table, dispatches. Needs nobody to go on. When the parent's
 //   link breaks, the workers race for its next term (ports/term-claims.ts); the one that gets it
 //   starts a new parent with its own descriptors, and all link to it. Nobody is restarted.
-// control: publishes tables, hears what workers notice, starts a gateway when none is left, and kills
-//   a parent that hangs.
+// control: publishes tables, hears what workers notice, starts a gateway when none is left, and
+//   kills a parent that hangs.
 //
 // Rejected: `cluster` (it ends workers when the primary dies), SO_REUSEPORT (a dead worker's queue
 // is lost, and Node 20 has none), accepting in the parent (it would be needed).

@@ -56,6 +56,7 @@ function tinyEngine(options: EngineOptions): Engine {
   const open = new Set<Client>();
   let accepted = 0;
   let draining = false;
+  let controlAlive = true;
   let drained = (): void => undefined;
   interface Client {
     readonly wire: Wire;
@@ -65,7 +66,8 @@ function tinyEngine(options: EngineOptions): Engine {
   const answer = (client: Client): void => {
     client.active--;
     client.exchanges++;
-    const body = `worker ${options.worker} table ${table.version}`;
+    const control = controlAlive ? "there" : "away";
+    const body = `worker ${options.worker} control ${control} table ${table.version}`;
     const close = draining ? "Connection: close\r\n" : "";
     const head = `HTTP/1.1 200 OK\r\n${close}Content-Length: ${body.length}\r\n\r\n`;
     client.wire.write(Buffer.from(head + body));
@@ -97,7 +99,9 @@ function tinyEngine(options: EngineOptions): Engine {
     swap: (next) => {
       table = next;
     },
-    setControlAlive: () => undefined,
+    setControlAlive: (alive) => {
+      controlAlive = alive;
+    },
     get connections() {
       return open.size;
     },

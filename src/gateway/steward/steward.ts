@@ -86,10 +86,11 @@ export interface GatewayStatus {
 
 export interface Steward extends RoutingTables, Traffic {
   /**
-   * Resolves when every worker of the published table serves. Rejects when it does not in time
-   * (NINES_GATEWAY_NOT_SERVING), or when this steward started the gateway and it cannot listen on an
-   * address (NINES_GATEWAY_PORT_TAKEN, NINES_GATEWAY_LISTEN); a gateway that was found serving goes
-   * on with the rest, and only says so.
+   * Resolves when as many workers serve as the table asks for, and each has said that it follows
+   * the table that was published last before this call. Rejects when that is not so in time
+   * (NINES_GATEWAY_NOT_SERVING), or when this steward started the gateway and it cannot listen on
+   * an address (NINES_GATEWAY_PORT_TAKEN, NINES_GATEWAY_LISTEN); a gateway that was found serving
+   * goes on with the rest, and only says so.
    */
   ready(withinMs: number): Promise<void>;
   status(): GatewayStatus;
@@ -118,6 +119,7 @@ interface Peer {
 }
 
 interface Waiter {
+  readonly version: number;
   readonly untilMs: number;
   readonly resolve: () => void;
   readonly reject: (error: NinesError) => void;
@@ -201,7 +203,8 @@ class GatewaySteward implements Steward {
   async ready(withinMs: number): Promise<void> {
     const untilMs = this.#options.clock.monotonicMs() + withinMs;
     return await new Promise((resolve, reject) => {
-      this.#waiters.push({ untilMs, resolve, reject });
+      const version = this.#table?.version ?? 1;
+      this.#waiters.push({ version, untilMs, resolve, reject });
       this.#answerWaiters();
     });
   }
@@ -296,7 +299,7 @@ class GatewaySteward implements Steward {
     switch (message.type) {
       case "stats":
         peer.stats = message.stats;
-        return;
+        return this.#answerWaiters();
       case "notice":
         return this.#notice(message.notice);
       case "workers":
@@ -453,11 +456,10 @@ class GatewaySteward implements Steward {
     if (this.#waiters.length === 0) return;
     const failure = this.#launched ? this.#failures()[0] : undefined;
     const nowMs = this.#options.clock.monotonicMs();
-    const serves = this.#serves();
     this.#waiters = this.#waiters.filter((waiter) => {
       if (failure !== undefined) {
         waiter.reject(new NinesError(failure.code, failure.sentence));
-      } else if (serves) {
+      } else if (this.#serves(waiter.version)) {
         waiter.resolve();
       } else if (nowMs >= waiter.untilMs) {
         waiter.reject(new NinesError("NINES_GATEWAY_NOT_SERVING", this.#whyNot()));
@@ -468,11 +470,15 @@ class GatewaySteward implements Steward {
     });
   }
 
-  #serves(): boolean {
+  #serves(version: number): boolean {
     if (this.#table === undefined) return false;
     if (this.#table.listeners.length === 0) return true;
-    const serving = this.#parent()?.workers.filter((worker) => worker.state === "serving");
-    return serving !== undefined && serving.length >= this.#table.workers;
+    const workers = this.#parent()?.workers ?? [];
+    const serving = workers.filter(({ state, pid }) => {
+      const followed = this.#peers.get(pid)?.stats?.tableVersion ?? 0;
+      return state === "serving" && followed >= version;
+    });
+    return serving.length >= this.#table.workers;
   }
 
   #whyNot(): string {

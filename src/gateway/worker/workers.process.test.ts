@@ -3,7 +3,11 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { after, describe, it } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { identify } from "../../runtime/process-identity.ts";
+import type { FromControl, ToControl } from "../contract.ts";
+import { readToControl } from "../link/messages.ts";
+import { serveLinks } from "../link/server.ts";
 import {
   ask,
   freePort,
@@ -11,6 +15,7 @@ import {
   keepAlive,
   startGateway,
   type TestGateway,
+  testPaths,
   until,
 } from "../process/harness.fixture.ts";
 
@@ -117,9 +122,7 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
   it("they follow tables, and keep the last one when control is away", async () => {
     const gateway = await start();
     gateway.publish({});
-    await until("it is in force", () =>
-      gateway.steward.status().stats.every((stats) => stats.tableVersion === 2),
-    );
+    await gateway.steward.ready(20_000);
     gateway.steward.release();
     assert.match(await ask(gateway.port), /table 2$/);
     const before = gateway.pids("worker");
@@ -127,10 +130,31 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
     gateway.publish({});
     await gateway.steward.ready(20_000);
     assert.deepEqual(gateway.pids("worker"), before);
-    await until("it is in force", () =>
-      gateway.steward.status().stats.every((stats) => stats.tableVersion === 3),
-    );
     assert.match(await ask(gateway.port), /table 3$/);
+  });
+
+  it("they take a control that says nothing for one that is away", async () => {
+    const gateway = await start();
+    gateway.steward.release();
+    // Control stopped right after its hello: its links stay open.
+    const stopped = await serveLinks<ToControl, FromControl>({
+      path: testPaths(gateway.state).controlSocket,
+      parse: readToControl,
+      onPeer: (_hello, link) => {
+        link.send({ type: "alive" });
+        return { onMessage: () => undefined, onClose: () => undefined };
+      },
+    });
+    const control = async (word: string): Promise<void> => {
+      while (!(await ask(gateway.port)).includes(`control ${word}`)) await nextTurn();
+    };
+    await control("away");
+    await control("there");
+    await control("away");
+    await gateway.reopenSteward();
+    gateway.publish({});
+    await control("there");
+    stopped[Symbol.dispose]();
   });
 
   it("a listener is added and removed without a lost request on the others", async () => {
@@ -157,14 +181,13 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
   it("a worker at its limit of connections leaves the next ones to others", async () => {
     const gateway = await start();
     gateway.publish({ limits: { ...gateway.table.limits, connections: 4 } });
-    await until("it is in force", () =>
-      gateway.steward.status().stats.every((stats) => stats.tableVersion === 2),
-    );
+    await gateway.steward.ready(20_000);
     const sockets: Socket[] = [];
     for (let count = 0; count < 8; count++) sockets.push((await keepAlive(gateway.port)).socket);
-    await until("both are full", () =>
-      gateway.steward.status().stats.every((stats) => stats.connections === 4),
-    );
+    await until("both are full", () => {
+      const { stats } = gateway.steward.status();
+      return stats.length === 2 && stats.every(({ connections }) => connections === 4);
+    });
     const ninth = ask(gateway.port);
     // It waits in the kernel until one of the eight has gone.
     assert.equal(await Promise.race([ninth, keptWaiting(gateway)]), "waits");
