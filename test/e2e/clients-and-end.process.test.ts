@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
-import { createNines, until } from "./nines.fixture.ts";
+import { createNines, type Nines, until } from "./nines.fixture.ts";
 
 describe("a wrong client", () => {
   it("that sends half a head and falls silent is answered and cut; others go on", async (t) => {
@@ -62,12 +62,7 @@ describe("the end", () => {
     await answered;
     running.child.kill("SIGTERM");
     await Promise.all([running.ended, closed]);
-    const events = (await nines.run("events", "--json", "-n", "100")).stdout.trim().split("\n");
-    const timeOf = (kind: string) => {
-      const line = events.findLast((event) => event.includes(kind)) ?? "{}";
-      return Date.parse((JSON.parse(line) as { time: string }).time);
-    };
-    const tookMs = timeOf("gateway.worker-ended") - timeOf("control.stopping");
+    const tookMs = await timeBetween(nines, "control.stopping", "gateway.worker-ended");
     assert.ok(tookMs < 1500, `the gateway took ${tookMs} ms; patience alone would be 3200`);
   });
 
@@ -81,6 +76,19 @@ describe("the end", () => {
     await until(() => /told to end/.test(running.said()), running.said);
     running.child.kill("SIGINT");
     assert.equal((await running.ended).code, 0);
+    const tookMs = await timeBetween(nines, "control.stopping", "control.stopped");
+    assert.ok(tookMs < 5000, `it took ${tookMs} ms; its grace is a minute, and the bound nine s`);
     assert.match((await nines.run("status")).stdout, /Nothing else does, either/);
   });
 });
+
+/** By the event log, from the last event of one kind to the last of another. */
+async function timeBetween(nines: Nines, from: string, to: string): Promise<number> {
+  const { stdout } = await nines.run("events", "--json", "-n", "100");
+  const lines = stdout.trim().split("\n");
+  const timeOf = (kind: string) => {
+    const line = lines.findLast((event) => event.includes(`"${kind}"`)) ?? "{}";
+    return Date.parse((JSON.parse(line) as { time: string }).time);
+  };
+  return timeOf(to) - timeOf(from);
+}

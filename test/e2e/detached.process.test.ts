@@ -1,10 +1,11 @@
 // In the background, and without control: what keeps going, what comes back, what `down` ends.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { StatusReport } from "../../src/program/status/report.ts";
+import { identify } from "../../src/runtime/process-identity.ts";
 import { createNines, load, type Nines, until } from "./nines.fixture.ts";
 
 describe("up --detach", () => {
@@ -109,6 +110,22 @@ describe("without control", () => {
     assert.equal(down.code, 0, down.stderr);
     assert.match(down.stdout, /does not answer, and is killed/);
     await assert.rejects(nines.get(), /ECONNREFUSED/);
+  });
+
+  it("one that finds itself replaced lets go of everything, and ends nothing", async (t) => {
+    const nines = await createNines(t);
+    const { child, ended, said } = await nines.up();
+    const before = await nines.status();
+    // Some process takes the office, as another control would that thought the first one dead.
+    const other = nines.start("events", "-f");
+    const claim = join(nines.folder, ".nines", "control", "term-2");
+    writeFileSync(claim, `${JSON.stringify(identify(other.child.pid ?? 0))}\n`);
+    await until(() => child.exitCode !== null, said);
+    const { code, stderr } = await ended;
+    assert.equal(code, 1);
+    assert.match(stderr, /Another control has taken over/);
+    for (const pid of pidsOfInstances(before)) assert.ok(isAlive(pid), `${pid} goes on`);
+    assert.equal((await nines.get()).status, 200);
   });
 
   it("commands that need it say so, with exit code 3", async (t) => {
