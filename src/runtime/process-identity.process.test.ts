@@ -8,7 +8,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
 import { realWorld } from "../../test/conformance/world.ts";
-import { identify, isRunning, parseProcStat, readAllProcessStats } from "./process-identity.ts";
+import {
+  identify,
+  isRunning,
+  parsePsLine,
+  parseProcStat,
+  readAllProcessStats,
+} from "./process-identity.ts";
 
 const needsLinux = process.platform === "linux" ? false : "reads /proc";
 
@@ -39,6 +45,15 @@ test("what is no line of /proc is no process", () => {
   for (const text of ["", "4711", "4711 (x", "4711 (x)", "4711 (x) S 1 2", "x (y) S 1 2 3"]) {
     assert.equal(parseProcStat(text, ""), undefined);
   }
+});
+
+test("where there is no /proc, a line of ps tells the same", () => {
+  const startTime = "Sat Nov 21 01:19:13 2026";
+  const stat = { pid: 4711, state: "S", processGroup: 4700, session: 4700, startTime };
+  assert.deepEqual(parsePsLine(`  4711 Ss+   4700 ${startTime}   `), [stat]);
+  assert.deepEqual(parsePsLine(`12 Z 12 ${startTime}`)[0]?.state, "Z");
+  for (const line of ["", "PID STAT PGID STARTED", "4711 S"])
+    assert.deepEqual(parsePsLine(line), []);
 });
 
 test("a real program with a misleading name is identified", { skip: needsLinux }, (t) => {

@@ -77,21 +77,23 @@ export function parseProcStat(text: string, bootId: string): ProcessStat | undef
   };
 }
 
+/** Not every `ps` tells sessions; what we start leads its group as well as its session. */
 function readPs(selection: readonly string[]): readonly ProcessStat[] {
-  const columns = ["-o", "pid=,stat=,pgid=,sess=,lstart="];
-  const answer = spawnSync("ps", [...selection, ...columns], {
+  const answer = spawnSync("ps", [...selection, "-o", "pid=,stat=,pgid=,lstart="], {
     encoding: "utf8",
     env: { ...process.env, LC_ALL: "C" },
     timeout: psDeadlineMs,
   });
-  return (answer.stdout ?? "").split("\n").flatMap((line) => {
-    const match = /^\s*(\d+)\s+(\S)\S*\s+(\d+)\s+(\S+)\s+(\S.*)$/.exec(line);
-    if (match === null) return [];
-    const [, pid, state = "", group, session, startTime = ""] = match;
-    return [
-      { pid: Number(pid), state, processGroup: Number(group), session: Number(session), startTime },
-    ];
-  });
+  return (answer.stdout ?? "").split("\n").flatMap((line) => parsePsLine(line));
+}
+
+/** "  4711 Ss+   4711 Sat Nov 21 01:19:13 2026" */
+export function parsePsLine(line: string): readonly ProcessStat[] {
+  const match = /^\s*(\d+)\s+(\S)\S*\s+(\d+)\s+(\S.*?)\s*$/.exec(line);
+  if (match === null) return [];
+  const [, pid, state = "", group, startTime = ""] = match;
+  const processGroup = Number(group);
+  return [{ pid: Number(pid), state, processGroup, session: processGroup, startTime }];
 }
 
 /** A process may end between any two looks at it: what cannot be read is not there. */
