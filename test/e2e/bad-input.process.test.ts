@@ -1,7 +1,7 @@
 // What people get wrong on the command line and in the file: each is told clearly.
 
 import assert from "node:assert/strict";
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createNines } from "./nines.fixture.ts";
@@ -49,14 +49,6 @@ describe("a wrong file", () => {
     const { code, stderr } = await nines.run("check", "-f", "folder.yaml");
     assert.equal(code, 2);
     assert.match(stderr, /cannot be read: .*NINES_CONFIG_UNREADABLE/s);
-  });
-
-  it("that may not be read", async (t) => {
-    if (process.getuid?.() === 0) return t.skip("root may read everything");
-    const nines = await createNines(t);
-    chmodSync(nines.file, 0o000);
-    const { stderr } = await nines.run("up");
-    assert.match(stderr, /permission denied.*NINES_CONFIG_UNREADABLE/s);
   });
 
   it("with several mistakes: all of them, each with its line", async (t) => {

@@ -1,12 +1,11 @@
-// In the background, and without control: what keeps going, what comes back, what `down` ends.
+// In the background: what is ready, what comes back, what `down` ends.
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { StatusReport } from "../../src/program/status/report.ts";
-import { identify } from "../../src/runtime/process-identity.ts";
-import { createNines, load, type Nines, until } from "./nines.fixture.ts";
+import { createNines, load, type Nines, until, kill } from "./nines.fixture.ts";
 
 describe("up --detach", () => {
   it("returns when all is ready, and down ends all of it", async (t) => {
@@ -31,7 +30,7 @@ describe("up --detach", () => {
     const before = await nines.status();
     const clients = load(t, nines.port);
     const killedAtMs = performance.now();
-    process.kill(before.control.pid ?? 0, "SIGKILL");
+    kill(before.control.pid);
     await nines.untilStatus("another control", ({ control }) => control.state === "running");
     const tookMs = performance.now() - killedAtMs;
     assert.ok(tookMs < 2000, `it took ${tookMs} ms`);
@@ -45,12 +44,12 @@ describe("up --detach", () => {
     const nines = await createNines(t);
     await nines.run("up", "--detach");
     const { control } = await nines.status();
-    process.kill(holderOf(nines, "keeper", 1), "SIGKILL");
+    kill(holderOf(nines, "keeper", 1));
     await until(
       () => holderOf(nines, "keeper", 2) > 0,
       () => "a second keeper",
     );
-    process.kill(control.pid ?? 0, "SIGKILL");
+    kill(control.pid);
     await nines.untilStatus("another control", (status) => status.control.state === "running");
   });
 
@@ -59,7 +58,7 @@ describe("up --detach", () => {
     await nines.run("up", "--detach");
     const before = await nines.status();
     nines.write({ command: "node service.mjs", more: "    nonsense: true" });
-    process.kill(before.control.pid ?? 0, "SIGKILL");
+    kill(before.control.pid);
     const after = await nines.untilStatus("control and all three", ({ control, services }) => {
       return control.state === "running" && services[0]?.up === 3;
     });
@@ -81,63 +80,6 @@ describe("up --detach", () => {
   });
 });
 
-describe("without control", () => {
-  it("down adopts what runs and stops it", async (t) => {
-    const nines = await createNines(t);
-    const { child, ended } = await nines.up();
-    const { gateway, services } = await nines.status();
-    child.kill("SIGKILL");
-    await ended;
-    const status = await nines.run("status");
-    assert.equal(status.code, 3);
-    assert.match(status.stdout, /web-2 +\d+ +alive/);
-    for (const { pid } of gateway?.workers ?? []) assert.match(status.stdout, new RegExp(`${pid}`));
-    const down = await nines.run("down");
-    assert.equal(down.code, 0, down.stderr);
-    assert.ok(!down.stdout.includes("SIGKILL"), "all ended by themselves");
-    const pids = [...(services[0]?.instances ?? []), ...(gateway?.workers ?? [])];
-    for (const { pid } of pids) assert.equal(isAlive(pid), false, `${pid} has ended`);
-  });
-
-  it("status and down do not wait for a control that is stopped", async (t) => {
-    const nines = await createNines(t);
-    const { child } = await nines.up();
-    child.kill("SIGSTOP");
-    const status = await nines.run("status");
-    assert.match(status.stdout, /^Control does not answer \(pid \d+\)/);
-    assert.equal((await nines.get()).status, 200, "it serves without control");
-    const down = await nines.run("down");
-    assert.equal(down.code, 0, down.stderr);
-    assert.match(down.stdout, /does not answer, and is killed/);
-    await assert.rejects(nines.get(), /ECONNREFUSED/);
-  });
-
-  it("one that finds itself replaced lets go of everything, and ends nothing", async (t) => {
-    const nines = await createNines(t);
-    const { child, ended, said } = await nines.up();
-    const before = await nines.status();
-    // Some process takes the office, as another control would that thought the first one dead.
-    const other = nines.start("events", "-f");
-    const claim = join(nines.folder, ".nines", "control", "term-2");
-    writeFileSync(claim, `${JSON.stringify(identify(other.child.pid ?? 0))}\n`);
-    await until(() => child.exitCode !== null, said);
-    const { code, stderr } = await ended;
-    assert.equal(code, 1);
-    assert.match(stderr, /Another control has taken over/);
-    for (const pid of pidsOfInstances(before)) assert.ok(isAlive(pid), `${pid} goes on`);
-    assert.equal((await nines.get()).status, 200);
-  });
-
-  it("commands that need it say so, with exit code 3", async (t) => {
-    const nines = await createNines(t);
-    for (const words of [["apply"], ["scale", "web", "1"], ["status"], ["logs"]]) {
-      const { code, stderr } = await nines.run(...words);
-      assert.equal(code, 3, `${words[0]}: ${stderr}`);
-      assert.match(stderr, /`nines up`/);
-    }
-  });
-});
-
 function pidsOfInstances({ services }: StatusReport) {
   return services.flatMap(({ instances }) => instances.map(({ pid }) => pid));
 }
@@ -149,14 +91,5 @@ function holderOf(nines: Nines, office: string, term: number): number {
     return (JSON.parse(text) as { pid: number }).pid;
   } catch {
     return 0;
-  }
-}
-
-/** A zombie has ended; who collects it is not ours to say. */
-function isAlive(pid: number | null): boolean {
-  try {
-    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
-  } catch {
-    return false;
   }
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { createNines, load, until } from "./nines.fixture.ts";
+import { createNines, load, until, kill } from "./nines.fixture.ts";
 
 describe("under load, with kill -9", () => {
   it("an instance dies, no request fails, and it is started again", async (t) => {
@@ -11,7 +11,7 @@ describe("under load, with kill -9", () => {
     const clients = load(t, nines.port);
     const [victim] = await nines.instances();
     assert.ok(victim?.pid);
-    process.kill(victim.pid, "SIGKILL");
+    kill(victim.pid);
     const after = await nines.untilStatus("web-1 has a new process", ({ services }) =>
       services.some(({ up, instances }) => {
         const one = instances.find(({ id }) => id === victim.id);
@@ -56,7 +56,7 @@ describe("under load, with kill -9", () => {
       const { gateway } = await nines.status();
       assert.ok(gateway?.parent);
       const { pid, term } = gateway.parent;
-      process.kill(pid, "SIGKILL");
+      kill(pid);
       await nines.untilStatus(`parent ${round} has a successor`, (status) => {
         const parent = status.gateway?.parent;
         const followed = parent !== null && parent !== undefined && parent.term > term;
@@ -80,7 +80,7 @@ describe("under load, with kill -9", () => {
       async () => (await nines.get()).status === 200,
       () => "it serves",
     );
-    process.kill(victim.pid, "SIGKILL");
+    kill(victim.pid);
     await nines.untilStatus("two workers serve", (status) => {
       const serving = (status.gateway?.workers ?? []).filter(({ state }) => state === "serving");
       return serving.length === 2 && serving.every(({ pid }) => pid !== victim.pid);

@@ -111,7 +111,8 @@ gateway:
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-    const ended = new Promise<Finished>((resolve) => {
+    const ended = new Promise<Finished>((resolve, reject) => {
+      child.once("error", reject);
       child.once("close", (code) => resolve({ code, stdout, stderr }));
     });
     const running = { child, ended, said: () => stdout + stderr };
@@ -185,6 +186,12 @@ function pidsOf(folder: string): readonly number[] {
       return []; // it has ended, or belongs to somebody else
     }
   });
+}
+
+/** Signal 0 and pid 0 mean other things than "nobody": a process is named, or the test fails. */
+export function kill(pid: number | null | undefined): void {
+  assert.ok(pid !== null && pid !== undefined && pid > 1, "there is a process to kill");
+  process.kill(pid, "SIGKILL");
 }
 
 export function freePort(): Promise<number> {

@@ -49,7 +49,7 @@ const faults: readonly Fault[] = [
     file: "src/program/roles/control.js",
     find: 'this.#end({ kind: "replaced" });',
     replace: "{}",
-    tests: "detached",
+    tests: "without-control",
     finder: "finds itself replaced",
   },
   {
@@ -57,7 +57,7 @@ const faults: readonly Fault[] = [
     file: "src/program/roles/take-over.js",
     find: 'control.start({ file: "", services: [] })',
     replace: "undefined",
-    tests: "detached",
+    tests: "without-control",
     finder: "down adopts what runs",
   },
   {
@@ -65,7 +65,7 @@ const faults: readonly Fault[] = [
     file: "src/program/cli/down.js",
     find: 'signalExactly(holder.identity, "SIGKILL");',
     replace: "",
-    tests: "detached",
+    tests: "without-control",
     finder: "do not wait for a control",
   },
   {

@@ -59,13 +59,17 @@ export interface Actions {
   init(options: InitOptions): Promise<number>;
   check(options: CheckOptions): Promise<number>;
   schema(): Promise<number>;
+  version(): Promise<number>;
 }
+
+/** Where nobody says how wide the terminal is. */
+const HELP_WIDTH = 100;
 
 const description = `Keeps ordinary services up through failures.
 
-Write a nines.yaml (\`nines init\` writes one to start from), then run \`nines up\`. Nines starts the
-services, checks them, sends traffic to those that are ready, restarts what ends, and goes on doing
-so when any process, its own included, is killed.`;
+Write a nines.yaml (\`nines init\` writes one to start from), then run \`nines up\`. \
+Nines starts the services, checks them, sends traffic to those that are ready, restarts what ends, \
+and goes on doing so when any process, its own included, is killed.`;
 
 const closing = `
 Examples:
@@ -88,6 +92,7 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
     .helpCommand("help [command]", "print a command's help")
     .addHelpText("after", closing)
     .showHelpAfterError("Run `nines --help` for the commands and what they do.")
+    .configureOutput({ getOutHelpWidth: () => process.stdout.columns ?? HELP_WIDTH })
     .exitOverride();
   addRunning(nines, actions, ended);
   addSeeing(nines, actions, ended);
@@ -126,8 +131,8 @@ function addRunning(nines: Command, actions: Actions, ended: Ended): void {
   placed(nines.command("up"))
     .summary("start everything in the file, and keep it up")
     .description(
-      "Starts the services of the file in the order of dependsOn and keeps them up. Stays in the\n" +
-        "foreground and says what happens; Ctrl-C stops everything in order, a second Ctrl-C at once.\n" +
+      "Starts the services of the file in the order of dependsOn and keeps them up. Stays in the " +
+        "foreground and says what happens; Ctrl-C stops everything in order, a second Ctrl-C at once. " +
         "What an earlier `nines up` left running is adopted, not started again.",
     )
     .option("-d, --detach", "return when everything is ready; a keeper restarts control if it ends")
@@ -144,7 +149,8 @@ function addRunning(nines: Command, actions: Actions, ended: Ended): void {
   placed(nines.command("down"))
     .summary("stop everything that `up` started")
     .description(
-      "Drains the gateway, ends the instances in reverse order of dependsOn, frees the ports. Works\n" +
+      "Drains the gateway, ends the instances in reverse order of dependsOn, frees the ports; in ten seconds " +
+        "at most, then what is left is killed. Works " +
         "also when control is dead or does not answer: it is then taken over first.",
     )
     .action((options: PlaceOptions) => ended(actions.down(options)));
@@ -154,7 +160,7 @@ function addSeeing(nines: Command, actions: Actions, ended: Ended): void {
   placed(nines.command("status"))
     .summary("what runs, in what state, and why")
     .description(
-      "One line a service and an instance: its state, since when, requests a second, latencies, errors,\n" +
+      "One line a service and an instance: its state, since when, requests a second, latencies, errors, " +
         "restarts, and the reason for its state. Works from the state directory when control is gone.",
     )
     .option("-w, --watch", "go on, refreshed each second, until Ctrl-C")
@@ -185,7 +191,7 @@ function addOperating(nines: Command, actions: Actions, ended: Ended): void {
   placed(nines.command("apply"))
     .summary("follow the changed file")
     .description(
-      "Checks the file; when it is right, changes what runs to match, one instance after another, each\n" +
+      "Checks the file; when it is right, changes what runs to match, one instance after another, each " +
         "drained first, so that no request is lost. When it is wrong nothing changes. SIGHUP does the same.",
     )
     .action((options: PlaceOptions) => ended(actions.apply(options)));
@@ -244,6 +250,10 @@ function addWriting(nines: Command, actions: Actions, ended: Ended): void {
         "  then begin nines.yaml with: # yaml-language-server: $schema=nines.schema.json",
     )
     .action(() => ended(actions.schema()));
+  nines
+    .command("version")
+    .summary("print the version")
+    .action(() => ended(actions.version()));
 }
 
 function lineCount(text: string): number {

@@ -4,7 +4,7 @@
 import { CommanderError } from "commander";
 import { readVersion } from "../version.ts";
 import { type Actions, buildCommandLine } from "./command-line.ts";
-import { exitCode, report } from "./say.ts";
+import { exitCode, report, say } from "./say.ts";
 
 const operations = async () => (await import("./operate.ts")).operations;
 const files = async () => (await import("./files.ts")).fileCommands;
@@ -26,6 +26,10 @@ const actions: Actions = {
   init: async (options) => (await files()).init(options),
   check: async (options) => (await files()).check(options),
   schema: async () => (await files()).schema(),
+  version: async () => {
+    say(readVersion());
+    return exitCode.done;
+  },
 };
 
 export async function runCommandLine(words: readonly string[]): Promise<number> {

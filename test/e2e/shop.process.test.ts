@@ -1,0 +1,82 @@
+// The example that `npm start` runs: what a customer did outlives the process that did it.
+
+import assert from "node:assert/strict";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { createNines, until, kill } from "./nines.fixture.ts";
+
+const example = join(import.meta.dirname, "..", "..", "..", "examples", "shop");
+
+interface Order {
+  readonly key: string;
+  readonly takenBy: string;
+  readonly cents: number;
+}
+
+describe("the shop", () => {
+  it("shows a page, by whichever instance", async (t) => {
+    const { address } = await openShop(t);
+    const page = await fetch(address);
+    assert.equal(page.status, 200);
+    assert.match(page.headers.get("x-shop-instance") ?? "", /^shop-[123]$/);
+    assert.match(await page.text(), /<h1>The shop that stays open<\/h1>/);
+  });
+
+  it("keeps an order that it confirmed through kill -9 of all instances", async (t) => {
+    const { nines, address } = await openShop(t);
+    const cart = await fetch(`${address}/api/cart`, {
+      method: "POST",
+      body: JSON.stringify({ id: "lamp", quantity: 2 }),
+    });
+    const cookie = (cart.headers.get("set-cookie") ?? "").split(";")[0] ?? "";
+    const order = () =>
+      fetch(`${address}/api/orders`, {
+        method: "POST",
+        headers: { cookie },
+        body: JSON.stringify({ key: "once" }),
+      });
+    const placed = await order();
+    assert.equal(placed.status, 201);
+    const { cents } = (await placed.json()) as Order;
+    assert.equal(cents, 6500);
+    assert.equal((await order()).status, 200, "the same key does not order again");
+
+    for (const { pid } of await nines.instances()) kill(pid);
+    let orders: readonly Order[] = [];
+    await until(
+      async () => {
+        const answer = await fetch(`${address}/api/orders`);
+        if (answer.ok) orders = (await answer.json()) as readonly Order[];
+        return answer.ok;
+      },
+      () => "an instance answers again",
+    );
+    assert.deepEqual(
+      orders.map(({ key }) => key),
+      ["once"],
+    );
+  });
+
+  it("turns down what makes no sense", async (t) => {
+    const { address } = await openShop(t);
+    const post = async (path: string, body: string) =>
+      (await fetch(`${address}${path}`, { method: "POST", body })).status;
+    assert.equal(await post("/api/orders", "{}"), 409, "an empty cart");
+    assert.equal(await post("/api/cart", '{"id":"gold"}'), 404);
+    assert.equal(await post("/api/cart", '{"id":"lamp","quantity":1e9}'), 400);
+    assert.equal(await post("/api/cart", "not json"), 400);
+    assert.equal(await post("/api/cart", "x".repeat(20_000)), 413);
+    assert.equal((await fetch(`${address}/nothing`)).status, 404);
+  });
+});
+
+async function openShop(t: TestContext) {
+  const nines = await createNines(t);
+  cpSync(example, nines.folder, { recursive: true, filter: (path) => !path.includes(".nines") });
+  const text = readFileSync(nines.file, "utf8");
+  assert.ok(text.includes("address: :8080"));
+  writeFileSync(nines.file, text.replace("address: :8080", `address: 127.0.0.1:${nines.port}`));
+  await nines.up();
+  return { nines, address: `http://127.0.0.1:${nines.port}` };
+}
