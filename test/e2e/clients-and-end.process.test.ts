@@ -74,7 +74,10 @@ describe("the end", () => {
     await until(async () => /deaf/.test((await nines.run("logs")).stdout), running.said);
     running.child.kill("SIGINT");
     await until(() => /told to end/.test(running.said()), running.said);
-    running.child.kill("SIGINT");
+    await until(() => {
+      running.child.kill("SIGINT");
+      return running.child.exitCode !== null;
+    }, running.said);
     assert.equal((await running.ended).code, 0);
     const tookMs = await timeBetween(nines, "control.stopping", "control.stopped");
     assert.ok(tookMs < 5000, `it took ${tookMs} ms; its grace is a minute, and the bound nine s`);

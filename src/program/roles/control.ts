@@ -57,6 +57,8 @@ export async function runControl(options: ControlOptions): Promise<Ending> {
 }
 
 const ownLogs = { rotateBytes: 10 * 1024 * 1024, keep: 2 };
+/** Ctrl-C under npm arrives twice, from the terminal and from npm: that is one wish, not two. */
+const SAME_SIGNAL_MS = 300;
 const READY_LOOK_MS = 50;
 const OFFICES_LOOK_MS = 1000;
 /** Workers start within a second; a loaded machine may take longer, and it is only said. */
@@ -76,6 +78,7 @@ class ControlRun {
   #end: (ending: InnerEnding) => void = () => undefined;
   #config: Config;
   #stopping = false;
+  #askedToStopAtMs = 0;
   /** One change of the file after another. */
   #applying: Promise<unknown> = Promise.resolve();
 
@@ -164,7 +167,9 @@ class ControlRun {
   }
 
   #stopOrHurry(): void {
-    if (this.#stopping) this.#hurry.abort();
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (!this.#stopping) this.#askedToStopAtMs = nowMs;
+    else if (nowMs - this.#askedToStopAtMs >= SAME_SIGNAL_MS) this.#hurry.abort();
     this.#stopping = true;
     this.#end({ kind: "stopped" });
   }
