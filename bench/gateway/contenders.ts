@@ -112,9 +112,11 @@ export async function startNginx(folder: string, origin: number): Promise<Conten
 
 async function startNginxWith(program: string, place: string, server: string): Promise<Started> {
   const file = join(place, "nginx.conf");
+  // Started by root, its workers would become somebody who may not read the bench's folder.
+  const asRoot = process.getuid?.() === 0 ? "user root;\n" : "";
   writeFileSync(
     file,
-    `worker_processes 1;
+    `${asRoot}worker_processes 1;
 daemon off;
 pid ${place}/nginx.pid;
 error_log ${place}/error.log;

@@ -63,7 +63,10 @@ async function measure(
     console.log(`  ${contender.name}: ${result.failures} of ${result.requests} requests failed`);
     return undefined;
   }
-  if (before === undefined || after === undefined || result.requests === 0) return undefined;
+  if (before === undefined || after === undefined || result.requests === 0) {
+    console.log(`  ${contender.name}: process ${contender.pid} has ended or answered nothing`);
+    return undefined;
+  }
   const costUs = (after - before) / result.requests;
   const rate = Math.round(result.requests / seconds);
   console.log(`  ${contender.name.padEnd(8)} ${costUs.toFixed(1).padStart(7)} us  ${rate}/s`);

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { quantileMs } from "../../core/measure/histogram.ts";
 import {
+  eventually,
   freePort,
   inTime,
   naming,
@@ -10,21 +11,10 @@ import {
   startGateway,
   startOrigin,
   tableOf,
-  withDeadline,
 } from "./engine.fixture.ts";
 
 const host = "Host: a\r\n";
 const get = `GET / HTTP/1.1\r\n${host}\r\n`;
-
-async function until(what: string, holds: () => boolean): Promise<void> {
-  await withDeadline<void>(what, (resolve) => {
-    const look = (): void => {
-      if (holds()) resolve();
-      else setImmediate(look);
-    };
-    look();
-  });
-}
 
 describe("a client that leaves", () => {
   test(
@@ -55,7 +45,7 @@ describe("a client that leaves", () => {
       await peer.takeThrough("\r\n\r\n");
       client.close();
       await peer.ended();
-      await until("the client is forgotten", () => gateway.engine.connections === 0);
+      await eventually("the client is forgotten", () => gateway.engine.connections === 0);
     }),
   );
 
@@ -145,7 +135,7 @@ describe("a client that leaves", () => {
         if (count % 2 === 0) client.reset();
         else client.close();
       }
-      await until("all are forgotten", () => gateway.engine.connections === 0);
+      await eventually("all are forgotten", () => gateway.engine.connections === 0);
       const [service] = gateway.engine.stats().services;
       assert.equal(service?.active, 0);
       assert.equal(service?.instances[0]?.active, 0);
@@ -308,7 +298,7 @@ describe("a TCP listener", () => {
       client.finish();
       assert.equal(await client.take(5), "world");
       assert.equal(await client.ended(), "fin");
-      await until("it is forgotten", () => gateway.engine.connections === 0);
+      await eventually("it is forgotten", () => gateway.engine.connections === 0);
       assert.equal(gateway.engine.stats().services[0]?.active, 0);
     }),
   );

@@ -362,6 +362,22 @@ export async function inTime<T>(what: string, promise: Promise<T>): Promise<T> {
   });
 }
 
+/** Looks again each turn of the event loop. */
+export async function eventually(what: string, holds: () => boolean): Promise<void> {
+  let look = (): void => undefined;
+  const seen = withDeadline<void>(what, (resolve) => {
+    look = () => {
+      if (holds()) resolve();
+      else if (!given) setImmediate(look);
+    };
+  });
+  let given = false;
+  look();
+  await seen.finally(() => {
+    given = true;
+  });
+}
+
 export async function withDeadline<T>(
   what: string,
   start: (resolve: (value: T) => void, reject: (error: Error) => void) => void,

@@ -280,14 +280,31 @@ describe("requests and answers", () => {
       const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
       const client = await gateway.client();
       client.socket.pause();
-      client.send(get.repeat(pieces.length));
-      await origin.peer(0);
-      await askOthers(gateway);
+      for (let half = 0; half < 2; half++) {
+        client.send(get.repeat(pieces.length / 2));
+        await origin.peer(0);
+        await askOthers(gateway);
+      }
       assert.ok(asked < pieces.length / 2, `${asked} were sent on`);
       client.socket.resume();
       for (const piece of pieces) {
         assert.equal(Buffer.from((await client.message()).body, "latin1").equals(piece), true);
       }
+    }),
+  );
+
+  test(
+    "requests far ahead of their turn are left with the client",
+    opening(async (open) => {
+      const origin = await open(startOrigin());
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+      const client = await gateway.client();
+      client.send(get);
+      await origin.peer(0);
+      for (const piece of pieces) client.socket.write(piece);
+      await askOthers(gateway);
+      const left = client.socket.writableLength;
+      assert.ok(left > byteCount / 2, `${left} bytes wait at the client`);
     }),
   );
 

@@ -2,7 +2,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {
+  eventually,
   freePort,
+  type Gateway,
   type Message,
   naming,
   opening,
@@ -228,7 +230,7 @@ describe("idle connections to instances", () => {
           startOrigin(async (peer) => {
             const body = origin.peers.length === 1 ? "first" : "other";
             await peer.message();
-            const answer = `HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n${body}`;
+            const answer = `HTTP/1.1 200 OK\r\nKeep-Alive: timeout=60\r\nContent-Length: 5\r\n\r\n${body}`;
             peer.send(pieces === 1 ? answer + evil : answer);
             later = () => peer.send(evil);
           }),
@@ -401,14 +403,24 @@ describe("the gateway's own answers", () => {
   test(
     "HEAD_TIMEOUT for half a head, though its bytes trickle in; nothing for a silent client",
     opening(async (open) => {
-      const table = tableOf({ ports: [], timeouts: { headMs: 200, keepAliveMs: 200 } });
+      const table = tableOf({
+        ports: [],
+        route: { match: { path: "/in" } },
+        timeouts: { headMs: 200, keepAliveMs: 200 },
+      });
       const gateway = await open(startGateway(table));
-      const slow = await gateway.client();
+      for (const before of [0, 1]) {
+        const slow = await gateway.client();
+        for (let count = 0; count < before; count++) {
+          slow.send(get);
+          assertReason(await slow.message(), 404, "NO_ROUTE");
+        }
+        const trickle = setInterval(() => slow.send("A: b\r\n"), 20);
+        slow.send("GET / HTTP/1.1\r\n");
+        const answer = await slow.message().finally(() => clearInterval(trickle));
+        assertReason(answer, 408, "HEAD_TIMEOUT");
+      }
       const silent = await gateway.client();
-      const trickle = setInterval(() => slow.send("A: b\r\n"), 20);
-      slow.send("GET / HTTP/1.1\r\n");
-      const answer = await slow.message().finally(() => clearInterval(trickle));
-      assertReason(answer, 408, "HEAD_TIMEOUT");
       await silent.ended();
       assert.equal(silent.received, "");
     }),
@@ -466,6 +478,10 @@ describe("the gateway's own answers", () => {
       const client = await gateway.client();
       client.send(`GET / HTTP/1.1\r\n${host}A: ${"b".repeat(4_000_000)}\r\n\r\n`);
       assertReason(await client.message(), 431, "HEAD_TOO_LARGE");
+      await eventually(
+        "all that the client says is taken",
+        () => client.socket.writableLength === 0 || client.end === "reset",
+      );
       assert.equal(await client.ended(), "fin");
     }),
   );
@@ -540,11 +556,9 @@ describe("the queue", () => {
   );
 });
 
-async function untilQueued(
-  gateway: Awaited<ReturnType<typeof startGateway>>,
-  count: number,
-): Promise<void> {
-  while (gateway.engine.stats().services[0]?.queued !== count) {
-    await new Promise((resolve) => setImmediate(resolve));
-  }
+async function untilQueued(gateway: Gateway, count: number): Promise<void> {
+  await eventually(
+    `${count} in the queue`,
+    () => gateway.engine.stats().services[0]?.queued === count,
+  );
 }
