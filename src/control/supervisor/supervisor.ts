@@ -326,14 +326,14 @@ export class Supervisor {
   }
 
   #setDrained(id: string, drained: boolean, cause: string): void {
-    const { registry, events } = this.#ports;
+    const { registry, events, clock } = this.#ports;
     const sentence = drained
       ? `${id} gets no new traffic: ${cause}`
       : `${id} gets traffic: ${cause}`;
     const instance = this.#instances.get(id);
     if (instance === undefined) registry.patch(id, { draining: drained });
     else instance.setDrained(drained);
-    registry.patch(id, { why: sentence });
+    registry.patch(id, { why: sentence, sinceWallMs: clock.wallMs() });
     const kind = drained ? "instance.drained" : "instance.undrained";
     events.record({ kind, level: "info", sentence, instance: id });
   }
