@@ -325,24 +325,31 @@ describe("a TCP listener", () => {
   );
 
   test(
-    "passes a reset on as a reset, and closes what is silent",
+    "passes a reset on as a reset",
     opening(async (open) => {
       const origin = await open(startOrigin());
-      const table = tableOf({
-        ports: [origin.port],
-        protocol: "tcp",
-        timeouts: { tunnelMs: 300 },
-      });
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port], protocol: "tcp" })));
+      const [first, second] = [await gateway.client(), await gateway.client()];
+      (await origin.peer(0)).reset();
+      assert.equal(await first.ended(), "reset");
+      const peer = await origin.peer(1);
+      second.send("a");
+      await peer.take(1);
+      second.reset();
+      assert.equal(await peer.ended(), "reset");
+      await eventually("both are forgotten", () => gateway.engine.connections === 0);
+    }),
+  );
+
+  test(
+    "closes what is silent in both directions",
+    opening(async (open) => {
+      const origin = await open(startOrigin());
+      const table = tableOf({ ports: [origin.port], protocol: "tcp", timeouts: { tunnelMs: 100 } });
       const gateway = await open(startGateway(table));
       const client = await gateway.client();
-      client.send("a");
-      const peer = await origin.peer(0);
-      await peer.take(1);
-      peer.reset();
-      assert.equal(await client.ended(), "reset");
-      const silent = await gateway.client();
-      await silent.ended();
-      await (await origin.peer(1)).ended();
+      await client.ended();
+      await (await origin.peer(0)).ended();
     }),
   );
 

@@ -266,29 +266,28 @@ describe("requests and answers", () => {
   test(
     "pipelined requests whose answers are not read are not sent on",
     opening(async (open) => {
+      const [requestCount, answerBytes] = [512, 128 * 1024];
       let asked = 0;
       const origin = await open(
         startOrigin(async (peer) => {
           while (peer.end === "open") {
             await peer.message();
-            const piece = pieces[asked++] ?? Buffer.alloc(0);
-            peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${piece.length}\r\n\r\n`);
-            peer.socket.write(piece);
+            const body = String(asked++).padEnd(answerBytes, ".");
+            peer.send(`HTTP/1.1 200 OK\r\nContent-Length: ${answerBytes}\r\n\r\n${body}`);
           }
         }),
       );
       const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
       const client = await gateway.client();
       client.socket.pause();
-      for (let half = 0; half < 2; half++) {
-        client.send(get.repeat(pieces.length / 2));
-        await origin.peer(0);
-        await askOthers(gateway);
+      for (let count = 0; count < requestCount; count++) {
+        client.send(get);
+        await askOthers(gateway, 1);
       }
-      assert.ok(asked < pieces.length / 2, `${asked} were sent on`);
+      assert.ok(asked < requestCount / 2, `${asked} were sent on`);
       client.socket.resume();
-      for (const piece of pieces) {
-        assert.equal(Buffer.from((await client.message()).body, "latin1").equals(piece), true);
+      for (let count = 0; count < requestCount; count++) {
+        assert.equal((await client.message()).body, String(count).padEnd(answerBytes, "."));
       }
     }),
   );
@@ -330,8 +329,8 @@ describe("requests and answers", () => {
 });
 
 /** Other clients' requests, answered by the gateway itself: by then it has done all it can for a slow one. */
-async function askOthers(gateway: Gateway): Promise<void> {
-  for (let count = 0; count < 300; count++) {
+async function askOthers(gateway: Gateway, requestCount = 300): Promise<void> {
+  for (let count = 0; count < requestCount; count++) {
     assert.match((await gateway.ask("GET / HTTP/1.1\r\n\r\n")).head, /HOST_MISSING/);
   }
 }
