@@ -71,6 +71,12 @@ export interface Disk {
    * may be copied once more on their way to the device.
    */
   allocate(sizeBytes: number): Uint8Array<ArrayBufferLike>;
+  /**
+   * Calls `run` once, after everything that is ready to run now and before anything is waited for:
+   * the moment at which one write gathers what all writers have brought meanwhile. Between two
+   * calls the rest of the program gets its turn, however fast the device is.
+   */
+  soon(run: () => void): void;
 }
 
 /** `read`: reads only. `write`: and buffered writes. `durable`: each write waits for the device. */

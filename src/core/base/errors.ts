@@ -138,6 +138,57 @@ export const errorCatalogue = {
     "The admin API does not know what was asked, or the request is not well formed.",
     "Compare it with docs/reference/admin-api.md.",
   ),
+  NINES_JOURNAL_NOT_FOUND: entry("There is no journal in the folder.", "Name the right folder."),
+  NINES_JOURNAL_FOREIGN: entry(
+    "The journal's folder holds a file that is not one of its own.",
+    "Name another folder, or move the file that the message names elsewhere.",
+  ),
+  NINES_JOURNAL_NEWER: entry(
+    "The journal was written by a newer version of Nines.",
+    "Upgrade Nines; this version has left everything as it was.",
+  ),
+  NINES_JOURNAL_LOCKED: entry(
+    "Another writer has the journal open.",
+    "Close it there, or end that process; its hold ends with it.",
+    true,
+  ),
+  NINES_JOURNAL_ROT: entry(
+    "A file of the journal has changed since it was written, or is missing.",
+    "Restore the file from a copy, or see what `nines journal repair` would save.",
+  ),
+  NINES_JOURNAL_DISK: entry(
+    "The disk refused to let the journal be opened or read.",
+    "Mend what the message names: space, permissions, a read-only mount, a failing device.",
+    true,
+  ),
+  NINES_JOURNAL_FAILED: entry(
+    "A write to the journal failed, and nothing is acknowledged any more.",
+    "Mend the disk, then start anew: opening finds out what is there.",
+  ),
+  NINES_JOURNAL_FULL: entry(
+    "There is no room on the disk for the journal's next segment; the record was not taken.",
+    "Make room; appends go on by themselves.",
+    true,
+  ),
+  NINES_JOURNAL_BUSY: entry(
+    "More waits for the disk than the journal may hold; the record was not taken.",
+    "Send less at a time, or raise `queueBytes`.",
+    true,
+  ),
+  NINES_JOURNAL_RECORD_SIZE: entry(
+    "The record is larger than the journal takes.",
+    "Split it, or open the journal with larger segments.",
+  ),
+  NINES_JOURNAL_COMPACTED: entry(
+    "The records that were asked for are no longer in the log.",
+    "Start from the newest snapshot; it holds their effects.",
+  ),
+  NINES_JOURNAL_SNAPSHOT: entry(
+    "The snapshot was not written; the earlier ones and the log stand.",
+    "Make room on the disk, or mend what the message names, and take it again.",
+    true,
+  ),
+  NINES_JOURNAL_CLOSED: entry("The journal was closed.", "Open it again to go on."),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
