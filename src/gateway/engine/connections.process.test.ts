@@ -375,6 +375,11 @@ describe("a TCP listener", () => {
         otherPeer.send("b");
         await other.take(1);
       }
+      // What is held for the slow one lies where others' bytes do not pass.
+      for (let count = 0; count < 20; count++) {
+        other.send("a".repeat(400_000));
+        await otherPeer.take(400_000);
+      }
       const left = peer.socket.writableLength;
       assert.ok(left > byteCount / 2, `${left} bytes wait at the instance`);
       client.socket.resume();
