@@ -1,0 +1,124 @@
+// The disk port on Node: what ports/disk.ts promises, by plain system calls.
+//
+// Memory for writes is shared between threads, so that a slow device's thread takes it as it is.
+// A new folder is durable with all its parents: each folder that gained a name is flushed.
+
+import { constants } from "node:fs";
+import { type FileHandle, mkdir, open, readdir, rename, unlink } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { assert } from "../core/base/assert.ts";
+import type { Disk, DiskAccess, DiskFile, DiskFolder, DiskLock } from "../ports/disk.ts";
+import { attempt } from "./disk-error.ts";
+import { createDiskFile } from "./disk-file.ts";
+import { takeLock } from "./disk-lock.ts";
+import { createDurableWriter, type DurableWriter } from "./disk-writer.ts";
+
+const fileMode = 0o600;
+const folderMode = 0o700;
+const flags: Readonly<Record<DiskAccess, number>> = {
+  read: constants.O_RDONLY,
+  write: constants.O_RDWR,
+  durable: constants.O_RDWR | constants.O_DSYNC,
+};
+
+export interface DiskOptions {
+  /** Above this a durable write goes to a thread: 0 for always, Infinity for never. */
+  readonly slowAboveMs?: number;
+}
+
+export function createDisk(options: DiskOptions = {}): Disk {
+  const writer = createDurableWriter(options.slowAboveMs ?? 0.3);
+  return {
+    openFolder: async (path, { create }) => {
+      const absolute = resolve(path);
+      if (create) await makeFolder(absolute);
+      const handle = await attempt("open", absolute, () =>
+        open(absolute, constants.O_RDONLY | constants.O_DIRECTORY),
+      );
+      return new Folder(absolute, handle, writer);
+    },
+    allocate: (sizeBytes) => new Uint8Array(new SharedArrayBuffer(sizeBytes)),
+    soon: (run) => void setImmediate(run),
+  };
+}
+
+class Folder implements DiskFolder {
+  readonly path: string;
+  readonly #handle: FileHandle;
+  readonly #writer: DurableWriter;
+
+  constructor(path: string, handle: FileHandle, writer: DurableWriter) {
+    this.path = path;
+    this.#handle = handle;
+    this.#writer = writer;
+  }
+
+  async list(): Promise<readonly string[]> {
+    const entries = await attempt("list", this.path, () =>
+      readdir(this.path, { withFileTypes: true }),
+    );
+    return entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])).sort();
+  }
+
+  async create(name: string): Promise<DiskFile> {
+    const path = this.#pathOf(name);
+    const makingFlags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+    const handle = await attempt("create", path, () => open(path, makingFlags, fileMode));
+    return createDiskFile(path, handle, undefined);
+  }
+
+  async open(name: string, access: DiskAccess): Promise<DiskFile> {
+    const path = this.#pathOf(name);
+    const handle = await attempt("open", path, () => open(path, flags[access]));
+    return createDiskFile(path, handle, access === "durable" ? this.#writer : undefined);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const path = this.#pathOf(from);
+    await attempt("rename", path, () => rename(path, this.#pathOf(to)));
+  }
+
+  async remove(name: string): Promise<void> {
+    const path = this.#pathOf(name);
+    await attempt("remove", path, () => unlink(path));
+  }
+
+  async flush(): Promise<void> {
+    await attempt("flush", this.path, () => this.#handle.sync());
+  }
+
+  async lock(): Promise<DiskLock | undefined> {
+    return takeLock(this.path, this.#handle.fd);
+  }
+
+  async close(): Promise<void> {
+    await attempt("close", this.path, () => this.#handle.close());
+  }
+
+  #pathOf(name: string): string {
+    assert(name !== "" && !name.includes("/") && !name.startsWith(".."), "a name is one word");
+    return join(this.path, name);
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  const first = await attempt("make", path, () =>
+    mkdir(path, { recursive: true, mode: folderMode }),
+  );
+  if (first === undefined) return;
+  // From the parent of the outermost new folder to the parent of the innermost.
+  for (let made = path; made.length >= first.length; made = dirname(made)) {
+    await flushFolder(dirname(made));
+  }
+}
+
+async function flushFolder(path: string): Promise<void> {
+  await attempt("flush", path, async () => {
+    const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  });
+}
