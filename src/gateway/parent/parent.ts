@@ -28,11 +28,20 @@ import { readFromControl, readToParent } from "../link/messages.ts";
 import { type PeerHandlers, serveLinks } from "../link/server.ts";
 import { type Board, launchedLine, openBoard } from "../process/board.ts";
 import { beatEvery, endOnUncaught, type Identify, lives } from "../process/host.ts";
-import { signalProcess, writeLog } from "../process/host.ts";
+import { readProcessorUse, signalProcess, writeLog } from "../process/host.ts";
 import { type Launch, launch, sayAddress } from "../process/launch.ts";
 import type { GatewayPaths } from "../process/paths.ts";
 import { loadTable } from "../process/table-file.ts";
-import { type Kill, PAID_OFF_MS, planWorkers, restartDelayMs, type WorkerView } from "./plan.ts";
+import {
+  HEARTBEAT_MS,
+  isStarved,
+  type Kill,
+  PAID_OFF_MS,
+  planWorkers,
+  type ProcessorUse,
+  restartDelayMs,
+  type WorkerView,
+} from "./plan.ts";
 import { type HeldSocket, holdSocket } from "./sockets.ts";
 
 const BEAT_MS = 50;
@@ -73,6 +82,9 @@ interface Entry extends WorkerView {
   sinceWallMs: number;
   heardMs: number;
   outdated: boolean;
+  starved: boolean;
+  /** What it had used when it was first missed; undefined while it is heard. */
+  use: ProcessorUse | undefined;
   drainUntilMs: number;
   /** It was ours to start, so its end comes as an event; an adopted one's is looked for. */
   readonly isChild: boolean;
@@ -201,6 +213,7 @@ class Parent {
     if ((lateMs > 0 || this.#beats % TERM_EVERY_BEATS === 0) && !this.#holdsTerm()) return;
     if (this.#beats % BIND_EVERY_BEATS === 0 && this.#failures.size > 0) this.#followListeners();
     this.#reap();
+    for (const entry of this.#workers.values()) lookWhetherStarved(entry, nowMs);
     this.#work(nowMs);
     if (this.#beats % REPORT_EVERY_BEATS === 0) this.#report();
   }
@@ -266,6 +279,8 @@ class Parent {
       heardMs: nowMs,
       drainUntilMs: 0,
       outdated: false,
+      starved: false,
+      use: undefined,
       killed: false,
       link: undefined,
     };
@@ -448,4 +463,18 @@ class Parent {
   #log(sentence: string): void {
     writeLog(this.#options.clock, `parent ${this.#term}`, sentence);
   }
+}
+
+/** Looks at what the kernel gives a worker as soon as a heartbeat is missed. */
+function lookWhetherStarved(entry: Entry, nowMs: number): void {
+  const isMissed = nowMs - entry.heardMs > HEARTBEAT_MS + BEAT_MS;
+  const read = isMissed ? readProcessorUse(entry.pid) : undefined;
+  if (read === undefined) {
+    entry.use = undefined;
+    entry.starved = false;
+    return;
+  }
+  const use = { ...read, atMs: nowMs };
+  if (entry.use === undefined) entry.use = use;
+  else entry.starved = isStarved(entry.use, use);
 }

@@ -5,18 +5,27 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import {
   DRAIN_MARGIN_MS,
+  isStarved,
   planWorkers,
   restartDelayMs,
   SILENT_MS,
   START_MS,
+  STARVED_MS,
   type WorkerView,
 } from "./plan.ts";
 
 const NOW_MS = 100_000;
 
 function worker(pid: number, fields: Partial<WorkerView> = {}): WorkerView {
-  const calm = { sinceMs: NOW_MS, heardMs: NOW_MS, outdated: false, drainUntilMs: NOW_MS + 1_000 };
-  return { pid, worker: pid, state: "serving", ...calm, ...fields };
+  const calm = { sinceMs: NOW_MS, heardMs: NOW_MS, outdated: false, starved: false };
+  return {
+    pid,
+    worker: pid,
+    state: "serving",
+    ...calm,
+    drainUntilMs: NOW_MS + 1_000,
+    ...fields,
+  };
 }
 
 const plan = (workers: readonly WorkerView[], wanted: number, mayStartAtMs = 0) =>
@@ -36,6 +45,21 @@ describe("the parent's plan for its workers", () => {
     assert.deepEqual(kill, [{ pid: 1, why: "hangs: it said nothing for 600 ms" }]);
     assert.equal(start, 1);
     assert.deepEqual(plan([worker(1, { heardMs: NOW_MS - SILENT_MS + 1 })], 1).kill, []);
+  });
+
+  it("gives who waits for a processor five times as long", () => {
+    const silent = { heardMs: NOW_MS - SILENT_MS, starved: true };
+    assert.deepEqual(plan([worker(1, silent)], 1).kill, []);
+    const tooLong = { heardMs: NOW_MS - STARVED_MS, starved: true };
+    assert.equal(plan([worker(1, tooLong)], 1).kill.length, 1);
+  });
+
+  it("tells who waits for a processor from who sleeps, stopped, or spins", () => {
+    const before = { atMs: 0, usedMs: 1_000, runnable: true };
+    const after = (usedMs: number, runnable: boolean) => ({ atMs: 300, usedMs, runnable });
+    assert.equal(isStarved(before, after(1_010, true)), true);
+    assert.equal(isStarved(before, after(1_000, false)), false);
+    assert.equal(isStarved(before, after(1_290, true)), false);
   });
 
   it("kills who does not begin or does not end in time", () => {

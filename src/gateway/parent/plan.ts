@@ -2,6 +2,8 @@
 //
 // - As many serve as the table asks for, and a replacement serves before what it replaces drains.
 // - A worker that says nothing for three heartbeats hangs and is killed: waiting costs its clients.
+//   One that wants a processor and gets none is silent too, and killing it would only make the
+//   machine busier: it has until STARVED_MS.
 // - At most one more than asked for is started while outdated ones serve, so that a change never
 //   doubles the load of the machine.
 // - Whatever was told to end, or never began, is killed when its time is over.
@@ -11,6 +13,8 @@ import { backoffCeilingMs } from "../../core/guard/backoff.ts";
 export const HEARTBEAT_MS = 200;
 /** Three missed heartbeats. */
 export const SILENT_MS = 3 * HEARTBEAT_MS;
+/** As long may a worker be silent that waits for a processor. */
+export const STARVED_MS = 3_000;
 /**
  * From launch to the first hello; a start takes 0.1 s here, and several may start on a busy core.
  */
@@ -31,6 +35,8 @@ export interface WorkerView {
   readonly sinceMs: number;
   /** When it was heard last; its launch before that. */
   readonly heardMs: number;
+  /** It was silent, ready to run, and not run for most of its last while. */
+  readonly starved: boolean;
   /** To be replaced: by an operator's word, or for want of a new listener's descriptor. */
   readonly outdated: boolean;
   /** End of its drain, when it drains. */
@@ -76,7 +82,7 @@ function reasonToKill(worker: WorkerView, nowMs: number): string | undefined {
     return `did not serve within ${START_MS / 1_000} s of its start`;
   }
   const silentMs = nowMs - worker.heardMs;
-  if (state === "serving" && silentMs >= SILENT_MS) {
+  if (state === "serving" && silentMs >= (worker.starved ? STARVED_MS : SILENT_MS)) {
     return `hangs: it said nothing for ${Math.round(silentMs)} ms`;
   }
   if (state === "draining" && nowMs >= worker.drainUntilMs + DRAIN_MARGIN_MS) {
@@ -100,6 +106,18 @@ function pickToDrain(live: readonly WorkerView[], wanted: number): readonly numb
     (a, b) => Number(b.outdated) - Number(a.outdated) || b.worker - a.worker,
   );
   return order.slice(0, Math.max(0, serving.length - wanted)).map((worker) => worker.pid);
+}
+
+/** What a process has had of the processors so far, and whether it would have more. */
+export interface ProcessorUse {
+  readonly atMs: number;
+  readonly usedMs: number;
+  readonly runnable: boolean;
+}
+
+/** Runnable, and on a processor for less than half of the time: it is kept waiting. */
+export function isStarved(before: ProcessorUse, now: ProcessorUse): boolean {
+  return now.runnable && now.usedMs - before.usedMs < (now.atMs - before.atMs) / 2;
 }
 
 /** How long to wait after `failures` workers in a row that ended at their start. */

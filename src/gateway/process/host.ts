@@ -1,7 +1,7 @@
 // What a gateway process needs around it whatever its role: a log that cannot hurt it, a steady
 // beat that knows when it was late, and a last word when it fails.
 
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import type { Clock } from "../../ports/clock.ts";
 import type { ProcessIdentity } from "../../ports/processes.ts";
 
@@ -24,6 +24,25 @@ export function signalProcess(
   } catch {
     return false;
   }
+}
+
+/**
+ * Milliseconds that a process has spent on a processor (user and system), in steps of 10 ms, and
+ * whether it runs or waits to run; undefined where nobody can tell.
+ */
+export function readProcessorUse(
+  pid: number,
+): { readonly usedMs: number; readonly runnable: boolean } | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, "latin1");
+  } catch {
+    return undefined;
+  }
+  // Fields 3, 14 and 15 of proc(5), counted from behind the name; 100 ticks a second.
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const usedMs = (Number(fields[11]) + Number(fields[12])) * 10;
+  return Number.isFinite(usedMs) ? { usedMs, runnable: fields[0] === "R" } : undefined;
 }
 
 /** One line to standard error, which is the gateway's log. A full disk costs the line, not us. */
