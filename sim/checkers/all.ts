@@ -1,0 +1,30 @@
+// The promises that every run is watched for.
+
+import { adoption } from "./adoption.ts";
+import type { CreateChecker } from "./checker.ts";
+import { deadInstance } from "./dead-instance.ts";
+import { doubling } from "./doubling.ts";
+import { drained } from "./drained.ts";
+import { ejection } from "./ejection.ts";
+import { patience } from "./patience.ts";
+import { plannedEnd } from "./planned-end.ts";
+import { readiness } from "./readiness.ts";
+import { restartIntensity } from "./restart-intensity.ts";
+import { rightInstance } from "./right-instance.ts";
+import { startOrder } from "./start-order.ts";
+import { traffic } from "./traffic.ts";
+
+export const checkers: readonly CreateChecker[] = [
+  deadInstance,
+  readiness,
+  drained,
+  rightInstance,
+  traffic,
+  ejection,
+  doubling,
+  adoption,
+  patience,
+  plannedEnd,
+  startOrder,
+  restartIntensity,
+];

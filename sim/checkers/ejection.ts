@@ -1,0 +1,80 @@
+// What a worker has found unreachable it leaves alone, at once and for the first second, whatever
+// control knows: a first try goes elsewhere while there is an elsewhere.
+//
+// And whoever answers a request that began after its failure is taken back at once.
+//
+// Excused: a newer table or an answer since, which say otherwise, and having nobody else: no
+// instance that is up in the worker's table and that it has not ejected too.
+
+import { type Outcome, outcome } from "../../src/core/dispatch/dispatcher.ts";
+import type { Worker } from "../world/worker.ts";
+import type { World } from "../world/world.ts";
+import type { Checker } from "./checker.ts";
+
+/** The first ejection's length, by a clock that may run 5 % fast. */
+const EJECTION_MS = 940;
+
+interface Failure {
+  readonly atMs: number;
+  readonly tableVersion: number;
+  /** The latest one since an answer. */
+  lastMs: number;
+}
+
+export function ejection(world: World): Checker {
+  const name = "ejection";
+  const failures = new WeakMap<Worker, Map<string, Failure>>();
+
+  function ofWorker(worker: Worker): Map<string, Failure> {
+    const known = failures.get(worker) ?? new Map<string, Failure>();
+    failures.set(worker, known);
+    return known;
+  }
+
+  function elsewhere(worker: Worker, service: string, instance: string): string | undefined {
+    const ejected = worker.ejected();
+    const listed = worker.table?.services.find((each) => each.name === service)?.instances ?? [];
+    return listed.find(
+      ({ id, verdict }) => id !== instance && verdict === "up" && !ejected.includes(id),
+    )?.id;
+  }
+
+  return {
+    name,
+    promise: "a worker leaves an instance alone that it has just found unreachable",
+    attemptEnded(worker, instance, result, beganMs) {
+      const known = ofWorker(worker).get(instance);
+      const { nowMs } = world.loop;
+      if (result === outcome.connectFailed || result === outcome.reset) {
+        const tableVersion = worker.table?.version ?? 0;
+        // Only the first failure since an answer counts: later ones need not lengthen the ejection.
+        if (known !== undefined) known.lastMs = nowMs;
+        else ofWorker(worker).set(instance, { atMs: nowMs, tableVersion, lastMs: nowMs });
+      } else if (known !== undefined && result === outcome.timedOut) {
+        known.lastMs = nowMs;
+      } else if (known !== undefined && answered(result)) {
+        ofWorker(worker).delete(instance);
+        if (beganMs <= known.lastMs || !worker.ejected().includes(instance)) return;
+        world.violated(name, `worker-${worker.number} leaves ${instance} ejected, which answered`);
+      }
+    },
+    attempted({ worker, service, instance, isRetry }) {
+      world.checks++;
+      const failure = ofWorker(worker).get(instance);
+      if (failure === undefined || isRetry) return;
+      const sinceMs = world.loop.nowMs - failure.atMs;
+      if (sinceMs >= EJECTION_MS || failure.tableVersion !== worker.table?.version) return;
+      const other = elsewhere(worker, service, instance);
+      if (other === undefined) return;
+      world.violated(
+        name,
+        `worker-${worker.number} tried ${instance} ${sinceMs.toFixed(0)} ms after it failed, ` +
+          `although it had ${other}`,
+      );
+    },
+  };
+}
+
+function answered(result: Outcome): boolean {
+  return result === outcome.answered || result === outcome.serverError;
+}

@@ -1,0 +1,169 @@
+// What a seed decides before the run begins: the file, the programs, the load.
+//
+// Three services or more, so that one's trouble meets another's: `store` first, `web` after it, `api`
+// beside them, and endpoints that nobody here starts. Everything else is drawn: replicas, checks,
+// balancing, backoff, how fast the programs start and serve.
+
+import type { Random } from "../src/core/base/prng.ts";
+import { balanceAlgorithms } from "../src/core/route/table.ts";
+import type {
+  CommandService,
+  Config,
+  EndpointService,
+  GatewayConfig,
+  HealthConfig,
+  RouteConfig,
+  ServiceConfig,
+} from "../src/config/config.ts";
+import type { ClientLoad } from "./world/clients.ts";
+import type { ProgramTraits } from "./world/program.ts";
+
+export interface Plan {
+  readonly config: Config;
+  readonly traits: ReadonlyMap<string, ProgramTraits>;
+  readonly loads: readonly ClientLoad[];
+  readonly workers: number;
+}
+
+function pick<T>(random: Random, from: readonly [T, ...T[]]): T {
+  return from[random.below(from.length)] ?? from[0];
+}
+
+export function drawPlan(random: Random): Plan {
+  const services: ServiceConfig[] = [
+    drawCommand(random.stream("store"), "store", []),
+    drawCommand(random.stream("web"), "web", ["store"]),
+    drawCommand(random.stream("api"), "api", random.ratio() < 0.5 ? ["web"] : []),
+    drawEndpoints(random.stream("cache"), "cache"),
+  ];
+  const workers = 1 + random.below(3);
+  return {
+    config: makeConfig(services, drawGateway(random.stream("gateway"), services, workers)),
+    traits: new Map(
+      services.map((service) => [
+        service.name,
+        drawTraits(random.stream(`program-${service.name}`), service.health),
+      ]),
+    ),
+    loads: services.map((service) => ({
+      service: service.name,
+      requestsPerSecond: 2 + random.ratio() * 6,
+      postRatio: 0.1,
+    })),
+    workers,
+  };
+}
+
+export function makeConfig(services: readonly ServiceConfig[], gateway: GatewayConfig): Config {
+  return { file: "/srv/nines.yaml", services, gateway } as Config;
+}
+
+function drawHealth(random: Random): HealthConfig {
+  const intervalMs = pick(random, [1000, 1000, 2000]);
+  return {
+    check:
+      random.ratio() < 0.75
+        ? { kind: "http", path: "/healthz", expectStatus: [[200, 399]] }
+        : { kind: "tcp" },
+    intervalMs,
+    timeoutMs: 500,
+    fall: 1 + random.below(3),
+    rise: 1 + random.below(3),
+    fastIntervalMs: pick(random, [250, 500]),
+  };
+}
+
+function drawCommand(random: Random, name: string, dependsOn: readonly string[]): CommandService {
+  const replicas = 1 + random.below(4);
+  return {
+    kind: "command",
+    name,
+    health: drawHealth(random),
+    dependsOn,
+    maxConnections: pick(random, [0, 0, 8]),
+    queueLength: 100,
+    command: ["/usr/bin/node", `${name}.js`],
+    replicas: { min: replicas, max: replicas + 2 },
+    workingDirectory: "/srv",
+    environment: {},
+    limits: { memoryBytes: pick(random, [0, 256 * 1024 * 1024]), openFiles: 0 },
+    restart: {
+      backoffMs: pick(random, [100, 200, 500]),
+      backoffMaxMs: pick(random, [5000, 10_000]),
+      resetAfterMs: 10_000,
+      crashLoopCount: 5,
+      crashLoopWithinMs: 60_000,
+      unhealthyAfterMs: pick(random, [5000, 10_000]),
+    },
+    startTimeoutMs: 10_000,
+    stopGraceMs: pick(random, [1000, 5000]),
+    logs: { rotateBytes: 10 * 1024 * 1024, keep: 3 },
+    portBase: random.ratio() < 0.5 ? 0 : 8000 + random.below(1000),
+  };
+}
+
+function drawEndpoints(random: Random, name: string): EndpointService {
+  const count = 2 + random.below(2);
+  return {
+    kind: "endpoints",
+    name,
+    health: drawHealth(random),
+    dependsOn: [],
+    maxConnections: 0,
+    queueLength: 100,
+    endpoints: Array.from({ length: count }, (_, index) => ({
+      host: `10.0.0.${index + 1}`,
+      port: 6379,
+      weight: 1 + random.below(4),
+      backup: index > 0 && random.ratio() < 0.3,
+      zone: "",
+    })),
+  };
+}
+
+function drawGateway(
+  random: Random,
+  services: readonly ServiceConfig[],
+  workers: number,
+): GatewayConfig {
+  const policy: Omit<RouteConfig, "match" | "service"> = {
+    balance: "round-robin",
+    retry: { attempts: 2, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
+    timeouts: {
+      connectMs: 1000,
+      headMs: 10_000,
+      idleMs: 60_000,
+      keepAliveMs: 60_000,
+      queueMs: 1000,
+      responseMs: pick(random, [5000, 10_000]),
+      tunnelMs: 3_600_000,
+    },
+  };
+  return {
+    ...policy,
+    workers,
+    listen: [{ host: "0.0.0.0", port: 8080, protocol: "http" }],
+    routes: services.map(({ name }) => ({
+      ...policy,
+      match: { path: `/${name}` },
+      service: name,
+      balance: pick(random, balanceAlgorithms as unknown as [(typeof balanceAlgorithms)[number]]),
+    })),
+    limits: { headBytes: 16_384, headerCount: 100, targetBytes: 8192, connections: 10_000 },
+    drainMs: 5000,
+  };
+}
+
+function drawTraits(random: Random, health: HealthConfig): ProgramTraits {
+  const leastMs = 50 + random.below(500);
+  return {
+    startMs: [leastMs, leastMs + random.below(3000)],
+    // A tcp check takes whoever listens for ready: such a program must listen only then.
+    listensEarly: health.check.kind === "http" && random.ratio() < 0.5,
+    slots: 2 + random.below(15),
+    queue: 64,
+    serviceMs: 1 + random.below(20),
+    endMs: 50 + random.below(800),
+    residentBytes: 50 * 1024 * 1024,
+  };
+}

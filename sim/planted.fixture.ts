@@ -1,0 +1,81 @@
+// A copy of the simulator and of what it runs, with one fault planted in it.
+//
+// The fault is one change of the compiled text that must fit exactly once. The copy is then run as
+// users run it, `sim --runs=N`, and says which seed found the fault and by which promise.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import type { TestContext } from "node:test";
+
+export interface Planted {
+  /** What the code no longer does. */
+  readonly name: string;
+  /** Compiled file, from dist/. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  /** Promises that may be the first to break. */
+  readonly breaks: readonly string[];
+  /** Takes more than some ten seeds. */
+  readonly slow?: boolean;
+}
+
+interface Found {
+  readonly seed: number;
+  readonly checker: string;
+}
+
+const dist = join(import.meta.dirname, "..");
+
+const RUNS = 200;
+
+/** Fails unless the simulator finds the fault, by a promise that the fault breaks. */
+export function mustBeFound(fault: Planted, context: TestContext): void {
+  const found = runPlanted(fault, RUNS);
+  assert.ok(found, "no seed found it");
+  context.diagnostic(`seed ${found.seed}, by ${found.checker}`);
+  assert.ok(fault.breaks.includes(found.checker), `found by ${found.checker}`);
+}
+
+/** Runs up to `runs` seeds of a program with the fault; undefined when none found it. */
+function runPlanted(fault: Planted, runs: number): Found | undefined {
+  const copy = mkdtempSync(join(tmpdir(), "nines-planted-"));
+  try {
+    writeFileSync(join(copy, "package.json"), '{ "type": "module" }');
+    for (const part of ["src/core", "src/ports", "src/control", "sim", "scripts"]) {
+      mkdirSync(join(copy, dirname(part)), { recursive: true });
+      cpSync(join(dist, part), join(copy, part), { recursive: true });
+    }
+    plant(join(copy, fault.file), fault);
+    return search(copy, runs);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+function plant(file: string, { find, replace }: Planted): void {
+  const text = readFileSync(file, "utf8");
+  const times = text.split(find).length - 1;
+  assert.equal(times, 1, `${JSON.stringify(find)} stands once in ${file}, not ${times} times`);
+  writeFileSync(
+    file,
+    text.replace(find, () => replace),
+  );
+}
+
+function search(copy: string, runs: number): Found | undefined {
+  const script = join(copy, "scripts", "sim.js");
+  const words = [script, `--runs=${runs}`, "--skip-regressions", "--lines=0"];
+  const result = spawnSync(process.execPath, words, {
+    encoding: "utf8",
+    timeout: 600_000,
+  });
+  if (result.status === 0) return undefined;
+  const match = /^seed (\d+) broke a promise .*\n {2}([\w-]+): /m.exec(result.stdout);
+  assert.ok(match, `the planted program cannot run:\n${result.stdout}${result.stderr}`);
+  return { seed: Number(match[1]), checker: String(match[2]) };
+}

@@ -1,0 +1,16 @@
+// Seeds that once broke a promise, for ever. Each says what it found; the smoke test runs them all.
+//
+// A seed reproduces a run only as long as nothing draws differently, so an old one is a good sample
+// rather than a proof. What it found has a test of its own beside the code that was mended.
+
+export interface Regression {
+  readonly seed: number;
+  readonly found: string;
+}
+
+export const regressions: readonly Regression[] = [
+  {
+    seed: 36,
+    found: "A control that had been stopped ended a healthy instance by checks that nobody made.",
+  },
+];

@@ -1,0 +1,241 @@
+// Where control runs: one incarnation after another over the same machine and the same state files.
+//
+// Each incarnation gets ports of its own. When it is killed they go dead with it: nothing that it
+// waited for ever comes, and no call of it has an effect any more, which is how a run can end it
+// between any two of its effects. (Its code runs on to the end of the task, like a ghost: throwing
+// at the point of death was rejected, since code that catches errors would react to it.)
+
+import { NinesError } from "../../src/core/base/errors.ts";
+import type { Random } from "../../src/core/base/prng.ts";
+import type { RoutingTable } from "../../src/core/route/table.ts";
+import type { Config } from "../../src/config/config.ts";
+import { type Control, type ControlPorts, createControl } from "../../src/control/control.ts";
+import type { EventEntry } from "../../src/ports/events.ts";
+import type { FreePorts } from "../../src/ports/free-ports.ts";
+import type { Probes } from "../../src/ports/probe.ts";
+import type { Processes, RunningProcess, StartRequest } from "../../src/ports/processes.ts";
+import type { EventLoop } from "./event-loop.ts";
+import { Gate } from "./gate.ts";
+import type { MachineClock } from "./machine-clock.ts";
+import type { Machine } from "./machine.ts";
+import type { Network } from "./network.ts";
+import { probe } from "./probe.ts";
+import type { Program } from "./program.ts";
+import type { StateFiles } from "./state-files.ts";
+
+export interface ControlWorld {
+  readonly loop: EventLoop;
+  readonly clock: MachineClock;
+  readonly machine: Machine;
+  readonly network: Network;
+  readonly files: StateFiles;
+  readonly random: Random;
+  /** A table was published by the incarnation that runs. */
+  published(table: RoutingTable): void;
+  isIdle(instance: string, version: number): boolean;
+  recorded(entry: EventEntry): void;
+  signalled(program: Program, signal: "SIGTERM" | "SIGKILL"): void;
+  /** The incarnation ended, by a kill from outside or at one of its own calls. */
+  ended(): void;
+}
+
+/** A system where a port is free or is not. */
+const PORT_FIRST = 20_000;
+const PORT_LAST = 29_999;
+
+export class Incarnation {
+  readonly number: number;
+  readonly gate: Gate;
+  /** Ends at its nth call from now; undefined: does not. */
+  callsLeft: number | undefined;
+  control: Control | undefined;
+  readonly #world: ControlWorld;
+
+  constructor(number: number, world: ControlWorld) {
+    this.number = number;
+    this.#world = world;
+    this.gate = new Gate(world.loop, true);
+  }
+
+  start(config: Config): void {
+    this.enter(() => {
+      this.control = createControl(this.#ports());
+      this.control.start(config);
+    });
+  }
+
+  /** Runs code of control. What a ghost throws is nobody's business. */
+  enter(run: () => void): void {
+    this.gate.enter(() => {
+      try {
+        run();
+      } catch (error) {
+        if (!this.#dead()) throw error;
+      }
+    });
+  }
+
+  kill(): void {
+    if (this.#dead()) return;
+    this.gate.end();
+    this.#world.ended();
+  }
+
+  #dead(): boolean {
+    return this.gate.state === "ended";
+  }
+
+  /**
+   * Before and after each effect: the points where a kill makes a difference. False: it is dead.
+   */
+  #touch(): boolean {
+    if (this.callsLeft !== undefined && this.callsLeft-- <= 0) this.kill();
+    return !this.#dead();
+  }
+
+  #ports(): ControlPorts {
+    const { clock, files, random } = this.#world;
+    const ownClock = clock.for(this.gate);
+    return {
+      clock: {
+        ...ownClock,
+        after: (delayMs, run) => ownClock.after(delayMs, () => this.enter(run)),
+      },
+      random: random.stream(`control-${this.number}`),
+      processes: this.#processes(),
+      probes: this.#probes(),
+      records: files.for(() => this.#touch()),
+      events: {
+        record: (entry) => {
+          if (!this.#dead()) this.#world.recorded(entry);
+        },
+      },
+      routingTables: {
+        publish: (table) => {
+          if (!this.#touch()) return;
+          this.#world.published(JSON.parse(JSON.stringify(table)) as RoutingTable);
+        },
+      },
+      traffic: { isIdle: (instance, version) => this.#world.isIdle(instance, version) },
+      freePorts: this.#freePorts(),
+      baseEnvironment: { PATH: "/usr/bin" },
+      logFileOf: (instance) => `/state/logs/${instance}.log`,
+      dataFolderOf: (instance) => `/state/data/${instance}`,
+    };
+  }
+
+  /** A result of the world, `delayMs` from now, if this incarnation lives to see it. */
+  #later<T>(delayMs: number, result: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const deliver = (): void => {
+        try {
+          resolve(result());
+        } catch (error) {
+          reject(error as Error);
+        }
+      };
+      this.#world.loop.after(delayMs, () => this.gate.enter(deliver));
+    });
+  }
+
+  #processes(): Processes {
+    const { machine, network } = this.#world;
+    return {
+      start: (request) => {
+        const started = this.#exec(request);
+        return this.#later(1 + network.delayMs(), () => {
+          if (started instanceof Error) throw started;
+          return this.#running(started, false);
+        });
+      },
+      adopt: (identity) => {
+        const program = machine.find(identity);
+        return program === undefined ? undefined : this.#running(program, true);
+      },
+    };
+  }
+
+  /** The started program, or why there is none. */
+  #exec(request: StartRequest): Program | Error {
+    const { machine } = this.#world;
+    const killed = new Error("control was killed");
+    if (!this.#touch()) return killed;
+    try {
+      const identity = machine.reserve();
+      // The kernel has made the process; it runs the program only when its maker says so.
+      request.announce?.(identity);
+      if (!this.#touch()) return killed;
+      const program = machine.exec(request, identity);
+      this.#touch();
+      return program;
+    } catch (error) {
+      return error as Error;
+    }
+  }
+
+  #running(program: Program, adopted: boolean): RunningProcess {
+    const { machine, loop } = this.#world;
+    const watches: Disposable[] = [];
+    return {
+      identity: { pid: program.pid, startTime: program.startTime },
+      memoryEnforced: false,
+      onExit: (listener) => {
+        let released = false;
+        const watch = machine.onEnd(program, () => {
+          const report = adopted ? { kind: "unknown" as const } : program.report;
+          loop.after(this.#exitDelayMs(adopted), () => {
+            if (report !== undefined && !released) this.enter(() => listener(report));
+          });
+        });
+        watches.push(watch, { [Symbol.dispose]: () => (released = true) });
+      },
+      signal: (signal) => this.#touch() && this.#signal(program, signal),
+      residentBytes: () => (program.state === "ended" ? undefined : program.residentBytes),
+      release: () => {
+        for (const watch of watches) watch[Symbol.dispose]();
+      },
+    };
+  }
+
+  /** The kernel tells a parent at once; an adopted process is watched every 250 ms. */
+  #exitDelayMs(adopted: boolean): number {
+    const { network, random } = this.#world;
+    return network.delayMs() + (adopted ? random.ratio() * 250 : 0);
+  }
+
+  #signal(program: Program, signal: "SIGTERM" | "SIGKILL"): boolean {
+    if (program.state === "ended") return false;
+    this.#world.signalled(program, signal);
+    if (signal === "SIGTERM") program.terminate();
+    else program.end({ kind: "signalled", signal, outOfMemory: false });
+    return true;
+  }
+
+  #probes(): Probes {
+    return {
+      probe: (target, request) => {
+        const { result, delayMs } = probe(this.#world, target, request);
+        return this.#later(delayMs, () => result);
+      },
+    };
+  }
+
+  #freePorts(): FreePorts {
+    const { machine } = this.#world;
+    const given = new Set<number>();
+    const free = (port: number, taken: ReadonlySet<number>): boolean =>
+      !taken.has(port) && !machine.holdsPort(port);
+    return {
+      find: (preferred, taken) =>
+        this.#later(0.2, () => {
+          if (preferred > 0 && free(preferred, taken)) return preferred;
+          for (let port = PORT_FIRST; port <= PORT_LAST; port++) {
+            if (!free(port, taken) || given.has(port)) continue;
+            given.add(port);
+            return port;
+          }
+          throw new NinesError("NINES_PORT_NONE_FREE", "no port is left");
+        }),
+    };
+  }
+}

@@ -1,0 +1,168 @@
+// The gateway's processes around the workers: the parent's replacing, the links to control, the
+// kept table. Simulated because the real ones are sockets and signals; how they behave is the
+// contract in src/gateway/contract.ts, and test/e2e holds the real ones to it.
+//
+// A link is a stream: nothing in it is lost or overtaken while it holds, but it breaks, and then
+// what was on its way is lost. A message may be late, and may come twice (a sender that tries
+// again).
+
+import type { Random } from "../../src/core/base/prng.ts";
+import type { RoutingTable } from "../../src/core/route/table.ts";
+import type { Observation } from "../../src/control/control.ts";
+import type { Incarnation } from "./control-host.ts";
+import type { EventLoop } from "./event-loop.ts";
+import type { Network } from "./network.ts";
+import { Worker, type WorkerPorts } from "./worker.ts";
+
+/** A worker that hears nothing for so long takes control for dead, as src/gateway/worker does. */
+const SILENCE_MS = 2000;
+/** Three heartbeats of 200 ms. */
+const HUNG_AFTER_MS = 600;
+const RECONNECT_MS = 200;
+/** Without any worker for so long, nobody can tell whether an instance is idle. */
+const NOBODY_MS = 2000;
+
+export interface GatewayPorts {
+  readonly loop: EventLoop;
+  readonly network: Network;
+  readonly random: Random;
+  readonly worker: (number: number) => WorkerPorts;
+  control(): Incarnation | undefined;
+  trace(actor: string, subject: string, what: string): void;
+}
+
+export class Gateway {
+  workers: Worker[] = [];
+  /** The last good table, as every new worker finds it on disk. */
+  kept: RoutingTable | undefined;
+  readonly #ports: GatewayPorts;
+  #numbers = 0;
+  #linkedLastMs = 0;
+  #stopped = false;
+
+  constructor(ports: GatewayPorts) {
+    this.#ports = ports;
+  }
+
+  start(count: number): void {
+    for (let index = 0; index < count; index++) this.#spawn();
+  }
+
+  serving(): readonly Worker[] {
+    return this.workers.filter((worker) => worker.gate.state === "running");
+  }
+
+  /** Every worker ended at the gateway's stop; nobody is replaced. */
+  stop(): void {
+    this.#stopped = true;
+    for (const worker of this.workers) worker.kill();
+    this.workers = [];
+  }
+
+  #spawn(): void {
+    const number = ++this.#numbers;
+    const worker = new Worker(number, this.#ports.worker(number), this.kept);
+    this.workers.push(worker);
+    this.#ports.trace(`worker-${number}`, "", `serves by table ${this.kept?.version ?? "none"}`);
+    this.#connectSoon(worker);
+  }
+
+  kill(worker: Worker): void {
+    if (worker.gate.state === "ended") return;
+    worker.kill();
+    this.workers = this.workers.filter((other) => other !== worker);
+    this.#ports.trace(`worker-${worker.number}`, "", "killed");
+    const startMs = 100 + this.#ports.random.ratio() * 300;
+    this.#ports.loop.after(startMs, () => {
+      if (!this.#stopped) this.#spawn();
+    });
+  }
+
+  /** SIGSTOP: its parent kills and replaces it. */
+  hang(worker: Worker): void {
+    worker.gate.stop();
+    this.#ports.trace(`worker-${worker.number}`, "", "stopped");
+    const noticedMs = HUNG_AFTER_MS + this.#ports.random.ratio() * 200;
+    this.#ports.loop.after(noticedMs, () => this.kill(worker));
+  }
+
+  /** A new table: kept on disk at once, and on its way to each linked worker. */
+  publish(table: RoutingTable): void {
+    if (this.kept !== undefined && table.version <= this.kept.version) return;
+    this.kept = table;
+    for (const worker of this.workers) if (worker.linkedSinceMs !== undefined) this.#send(worker);
+  }
+
+  #send(worker: Worker): void {
+    const table = this.kept;
+    if (table === undefined) return;
+    const { network, loop } = this.#ports;
+    const deliver = (): void => worker.gate.enter(() => worker.swap(table));
+    const inLink = (): void => {
+      if (worker.linkedSinceMs !== undefined) deliver();
+    };
+    loop.after(network.delayMs(), inLink);
+    if (network.duplicated()) loop.after(network.delayMs(), inLink);
+  }
+
+  /** A worker's notice to control. */
+  notice(worker: Worker, observation: Observation): void {
+    const { network, loop } = this.#ports;
+    const control = this.#ports.control();
+    if (control === undefined || worker.linkedSinceMs === undefined) return;
+    const deliver = (): void => control.enter(() => control.control?.observe(observation));
+    loop.after(network.delayMs(), deliver);
+    if (network.duplicated()) loop.after(network.delayMs(), deliver);
+  }
+
+  /** Links that can no longer be break; called when control ended or a wire was cut. */
+  unlink(worker: Worker, why: string): void {
+    if (worker.linkedSinceMs === undefined) return;
+    this.#linkedLastMs = this.#ports.loop.nowMs;
+    this.#ports.trace(`worker-${worker.number}`, "control", `link lost: ${why}`);
+    worker.gate.enter(() => worker.linked(false));
+    this.#connectSoon(worker);
+  }
+
+  controlEnded(): void {
+    for (const worker of this.workers) this.unlink(worker, "control ended");
+  }
+
+  /** Control was stopped: its workers notice by its silence. */
+  controlStopped(incarnation: Incarnation): void {
+    this.#ports.loop.after(SILENCE_MS, () => {
+      if (incarnation.gate.state !== "stopped") return;
+      for (const worker of this.workers) this.unlink(worker, "control is silent");
+    });
+  }
+
+  cut(worker: Worker): void {
+    this.#ports.network.cutWorkers.add(worker.number);
+    this.unlink(worker, "cut");
+  }
+
+  #connectSoon(worker: Worker): void {
+    this.#ports.loop.after(RECONNECT_MS * (0.5 + this.#ports.random.ratio()), () => {
+      if (worker.gate.state === "ended" || worker.linkedSinceMs !== undefined) return;
+      const control = this.#ports.control();
+      const cut = this.#ports.network.cutWorkers.has(worker.number);
+      if (control?.gate.state === "running" && !cut) this.#link(worker);
+      else this.#connectSoon(worker);
+    });
+  }
+
+  #link(worker: Worker): void {
+    this.#ports.trace(`worker-${worker.number}`, "control", "linked");
+    worker.gate.enter(() => worker.linked(true));
+    this.#send(worker);
+  }
+
+  /** See ports/traffic.ts. */
+  isIdle(instance: string, version: number): boolean {
+    const linked = this.workers.filter((worker) => worker.linkedSinceMs !== undefined);
+    if (linked.length === 0) return this.#ports.loop.nowMs - this.#linkedLastMs >= NOBODY_MS;
+    return linked.every(
+      (worker) => (worker.table?.version ?? -1) >= version && worker.active(instance) === 0,
+    );
+  }
+}

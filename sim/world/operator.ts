@@ -1,0 +1,170 @@
+// The person at the keyboard: restarts, drains, scales and edits the file while all else goes
+// wrong.
+//
+// What was asked for is kept here, so that checkers know what to expect and whom to excuse: an
+// instance may be ended once for each reason that a person gave. Words that meet a dead control are
+// not spoken; an edited file waits for it.
+
+import type { Random } from "../../src/core/base/prng.ts";
+import { NinesError } from "../../src/core/base/errors.ts";
+import type { CommandService } from "../../src/config/config.ts";
+import type { Control } from "../../src/control/control.ts";
+import type { World } from "./world.ts";
+
+export class Operator {
+  /** Instances that get no new traffic, by a person's word, and since when. */
+  readonly drainedSinceMs = new Map<string, number>();
+  /** Replicas asked for since the file was applied last. */
+  readonly scaled = new Map<string, number>();
+  words = 0;
+  readonly #world: World;
+  readonly #random: Random;
+  readonly #mayEndUntilMs = new Map<string, number>();
+  /** Words that control died over: kept or not, nobody knows. */
+  readonly #doubtful = new Set<string>();
+  #fileInDoubt = false;
+  #over = false;
+
+  constructor(world: World, random: Random) {
+    this.#world = world;
+    this.#random = random;
+  }
+
+  start(meanGapMs: number): void {
+    const gapMs = -Math.log(1 - this.#random.ratio()) * meanGapMs;
+    this.#world.loop.after(gapMs, () => {
+      if (this.#over) return;
+      this.#act();
+      this.start(meanGapMs);
+    });
+  }
+
+  replicas(service: CommandService): number {
+    return this.scaled.get(service.name) ?? service.replicas.min;
+  }
+
+  /** Whether a person took every instance of the service out of traffic. */
+  drainedWhole(service: CommandService): boolean {
+    const ids = Array.from(
+      { length: this.replicas(service) },
+      (_, i) => `${service.name}-${i + 1}`,
+    );
+    return ids.every((id) => this.drainedSinceMs.has(id));
+  }
+
+  /** Whether a person's word is reason enough for ending this instance now. */
+  mayEnd(id: string): boolean {
+    return this.#world.loop.nowMs <= (this.#mayEndUntilMs.get(id) ?? Number.NEGATIVE_INFINITY);
+  }
+
+  #act(): void {
+    const services = this.#world.commandServices();
+    const service = services[this.#random.below(services.length)];
+    if (service === undefined) return;
+    const ordinal = 1 + this.#random.below(this.replicas(service));
+    const instance = `${service.name}-${ordinal}`;
+    const word = this.#random.below(6);
+    if (word === 0) this.restart(service.name);
+    else if (word === 1) this.restart(instance);
+    else if (word === 2) this.drain(instance);
+    else if (word === 3) this.undrainAll();
+    else if (word === 4) {
+      const { min, max } = service.replicas;
+      this.scale(service.name, min + this.#random.below(max - min + 1));
+    } else this.edit(service.name);
+  }
+
+  restart(target: string): void {
+    this.#allowEnds(target);
+    this.#say(`restart ${target}`, (control) => control.restart(target));
+  }
+
+  drain(instance: string): void {
+    const answer = this.#say(`drain ${instance}`, (control) => control.drain(instance));
+    if (answer === "done" && !this.drainedSinceMs.has(instance)) {
+      this.drainedSinceMs.set(instance, this.#world.loop.nowMs);
+    }
+    if (answer === "unknown") this.#doubt(instance);
+  }
+
+  undrain(instance: string): void {
+    const answer = this.#say(`undrain ${instance}`, (control) => control.undrain(instance));
+    if (answer === "done") this.drainedSinceMs.delete(instance);
+    if (answer === "unknown") this.#doubt(instance);
+  }
+
+  undrainAll(): void {
+    for (const instance of this.drainedSinceMs.keys()) this.undrain(instance);
+  }
+
+  scale(service: string, replicas: number): void {
+    this.#allowEnds(service);
+    const answer = this.#say(`scale ${service} ${replicas}`, (control) =>
+      control.scale(service, replicas),
+    );
+    if (answer === "done") this.scaled.set(service, replicas);
+    if (answer === "unknown") this.#fileInDoubt = true;
+  }
+
+  /** Changes the file: the service's programs start differently from now on. */
+  edit(service: string): void {
+    const revision = String(++this.words);
+    const services = this.#world.file.services.map((each) =>
+      each.name === service && each.kind === "command"
+        ? { ...each, environment: { ...each.environment, REVISION: revision } }
+        : each,
+    );
+    this.#world.file = { ...this.#world.file, services };
+    this.#world.note("operator", service, "edits the file");
+    this.apply();
+  }
+
+  apply(): void {
+    const { file } = this.#world;
+    for (const service of this.#world.commandServices()) this.#allowEnds(service.name);
+    const answer = this.#say("apply", (control) => control.apply(file));
+    // Unheard: the next control starts by the new file, and what was scaled still holds.
+    if (answer === "done") this.scaled.clear();
+    else if (answer !== "unheard") this.#fileInDoubt = true;
+  }
+
+  #doubt(instance: string): void {
+    this.drainedSinceMs.delete(instance);
+    this.#doubtful.add(instance);
+  }
+
+  /** No more words, but those that nobody knows whether they were heard are said again. */
+  goHome(): void {
+    this.#over = true;
+    for (const instance of this.#doubtful) this.undrain(instance);
+    if (this.#fileInDoubt) this.apply();
+  }
+
+  /** A rolling change takes as long as its instances take, one after another. */
+  #allowEnds(target: string): void {
+    const ids = this.#world.knownIds.filter((id) => id === target || id.startsWith(`${target}-`));
+    for (const id of ids) this.#mayEndUntilMs.set(id, this.#world.loop.nowMs + 120_000);
+  }
+
+  #say(word: string, act: (control: Control) => void): Answer {
+    const incarnation = this.#world.control;
+    if (!this.#world.controlRuns() || incarnation === undefined) return "unheard";
+    this.words++;
+    this.#world.note("operator", "", word);
+    let answer: Answer = "done";
+    incarnation.enter(() => {
+      try {
+        if (incarnation.control !== undefined) act(incarnation.control);
+      } catch (error) {
+        // An answer like any other: an unknown instance, a disk that is full.
+        if (!(error instanceof NinesError)) throw error;
+        answer = "refused";
+        this.#world.note("operator", "", `was refused: ${error.message}`);
+      }
+    });
+    return incarnation.gate.state === "ended" ? "unknown" : answer;
+  }
+}
+
+/** "unknown": control was killed over the word. "unheard": there was no control. */
+type Answer = "done" | "refused" | "unknown" | "unheard";

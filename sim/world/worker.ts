@@ -1,0 +1,176 @@
+// A simulated gateway worker: the real routing and choosing, on simulated sockets.
+//
+// It follows tables, works on with the last one when control is gone, tells control what it
+// notices, and never waits for anybody. src/gateway/worker is the real one; the two share
+// core/dispatch and core/route, and this one shows what these do under faults.
+
+import type { Random } from "../../src/core/base/prng.ts";
+import { createDispatcher } from "../../src/core/dispatch/create-dispatcher.ts";
+import type { Dispatcher, Outcome } from "../../src/core/dispatch/dispatcher.ts";
+import { createRouter, type Router } from "../../src/core/route/router.ts";
+import type { RoutingTable, TableService } from "../../src/core/route/table.ts";
+import { ClientRequest, type RequestEnd } from "./client-request.ts";
+import type { EventLoop } from "./event-loop.ts";
+import { Gate } from "./gate.ts";
+import type { MachineClock } from "./machine-clock.ts";
+import type { Program } from "./program.ts";
+import type { Attempt } from "./watcher.ts";
+
+/** The choosing of one service, and who waits for an instance of it. */
+export interface Lane {
+  service: TableService;
+  readonly dispatcher: Dispatcher;
+  waiting: ClientRequest[];
+}
+
+/** What a worker reaches of the world. */
+export interface WorkerPorts {
+  readonly loop: EventLoop;
+  readonly clock: MachineClock;
+  readonly random: Random;
+  listener(host: string, port: number): Program | undefined;
+  cutOff(instance: string): boolean;
+  attempted(attempt: Attempt): void;
+  attemptEnded(worker: Worker, instance: string, result: Outcome, beganMs: number): void;
+  requestEnded(worker: Worker, end: RequestEnd): void;
+  /** A notice to control; lost when there is no link. */
+  noticed(worker: Worker, instance: string, detail: string): void;
+  trace(worker: Worker, subject: string, what: string): void;
+}
+
+export class Worker {
+  readonly number: number;
+  readonly gate: Gate;
+  readonly loop: EventLoop;
+  readonly open = new Set<ClientRequest>();
+  /** Since when it hears control without a break; undefined while it does not. */
+  linkedSinceMs: number | undefined;
+  table: RoutingTable | undefined;
+  readonly #ports: WorkerPorts;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #active = new Map<string, number>();
+  #router: Router | undefined;
+
+  constructor(number: number, ports: WorkerPorts, table: RoutingTable | undefined) {
+    this.number = number;
+    this.#ports = ports;
+    this.loop = ports.loop;
+    this.gate = new Gate(ports.loop, false);
+    if (table !== undefined) this.swap(table);
+  }
+
+  nowMs(): number {
+    return this.#ports.clock.monotonicMs();
+  }
+
+  /** Follows a newer table; an older one, late or doubled, changes nothing. */
+  swap(table: RoutingTable): void {
+    if (this.table !== undefined && table.version <= this.table.version) return;
+    this.table = table;
+    this.#router = createRouter(table.routes);
+    const named = new Set(table.services.map((service) => service.name));
+    for (const service of table.services) this.#follow(service);
+    for (const [name, lane] of this.#lanes) {
+      if (!named.has(name)) this.#lanes.delete(name);
+      this.pump(lane);
+    }
+  }
+
+  #follow(service: TableService): void {
+    const lane = this.#lanes.get(service.name);
+    if (lane !== undefined) {
+      lane.service = service;
+      lane.dispatcher.update(service, this.nowMs());
+      return;
+    }
+    const random = this.#ports.random.stream(service.name);
+    const dispatcher = createDispatcher(service, this.nowMs(), {
+      ejectionBaseMs: 1000,
+      ejectionMaxMs: 30_000,
+      random: () => random.ratio(),
+      onEjection: (ejection) => this.#ports.trace(this, ejection.instance, ejection.sentence),
+    });
+    dispatcher.setControlAlive(this.linkedSinceMs !== undefined, this.nowMs());
+    this.#lanes.set(service.name, { service, dispatcher, waiting: [] });
+  }
+
+  linked(linked: boolean): void {
+    if (linked === (this.linkedSinceMs !== undefined)) return;
+    this.linkedSinceMs = linked ? this.loop.nowMs : undefined;
+    for (const lane of this.#lanes.values()) {
+      lane.dispatcher.setControlAlive(linked, this.nowMs());
+      this.pump(lane);
+    }
+  }
+
+  /** A client's request arrives. False when no route takes it. */
+  request(path: string, idempotent: boolean, key: number): boolean {
+    const method = idempotent ? "GET" : "POST";
+    const index = this.#router?.find("shop.example", path, method, noHeader) ?? -1;
+    const route = this.table?.routes[index];
+    const lane = route === undefined ? undefined : this.#lanes.get(route.service);
+    if (route === undefined || lane === undefined) return false;
+    new ClientRequest(this, lane, route, idempotent, key).begin();
+    return true;
+  }
+
+  /** Lets those that wait ask again. */
+  pump(lane: Lane): void {
+    if (lane.waiting.length === 0) return;
+    const waiting = lane.waiting;
+    lane.waiting = [];
+    for (const request of waiting) request.tryOne();
+  }
+
+  ejected(): readonly string[] {
+    return [...this.#lanes.values()].flatMap((lane) => lane.dispatcher.ejected(this.nowMs()));
+  }
+
+  active(instance: string): number {
+    return this.#active.get(instance) ?? 0;
+  }
+
+  begin(instance: string): void {
+    this.#active.set(instance, this.active(instance) + 1);
+  }
+
+  finish(instance: string): void {
+    this.#active.set(instance, this.active(instance) - 1);
+  }
+
+  listener(host: string, port: number): Program | undefined {
+    return this.#ports.listener(host, port);
+  }
+
+  cutOff(instance: string): boolean {
+    return this.#ports.cutOff(instance);
+  }
+
+  attempted(attempt: Omit<Attempt, "worker">): void {
+    this.#ports.attempted({ worker: this, ...attempt });
+  }
+
+  attemptEnded(instance: string, result: Outcome, beganMs: number): void {
+    this.#ports.attemptEnded(this, instance, result, beganMs);
+  }
+
+  noticed(instance: string, detail: string): void {
+    this.#ports.noticed(this, instance, detail);
+  }
+
+  requestEnded(request: ClientRequest, end: RequestEnd): void {
+    this.open.delete(request);
+    this.#ports.requestEnded(this, end);
+  }
+
+  /** kill -9: what was under way in it is lost. */
+  kill(): void {
+    for (const request of this.open) request.end("lost");
+    this.linkedSinceMs = undefined;
+    this.gate.end();
+  }
+}
+
+function noHeader(): undefined {
+  return undefined;
+}

@@ -1,0 +1,293 @@
+// One simulated machine with everything on it, put together; and what a person may do to it.
+//
+//   clients ─> workers ─> programs        the data plane, which needs nobody
+//                │            │
+//              control ───────┘           one incarnation after another, over the same state files
+//
+// Faults act on the parts, checkers watch them (watcher.ts), the trace keeps what happened.
+
+import { createPrng, type Random } from "../../src/core/base/prng.ts";
+import type { CommandService, Config, EndpointService } from "../../src/config/config.ts";
+import { present } from "../../src/core/base/assert.ts";
+import type { Plan } from "../plan.ts";
+import { Clients } from "./clients.ts";
+import { Incarnation } from "./control-host.ts";
+import { type Boundary, EventLoop } from "./event-loop.ts";
+import { Gateway } from "./gateway.ts";
+import { Machine } from "./machine.ts";
+import { MachineClock } from "./machine-clock.ts";
+import { Network } from "./network.ts";
+import { Operator } from "./operator.ts";
+import type { Program, ProgramTraits } from "./program.ts";
+import { StateFiles } from "./state-files.ts";
+import { Trace } from "./trace.ts";
+import { Trouble } from "./trouble.ts";
+import type { Watcher } from "./watcher.ts";
+import type { Worker, WorkerPorts } from "./worker.ts";
+
+/** A promise was broken. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+  readonly checker: string;
+
+  constructor(checker: string, what: string) {
+    super(`${checker}: ${what}`);
+    this.checker = checker;
+  }
+}
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly plan: Plan;
+  readonly boundary: Boundary;
+  /** Crosses the boundary after every task: slow, and must change nothing. */
+  readonly settleAlways?: boolean;
+}
+
+/** True time has no calendar; people's clocks begin here. */
+const WALL_START_MS = 1_700_000_000_000;
+const LOOK_MS = 250;
+
+export class World {
+  readonly loop: EventLoop;
+  readonly random: Random;
+  readonly clock: MachineClock;
+  readonly network: Network;
+  readonly machine: Machine;
+  readonly files = new StateFiles();
+  readonly gateway: Gateway;
+  readonly clients: Clients;
+  readonly trace = new Trace();
+  readonly plan: Plan;
+  readonly watchers: Watcher[] = [];
+  readonly operator: Operator;
+  /** Every instance that ever had a process. */
+  readonly knownIds: string[] = [];
+  readonly trouble: Trouble;
+  /** The file as it is now. */
+  file: Config;
+  control: Incarnation | undefined;
+  incarnations = 0;
+  /** Questions that checkers asked. */
+  checks = 0;
+  stopped = false;
+
+  constructor(options: WorldOptions) {
+    this.plan = options.plan;
+    this.file = options.plan.config;
+    this.random = createPrng(options.seed);
+    this.loop = new EventLoop(options.boundary, options.settleAlways);
+    this.operator = new Operator(this, this.random.stream("operator"));
+    this.trouble = new Trouble(this.loop);
+    this.clock = new MachineClock(this.loop, 1_000_000, WALL_START_MS);
+    this.network = new Network(this.random.stream("network"));
+    this.machine = new Machine(this.loop, this.random.stream("machine"), (id) => this.#traits(id), {
+      started: (program) => this.#started(program),
+      changed: (program) => this.#changed(program),
+    });
+    this.gateway = new Gateway({
+      loop: this.loop,
+      network: this.network,
+      random: this.random.stream("gateway"),
+      worker: (number) => this.#workerPorts(number),
+      control: () => this.control,
+      trace: (actor, subject, what) => this.note(actor, subject, what),
+    });
+    this.clients = new Clients(this.loop, this.gateway, this.random.stream("clients"));
+  }
+
+  note(actor: string, subject: string, what: string): void {
+    this.trace.add(this.loop.nowMs, actor, subject, what);
+  }
+
+  violated(checker: string, what: string): void {
+    this.note("checker", checker, what);
+    this.loop.fail(new Violation(checker, what));
+  }
+
+  // ---- what a person does -----------------------------------------------------------------
+
+  start(): void {
+    for (const service of this.file.services) {
+      if (service.kind === "endpoints") this.#startEndpoints(service);
+    }
+    this.bootControl();
+    this.gateway.start(this.plan.workers);
+    this.clients.start(this.plan.loads);
+    this.#look();
+  }
+
+  bootControl(): void {
+    const incarnation = new Incarnation(++this.incarnations, {
+      loop: this.loop,
+      clock: this.clock,
+      machine: this.machine,
+      network: this.network,
+      files: this.files,
+      random: this.random,
+      published: (table) => {
+        const verdicts = table.services.flatMap((service) =>
+          service.instances.map(({ id, verdict }) => `${id}=${verdict}`),
+        );
+        this.note(this.#actor(), "", `table ${table.version}: ${verdicts.join(" ")}`);
+        this.gateway.publish(table);
+      },
+      isIdle: (instance, version) => this.gateway.isIdle(instance, version),
+      recorded: (entry) =>
+        this.note(
+          `control-${incarnation.number}`,
+          entry.instance ?? entry.service ?? "",
+          entry.sentence,
+        ),
+      signalled: (program, signal) => {
+        this.note(this.#actor(), program.id, `${signal} to pid ${program.pid}`);
+        for (const watcher of this.watchers) watcher.programSignalled?.(program, signal);
+      },
+      ended: () => {
+        this.note(`control-${incarnation.number}`, "", "killed");
+        this.gateway.controlEnded();
+      },
+    });
+    this.control = incarnation;
+    this.note(this.#actor(), "", "starts");
+    incarnation.start(this.file);
+  }
+
+  killControl(): void {
+    this.control?.kill();
+  }
+
+  /** Starts control again unless it lives. */
+  reviveControl(): void {
+    if (this.control?.gate.state === "ended") this.bootControl();
+  }
+
+  stopControl(): void {
+    const control = this.control;
+    if (control?.gate.state !== "running") return;
+    control.gate.stop();
+    this.note(this.#actor(), "", "stopped");
+    this.gateway.controlStopped(control);
+  }
+
+  continueControl(): void {
+    if (this.control?.gate.state !== "stopped") return;
+    this.note(this.#actor(), "", "goes on");
+    this.control.gate.goOn();
+  }
+
+  /** `nines down`: resolves `done` when control says that all is ended. */
+  shutDown(done: () => void): void {
+    this.clients.stop();
+    this.stopped = true;
+    const incarnation = present(this.control, "control runs");
+    incarnation.enter(() => {
+      const ended = present(incarnation.control, "control runs").stop();
+      ended.then(done, (error: unknown) => this.loop.fail(error));
+    });
+  }
+
+  // ---- what is true -----------------------------------------------------------------------
+
+  commandServices(): readonly CommandService[] {
+    return this.file.services.filter((service) => service.kind === "command");
+  }
+
+  service(name: string): CommandService | EndpointService | undefined {
+    return this.file.services.find((service) => service.name === name);
+  }
+
+  /** Whether Nines starts this instance itself. */
+  ownsInstance(id: string): boolean {
+    return this.service(serviceOf(id))?.kind === "command";
+  }
+
+  controlRuns(): boolean {
+    return this.control?.gate.state === "running";
+  }
+
+  /** For how long control has run and the worker has heard it, without a break. */
+  inTouchForMs(worker: Worker): number {
+    if (!this.controlRuns() || worker.linkedSinceMs === undefined) return 0;
+    const sinceMs = Math.max(worker.linkedSinceMs, this.control?.gate.runningSinceMs ?? 0);
+    return this.loop.nowMs - sinceMs;
+  }
+
+  // ---- how the parts hang together --------------------------------------------------------
+
+  #actor(): string {
+    return `control-${this.control?.number ?? 0}`;
+  }
+
+  #traits(id: string): ProgramTraits {
+    const traits = this.plan.traits.get(serviceOf(id));
+    return present(traits, `the plan has programs of ${serviceOf(id)}`);
+  }
+
+  #started(program: Program): void {
+    if (!this.knownIds.includes(program.id)) this.knownIds.push(program.id);
+    this.note(program.id, "", `pid ${program.pid} starts on port ${program.port}`);
+    for (const watcher of this.watchers) watcher.programStarted?.(program);
+  }
+
+  #changed(program: Program): void {
+    this.note(program.id, "", describe(program));
+    for (const watcher of this.watchers) watcher.programChanged?.(program);
+  }
+
+  #startEndpoints(service: EndpointService): void {
+    for (const { host, port } of service.endpoints) {
+      const id = `${service.name}-${host}:${port}`;
+      const random = this.random.stream(id);
+      const run = (): void => {
+        const program = this.machine.run(id, host, port);
+        // Somebody else keeps it up, in their own time.
+        this.machine.onEnd(program, () => this.loop.after(500 + random.ratio() * 8000, run));
+      };
+      run();
+    }
+  }
+
+  #workerPorts(number: number): WorkerPorts {
+    return {
+      loop: this.loop,
+      clock: this.clock,
+      random: this.random.stream(`worker-${number}`),
+      listener: (host, port) => this.machine.listener(host, port),
+      cutOff: (instance) => this.network.cutFromWorkers.has(instance),
+      attempted: (attempt) => {
+        for (const watcher of this.watchers) watcher.attempted?.(attempt);
+      },
+      attemptEnded: (...ended) => {
+        for (const watcher of this.watchers) watcher.attemptEnded?.(...ended);
+      },
+      requestEnded: (worker, end) => {
+        if (end.result !== "answered") {
+          const triedText = `after ${end.attempts} tries in ${(end.endedAtMs - end.startedAtMs).toFixed(0)} ms`;
+          this.note(`worker-${worker.number}`, end.service, `request ${end.result} ${triedText}`);
+        }
+        for (const watcher of this.watchers) watcher.requestEnded?.(worker, end);
+      },
+      noticed: (worker, instance, detail) => this.gateway.notice(worker, { instance, detail }),
+      trace: (worker, subject, what) => this.note(`worker-${worker.number}`, subject, what),
+    };
+  }
+
+  #look(): void {
+    for (const watcher of this.watchers) watcher.looked?.();
+    if (!this.stopped) this.loop.after(LOOK_MS, () => this.#look());
+  }
+}
+
+/** "web" of "web-2" and of "web-10.0.0.1:80": simulated services have no dash in their names. */
+export function serviceOf(id: string): string {
+  return id.slice(0, id.indexOf("-"));
+}
+
+function describe(program: Program): string {
+  if (program.state === "ended")
+    return `pid ${program.pid} ended: ${JSON.stringify(program.report)}`;
+  if (program.stoppedSinceMs !== undefined) return `pid ${program.pid} is stopped`;
+  if (program.toldToEndAtMs !== undefined) return `pid ${program.pid} is ending`;
+  return `pid ${program.pid} is ${program.state}`;
+}
