@@ -142,6 +142,27 @@ test("killed in the middle of a start, it leaves nothing that its successor does
 test("released in the middle of a start, it leaves nothing that its successor does not know", () =>
   midStart((_world, control) => control.release()));
 
+test("a start that fails after its control let go takes no record of the next control", async () => {
+  const world = new World();
+  const config = configOf([commandService("web", { replicas: { min: 1, max: 1 } })]);
+  const control = world.control();
+  let letGoOn = (): void => undefined;
+  const held = new Promise<void>((resolve) => {
+    letGoOn = resolve;
+  });
+  world.onStart = (moment) => (moment === "program" ? held : undefined);
+  control.start(config);
+  await world.advance(100);
+  control.release();
+  world.onStart = undefined;
+  world.control(2).start(config);
+  await world.advance(1_000);
+  letGoOn();
+  await world.advance(100);
+  const kept = JSON.parse(world.kept.get("instances/web-1") ?? "{}") as { process?: unknown };
+  assert.deepEqual(kept.process, world.process("web-1").identity);
+});
+
 test("an instance that was still starting goes on starting, without traffic", async () => {
   const world = new World();
   const config = configOf([commandService("web", three)]);

@@ -81,8 +81,8 @@ export class World {
   readonly answering = new Set<string>();
   readonly busy = new Set<string>();
   diskRefuses = false;
-  /** Called in the middle of each start. */
-  onStart: ((moment: StartMoment) => void) | undefined;
+  /** Called in the middle of each start, which waits for it. */
+  onStart: ((moment: StartMoment) => void | Promise<void>) | undefined;
   probesBegun = 0;
   probesUnderWay = 0;
   readonly #tasks = new Set<Task>();
@@ -224,7 +224,7 @@ export class World {
   /** Where a start waits for the world. */
   async #moment(moment: StartMoment): Promise<void> {
     await Promise.resolve();
-    this.onStart?.(moment);
+    await this.onStart?.(moment);
   }
 
   #after(owner: ControlProcess | undefined, delayMs: number, run: () => void): Timer {

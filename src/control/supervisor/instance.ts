@@ -241,7 +241,8 @@ export class Instance {
       });
     } catch (error) {
       if (error instanceof AssertionError) throw error;
-      this.#ports.careful.remove(this.#key);
+      // Once let go, the record may be of a process that the next control has started.
+      if (!this.#released) this.#ports.careful.remove(this.#key);
       return error instanceof Error ? error.message : String(error);
     }
   }
