@@ -13,7 +13,8 @@ diskConformance("a simulated disk", (check) => check({ disk: new SimulatedDisk()
 
 diskConformance("a slow simulated disk", (check) => {
   const disk = new SimulatedDisk();
-  disk.slowWrites = () => new Promise((resolve) => disk.soon(resolve));
+  disk.slowWrites = true;
+  disk.pause = () => new Promise((resolve) => disk.soon(resolve));
   return check({ disk, path: "/disk" });
 });
 

@@ -55,8 +55,10 @@ export class SimulatedDisk implements Disk {
   readOnly = false;
   /** Flushes and durable writes report success and keep nothing. */
   flushesLie = false;
-  /** Durable writes answer by a promise, as on a slow device; it resolves when this one does. */
-  slowWrites: (() => Promise<void>) | undefined;
+  /** Durable writes answer by a promise, as on a slow device. */
+  slowWrites = false;
+  /** How long a change takes, but for durable writes on a fast device; then it begins. */
+  pause: (() => Promise<void>) | undefined;
   failure: Failure | undefined;
   /** Changes so far, failed ones as well. */
   calls = 0;
@@ -207,6 +209,7 @@ class SimulatedFolder implements DiskFolder {
   }
 
   async create(name: string): Promise<DiskFile> {
+    await this.#disk.pause?.();
     if (this.#state.names.has(name)) {
       throw new DiskError("exists", `cannot create ${name}: it is there`);
     }
@@ -226,6 +229,7 @@ class SimulatedFolder implements DiskFolder {
   }
 
   async rename(from: string, to: string): Promise<void> {
+    await this.#disk.pause?.();
     const content = this.#find("rename", from);
     this.#disk.refuse("rename", `${from} to ${to}`);
     const replaced = this.#state.names.get(to);
@@ -235,6 +239,7 @@ class SimulatedFolder implements DiskFolder {
   }
 
   async remove(name: string): Promise<void> {
+    await this.#disk.pause?.();
     const content = this.#find("remove", name);
     this.#disk.refuse("remove", name);
     this.#change({ unmade: [name, content] });
@@ -243,6 +248,7 @@ class SimulatedFolder implements DiskFolder {
   }
 
   async flush(): Promise<void> {
+    await this.#disk.pause?.();
     this.#disk.refuse("flush", this.path);
     if (this.#disk.flushesLie) return;
     this.#state.durable = new Map(this.#state.names);
@@ -305,13 +311,13 @@ class SimulatedFile implements DiskFile {
   write(bytes: Uint8Array, offset: number): Promise<void> | undefined {
     assert(this.#access !== "read", "a file opened for reading is not written");
     if (this.#access === "write") return this.#writeBuffered(bytes, offset);
-    const wait = this.#disk.slowWrites;
-    if (wait !== undefined) return wait().then(() => this.#writeDurable(bytes, offset));
+    if (this.#disk.slowWrites) return this.#writeDurableSlowly(bytes, offset);
     this.#writeDurable(bytes, offset);
     return undefined;
   }
 
   async flush(): Promise<void> {
+    await this.#disk.pause?.();
     try {
       this.#disk.refuse("flush", this.#name);
     } catch (error) {
@@ -323,6 +329,7 @@ class SimulatedFile implements DiskFile {
 
   async truncate(sizeBytes: number): Promise<void> {
     assert(this.#access !== "read", "a file opened for reading is not cut");
+    await this.#disk.pause?.();
     this.#disk.refuse("truncate", this.#name);
     this.#content.truncate(sizeBytes);
     this.#disk.onStep?.("during", `truncate ${this.#name}`);
@@ -333,7 +340,13 @@ class SimulatedFile implements DiskFile {
   }
 
   async #writeBuffered(bytes: Uint8Array, offset: number): Promise<void> {
+    await this.#disk.pause?.();
     this.#change(bytes, offset);
+  }
+
+  async #writeDurableSlowly(bytes: Uint8Array, offset: number): Promise<void> {
+    await this.#disk.pause?.();
+    this.#writeDurable(bytes, offset);
   }
 
   #writeDurable(bytes: Uint8Array, offset: number): void {

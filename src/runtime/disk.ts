@@ -106,7 +106,7 @@ async function makeFolder(path: string): Promise<void> {
     mkdir(path, { recursive: true, mode: folderMode }),
   );
   if (first === undefined) return;
-  // From the parent of the outermost new folder to the parent of the innermost.
+  // Every folder that gained a name: from the innermost new folder's parent outwards.
   for (let made = path; made.length >= first.length; made = dirname(made)) {
     await flushFolder(dirname(made));
   }
