@@ -121,6 +121,7 @@ export interface DiskFile {
   flush(): Promise<void>;
   /** Cuts it off, or lengthens it with zeros. Durable after `flush`. */
   truncate(sizeBytes: number): Promise<void>;
+  /** Waits for the calls that are under way. */
   close(): Promise<void>;
 }
 

@@ -42,7 +42,8 @@ export async function takeLock(path: string, descriptor: number): Promise<DiskLo
   });
 }
 
-async function takeNext(path: string, temporary: string, next: number): Promise<boolean> {
+/** One step that only one taker can make; `temporary` is what it listens under. */
+export async function takeNext(path: string, temporary: string, next: number): Promise<boolean> {
   const name = join(path, `writer-${next}`);
   try {
     await link(join(path, temporary), name);

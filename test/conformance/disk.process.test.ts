@@ -4,11 +4,21 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { createDisk } from "../../src/runtime/disk.ts";
+import { takeNext } from "../../src/runtime/disk-lock.ts";
 import { createPace } from "../../src/runtime/disk-writer.ts";
 import { mountSmallDisk, noSmallDisk } from "../small-disk.fixture.ts";
 import { diskConformance, troubledDiskConformance } from "./disk.ts";
@@ -85,6 +95,29 @@ test("a folder is free at once when the process that holds it is killed", async 
   const lock = await folder.lock();
   assert.ok(lock !== undefined);
   await lock.release();
+  await folder.close();
+});
+
+test("a taker that was held up does not hold what others took and left meanwhile", async () => {
+  const path = join(scratch, "held-up");
+  const folder = await createDisk().openFolder(path, { create: true });
+  for (let round = 0; round < 8; round++) await (await folder.lock())?.release();
+  const temporary = "writer~1-0123456789ab";
+  closeSync(openSync(join(path, temporary), "w"));
+  assert.equal(await takeNext(path, temporary, 1), false);
+  assert.ok(readdirSync(path).includes("writer-8") && !readdirSync(path).includes("writer-1"));
+  await folder.close();
+});
+
+test("a file that is closed has what the thread was still writing", async () => {
+  const path = join(scratch, "closed");
+  const folder = await createDisk({ slowAboveMs: 0 }).openFolder(path, { create: true });
+  await (await folder.create("log")).close();
+  const file = await folder.open("log", "durable");
+  const written = file.write(new Uint8Array(100_000).fill(1), 0);
+  await file.close();
+  assert.equal(readFileSync(join(path, "log")).length, 100_000);
+  await written;
   await folder.close();
 });
 

@@ -19,6 +19,8 @@ interface Planted {
 
 const suite = "test/conformance/real.process.test.js";
 const processTests = "src/runtime/processes.process.test.js";
+const diskTests = "test/conformance/disk.process.test.js";
+const diskCalls = "test/conformance/disk-calls.process.test.js";
 const rotationTests = "src/runtime/log-rotation.process.test.js";
 
 const faults: readonly Planted[] = [
@@ -183,6 +185,69 @@ const faults: readonly Planted[] = [
     replace: "false",
     test: ["src/state/directory.test.js", "others may write to"],
   },
+  {
+    fault: "a durable write does not wait for the device",
+    file: "src/runtime/disk.js",
+    find: "constants.O_RDWR | constants.O_DSYNC",
+    replace: "constants.O_RDWR",
+    test: [diskCalls, "asks the kernel"],
+  },
+  {
+    fault: "a file's flush asks nobody",
+    file: "src/runtime/disk-file.js",
+    find: "handle.datasync()",
+    replace: "Promise.resolve()",
+    test: [diskCalls, "asks the kernel"],
+  },
+  {
+    fault: "a folder's flush asks nobody",
+    file: "src/runtime/disk.js",
+    find: "() => this.#handle.sync()",
+    replace: "async () => undefined",
+    test: [diskCalls, "asks the kernel"],
+  },
+  {
+    fault: "the parents of a new folder are not flushed",
+    file: "src/runtime/disk.js",
+    find: "await flushFolder(dirname(made));",
+    replace: "",
+    test: [diskCalls, "asks the kernel"],
+  },
+  {
+    fault: "a folder's holder is not asked whether it lives",
+    file: "src/runtime/disk-lock.js",
+    find: "before > 0 && (await answers(holder))",
+    replace: "false",
+    test: [diskTests, "one holder"],
+  },
+  {
+    fault: "a taker of a folder does not look again after its link",
+    file: "src/runtime/disk-lock.js",
+    find: "(await largest(path)) !== next",
+    replace: "false",
+    test: [diskTests, "held up does not hold"],
+  },
+  {
+    fault: "a folder is not let go",
+    file: "src/runtime/disk-lock.js",
+    find: "release: () => close(server)",
+    replace: "release: async () => undefined",
+    test: [diskTests, "one holder"],
+  },
+  {
+    fault: "a file is closed under the thread that writes to it",
+    file: "src/runtime/disk-file.js",
+    find: "await Promise.allSettled(pending);",
+    replace: "",
+    test: [diskTests, "still writing"],
+  },
+  {
+    fault: "moving the bytes counts as the device's latency",
+    file: "src/runtime/disk-writer.js",
+    find: "elapsedMs - bytes / transferBytesPerMs",
+    replace: "elapsedMs",
+    test: [diskTests, "a device is slow"],
+  },
 ];
 
 const built = join(import.meta.dirname, "..", "..");
@@ -195,6 +260,10 @@ symlinkSync(join(built, "..", "node_modules"), join(copy, "node_modules"));
 for (const part of ["src/core", "src/ports", "src/runtime", "src/state", "test"]) {
   cpSync(join(built, part), join(copy, part), { recursive: true });
 }
+cpSync(
+  join(built, "..", "test", "conformance", "disk-calls.c"),
+  join(copy, "test", "conformance", "disk-calls.c"),
+);
 
 change(patience, "realPatienceMs = 15_000", "realPatienceMs = 2_500");
 
