@@ -17,7 +17,7 @@ export interface SegmentReport {
   readonly usedBytes: number;
   readonly groups: number;
   readonly records: number;
-  /** 0 when it has no records. */
+  /** Where its first group stands in the log; 0 when it has no groups. */
   readonly firstSequence: number;
   readonly lastSequence: number;
 }

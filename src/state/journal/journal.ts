@@ -17,6 +17,8 @@
 // A snapshot is the state up to a sequence, in a file of its own, written while appends go on. A
 // checkpoint is a snapshot, and then the removal of what it makes needless.
 
+import type { Damage } from "./examine.ts";
+
 /**
  * `durable`: resolves when the record is on the device.
  * `buffered`: resolves at once, in order with the others; a crash of the process or of the machine
@@ -80,6 +82,8 @@ export interface SnapshotInfo {
 }
 
 export interface Snapshot extends SnapshotInfo {
+  /** Newer ones that have rotted. They cost nothing but time: the log goes on from this one. */
+  readonly passedOver: readonly Damage[];
   /** The content, in chunks of at most 1 MiB, not as it was cut when it was written. */
   read(): AsyncIterable<Uint8Array>;
 }
@@ -158,7 +162,8 @@ export interface Journal {
   ): Promise<number>;
   /**
    * Durable records from a sequence on, and then each as it becomes durable. Ends when the journal
-   * is closed or when the reader leaves the loop; `return()` ends a `next()` that waits.
+   * is closed or when the reader leaves the loop; `return()` ends a `next()` that waits. Default:
+   * from the next one on.
    */
   tail(from?: number): AsyncIterableIterator<JournalRecord>;
   /** The last record that was written at or before this time; 0 when there is none. */
@@ -185,6 +190,9 @@ export interface Journal {
    */
   latestSnapshot(through?: number): Promise<Snapshot | undefined>;
 
-  /** Writes what waits, marks the end as clean and lets go of the folder. Twice does nothing. */
+  /**
+   * Writes what waits, marks the end as clean and lets go of the folder. Rejects with
+   * NINES_JOURNAL_FAILED if it has failed, and has let go of the folder all the same.
+   */
   close(): Promise<void>;
 }

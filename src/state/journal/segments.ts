@@ -1,0 +1,100 @@
+// Segments: the files of the log. Each is allotted in full before it is used, zeros and all, under a
+// temporary name; it is flushed, moved to its own name, and the folder is flushed. So a segment that
+// has its name has its size, its header and its zeros, whatever happens, and a write into it changes
+// no size, no name and no block of the file system: one write to the device makes it durable.
+
+import { assert } from "../../core/base/assert.ts";
+import { NinesError } from "../../core/base/errors.ts";
+import { type DiskFolder, sectorBytes } from "../../ports/disk.ts";
+import type { Damage } from "./examine.ts";
+import {
+  formatVersion,
+  readSegmentHeader,
+  type SegmentHeader,
+  segmentBytesMax,
+  segmentFileName,
+  writeSegmentHeader,
+} from "./format.ts";
+
+/** One write of zeros: large enough to be fast, small enough not to hold up the log's own. */
+const pieceBytes = 262_144;
+
+/**
+ * Makes a segment. Rejects with a DiskError; of "full" nothing is left behind, but what could not
+ * be removed.
+ */
+export async function prepareSegment(
+  folder: DiskFolder,
+  segment: { readonly index: number; readonly sizeBytes: number; readonly wallMs: number },
+): Promise<SegmentHeader> {
+  const name = segmentFileName(segment.index);
+  const temporary = `${name}.tmp`;
+  const header = new Uint8Array(sectorBytes);
+  writeSegmentHeader(header, segment);
+  try {
+    await writeZeros(folder, temporary, header, segment.sizeBytes);
+    await folder.rename(temporary, name);
+  } catch (error) {
+    // The first failure is the one that counts.
+    await folder.remove(temporary).catch(() => undefined);
+    throw error;
+  }
+  await folder.flush();
+  const made = readSegmentHeader(header);
+  assert(typeof made === "object", "a header that was just made is whole");
+  return made;
+}
+
+async function writeZeros(
+  folder: DiskFolder,
+  name: string,
+  header: Uint8Array,
+  sizeBytes: number,
+): Promise<void> {
+  const file = await folder.create(name);
+  try {
+    const zeros = new Uint8Array(Math.min(pieceBytes, sizeBytes));
+    for (let offset = 0; offset < sizeBytes; offset += zeros.length) {
+      await file.write(zeros.subarray(0, Math.min(zeros.length, sizeBytes - offset)), offset);
+    }
+    await file.write(header, 0);
+    await file.flush();
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * What the segment says of itself, or the damage to it. Rejects with NINES_JOURNAL_FOREIGN and
+ * _NEWER.
+ */
+export async function examineSegment(
+  folder: DiskFolder,
+  index: number,
+): Promise<SegmentHeader | Damage> {
+  const fileName = segmentFileName(index);
+  const damaged = (what: string): Damage => ({ fileName, offset: 0, sequence: 0, what });
+  const file = await folder.open(fileName, "read");
+  try {
+    const sizeBytes = await file.sizeBytes();
+    const sector = new Uint8Array(sectorBytes);
+    const got = await file.read(sector, 0);
+    const header = readSegmentHeader(sector);
+    if (got < sectorBytes) return damaged(`the file has ${sizeBytes} bytes: it was truncated`);
+    if (header === "newer") throw newer(folder, fileName);
+    if (header === "rotten") return damaged("the header does not match its checksum");
+    if (header === "foreign") return damaged("the file does not begin as a segment does");
+    if (header.index !== index) return damaged(`this is segment ${header.index}, renamed`);
+    if (header.sizeBytes !== sizeBytes || sizeBytes > segmentBytesMax) {
+      return damaged(`the file has ${sizeBytes} bytes and was made with ${header.sizeBytes}`);
+    }
+    return header;
+  } finally {
+    await file.close();
+  }
+}
+
+function newer(folder: DiskFolder, fileName: string): NinesError {
+  const what = `${fileName} in ${folder.path} has a format beyond version ${formatVersion}`;
+  return new NinesError("NINES_JOURNAL_NEWER", what);
+}
