@@ -55,7 +55,7 @@ export const plantedFaults: readonly Planted[] = [
   {
     name: "table versions begin anew with each control",
     file: "src/control/routing/memory.js",
-    find: "this.#version = kept.reserved;",
+    find: "this.#version = this.#reserved;",
     replace: "this.#version = 0;",
     breaks: ["dead-instance", "readiness", "drained", "traffic", "right-instance", "convergence"],
   },

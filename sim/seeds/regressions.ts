@@ -13,4 +13,8 @@ export const regressions: readonly Regression[] = [
     seed: 36,
     found: "A control that had been stopped ended a healthy instance by checks that nobody made.",
   },
+  {
+    seed: 100_266,
+    found: "A control that began on a full disk left the next one below the versions it had given.",
+  },
 ];

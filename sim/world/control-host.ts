@@ -97,6 +97,7 @@ export class Incarnation {
     const { clock, files, random } = this.#world;
     const ownClock = clock.for(this.gate);
     return {
+      term: this.number,
       clock: {
         ...ownClock,
         after: (delayMs, run) => ownClock.after(delayMs, () => this.enter(run)),

@@ -63,7 +63,11 @@ export class Gateway {
     const number = ++this.#numbers;
     const worker = new Worker(number, this.#ports.worker(number), this.kept);
     this.workers.push(worker);
-    this.#ports.trace(`worker-${number}`, "", `serves by table ${this.kept?.version ?? "none"}`);
+    this.#ports.trace(
+      `worker-${number}`,
+      "",
+      `serves by ${this.kept === undefined ? "no table yet" : "the kept table"}`,
+    );
     this.#connectSoon(worker);
   }
 

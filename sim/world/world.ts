@@ -9,6 +9,7 @@
 import { createPrng, type Random } from "../../src/core/base/prng.ts";
 import type { CommandService, Config, EndpointService } from "../../src/config/config.ts";
 import { present } from "../../src/core/base/assert.ts";
+import { versionsInTerm } from "../../src/control/routing/memory.ts";
 import type { Plan } from "../plan.ts";
 import { Clients } from "./clients.ts";
 import { Incarnation } from "./control-host.ts";
@@ -129,7 +130,8 @@ export class World {
         const verdicts = table.services.flatMap((service) =>
           service.instances.map(({ id, verdict }) => `${id}=${verdict}`),
         );
-        this.note(this.#actor(), "", `table ${table.version}: ${verdicts.join(" ")}`);
+        const number = table.version % versionsInTerm;
+        this.note(this.#actor(), "", `table ${number}: ${verdicts.join(" ")}`);
         this.gateway.publish(table);
       },
       isIdle: (instance, version) => this.gateway.isIdle(instance, version),

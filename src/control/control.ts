@@ -24,6 +24,8 @@ import { RoutingLoop } from "./routing/routing.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 
 export interface ControlPorts {
+  /** The term that this control holds (ports/term-claims.ts): larger than of any control before. */
+  readonly term: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly processes: Processes;
@@ -85,7 +87,7 @@ export interface Control {
 export function createControl(ports: ControlPorts): Control {
   const { clock, events, random } = ports;
   const careful = carefulRecords(ports.records, events);
-  const memory = new RoutingMemory(careful);
+  const memory = new RoutingMemory(careful, ports.term);
   const registry = createRegistry();
   const remembered = (id: string) => memory.of(id);
   // The loops hear of a change in this order: a check ends with its process before others look.

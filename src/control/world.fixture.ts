@@ -88,6 +88,7 @@ export class World {
   readonly #tasks = new Set<Task>();
   #sequence = 0;
   #pids = 100;
+  #terms = 0;
   readonly #given = new Set<number>();
 
   #control: ControlProcess = { dead: false };
@@ -101,6 +102,7 @@ export class World {
     const control: ControlProcess = { dead: false };
     this.#control = control;
     return {
+      term: ++this.#terms,
       clock: this.#clock(control),
       random: createPrng(seed),
       processes: this.#processes(control),

@@ -1,8 +1,9 @@
 // What the data plane was told, kept: a control that comes back goes on with versions above all
 // that were ever published, and with the verdicts and generations that workers know.
 //
-// Version numbers are reserved a block at a time, ahead of their use: so they grow over restarts
-// even when the disk refuses every write in between.
+// A version begins with the term of the control that gives it, so that versions grow from control to
+// control whatever the disk refuses. Within one term (a control that starts again in its process
+// because the disk refused it the next) they are reserved a block at a time, ahead of their use.
 
 import type { InstanceVerdict } from "../../core/route/table.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";
@@ -10,6 +11,8 @@ import type { InstanceRecord, Remembered } from "../registry/registry.ts";
 
 const key = "routing/told";
 export const versionsReserved = 1_000;
+/** More tables than a control can publish: thirty a second for a year. */
+export const versionsInTerm = 1_000_000_000;
 
 interface KeptVerdict {
   readonly verdict: InstanceVerdict;
@@ -22,12 +25,12 @@ export class RoutingMemory {
   #reserved: number;
   #version: number;
 
-  constructor(records: CarefulRecords) {
+  constructor(records: CarefulRecords, term: number) {
     this.#records = records;
     const kept = readKept(records.read(key));
     this.#before = kept.instances;
-    this.#reserved = kept.reserved;
-    this.#version = kept.reserved;
+    this.#reserved = Math.max(kept.reserved, term * versionsInTerm);
+    this.#version = this.#reserved;
   }
 
   /** What the control before this one told of an instance. */

@@ -63,6 +63,7 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
     onObservation: (observation) => control.observe(observation),
   });
   const control = createControl({
+    term: offices.control.holder()?.term ?? 0,
     clock,
     random: random.stream("control"),
     processes,
