@@ -13,8 +13,9 @@ import { type Disk, type DiskFolder, diskErrorKind, sectorBytes } from "../../po
 import { type Contents, readContents } from "./contents.ts";
 import { withDeadlines } from "./deadlines.ts";
 import { DurableJournal } from "./durable-journal.ts";
+import { misfits, notThere } from "./examine-journal.ts";
 import { refused, rotten } from "./failures.ts";
-import { segmentBytesMax, segmentBytesMin, segmentFileName, snapshotFileName } from "./format.ts";
+import { segmentBytesMax, segmentBytesMin, segmentFileName } from "./format.ts";
 import { Health } from "./health.ts";
 import type { Journal, JournalOptions, RecoveryReport } from "./journal.ts";
 import { type LiveSegment, Log } from "./log.ts";
@@ -53,7 +54,7 @@ export async function openJournal(
       throw new NinesError("NINES_JOURNAL_LOCKED", `somebody else writes to ${folder.path}`);
     }
     closing.unshift(() => lock.release());
-    return await openLocked(bounded, clock, folder, settings, async () => {
+    return await openLocked(bounded, clock, folder, path, settings, async () => {
       for (const close of closing) await close();
     });
   } catch (error) {
@@ -79,25 +80,22 @@ async function openFolder(disk: Disk, path: string, create: boolean): Promise<Di
   try {
     return await disk.openFolder(path, { create });
   } catch (error) {
-    if (diskErrorKind(error) === "not-found") throw notFound(path);
+    if (diskErrorKind(error) === "not-found") throw notThere(path);
     throw refused(error, `the journal's folder ${path} cannot be opened`);
   }
-}
-
-function notFound(path: string): NinesError {
-  return new NinesError("NINES_JOURNAL_NOT_FOUND", `there is no journal in ${path}`);
 }
 
 async function openLocked(
   disk: Disk,
   clock: Clock,
   folder: DiskFolder,
+  path: string,
   settings: Settings,
   release: () => Promise<void>,
 ): Promise<Journal> {
   const contents = await readContents(folder);
-  const created = contents.segments.length === 0;
-  if (created) refuseToCreate(folder, contents, settings.create);
+  const created = contents.segments.length + contents.snapshots.length === 0;
+  if (created && !settings.create) throw notThere(path);
   for (const name of contents.unfinished) await folder.remove(name);
   if (created) await makeFirstSegment(folder, clock, settings.segmentBytes);
   const scan = await scanAll(folder, created ? { ...contents, segments: [1] } : contents);
@@ -124,17 +122,6 @@ async function openLocked(
   return new DurableJournal({ folder, log, health, snapshots, recovery, release });
 }
 
-/** A folder without a log is a new journal's, unless something says that there was one. */
-function refuseToCreate(folder: DiskFolder, contents: Contents, create: boolean): void {
-  const through = contents.snapshots.at(-1);
-  if (through !== undefined) {
-    const fileName = segmentFileName(1);
-    const what = `the log is missing, and ${snapshotFileName(through)} is there`;
-    throw rotten({ fileName, offset: 0, sequence: through + 1, what });
-  }
-  if (!create) throw notFound(folder.path);
-}
-
 function makeFirstSegment(folder: DiskFolder, clock: Clock, sizeBytes: number) {
   const wallMs = Math.max(0, Math.floor(clock.wallMs()));
   return prepareSegment(folder, { index: 1, sizeBytes, wallMs });
@@ -146,21 +133,9 @@ async function scanAll(folder: DiskFolder, contents: Contents): Promise<LogScann
   for await (const event of scan.scan(contents.segments)) {
     if (event.kind === "damage") throw rotten(event.damage);
   }
-  const fileName = segmentFileName(contents.segments[0] ?? 1);
-  const { firstSequence, nextSequence } = scan;
-  if (scan.lastGroup === undefined && contents.segments[0] !== 1) {
-    const what = "the log is empty, and its beginning is missing";
-    throw rotten({ fileName, offset: sectorBytes, sequence: nextSequence, what });
-  }
-  const newest = contents.snapshots.at(-1) ?? 0;
-  if (newest >= nextSequence) {
-    const what = `the log ends before this, and ${snapshotFileName(newest)} holds it`;
-    throw rotten({ fileName, offset: sectorBytes, sequence: nextSequence, what });
-  }
-  if (newest + 1 < firstSequence) {
-    const what = "records before this are in no snapshot, and their segments are missing";
-    throw rotten({ fileName, offset: sectorBytes, sequence: firstSequence, what });
-  }
+  const named = contents.snapshots.map((through) => ({ through }));
+  const [misfit] = misfits(scan, contents, named);
+  if (misfit !== undefined) throw rotten(misfit);
   return scan;
 }
 

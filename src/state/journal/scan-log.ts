@@ -24,21 +24,6 @@ export interface TornTail {
   readonly endOffset: number;
 }
 
-export interface LogScan {
-  readonly segments: readonly LogSegment[];
-  readonly damages: readonly Damage[];
-  readonly tornTail: TornTail | undefined;
-  /** The last whole group; undefined when there is none. */
-  readonly lastGroup: LastGroup | undefined;
-  /** The oldest record, or the next one when there is none. */
-  readonly firstSequence: number;
-  readonly nextSequence: number;
-  /** What the next group goes on from; undefined when damage hides it. */
-  readonly chain: number | undefined;
-  readonly records: number;
-  readonly scannedBytes: number;
-}
-
 export interface LastGroup {
   readonly index: number;
   readonly offset: number;
@@ -51,13 +36,24 @@ export type ScanEvent =
   | { readonly kind: "group"; readonly fileName: string; readonly reader: GroupReader }
   | { readonly kind: "damage"; readonly damage: Damage };
 
-export class LogScanner implements LogScan {
+/** Where a sound rest of the log begins, behind the last damage. */
+export interface LogPlace {
+  readonly index: number;
+  readonly offset: number;
+  readonly sequence: number;
+}
+
+export class LogScanner {
   readonly #folder: DiskFolder;
   readonly #memory = readerMemory();
   readonly segments: LogSegment[] = [];
   readonly damages: Damage[] = [];
+  /** Undefined when nothing is sound behind the last damage, and when there is no damage. */
+  soundFrom: LogPlace | undefined;
   tornTail: TornTail | undefined;
+  /** The last whole group; undefined when there is none. */
   lastGroup: LastGroup | undefined;
+  /** What the next group goes on from; undefined when damage hides it. */
   chain: number | undefined;
   nextSequence = 1;
   records = 0;
@@ -140,6 +136,10 @@ export class LogScanner implements LogScan {
   #count(reader: GroupReader, tally: Tally): void {
     const { header, groupOffset, offset } = reader;
     this.#firstSequence ??= header.firstSequence;
+    if (this.damages.length > 0) {
+      const { firstSequence: sequence } = header;
+      this.soundFrom ??= { index: tally.index, offset: groupOffset, sequence };
+    }
     this.chain = header.checksum;
     this.nextSequence = reader.nextSequence;
     this.records += header.records;
@@ -163,6 +163,7 @@ export class LogScanner implements LogScan {
   ): ScanEvent {
     const damage = { fileName, offset, sequence, what };
     this.damages.push(damage);
+    this.soundFrom = undefined;
     return { kind: "damage", damage };
   }
 }
