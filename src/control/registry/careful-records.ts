@@ -1,5 +1,5 @@
 // Records for what may be lost: a disk that refuses costs the memory, never the decision. Said once
-// when it begins, and once when it is over. What must not be lost (which process is an instance's,
+// when it begins, and once when it is over: a full disk still removes, so a write must tell. What must not be lost (which process is an instance's,
 // what an operator asked for) is written to the port itself, which throws.
 
 import { NinesError } from "../../core/base/errors.ts";
@@ -29,17 +29,22 @@ export function carefulRecords(records: Records, events: Events): CarefulRecords
       refused = true;
       return false;
     }
-    if (refused) {
-      const sentence = "records are written again";
-      events.record({ kind: "records.recovered", level: "info", sentence });
-    }
-    refused = false;
     return true;
+  };
+  const written = (): void => {
+    if (!refused) return;
+    refused = false;
+    const sentence = "records are written again";
+    events.record({ kind: "records.recovered", level: "info", sentence });
   };
   return {
     read: (key) => readRecord(records, events, key),
     list: (prefix) => records.list(prefix),
-    write: (key, value) => guarded(`writing the record ${key}`, () => records.write(key, value)),
+    write: (key, value) =>
+      guarded(`writing the record ${key}`, () => {
+        records.write(key, value);
+        written();
+      }),
     remove: (key) => void guarded(`removing the record ${key}`, () => records.remove(key)),
   };
 }
