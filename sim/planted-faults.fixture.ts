@@ -76,8 +76,8 @@ export const plantedFaults: readonly Planted[] = [
   {
     name: "a control that was stopped judges by checks that nobody made",
     file: "src/control/supervisor/instance.js",
-    find: "if (byChecks && lateMs > asleepMs)",
-    replace: "if (byChecks && lateMs > Infinity)",
+    find: "if (forMs === 0)",
+    replace: "if (forMs >= 0)",
     breaks: ["adoption"],
     slow: true,
   },

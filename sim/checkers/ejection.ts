@@ -54,7 +54,8 @@ export function ejection(world: World): Checker {
         known.lastMs = nowMs;
       } else if (known !== undefined && answered(result)) {
         ofWorker(worker).delete(instance);
-        if (beganMs <= known.lastMs || !worker.ejected().includes(instance)) return;
+        const newer = beganMs > Math.max(known.lastMs, worker.toldAtMs);
+        if (!newer || !worker.ejected().includes(instance)) return;
         world.violated(name, `worker-${worker.number} leaves ${instance} ejected, which answered`);
       }
     },

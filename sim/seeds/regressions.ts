@@ -17,4 +17,8 @@ export const regressions: readonly Regression[] = [
     seed: 100_266,
     found: "A control that began on a full disk left the next one below the versions it had given.",
   },
+  {
+    seed: 100_480,
+    found: "A control that woke right after a start timeout ended an instance that had got ready.",
+  },
 ];

@@ -126,6 +126,8 @@ export class Operator {
     // Unheard: the next control starts by the new file, and what was scaled still holds.
     if (answer === "done") this.scaled.clear();
     else if (answer !== "unheard") this.#fileInDoubt = true;
+    // On a full disk a file is followed, and what it replaced may come back with the next control.
+    if (this.#world.files.refusing) this.#fileInDoubt = true;
   }
 
   #doubt(instance: string): void {

@@ -116,9 +116,9 @@ export class Program {
     }
   }
 
-  /** Requests that it took and has not answered. */
+  /** Requests that it took and has not answered, and that somebody still waits for. */
   get underWay(): number {
-    return this.#open.size;
+    return [...this.#open].filter((exchange) => !exchange.done).length;
   }
 
   get residentBytes(): number {

@@ -46,6 +46,8 @@ export class Worker {
   /** Since when it hears control without a break; undefined while it does not. */
   linkedSinceMs: number | undefined;
   table: RoutingTable | undefined;
+  /** When it was told something last: a table, or that control is there or gone. */
+  toldAtMs = 0;
   readonly #ports: WorkerPorts;
   readonly #lanes = new Map<string, Lane>();
   readonly #active = new Map<string, number>();
@@ -67,6 +69,7 @@ export class Worker {
   swap(table: RoutingTable): void {
     if (this.table !== undefined && table.version <= this.table.version) return;
     this.table = table;
+    this.toldAtMs = this.loop.nowMs;
     this.#router = createRouter(table.routes);
     const named = new Set(table.services.map((service) => service.name));
     for (const service of table.services) this.#follow(service);
@@ -97,6 +100,7 @@ export class Worker {
   linked(linked: boolean): void {
     if (linked === (this.linkedSinceMs !== undefined)) return;
     this.linkedSinceMs = linked ? this.loop.nowMs : undefined;
+    this.toldAtMs = this.loop.nowMs;
     for (const lane of this.#lanes.values()) {
       lane.dispatcher.setControlAlive(linked, this.nowMs());
       this.pump(lane);

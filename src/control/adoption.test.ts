@@ -231,18 +231,24 @@ test("a record that is torn or foreign is forgotten, not believed", async () => 
   assert.deepEqual(phases(control), ["running", "running", "running"]);
 });
 
-test("a control that was stopped for long judges nobody by what it did not see", async () => {
-  const world = new World();
-  const control = world.control();
-  world.behaviours.set("web-1", { readyAfterMs: 2_000 });
-  control.start(configOf([commandService("web", three)]));
-  await world.advance(1_000);
-  await world.stopControlFor(60_000);
-  await world.advance(5_000);
-  assert.deepEqual(phases(control), ["running", "running", "running"]);
-  assert.equal(world.processes.length, 3);
-  const down = world.events.filter((one) => one.kind === "instance.down");
-  assert.deepEqual(down, []);
+test("a control that was stopped judges nobody by what it did not see", async () => {
+  const service = commandService("web", three);
+  // For long, and so that it goes on right before or after the start timeout.
+  const startedMs = 1_000;
+  const restMs = service.startTimeoutMs - startedMs;
+  for (const stoppedMs of [60_000, restMs - 50, restMs, restMs + 100, restMs + 700]) {
+    const world = new World();
+    const control = world.control();
+    world.behaviours.set("web-1", { readyAfterMs: 2_000 });
+    control.start(configOf([service]));
+    await world.advance(startedMs);
+    await world.stopControlFor(stoppedMs);
+    await world.advance(5_000);
+    assert.deepEqual(phases(control), ["running", "running", "running"], `${stoppedMs} ms`);
+    assert.equal(world.processes.length, 3);
+    const down = world.events.filter((one) => one.kind === "instance.down");
+    assert.deepEqual(down, []);
+  }
 });
 
 test("a check that control itself was late to hear of is asked again, not believed", async () => {

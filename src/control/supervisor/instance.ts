@@ -39,7 +39,7 @@ import { environmentOf } from "./environment.ts";
 /** How often a draining instance is asked for what is still under way. */
 export const idlePollMs = 25;
 /** A timer this late was not kept waiting by a busy moment: we were not running. */
-const asleepMs = 1_000;
+const asleepMs = 250;
 
 export interface InstancePorts {
   readonly clock: Clock;
@@ -270,25 +270,25 @@ export class Instance {
     this.#deadline?.[Symbol.dispose]();
     this.#deadline = undefined;
     if (deadlineMs === undefined) return;
-    const delayMs = Math.max(0, deadlineMs - this.#ports.clock.monotonicMs());
-    this.#deadline = this.#ports.clock.after(delayMs, () => this.#deadlinePassed());
+    const { phase } = this.#life;
+    const lookMs = phase === "starting" || phase === "running" ? this.#verdictMs() : 0;
+    const delayMs = deadlineMs - lookMs - this.#ports.clock.monotonicMs();
+    this.#deadline = this.#ports.clock.after(Math.max(0, delayMs), () => this.#lastLook(lookMs));
   }
 
   /**
-   * A control that was stopped itself, or starved, has seen nothing meanwhile: what checks would
-   * have said still waits for it. A deadline that judges by checks then gives them time for a
-   * verdict.
+   * What judges by checks keeps the time of one verdict for its end. A control that was stopped, or
+   * starved, has seen nothing meanwhile, and cannot tell: but whoever sleeps through the deadline
+   * has the last look before it, or this look is late and is taken again.
    */
-  #deadlinePassed(): void {
-    const { phase, deadlineMs } = this.#life;
-    const byChecks = phase === "starting" || phase === "running";
+  #lastLook(forMs: number): void {
+    if (forMs === 0) return this.#tellDeadline();
     const { clock } = this.#ports;
-    const lateMs = clock.monotonicMs() - present(deadlineMs, "the deadline that passed");
-    if (byChecks && lateMs > asleepMs) {
-      this.#deadline = clock.after(this.#verdictMs(), () => this.#tellDeadline());
-    } else {
-      this.#tellDeadline();
-    }
+    const untilMs = clock.monotonicMs() + forMs;
+    this.#deadline = clock.after(forMs, () => {
+      if (clock.monotonicMs() - untilMs > asleepMs) this.#lastLook(forMs);
+      else this.#tellDeadline();
+    });
   }
 
   #tellDeadline(): void {
