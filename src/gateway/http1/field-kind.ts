@@ -37,6 +37,8 @@ const known: readonly (readonly [string, FieldKind])[] = [
   ["x-request-id", fieldKind.requestId],
   ["content-length", fieldKind.contentLength],
   ["http2-settings", fieldKind.hop],
+  // The client's own lines pass before ours; only its doubles are somebody's trick.
+  ["x-forwarded-for", fieldKind.other],
   ["proxy-connection", fieldKind.hop],
   ["x-forwarded-host", fieldKind.forwarded],
   ["transfer-encoding", fieldKind.transferEncoding],

@@ -62,6 +62,8 @@ export class Fields {
   upgradeNamed = false;
   /** Connection names other fields, which are dropped with it. */
   nominates = false;
+  /** Their names in lower case, made when first asked for. */
+  #nominated: ReadonlySet<string> | undefined = undefined;
 
   constructor(headerCountMax: number) {
     this.spans = new Int32Array(4 * headerCountMax);
@@ -83,6 +85,7 @@ export class Fields {
     this.keepAlive = false;
     this.upgradeNamed = false;
     this.nominates = false;
+    this.#nominated = undefined;
   }
 
   nameFrom(field: number): number {
@@ -261,16 +264,25 @@ export class Fields {
     }
   }
 
-  /** Whether any Connection field names the field. Called only where `nominates` is true. */
+  /**
+   * Whether any Connection field names the field. Called only where `nominates` is true. The names
+   * are read once a head: a head full of them would otherwise be read again for each of its fields.
+   */
   isNominated(bytes: Buffer, field: number): boolean {
-    const name = bytes.toString("latin1", this.nameFrom(field), this.nameTo(field)).toLowerCase();
-    for (let other = 0; other < this.count; other++) {
-      if (this.kinds[other] !== fieldKind.connection) continue;
-      for (const option of this.value(bytes, other).split(",")) {
-        if (option.trim().toLowerCase() === name) return true;
+    this.#nominated ??= this.#readNominated(bytes);
+    const name = bytes.toString("latin1", this.nameFrom(field), this.nameTo(field));
+    return this.#nominated.has(name.toLowerCase());
+  }
+
+  #readNominated(bytes: Buffer): ReadonlySet<string> {
+    const names = new Set<string>();
+    for (let field = 0; field < this.count; field++) {
+      if (this.kinds[field] !== fieldKind.connection) continue;
+      for (const option of this.value(bytes, field).split(",")) {
+        names.add(option.trim().toLowerCase());
       }
     }
-    return false;
+    return names;
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createPrng } from "../../core/base/prng.ts";
+import { Fields } from "./fields.ts";
 import { provenanceOf, writeRequestHead } from "./forward-request.ts";
 import { connectionWord, type ResponseEdits, writeResponseHead } from "./forward-response.ts";
 import { framing, RequestHead } from "./request-head.ts";
@@ -128,6 +129,38 @@ describe("a forwarded request", () => {
     assert.deepEqual(values(forwarded, "content_length"), []);
     assert.deepEqual(values(forwarded, "transfer_encoding"), []);
     assert.deepEqual(values(forwarded, "api_key"), ["kept"]);
+  });
+
+  test("has no double of X-Forwarded-For beside the gateway's own word", () => {
+    const forwarded = forwardRequest(
+      "GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 10.0.0.1\r\nX_Forwarded_For: 10.0.0.2\r\n\r\n",
+    );
+    assert.deepEqual(values(forwarded, "x-forwarded-for"), ["10.0.0.1", "192.0.2.7"]);
+    assert.deepEqual(values(forwarded, "x_forwarded_for"), []);
+  });
+
+  test("has Connection read once, however many fields it may name", () => {
+    const fields = Array.from({ length: 40 }, (_, index) => `X-${index}: 1\r\n`).join("");
+    const text = `GET / HTTP/1.1\r\nHost: a\r\n${fields}Connection: X-7, x-39, ${"y,".repeat(999)}z\r\n\r\n`;
+    const bytes = Buffer.from(text);
+    const head = new RequestHead(limits);
+    head.reset(0);
+    head.scan(bytes, bytes.length);
+    let reads = 0;
+    const { value } = Fields.prototype;
+    head.fields.value = (...args) => {
+      reads++;
+      return value.apply(head.fields, args);
+    };
+    const nominated = Array.from({ length: head.fields.count }, (_, field) => field).filter(
+      (field) => head.fields.isNominated(bytes, field),
+    );
+    assert.deepEqual(nominated, [8, 40]);
+    assert.equal(reads, 1);
+    head.reset(0);
+    const other = Buffer.from("GET / HTTP/1.1\r\nHost: a\r\nX-7: 1\r\nConnection: x-8\r\n\r\n");
+    head.scan(other, other.length);
+    assert.equal(head.fields.isNominated(other, 1), false);
   });
 
   test("is HTTP/1.1 with a Host, whatever it was", () => {

@@ -190,6 +190,8 @@ describe("a request head is accepted", () => {
     assert.equal(wants("Connection: keep-alive, upgrade\r\nUpgrade: x\r\n"), true);
     assert.equal(wants("Upgrade: websocket\r\n"), false);
     assert.equal(wants("Connection: Upgrade\r\nUpgrade: h2c\r\n"), false);
+    const both = "Connection: Upgrade\r\nUpgrade: h2c\r\nUpgrade: websocket\r\n";
+    assert.equal(wants(both), false);
     assert.equal(wants("Connection: Upgrade\r\nUpgrade: websocket, h2c\r\n"), false);
     assert.equal(
       wants("Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 1\r\n"),

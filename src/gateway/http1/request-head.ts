@@ -7,6 +7,7 @@
 // Refused here, and by `node:http` accepted: a line without a version, two Hosts, a Host with '@' or
 // '/', an absolute target whose host differs, '#' in the target, Transfer-Encoding in HTTP/1.0.
 
+import { fieldKind } from "./field-kind.ts";
 import { FAULT, Fields, type HeadLimits, INCOMPLETE, NO_LENGTH } from "./fields.ts";
 import type { ReasonCode } from "./reasons.ts";
 import {
@@ -116,7 +117,12 @@ export class RequestHead {
     const { fields } = this;
     if (fields.upgrade < 0 || !fields.upgradeNamed || this.minorVersion === 0) return false;
     if (this.framing !== framing.none) return false;
-    return !/(^|,)\s*h2c?\b/i.test(fields.value(bytes, fields.upgrade));
+    for (let field = 0; field < fields.count; field++) {
+      if (fields.kinds[field] !== fieldKind.upgrade) continue;
+      // All of them are passed on, so one that asks for HTTP/2 spoils the others.
+      if (/(^|,)\s*h2c?\b/i.test(fields.value(bytes, field))) return false;
+    }
+    return true;
   }
 
   #refuse(code: ReasonCode): typeof FAULT {
