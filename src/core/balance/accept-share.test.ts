@@ -225,3 +225,20 @@ test("when all have paused on old reports, the next look of each lets somebody l
     }),
   );
 });
+
+test("lines left behind by an earlier boot pause nobody, whatever their time says", () => {
+  const nowMs = 60_000;
+  const ghosts = [nowMs + 1e9, Number.NaN, -Infinity].map(
+    (atMs, index): PeerLoad => ({
+      worker: 60 + index,
+      atMs,
+      open: 0,
+      kept: 0,
+      accepted: 0,
+      paused: false,
+    }),
+  );
+  const own: WorkerLoad = { open: 50, kept: 50, accepted: 50, paused: false };
+  const peer: PeerLoad = { ...own, worker: 2, atMs: nowMs };
+  assert.equal(nextShare(initialShare, own, [peer, ...ghosts], nowMs).paused, false);
+});

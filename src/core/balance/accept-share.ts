@@ -116,7 +116,7 @@ function total(own: WorkerLoad, peers: readonly PeerLoad[], nowMs: number): Tota
   let closed = own.accepted - own.open;
   let peersAccepted = 0;
   for (const peer of peers) {
-    if (nowMs - peer.atMs > REPORT_STALE_MS) continue;
+    if (!isFresh(peer, nowMs)) continue;
     workers++;
     open += peer.open;
     kept += peer.kept;
@@ -124,6 +124,15 @@ function total(own: WorkerLoad, peers: readonly PeerLoad[], nowMs: number): Tota
     peersAccepted += peer.accepted;
   }
   return { workers, open, kept, closed, peersAccepted };
+}
+
+/**
+ * Reports from the future count as little as old ones: the monotonic clock begins anew with each
+ * boot, and a report left behind by one before would otherwise count for days, as a peer that never
+ * accepts.
+ */
+function isFresh(peer: PeerLoad, nowMs: number): boolean {
+  return Math.abs(nowMs - peer.atMs) <= REPORT_STALE_MS;
 }
 
 type Churn = Pick<Share, "closedBefore" | "closedSince" | "secondBeganMs">;

@@ -150,7 +150,10 @@ class Parent {
   #adopt(): void {
     const nowMs = this.#options.clock.monotonicMs();
     for (const line of this.#board.lines()) {
-      if (!lives(this.#options.identify, line.identity)) continue;
+      if (!lives(this.#options.identify, line.identity)) {
+        this.#board.clear(line.worker);
+        continue;
+      }
       const running = line.draining ? "draining" : "serving";
       const entry = this.#enter(line.worker, line.identity, line.atMs === 0 ? "starting" : running);
       entry.drainUntilMs = nowMs + this.#table.drainMs;

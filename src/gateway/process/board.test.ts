@@ -72,6 +72,20 @@ describe("the board", () => {
     });
   });
 
+  it("believes no line where its number does not belong, nor a number or pid that cannot be", () => {
+    withBoards((board, peer, path) => {
+      board.publish(line(1));
+      const bytes = readFileSync(path);
+      bytes.writeUInt32LE(1, 3 * 128);
+      bytes.writeUInt32LE(77, 3 * 128 + 4);
+      bytes.fill(0xff, 63 * 128, 64 * 128);
+      writeFileSync(path, bytes);
+      assert.deepEqual(peer.lines(), [line(1)]);
+      assert.deepEqual(peer.peersOf(2).length, 1);
+      assert.equal(peer.largestWorker(), 1);
+    });
+  });
+
   it("is made anew from a file of another size, and keeps its size for good", () => {
     withBoards((board, _peer, path) => {
       const size = readFileSync(path).length;

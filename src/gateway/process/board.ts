@@ -8,7 +8,9 @@
 // A slot is a worker's number modulo the slots, written in one pwrite; its stamp is refreshed every
 // 50 ms, so a stopped worker's line goes stale by itself. The number stays when the worker has
 // ended, which is how numbers go on growing. Two workers share a slot only when 64 were started
-// while one drained; sharing is then a little wrong, and nothing else is. Rejected: shared memory
+// while one drained; sharing is then a little wrong, and nothing else is. The file outlives the
+// machine's boot and may be damaged by its end: a line is believed only where its number belongs,
+// and whoever acts on one looks first whether that process lives. Rejected: shared memory
 // (Node has none across processes), a message a connection (a peer that is busy accepting reads it
 // too late).
 
@@ -37,6 +39,9 @@ const AT_FLAGS = 32;
 const AT_START_LENGTH = 36;
 const AT_START = 40;
 const START_BYTES_MAX = SLOT_BYTES - AT_START;
+/** What Linux allows; a number beyond them is damage. */
+const PID_MAX = 2 ** 22;
+const WORKER_MAX = 2 ** 31;
 const PAUSED = 1;
 const DRAINING = 2;
 
@@ -114,7 +119,7 @@ class FileBoard implements Board {
     const all = this.#read();
     const lines: BoardLine[] = [];
     for (let at = 0; at < BOARD_BYTES; at += SLOT_BYTES) {
-      if (all.readUInt32LE(at + AT_PID) !== 0) lines.push(lineAt(all, at));
+      if (isLine(all, at)) lines.push(lineAt(all, at));
     }
     return lines;
   }
@@ -125,7 +130,7 @@ class FileBoard implements Board {
     for (let at = 0; at < BOARD_BYTES; at += SLOT_BYTES) {
       const peer = all.readUInt32LE(at + AT_WORKER);
       const draining = (all.readUInt32LE(at + AT_FLAGS) & DRAINING) !== 0;
-      if (peer === worker || draining || all.readUInt32LE(at + AT_PID) === 0) continue;
+      if (peer === worker || draining || !isLine(all, at)) continue;
       peers.push(loadAt(all, at));
     }
     return peers;
@@ -135,7 +140,7 @@ class FileBoard implements Board {
     const all = this.#read();
     let largest = 0;
     for (let at = 0; at < BOARD_BYTES; at += SLOT_BYTES) {
-      largest = Math.max(largest, all.readUInt32LE(at + AT_WORKER));
+      if (isNumberOf(all, at)) largest = Math.max(largest, all.readUInt32LE(at + AT_WORKER));
     }
     return largest;
   }
@@ -152,6 +157,17 @@ class FileBoard implements Board {
   #write(worker: number): void {
     writeSync(this.#fd, this.#slot, 0, SLOT_BYTES, (worker % SLOTS) * SLOT_BYTES);
   }
+}
+
+/** A worker's number lies in its own slot only: whatever else is there was not written by us. */
+function isNumberOf(all: Buffer, at: number): boolean {
+  const worker = all.readUInt32LE(at + AT_WORKER);
+  return worker % SLOTS === at / SLOT_BYTES && worker <= WORKER_MAX;
+}
+
+function isLine(all: Buffer, at: number): boolean {
+  const pid = all.readUInt32LE(at + AT_PID);
+  return pid > 0 && pid <= PID_MAX && isNumberOf(all, at);
 }
 
 function loadAt(all: Buffer, at: number): PeerLoad {
