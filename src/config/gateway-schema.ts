@@ -259,7 +259,9 @@ const limits = z.strictObject({
   connections: field(integer(1, 1_000_000).prefault(10_000), {
     meaning:
       "Client connections of one worker. Past it, new ones wait in the kernel until others end.",
-    interaction: "Each takes a file descriptor, and one more for its instance.",
+    interaction:
+      "Each takes a file descriptor, and one more for its instance: a worker takes no more than half " +
+      "of what `ulimit -n` leaves it, and says so.",
   }),
 });
 

@@ -52,7 +52,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   #processing = false;
   #blocked = false;
   #lingering = false;
-  #tunnelled = false;
+  #tunnel: { destroy(): void } | undefined = undefined;
   #bodyPaused = false;
   #readingPaused = false;
   /** The first bytes of a head have come. */
@@ -75,7 +75,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   /** Nothing is under way, and no byte of a next request has come. */
   get idle(): boolean {
-    const isBusy = this.#exchange.underWay || this.#lingering || this.#tunnelled;
+    const isBusy = this.#exchange.underWay || this.#lingering || this.#tunnel !== undefined;
     return !isBusy && this.#stash.length === 0;
   }
 
@@ -294,7 +294,6 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   upgraded(connection: InstanceConnection, route: TableRoute, ended: () => void): void {
-    this.#tunnelled = true;
     this.#timer.stop();
     this.#count();
     const early = this.#stash;
@@ -303,7 +302,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       ended();
       this.#forget();
     };
-    joinTunnel(this.#context, {
+    this.#tunnel = joinTunnel(this.#context, {
       client: this.wire,
       instance: connection,
       tunnelMs: route.timeouts.tunnelMs,
@@ -323,6 +322,10 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   /** At once, whatever is under way. */
   destroy(): void {
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.destroy();
+      return;
+    }
     this.#exchange.abandon();
     this.#close();
   }
@@ -348,6 +351,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     if (this.#forgotten) return;
     this.#forgotten = true;
     this.#context.timers.remove(this.#timer);
+    this.#exchange.dispose();
     if (this.#counted) this.#context.keptConnections--;
     this.#owner.closed(this);
   }

@@ -47,6 +47,7 @@ class WorkerEngine implements Engine, ClientOwner {
   #controlAlive = true;
   #accepted = 0;
   #loopDelayMs = 0;
+  #lastResidentBytes = 0;
   #lastTickMs: number;
   readonly #ticker: NodeJS.Timeout;
   #drain: Drain | undefined = undefined;
@@ -82,11 +83,13 @@ class WorkerEngine implements Engine, ClientOwner {
 
   acceptHttp(socket: Socket): void {
     this.#accepted++;
+    if (isGone(socket)) return;
     this.#http.add(new ClientConnection(this.#context, socket, this));
   }
 
   acceptTcp(socket: Socket, route: number): void {
     this.#accepted++;
+    if (isGone(socket)) return;
     const target = this.#targets[route];
     if (target === undefined) {
       socket.destroy();
@@ -151,9 +154,19 @@ class WorkerEngine implements Engine, ClientOwner {
       refusedHeads: this.#context.refusedHeads,
       tableVersion: this.#table.version,
       services: [...this.#services.values()].map((service) => service.stats(nowMs)),
-      residentBytes: process.memoryUsage.rss(),
+      residentBytes: this.#residentBytes(),
       loopDelayMs,
     };
+  }
+
+  /** Node opens a file to learn it: without a descriptor left the last reading stands. */
+  #residentBytes(): number {
+    try {
+      this.#lastResidentBytes = process.memoryUsage.rss();
+    } catch {
+      // Out of descriptors is a reason to go on serving, not to end.
+    }
+    return this.#lastResidentBytes;
   }
 
   #adopt(table: RoutingTable): void {
@@ -204,6 +217,16 @@ class WorkerEngine implements Engine, ClientOwner {
     clearInterval(this.#ticker);
     drain.resolve();
   }
+}
+
+/**
+ * A client that reset its connection before it was accepted has no address any more, though what it
+ * sent can still be read. Forwarded, that would say it came from nowhere: it is closed instead.
+ */
+function isGone(socket: Socket): boolean {
+  if (socket.remoteAddress !== undefined) return false;
+  socket.destroy();
+  return true;
 }
 
 interface Drain {

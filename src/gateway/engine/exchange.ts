@@ -323,7 +323,7 @@ export class Exchange implements ConnectionUser, Waiter {
   onConnectionLost(cause: string): void {
     switch (this.#phase) {
       case phase.connecting:
-        this.#failAttempt(ownFaults.has(cause) ? connectGivenUp : connectFailed);
+        this.#connectFailed(cause);
         return;
       case phase.sent:
         this.#failAttempt(this.#isStale(cause) ? staleConnection : answerLost);
@@ -335,6 +335,13 @@ export class Exchange implements ConnectionUser, Waiter {
       default:
         return;
     }
+  }
+
+  #connectFailed(cause: string): void {
+    if (!ownFaults.has(cause)) return this.#failAttempt(connectFailed);
+    // What lies idle has a descriptor and a port to spare for the next attempt.
+    this.#service.closeIdle();
+    this.#failAttempt(connectGivenUp);
   }
 
   /** The instance closed, in order, a connection that had served before: nobody's failure. */
@@ -514,6 +521,11 @@ export class Exchange implements ConnectionUser, Waiter {
   }
 
   // The ends.
+
+  /** The client's connection is over, and nothing of it may be held by the wheel. */
+  dispose(): void {
+    this.#context.timers.remove(this.#timer);
+  }
 
   /** The client is gone: the instance need not go on. */
   abandon(): void {

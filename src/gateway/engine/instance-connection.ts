@@ -71,6 +71,10 @@ export class Instance {
   /** Closes what is idle; connections in use close after it. */
   retire(): void {
     this.retired = true;
+    this.closeIdle();
+  }
+
+  closeIdle(): void {
     for (const connection of this.#idle) connection.destroy();
     this.#idle.length = 0;
   }

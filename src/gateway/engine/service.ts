@@ -73,6 +73,10 @@ export class Service {
     for (const instance of this.#listed.values()) instance.retire();
   }
 
+  closeIdle(): void {
+    for (const instance of this.#listed.values()) instance.closeIdle();
+  }
+
   setControlAlive(alive: boolean, nowMs: number): void {
     this.dispatcher.setControlAlive(alive, nowMs);
     this.wake();

@@ -65,8 +65,9 @@ export function testTable(port: number, workers: number): RoutingTable {
 
 /**
  * With listeners open on free ports and all workers serving, unless `workers` is 0: then nothing.
+ * Its processes may open `openFiles` files each, the machine's own limit when not given.
  */
-export async function startGateway(workers: number): Promise<TestGateway> {
+export async function startGateway(workers: number, openFiles?: number): Promise<TestGateway> {
   const state = mkdtempSync(join(tmpdir(), "nines-gateway-"));
   mkdirSync(join(state, "terms"));
   const self = identify(process.pid);
@@ -75,6 +76,8 @@ export async function startGateway(workers: number): Promise<TestGateway> {
   const port = await freePort();
   const events: EventEntry[] = [];
   const observations: { readonly instance: string; readonly detail: string }[] = [];
+  const shell = ["/bin/sh", "-c", `ulimit -n ${openFiles}; exec "$@"`, "sh"];
+  const bounded = openFiles === undefined ? [] : shell;
   const open = (): Promise<Steward> =>
     openSteward({
       version: installedVersion(state),
@@ -82,7 +85,7 @@ export async function startGateway(workers: number): Promise<TestGateway> {
       claims,
       identify,
       paths: testPaths(state),
-      parentCommand: [process.execPath, programFile, state, "parent"],
+      parentCommand: [...bounded, process.execPath, programFile, state, "parent"],
       events: { record: (event) => events.push(event) },
       onObservation: (observation) => observations.push(observation),
     });

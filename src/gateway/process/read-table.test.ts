@@ -88,6 +88,10 @@ describe("a table from outside", () => {
     assert.equal(readTable(replaced(["routes", "0", "balance"], "best")), undefined);
     assert.equal(readTable(replaced(["listeners", "1", "tcpRoute"], 1)), undefined);
     assert.equal(readTable(replaced(["listeners", "0", "port"], 65_536)), undefined);
+    assert.equal(
+      readTable(replaced(["services", "0", "instances", "0", "port"], 65_536)),
+      undefined,
+    );
   });
 
   it("is refused, and never a crash, when it is anything at all", () => {

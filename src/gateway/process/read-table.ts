@@ -31,6 +31,8 @@ export function readTable(value: unknown): RoutingTable | undefined {
   return good ? (value as RoutingTable) : undefined;
 }
 
+const PORT_MAX = 65_535;
+
 function each(guard: (fields: Fields) => boolean): (value: unknown) => boolean {
   return (value) => {
     const fields = fieldsOf(value);
@@ -46,7 +48,7 @@ function areNumbers(value: unknown, names: readonly string[]): boolean {
 function isListener(routeCount: number): (listener: Fields) => boolean {
   return (listener) => {
     const { host, port, protocol, tcpRoute } = listener;
-    if (!isText(host) || !isCount(port) || port > 65_535) return false;
+    if (!isText(host) || !isCount(port) || port > PORT_MAX) return false;
     if (protocol === "http") return true;
     return protocol === "tcp" && isCount(tcpRoute) && tcpRoute < routeCount;
   };
@@ -98,6 +100,7 @@ function isInstance(instance: Fields): boolean {
     isText(instance["id"]) &&
     isText(instance["host"]) &&
     isCount(instance["port"]) &&
+    instance["port"] <= PORT_MAX &&
     isNumber(instance["weight"]) &&
     isBoolean(instance["backup"]) &&
     isOneOf(["up", "draining", "down"])(instance["verdict"]) &&

@@ -10,6 +10,7 @@
 // Rejected: 'data' events (Node allocates 64 KiB for each read), a buffer for each socket (its size
 // times every idle connection), pipe() (its two high-water marks a direction are not ours to bound).
 
+import { readSync } from "node:fs";
 import { connect, Socket } from "node:net";
 
 /** What happens on a wire. Exactly one `onClosed` ends it; nothing is called after that. */
@@ -26,6 +27,9 @@ export interface WireOwner {
 
 /** Bytes read at once, at most: what large bodies cost depends on it, small ones don't. */
 export const READ_BYTES = 262_144;
+
+/** Beyond this an answer that its instance has reset is cut: nobody could pause it any more. */
+const REST_READS_MAX = 4;
 
 const shared = Buffer.allocUnsafeSlow(READ_BYTES);
 
@@ -83,7 +87,8 @@ export class Wire {
   #open = true;
   #blocked = false;
   #queuedBytes = 0;
-  readonly #onWritten = (): void => {
+  readonly #onWritten = (error?: Error | null): void => {
+    if (error) this.#readRest();
     if (!this.#blocked || this.socket.writableLength > 0) return;
     this.#blocked = false;
     if (this.#open) this.owner.onDrained();
@@ -134,6 +139,26 @@ export class Wire {
     this.#blocked = true;
     this.#queuedBytes = this.#queueSize();
     return false;
+  }
+
+  /**
+   * A write fails when the peer has reset the connection, and Node closes the socket on that. What
+   * the peer sent before, such as its refusal of a large upload, still lies in the kernel: it is
+   * read first. Asked for in the write's callback, when the descriptor is still ours.
+   */
+  #readRest(): void {
+    const { fd } = (this.socket as unknown as { _handle?: { fd?: number } })._handle ?? {};
+    if (fd === undefined || fd < 0) return;
+    for (let reads = 0; reads < REST_READS_MAX && this.#open; reads++) {
+      let byteCount = 0;
+      try {
+        byteCount = readSync(fd, shared, 0, READ_BYTES, null);
+      } catch {
+        // Nothing is left but the reset itself.
+      }
+      if (byteCount === 0) return;
+      this.owner.onBytes(shared, 0, byteCount);
+    }
   }
 
   /** Bytes that the event loop holds for the kernel; `writableLength` counts whole writes only. */

@@ -26,6 +26,8 @@ export interface AcceptingOptions {
   readonly identity: ProcessIdentity;
   readonly engine: Engine;
   readonly inherited: readonly InheritedListener[];
+  /** Connections that the process has descriptors for, whatever the table allows. */
+  readonly affordable: number;
   readonly onFailure: (failure: ListenFailure) => void;
 }
 
@@ -52,7 +54,7 @@ export class Accepting {
   /** Opens and closes listeners as the table says. One that we did not inherit a new worker has. */
   follow(table: RoutingTable): void {
     if (this.#draining) return;
-    this.#connectionsMax = table.limits.connections;
+    this.#connectionsMax = Math.min(table.limits.connections, this.#options.affordable);
     this.#routes = new Map(table.listeners.map((listener) => [sayAddress(listener), listener]));
     for (const [address, held] of this.#listeners) {
       if (!this.#routes.has(address)) this.#close(address);

@@ -20,6 +20,7 @@ import { keepLinked, type LinkClient } from "../link/client.ts";
 import { readFromControl } from "../link/messages.ts";
 import { createNoticeFilter } from "../link/notice-filter.ts";
 import { type Board, openBoard } from "../process/board.ts";
+import { affordableConnections } from "../process/descriptors.ts";
 import { beatEvery, endOnUncaught, type Identify, writeLog } from "../process/host.ts";
 import type { Launch } from "../process/launch.ts";
 import type { GatewayPaths } from "../process/paths.ts";
@@ -92,13 +93,15 @@ class Worker {
     this.#engine = options.createEngine({ worker, table, onNotice });
     this.#board = this.#openBoard();
     const onFailure = (failure: ListenFailure): void => this.#listenFailed(failure);
-    const accepting = { clock, worker, identity, onFailure, inherited: listeners };
+    const affordable = affordableConnections();
+    const accepting = { clock, worker, identity, onFailure, inherited: listeners, affordable };
     const board = this.#board;
     const engine = this.#engine;
     this.#accepting = new Accepting({ ...accepting, board, engine });
     this.#accepting.follow(table);
     this.#bond = this.#bindToParent();
     this.#control = this.#linkToControl();
+    if (affordable < table.limits.connections) this.#sayBound(affordable);
     this.#setControlAlive(false);
     this.#beat = beatEvery(clock, BEAT_MS, (nowMs, lateMs) => this.#everyBeat(nowMs, lateMs));
   }
@@ -203,6 +206,14 @@ class Worker {
 
   #log(sentence: string): void {
     writeLog(this.#options.clock, `worker ${this.#options.launch.worker}`, sentence);
+  }
+
+  #sayBound(connections: number): void {
+    const { worker } = this.#options.launch;
+    const sentence =
+      `worker ${worker} takes at most ${connections} connections at once: ` +
+      "its limit of open files (`ulimit -n`) allows no more; the next ones wait";
+    this.#say("gateway.connections-bounded", "warning", sentence);
   }
 
   #openBoard(): Board | undefined {

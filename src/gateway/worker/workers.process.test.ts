@@ -21,8 +21,8 @@ import {
 
 describe("gateway workers", { timeout: 120_000 }, async () => {
   const gateways: TestGateway[] = [];
-  const start = async (workers = 2): Promise<TestGateway> => {
-    const gateway = await startGateway(workers);
+  const start = async (workers = 2, openFiles?: number): Promise<TestGateway> => {
+    const gateway = await startGateway(workers, openFiles);
     gateways.push(gateway);
     return gateway;
   };
@@ -182,6 +182,18 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
     const gateway = await start();
     gateway.publish({ limits: { ...gateway.table.limits, connections: 4 } });
     await gateway.steward.ready(20_000);
+    await fillAndWait(gateway);
+  });
+
+  it("a worker takes no more connections than it has descriptors for, and says so", async () => {
+    const gateway = await start(2, 104);
+    await fillAndWait(gateway);
+    const said = gateway.events.filter(({ kind }) => kind === "gateway.connections-bounded");
+    assert.match(said[0]?.sentence ?? "", /at most 4 connections/);
+  });
+
+  /** Each of two workers has room for four. */
+  async function fillAndWait(gateway: TestGateway): Promise<void> {
     const sockets: Socket[] = [];
     for (let count = 0; count < 8; count++) sockets.push((await keepAlive(gateway.port)).socket);
     await until("both are full", () => {
@@ -194,7 +206,7 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
     sockets[0]?.destroy();
     assert.match(await ninth, /^worker/);
     for (const socket of sockets) socket.destroy();
-  });
+  }
 
   /** Two more reports of each worker with no connection more. */
   async function keptWaiting(gateway: TestGateway): Promise<string> {
