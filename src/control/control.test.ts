@@ -85,6 +85,49 @@ test("endpoints are checked and routed, never started", async () => {
   assert.equal(world.leftovers, 0);
 });
 
+test("a drain or its end that is asked for twice happens once", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", { replicas: two })]));
+  await world.advance(1_000);
+  const why = control.registry.get("web-1")?.why;
+  control.undrain("web-1");
+  assert.equal(control.registry.get("web-1")?.why, why, "it was not drained");
+  control.drain("web-1");
+  const drained = control.registry.get("web-1");
+  await world.advance(1_000);
+  control.drain("web-1");
+  assert.equal(control.registry.get("web-1")?.sinceWallMs, drained?.sinceWallMs);
+  control.undrain("web-1");
+  const said = world.sentences("web-1").filter((sentence) => sentence.includes("operator"));
+  assert.deepEqual(said, [
+    "web-1 gets no new traffic: an operator drained it",
+    "web-1 gets traffic: an operator ended its drain",
+  ]);
+});
+
+test("why a start was refused is a part of a sentence", async () => {
+  const world = new World();
+  const control = world.control();
+  world.behaviours.set("web-1", { refused: "NINES_PROCESS_NOT_FOUND" });
+  control.start(configOf([commandService("web", { replicas: { min: 1, max: 1 } })]));
+  await world.until(() => control.registry.get("web-1")?.phase === "crash-loop");
+  for (const sentence of world.sentences("web-1")) assert.match(sentence, /[^.]$/);
+  assert.match(control.registry.get("web-1")?.why ?? "", /is not there$/);
+});
+
+test("a shell's word for a program that it did not find is explained", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", { replicas: two })]));
+  await world.advance(1_000);
+  world.crash("web-1", { kind: "exited", code: 127 });
+  assert.match(
+    control.registry.get("web-1")?.why ?? "",
+    /exit code 127 \(in a shell: the program was not found\) after/,
+  );
+});
+
 test("a dependency that an operator drained is ready all the same", async () => {
   const world = new World();
   const control = world.control();

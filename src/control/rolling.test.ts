@@ -117,6 +117,9 @@ test("fewer replicas, a service gone, one that is new: the world follows the fil
   );
   assert.deepEqual(phases(control), ["running", "running", "running", "running"]);
   assert.equal(world.processes.filter((one) => one.alive).length, 4);
+  const whys = [world.sentences("web-3").at(-1), world.sentences("old-1").at(-1)];
+  assert.match(whys[0] ?? "", /the changed file wants fewer/);
+  assert.match(whys[1] ?? "", /the file does not name it/);
 });
 
 test("a change that control dies in the middle of is finished by the next control", async () => {

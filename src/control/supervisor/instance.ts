@@ -243,7 +243,7 @@ export class Instance {
       if (error instanceof AssertionError) throw error;
       // Once let go, the record may be of a process that the next control has started.
       if (!this.#released) this.#ports.careful.remove(this.#key);
-      return error instanceof Error ? error.message : String(error);
+      return asCause(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -425,10 +425,21 @@ const unnamed: Omit<LifeSettings, "drainMs" | "stopGraceMs"> = {
   },
 };
 
+/** A cause is a part of a sentence that says more. */
+function asCause(message: string): string {
+  return message.replace(/\.$/, "");
+}
+
+/** What a shell means by its exit code, when it is the shell that speaks. */
+const shellWords: Readonly<Record<number, string>> = {
+  126: " (in a shell: the program may not be run)",
+  127: " (in a shell: the program was not found)",
+};
+
 function sayExit(report: ExitReport): string {
   switch (report.kind) {
     case "exited":
-      return `exit code ${report.code}`;
+      return `exit code ${report.code}${shellWords[report.code] ?? ""}`;
     case "signalled":
       return report.outOfMemory
         ? `killed by the kernel for its memory (${report.signal})`

@@ -57,13 +57,13 @@ export class Supervisor {
   start(config: Config): void {
     this.#follow(config);
     for (const key of this.#ports.careful.list(keptInstances)) this.#adopt(key);
-    this.#want("the file names it");
+    this.#want({ more: "the file names it", fewer: "the file wants fewer" });
   }
 
   apply(config: Config): void {
     this.#words.forgetScales();
     this.#follow(config);
-    this.#want("the changed file names it");
+    this.#want({ more: "the changed file names it", fewer: "the changed file wants fewer" });
   }
 
   scale(name: string, replicas: number): void {
@@ -77,7 +77,8 @@ export class Supervisor {
       throw new NinesError("NINES_SCALE_RANGE", `"${name}" may have ${range} instances.`);
     }
     this.#words.scale(service, replicas);
-    this.#want(`an operator scaled ${name} to ${replicas}`);
+    const cause = `an operator scaled ${name} to ${replicas}`;
+    this.#want({ more: cause, fewer: cause });
   }
 
   restart(target: string): void {
@@ -95,12 +96,14 @@ export class Supervisor {
 
   drain(id: string): void {
     this.#requireInstance(id);
+    if (this.#words.isDrained(id)) return;
     this.#words.drain(id);
     this.#setDrained(id, true, "an operator drained it");
   }
 
   undrain(id: string): void {
     this.#requireInstance(id);
+    if (!this.#words.isDrained(id)) return;
     this.#words.undrain(id);
     this.#setDrained(id, false, "an operator ended its drain");
   }
@@ -191,7 +194,7 @@ export class Supervisor {
   }
 
   /** Brings the instances in line with the file and the operator's words. */
-  #want(cause: string): void {
+  #want(cause: { readonly more: string; readonly fewer: string }): void {
     if (this.#shutdown !== undefined) return;
     for (const service of this.#services.values()) {
       const replicas = this.#words.replicasOf(service);
@@ -199,7 +202,7 @@ export class Supervisor {
         const id = `${service.name}-${ordinal}`;
         const known = this.#instances.get(id);
         if (known === undefined) this.#bear(id, service.name, ordinal);
-        if (this.#unwanted.delete(id)) known?.tell({ kind: "wanted", cause });
+        if (this.#unwanted.delete(id)) known?.tell({ kind: "wanted", cause: cause.more });
       }
     }
     for (const instance of this.#instances.values()) {
@@ -207,7 +210,7 @@ export class Supervisor {
       if (this.#unwanted.has(instance.id)) continue;
       this.#unwanted.add(instance.id);
       const gone = !this.#services.has(instance.service);
-      instance.tell({ kind: "stop", cause: gone ? "the file does not name it" : cause });
+      instance.tell({ kind: "stop", cause: gone ? "the file does not name it" : cause.fewer });
     }
     this.#reviewSoon();
   }
