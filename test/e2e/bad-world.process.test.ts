@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, it } from "node:test";
-import { createNines, until } from "./nines.fixture.ts";
+import { createNines, freePort, until } from "./nines.fixture.ts";
 
 describe("a wrong world", () => {
   it("whose port is taken is told which, and nothing is left running", async (t) => {
@@ -57,6 +57,26 @@ describe("a wrong world", () => {
     const answer = await nines.get();
     assert.equal(answer.status, 503);
     assert.notEqual(answer.reason, "");
+  });
+
+  it("with an endpoint that is up says so when ready, with one that is not as well", async (t) => {
+    const somebody = await createNines(t);
+    await somebody.up();
+    const nines = await createNines(t);
+    const endpoints = [`127.0.0.1:${somebody.port}`, `127.0.0.1:${await freePort()}`];
+    writeFileSync(
+      nines.file,
+      `
+services:
+  far: { endpoints: ${JSON.stringify(endpoints)}, health: { fastInterval: 1s } }
+gateway:
+  listen: [{ address: "127.0.0.1:${nines.port}" }]
+`,
+    );
+    assert.match((await nines.up()).said(), /Ready after .*: far 1\/2/);
+    const states = (await nines.instances()).map(({ state }) => state);
+    assert.deepEqual(states.sort(), ["down", "up"], "ready when both are known");
+    assert.equal((await nines.get("/healthz")).status, 200);
   });
 
   it("with a second up: it waits, and takes over what a killed one leaves", async (t) => {

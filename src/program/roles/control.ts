@@ -17,7 +17,7 @@ import { type AdminServer, serveAdmin } from "../admin/server.ts";
 import { type LoadedConfig, loadConfigFile } from "../config-file.ts";
 import { addressOf, composeStatus } from "../status/compose.ts";
 import { RateWindow, SAMPLE_INTERVAL_MS } from "../status/rates.ts";
-import type { StatusReport } from "../status/report.ts";
+import type { ServiceReport, StatusReport } from "../status/report.ts";
 import { describeChanges } from "./changes.ts";
 import { forgetConfig, keepConfig } from "./last-config.ts";
 import { avoidTakenPorts, isPortFree } from "./listen-ports.ts";
@@ -205,11 +205,13 @@ class ControlRun {
     this.#record("control.ready", `Ready after ${sayDuration(tookMs)}: ${counts.join(", ")}`);
   }
 
-  /** Endpoints are run elsewhere: whether they are up is not ours to wait for. */
+  /**
+   * Endpoints are run elsewhere: whether they are up is not ours to wait for, but that we know is.
+   */
   #isReady(): boolean {
     const { services, gateway } = this.#status();
     const serves = gateway === null || gateway.workers.some(({ state }) => state === "serving");
-    return serves && services.every(({ kind, up, wanted }) => kind === "endpoints" || up >= wanted);
+    return serves && services.every((service) => isSettled(service));
   }
 
   #status(): StatusReport {
@@ -330,6 +332,11 @@ class ControlRun {
       stop: () => this.#stopOrHurry(),
     };
   }
+}
+
+function isSettled({ kind, up, wanted, instances }: ServiceReport): boolean {
+  if (kind === "command") return up >= wanted;
+  return instances.every(({ state }) => state !== "starting");
 }
 
 function repeat(everyMs: number, run: () => void): Disposable {

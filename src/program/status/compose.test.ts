@@ -33,6 +33,19 @@ describe("the status report", () => {
     );
   });
 
+  it("says of a drained instance who drained it, whatever happened to it since", () => {
+    const drained = instanceRecord({
+      draining: true,
+      why: "web-1 is ready 280 ms after its start",
+    });
+    const leaving = instanceRecord({ id: "web-2", phase: "stopping", draining: true, why: "so" });
+    const report = composeStatus(inputs([drained, leaving]));
+    assert.deepEqual(
+      report.services[0]?.instances.map(({ why }) => why),
+      ["web-1 gets no new traffic: an operator drained it", "so"],
+    );
+  });
+
   it("counts errors of an instance whoever made them", () => {
     const stats = instanceStats({
       answers: [0, 5, 0, 1, 2],

@@ -133,7 +133,7 @@ function instanceReport(
   return {
     id: record.id,
     state: stateOf(record),
-    why: record.why,
+    why: whyOf(record),
     since: toIso(record.sinceWallMs),
     pid: record.pid ?? null,
     address: record.port === 0 ? null : `${record.host}:${record.port}`,
@@ -161,6 +161,12 @@ export function stateOf(record: InstanceRecord): InstanceState {
     case "stopped":
       return record.phase;
   }
+}
+
+/** An operator's drain outlasts what happens to the instance meanwhile, and is why it gets nothing. */
+function whyOf({ id, phase, draining, why }: InstanceRecord): string {
+  const stays = phase === "external" || phase === "running";
+  return stays && draining ? `${id} gets no new traffic: an operator drained it` : why;
 }
 
 function errorsOfInstance(stats: InstanceStats): number {

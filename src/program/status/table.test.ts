@@ -57,6 +57,26 @@ web            2/3 up               398  2.3ms  14ms    3    5
     assert.match(text, /web-1/);
   });
 
+  it("does not say that anything goes on when all of it has ended", () => {
+    const control = { state: "not-running", pid: null, term: null, since: null } as const;
+    const ended = web.instances.map((one) => ({ ...one, state: "ended" as const, pid: null }));
+    const services = [{ ...web, instances: ended }];
+    const killed = { ...report, control, gateway: null, services };
+    const text = renderStatus(killed, { width: 100, colour: false, nowMs });
+    assert.match(text, /^Control is not running\. All that it started has ended, too; `nines up`/);
+    assert.doesNotMatch(text, /goes on/);
+  });
+
+  it("counts those who wait, in words that fit one as well", () => {
+    const text = (queued: number) =>
+      renderStatus(
+        { ...report, services: [{ ...web, queued }] },
+        { width: 200, colour: false, nowMs },
+      );
+    assert.match(text(1), / 1 request waits for an instance$/m);
+    assert.match(text(2), / 2 requests wait for an instance$/m);
+  });
+
   it("says when there is nothing", () => {
     const empty = { ...report, services: [], gateway: null };
     assert.match(renderStatus(empty, { width: 100, colour: false, nowMs }), /No services\.\n$/);

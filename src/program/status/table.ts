@@ -51,6 +51,9 @@ function controlLine(report: StatusReport, options: TableOptions, paints: Palett
     const lead = paints.bad("Control is not running.");
     const nothing = report.gateway === null && report.services.length === 0;
     if (nothing) return `${lead} Nothing else does, either.`;
+    if (!somethingLives(report)) {
+      return `${lead} All that it started has ended, too; \`nines up\` starts it again.`;
+    }
     return `${lead} What it started goes on without it; \`nines up\` takes it over again.`;
   }
   if (state === "not-answering") {
@@ -59,6 +62,11 @@ function controlLine(report: StatusReport, options: TableOptions, paints: Palett
   }
   const age = since === null ? "" : `, since ${formatAge(Date.parse(since), options.nowMs)}`;
   return `control  pid ${pid}, term ${term}${age}  ${report.file ?? ""}`.trimEnd();
+}
+
+function somethingLives({ gateway, services }: StatusReport): boolean {
+  const instances = services.flatMap((service) => service.instances);
+  return gateway !== null || instances.some(({ state }) => state !== "ended");
 }
 
 function gatewayLines(gateway: GatewayReport, width: number): string[] {
@@ -124,8 +132,13 @@ function serviceRow(service: ServiceReport, paints: Palette): Cell[] {
     { text: formatLatency(service.p99Ms) },
     { text: `${service.errors}` },
     { text: `${service.restarts}` },
-    { text: service.queued === 0 ? "" : `${service.queued} requests wait for an instance` },
+    { text: waiting(service.queued) },
   ];
+}
+
+function waiting(requests: number): string {
+  if (requests === 0) return "";
+  return `${count(requests, "request")} ${requests === 1 ? "waits" : "wait"} for an instance`;
 }
 
 function instanceRow(instance: InstanceReport, options: TableOptions, paints: Palette): Cell[] {
