@@ -261,10 +261,18 @@ function startError(request: StartRequest, why: string, cause?: unknown): NinesE
   return new NinesError("NINES_PROCESS_START", sentence, { cause });
 }
 
-function execError(request: StartRequest, code: 126 | 127): NinesError {
-  const line = request.command.join(" ").slice(0, 200);
-  const details = `see the end of ${request.logFile}`;
+/** What the gate's exit code says of an exec that failed. */
+export function execError(request: StartRequest, code: 126 | 127): NinesError {
+  const line = asWritten(request.command).slice(0, 200);
+  const details = `its log says more: ${request.logFile}`;
   return code === 127
     ? new NinesError("NINES_PROCESS_NOT_FOUND", `"${line}" was not found; ${details}.`)
     : new NinesError("NINES_PROCESS_NOT_ALLOWED", `"${line}" may not be run; ${details}.`);
+}
+
+/** A line for the shell as the file has it: what was not found is in it, and is not the shell. */
+function asWritten(command: readonly string[]): string {
+  const [program, option, line] = command;
+  const forShell = program === "/bin/sh" && option === "-c" && line !== undefined;
+  return forShell ? line.replace(/^exec /, "") : command.join(" ");
 }
