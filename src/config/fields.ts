@@ -114,7 +114,7 @@ export function shown(written: unknown): string {
 export function duration(from: DurationText, to: DurationText): z.ZodType<number, DurationText> {
   const kind: Kind = {
     accepts: `a duration from ${from} to ${to}`,
-    example: "500ms, 1s or 2m",
+    example: allowed(["500ms", "1s", "2m"], parseDuration, from, to),
     json: { type: "string", pattern: durationPattern.source },
   };
   return scalar(kind, (written) => {
@@ -130,7 +130,7 @@ export function duration(from: DurationText, to: DurationText): z.ZodType<number
 export function size(from: SizeText, to: SizeText): z.ZodType<number, SizeText> {
   const kind: Kind = {
     accepts: `a size from ${from} to ${to}`,
-    example: "64KiB, 512MiB or 1GiB",
+    example: allowed(["64KiB", "512MiB", "1GiB"], parseSize, from, to),
     json: { type: "string", pattern: sizePattern.source },
   };
   return scalar(kind, (written) => {
@@ -221,6 +221,18 @@ export function choice<Word extends string>(
 export function listed(words: readonly string[]): string {
   if (words.length < 2) return words.join("");
   return `${words.slice(0, -1).join(", ")} or ${words[words.length - 1]}`;
+}
+
+/** Those of some examples that may stand in the field. */
+function allowed(
+  texts: readonly string[],
+  parse: (text: string) => number | undefined,
+  from: string,
+  to: string,
+): string {
+  const [least = 0, most = 0] = [parse(from), parse(to)];
+  const among = (value = -1) => value >= least && value <= most;
+  return listed(texts.filter((text) => among(parse(text))));
 }
 
 function isBareNumber(written: unknown): written is number | string {

@@ -11,7 +11,7 @@ services:
   web:
     # Runs as often as \`replicas\` says. Each copy gets PORT, and is to listen there on 127.0.0.1.
     command: node server.js
-    replicas: 2
+    replicas: 2                # or { min: 2, max: 5 }: \`nines scale web 5\` then runs five
 
     # A copy gets traffic once this path answers 200 to 399, and none when it fails 3 times in a
     # row. Without \`http\`, a connection that opens is enough.
