@@ -23,6 +23,28 @@ describe("a wrong command line", () => {
     });
   }
 
+  it("asks for help before a command of any depth", async (t) => {
+    const nines = await createNines(t);
+    const [before, after, more, wrong] = await Promise.all([
+      nines.run("help", "control", "restart"),
+      nines.run("control", "restart", "--help"),
+      nines.run("help", "restart", "web"),
+      nines.run("help", "upp"),
+    ]);
+    assert.match(before.stdout, /^Usage: nines control restart /);
+    assert.equal(before.stdout, after.stdout);
+    assert.match(more.stdout, /^Usage: nines restart /, "it is not run");
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.stderr, /unknown command 'upp'\n\(Did you mean up\?\)/);
+  });
+
+  it("that takes -f for the file where it is --follow is told", async (t) => {
+    const nines = await createNines(t);
+    const { code, stderr } = await nines.run("events", "-f", "nines.yaml");
+    assert.equal(code, 2);
+    assert.match(stderr, /-f is --follow; --file names/);
+  });
+
   it("without any word is the help, which teaches", async (t) => {
     const nines = await createNines(t);
     const { code, stdout } = await nines.run();

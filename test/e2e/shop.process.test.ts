@@ -7,6 +7,7 @@ import { describe, it, type TestContext } from "node:test";
 import { createNines, until, kill } from "./nines.fixture.ts";
 
 const example = join(import.meta.dirname, "..", "..", "..", "examples", "shop");
+const readme = join(example, "..", "..", "README.md");
 
 interface Order {
   readonly key: string;
@@ -56,6 +57,18 @@ describe("the shop", () => {
       orders.map(({ key }) => key),
       ["once"],
     );
+  });
+
+  it("does what the README's tour asks of it", async (t) => {
+    const { nines } = await openShop(t);
+    const tour = /\*\*Change things.*?```\n(.*?)```/s.exec(readFileSync(readme, "utf8"))?.[1] ?? "";
+    const lines = tour.split("\n").filter((line) => line !== "" && !line.includes(" -f "));
+    assert.ok(lines.length >= 5, tour);
+    for (const line of lines) {
+      const words = /^\$ npx nines ([^#]*[^# ])/.exec(line)?.[1]?.split(" ") ?? [];
+      const { code, stderr } = await nines.run(...words);
+      assert.equal(code, 0, `${line}\n${stderr}`);
+    }
   });
 
   it("turns down what makes no sense", async (t) => {

@@ -76,7 +76,7 @@ Examples:
   $ nines init && nines up            write a first file, run it
   $ nines up --detach                 run in the background; \`nines down\` ends it
   $ nines status --watch              what runs, in what state, and why
-  $ nines scale web 5                 five instances of web, until the file says otherwise
+  $ nines scale web 5                 five instances of web, if its \`replicas\` allows that
   $ nines apply                       follow the changed file without losing a request
 
 Exit codes:
@@ -109,8 +109,14 @@ function inherit(command: Command): void {
   command
     .exitOverride()
     .helpOption("-h, --help", "print this help")
-    .showHelpAfterError(`Run \`nines ${pathOf(command)} --help\` for its options.`);
+    .showHelpAfterError(afterError(command));
   for (const child of command.commands) inherit(child);
+}
+
+function afterError(command: Command): string {
+  const help = `Run \`nines ${pathOf(command)} --help\` for its options.`;
+  const follows = command.options.some(({ long }) => long === "--follow");
+  return follows ? `${help} Here -f is --follow; --file names the configuration file.` : help;
 }
 
 export function pathOf(command: Command): string {
@@ -198,7 +204,7 @@ function addOperating(nines: Command, actions: Actions, ended: Ended): void {
   placed(nines.command("scale"))
     .summary("run more or fewer instances of a service")
     .description("Sets the number of instances, within `replicas`, until the next apply.")
-    .argument("<service>")
+    .argument("<service>", "a service with a command")
     .argument("<replicas>", "how many", replicaCount)
     .action((service: string, replicas: number, options: PlaceOptions) =>
       ended(actions.scale(service, replicas, options)),
@@ -213,11 +219,11 @@ function addOperating(nines: Command, actions: Actions, ended: Ended): void {
   placed(nines.command("drain"))
     .summary("send an instance no new traffic")
     .description("What is under way ends in its own time. Kept until `nines undrain`.")
-    .argument("<instance>")
+    .argument("<instance>", "such as web-2; `nines status` lists them")
     .action((instance: string, options: PlaceOptions) => ended(actions.drain(instance, options)));
   placed(nines.command("undrain"))
     .summary("send a drained instance traffic again")
-    .argument("<instance>")
+    .argument("<instance>", "such as web-2; `nines status` lists them")
     .action((instance: string, options: PlaceOptions) => ended(actions.undrain(instance, options)));
   const control = nines.command("control").summary("Nines' own control process");
   placed(control.command("restart"))

@@ -1,7 +1,7 @@
 // Runs one command line: reads it, calls the command, turns what comes of it into an exit code.
 // Each command's own file is loaded when it is the one that runs.
 
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import { readVersion } from "../version.ts";
 import { type Actions, buildCommandLine } from "./command-line.ts";
 import { exitCode, report, say } from "./say.ts";
@@ -38,7 +38,7 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
     ended = result;
   });
   try {
-    line.parse(words.length === 0 ? ["--help"] : [...words], { from: "user" });
+    line.parse(helpInPlace(line, words), { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? exitCode.done : exitCode.usage;
@@ -48,4 +48,23 @@ export async function runCommandLine(words: readonly string[]): Promise<number> 
   } catch (error) {
     return report(error);
   }
+}
+
+/** `help` goes before a command of any depth: `nines help control restart`. */
+function helpInPlace(line: Command, words: readonly string[]): string[] {
+  if (words.length === 0) return ["--help"];
+  if (words[0] !== "help") return [...words];
+  const named = words.slice(1);
+  const path: string[] = [];
+  let command = line;
+  for (const name of named) {
+    const next = command.commands.find((one) => one.name() === name);
+    if (next === undefined) break;
+    path.push(name);
+    command = next;
+  }
+  const unknown = named[path.length];
+  // A word too many after a command is no order to run it; one that is no command is explained.
+  if (unknown === undefined || command.commands.length === 0) return [...path, "--help"];
+  return [...path, unknown];
 }
