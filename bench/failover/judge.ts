@@ -19,11 +19,17 @@ export interface ScenarioNames {
   readonly ninesOnly: readonly string[];
 }
 
-export function judge(
-  results: Results,
-  shares: readonly number[],
-  scenarios: ScenarioNames,
-): readonly Figure[] {
+export interface Measured {
+  readonly results: Results;
+  /** Largest worker's share of 128 kept connections, each time they were opened. */
+  readonly shares: readonly number[];
+  /** In ms, from the death of control to the next one. */
+  readonly keeperDelays: readonly number[];
+  readonly scenarios: ScenarioNames;
+}
+
+export function judge(measured: Measured): readonly Figure[] {
+  const { results, shares, keeperDelays, scenarios } = measured;
   const own = [...scenarios.shared, ...scenarios.ninesOnly];
   const of = (contender: string, name: string) => results.get(`${contender}: ${name}`) ?? [];
   return [
@@ -38,6 +44,12 @@ export function judge(
       value: shares.length === 0 ? undefined : Math.max(...shares),
       unit: "x",
       bar: 1.3,
+    }),
+    figure({
+      name: "control kill -9 under its keeper: back after",
+      value: keeperDelays.length === 0 ? undefined : Math.max(...keeperDelays),
+      unit: "ms",
+      bar: 2000,
     }),
     ...["haproxy", "nginx"].flatMap((peer) =>
       scenarios.shared.flatMap((name) => [

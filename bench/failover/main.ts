@@ -211,6 +211,24 @@ function countKinds(failures: readonly Failure[]): ReadonlyMap<string, number> {
   return counts;
 }
 
+/** How long a killed control is away when a keeper watches it, three times. */
+async function keeperDelays(): Promise<readonly number[]> {
+  const folder = temporaryFolder("keeper");
+  const nines = await Nines.startDetached(folder);
+  const delays: number[] = [];
+  try {
+    for (let times = 0; times < 3; times++) {
+      delays.push(await nines.timeToNewControl());
+      // A control that ends soon after its start is held back; this one has lived long enough.
+      await pause(10_500);
+    }
+  } finally {
+    await nines.stop();
+    removeFolder(folder);
+  }
+  return delays;
+}
+
 async function roundOfNines(results: Results, shares: number[]): Promise<void> {
   const folder = temporaryFolder("nines");
   const nines = await Nines.start(folder);
@@ -268,7 +286,8 @@ async function main(): Promise<void> {
     shared: shared.map(({ name }) => name),
     ninesOnly: ninesOnly.map(({ name }) => name),
   };
-  printFigures("failover", judge(results, shares, scenarios));
+  const delays = await keeperDelays();
+  printFigures("failover", judge({ results, shares, keeperDelays: delays, scenarios }));
 }
 
 await main();

@@ -60,6 +60,15 @@ export class Nines implements Contender {
     return nines;
   }
 
+  /** Runs `nines up --detach`: a keeper watches control. */
+  static async startDetached(folder: string): Promise<Nines> {
+    const nines = new Nines(await freePort(), folder);
+    nines.#write({ workers: 2, logRequests: false, note: 0 });
+    await nines.command("up", "--detach", "-f", nines.#file);
+    await nines.#untilUp();
+    return nines;
+  }
+
   #write(settings: { workers: number; logRequests: boolean; note: number }): void {
     const { workers, logRequests, note } = settings;
     writeFileSync(
@@ -86,6 +95,10 @@ gateway:
       [process.execPath, program, "up", "-f", this.#file, "--state-dir", this.#stateDirectory],
       { output: this.#output },
     );
+    await this.#untilUp();
+  }
+
+  async #untilUp(): Promise<void> {
     await waitUntil("nines serves", 20_000, () => accepts(this.port));
     await waitUntil("all instances are up", 20_000, async () => {
       const status = await this.status();
@@ -132,6 +145,16 @@ gateway:
 
   async workers(): Promise<readonly Worker[]> {
     return (await this.#mustStatus()).gateway?.workers ?? [];
+  }
+
+  /** Kills the control that a keeper watches; how long until another follows the file. */
+  async timeToNewControl(): Promise<number> {
+    const before = (await this.#mustStatus()).control.pid ?? 0;
+    process.kill(before, "SIGKILL");
+    return waitUntil("there is a new control", 20_000, async () => {
+      const pid = (await this.status())?.control.pid ?? before;
+      return pid !== before;
+    });
   }
 
   get controlPid(): number {
