@@ -16,7 +16,7 @@ type Apply = (bytes: Uint8Array, sequence: number, wallMs: number) => void;
 export class LogCursor {
   readonly #folder: DiskFolder;
   readonly #log: Log;
-  readonly #memory = readerMemory();
+  #memory: Uint8Array | undefined;
   #segment: LiveSegment | undefined;
   #file: DiskFile | undefined;
   #reader: GroupReader | undefined;
@@ -82,6 +82,7 @@ export class LogCursor {
       }
       throw error;
     }
+    this.#memory = readerMemory(segment.sizeBytes, this.#memory);
     return new GroupReader(this.#file, this.#memory, {
       offset: sectorBytes,
       limit: segment.usedBytes,

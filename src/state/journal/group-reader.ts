@@ -37,9 +37,10 @@ export interface Problem {
   readonly sequence: number;
 }
 
-/** Memory for one reader at a time; a scan of many segments reuses it. */
-export function readerMemory(): Uint8Array {
-  return new Uint8Array(groupBytesMax);
+/** Memory for one reader at a time of segments of this size; what there is, if it is enough. */
+export function readerMemory(segmentBytes: number, memory?: Uint8Array): Uint8Array {
+  const needed = Math.min(segmentBytes, groupBytesMax);
+  return memory !== undefined && memory.length >= needed ? memory : new Uint8Array(needed);
 }
 
 export class GroupReader {

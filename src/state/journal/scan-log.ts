@@ -45,7 +45,7 @@ export interface LogPlace {
 
 export class LogScanner {
   readonly #folder: DiskFolder;
-  readonly #memory = readerMemory();
+  #memory: Uint8Array | undefined;
   readonly segments: LogSegment[] = [];
   readonly damages: Damage[] = [];
   /** Undefined when nothing is sound behind the last damage, and when there is no damage. */
@@ -108,6 +108,7 @@ export class LogScanner {
     const fileName = segmentFileName(index);
     const { chain, nextSequence } = this;
     const place = { offset: sectorBytes, limit: sizeBytes, chain, nextSequence };
+    this.#memory = readerMemory(sizeBytes, this.#memory);
     const reader = new GroupReader(file, this.#memory, place);
     const tally = new Tally(index, sizeBytes, chain);
     for (;;) {

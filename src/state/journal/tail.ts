@@ -88,7 +88,7 @@ async function surveyRest(
   offset: number,
   chain: number | undefined,
 ): Promise<Survey> {
-  const bytes = new Uint8Array(chunkBytes);
+  const bytes = new Uint8Array(Math.min(chunkBytes, sizeBytes - offset));
   const view = viewOf(bytes);
   let headerSectors = 0;
   let marked = 0;
