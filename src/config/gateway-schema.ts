@@ -261,7 +261,7 @@ const limits = z.strictObject({
       "Client connections of one worker. Past it, new ones wait in the kernel until others end.",
     interaction:
       "Each takes a file descriptor, and one more for its instance: a worker takes no more than half " +
-      "of what `ulimit -n` leaves it, and says so.",
+      "of what `ulimit -n` leaves it, and says so when it gets there.",
   }),
 });
 

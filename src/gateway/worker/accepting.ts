@@ -28,6 +28,8 @@ export interface AcceptingOptions {
   readonly inherited: readonly InheritedListener[];
   /** Connections that the process has descriptors for, whatever the table allows. */
   readonly affordable: number;
+  /** They are all in use for the first time: what comes now waits for want of descriptors. */
+  readonly onAffordableReached: () => void;
   readonly onFailure: (failure: ListenFailure) => void;
 }
 
@@ -43,6 +45,7 @@ export class Accepting {
   #accepted = 0;
   #share: Share = initialShare;
   #paused = false;
+  #affordableReached = false;
   #draining = false;
   #askAgain: NodeJS.Timeout | undefined;
 
@@ -132,8 +135,16 @@ export class Accepting {
       const own = this.#line();
       this.#share = nextShare(this.#share, own, board.peersOf(worker), own.atMs);
     }
-    this.#setPaused(this.#share.paused || engine.connections >= limit);
+    const isFull = engine.connections >= limit;
+    if (isFull && !this.#paused) this.#tellIfAffordableReached();
+    this.#setPaused(this.#share.paused || isFull);
     this.publish();
+  }
+
+  #tellIfAffordableReached(): void {
+    if (this.#affordableReached || this.#connectionsMax < this.#options.affordable) return;
+    this.#affordableReached = true;
+    this.#options.onAffordableReached();
   }
 
   #setPaused(paused: boolean): void {

@@ -94,14 +94,20 @@ class Worker {
     this.#board = this.#openBoard();
     const onFailure = (failure: ListenFailure): void => this.#listenFailed(failure);
     const affordable = affordableConnections();
-    const accepting = { clock, worker, identity, onFailure, inherited: listeners, affordable };
+    const onAffordableReached = (): void => this.#sayBound(affordable);
+    const accepting = { clock, worker, identity, onFailure, inherited: listeners };
     const board = this.#board;
     const engine = this.#engine;
-    this.#accepting = new Accepting({ ...accepting, board, engine });
+    this.#accepting = new Accepting({
+      ...accepting,
+      board,
+      engine,
+      affordable,
+      onAffordableReached,
+    });
     this.#accepting.follow(table);
     this.#bond = this.#bindToParent();
     this.#control = this.#linkToControl();
-    if (affordable < table.limits.connections) this.#sayBound(affordable);
     this.#setControlAlive(false);
     this.#beat = beatEvery(clock, BEAT_MS, (nowMs, lateMs) => this.#everyBeat(nowMs, lateMs));
   }
@@ -211,8 +217,8 @@ class Worker {
   #sayBound(connections: number): void {
     const { worker } = this.#options.launch;
     const sentence =
-      `worker ${worker} takes at most ${connections} connections at once: ` +
-      "its limit of open files (`ulimit -n`) allows no more; the next ones wait";
+      `worker ${worker} has ${connections} connections, as many as its limit of open files ` +
+      "(`ulimit -n`) allows: the next ones wait until others end";
     this.#say("gateway.connections-bounded", "warning", sentence);
   }
 

@@ -189,7 +189,7 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
     const gateway = await start(2, 104);
     await fillAndWait(gateway);
     const said = gateway.events.filter(({ kind }) => kind === "gateway.connections-bounded");
-    assert.match(said[0]?.sentence ?? "", /at most 4 connections/);
+    assert.match(said[0]?.sentence ?? "", /has 4 connections/);
   });
 
   /** Each of two workers has room for four. */
