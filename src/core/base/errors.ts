@@ -157,7 +157,7 @@ export const errorCatalogue = {
     "Restore the file from a copy, or see what `nines journal repair` would save.",
   ),
   NINES_JOURNAL_DISK: entry(
-    "The disk refused to let the journal be opened or read.",
+    "The disk refused to let the journal be opened, read or compacted.",
     "Mend what the message names: space, permissions, a read-only mount, a failing device.",
     true,
   ),
@@ -187,6 +187,10 @@ export const errorCatalogue = {
     "The snapshot was not written; the earlier ones and the log stand.",
     "Make room on the disk, or mend what the message names, and take it again.",
     true,
+  ),
+  NINES_JOURNAL_APPLY: entry(
+    "A change is in the journal, and the application's `apply` threw on it.",
+    "Mend `apply`, then start anew: no change is lost.",
   ),
   NINES_JOURNAL_CLOSED: entry("The journal was closed.", "Open it again to go on."),
 } as const satisfies Record<string, ErrorEntry>;

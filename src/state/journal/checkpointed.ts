@@ -1,18 +1,19 @@
-// State that survives: an application's own state in memory, each change of it in the journal first,
-// and now and then a checkpoint, so that a start reads one snapshot and a short log.
+// State that survives: an application's own state in memory, each change of it in the journal
+// first, and now and then a checkpoint, so that a start reads one snapshot and a short log.
 //
 // The application describes a state machine: an empty state, `apply`, and how the state is taken
 // apart into items for a snapshot and put together again. After Schneider's state machine approach
-// (1990): when the changes are the same and `apply` depends on nothing else, so are the states. What
-// `apply` returns is the answer to the change: a change that must be refused ("not enough money")
-// is recorded like any other, and refused again whenever it is replayed.
+// (1990): when the changes are the same and `apply` depends on nothing else, so are the states.
+// What `apply` returns is the answer to the change: a change that must be refused ("not enough
+// money") is recorded like any other, and refused again whenever it is replayed.
 //
-// - A change is applied once it is durable, in the order of the journal. Nobody ever sees state that
-//   a crash could take back.
+// - A change is applied once it is durable, in the order of the journal. Nobody ever sees state
+//   that a crash could take back.
 // - What is applied is what was written, decoded: state that lives and state that was recovered
 //   come from the same bytes, so a change that does not survive its encoding fails at once.
 // - `apply` must not throw. If it does, the state may be half changed and is worth nothing; every
-//   call rejects from then on. The change is in the journal: mend `apply`, start anew, none is lost.
+//   call rejects from then on. The change is in the journal: mend `apply`, start anew, none is
+//   lost.
 // - A checkpoint stops nobody. A failed one is told and tried again; the log is kept meanwhile.
 //
 // Rejected: applying before the write is done (readers would act on what may never have been),
@@ -22,7 +23,7 @@ import { assert } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import { packItems, unpackItems } from "./items.ts";
-import type { Durability, Journal, SnapshotInfo } from "./journal.ts";
+import type { Journal, SnapshotInfo } from "./journal.ts";
 
 export interface StateMachine<State, Change, Answer, Item> {
   /** The state before any change. */
@@ -30,9 +31,9 @@ export interface StateMachine<State, Change, Answer, Item> {
   /** Changes the state; depends on nothing but its arguments, and does not throw. */
   readonly apply: (state: State, change: Change) => Answer;
   /**
-   * Takes the state apart. The items are drawn bit by bit while changes go on: they are to be of the
-   * moment of the call (CopyOnWriteMap.freeze, or a copy; in a generator before the first `yield`),
-   * or such that applying the later changes again does no harm.
+   * Takes the state apart. The items are drawn bit by bit while changes go on: they are to be of
+   * the moment of the call (CopyOnWriteMap.freeze, or a copy; in a generator before the first
+   * `yield`), or such that applying the later changes again does no harm.
    */
   readonly save: (state: State) => Iterable<Item>;
   /** Puts an item back into a state that began empty. */
@@ -132,12 +133,13 @@ export class Checkpointed<State, Change, Answer = void, Item = unknown> {
    * Makes a change durable, applies it, and resolves with the answer of `apply`. Rejects as the
    * journal's `append` does, and with NINES_JOURNAL_APPLY when `apply` threw.
    */
-  async change(change: Change, durability: Durability = "durable"): Promise<Answer> {
+  async change(change: Change): Promise<Answer> {
     if (this.#failure !== undefined) throw this.#failure;
     const { journal, codec } = this.#opening;
     const bytes = codec.encode(change);
-    const sequence = await journal.append(bytes, { durability });
-    // Changes that were under way when `apply` threw are in the journal, and applied by nobody here.
+    const sequence = await journal.append(bytes);
+    // Changes that were under way when `apply` threw are in the journal, and applied by nobody
+    // here.
     if (this.#failure !== undefined) throw this.#failure;
     assert(sequence === this.#appliedThrough + 1, "changes are applied in the journal's order");
     const answer = this.#apply(bytes, sequence);
