@@ -33,6 +33,16 @@ export interface LogsOptions extends PlaceOptions {
 export interface EventsOptions extends LogsOptions {
   readonly json?: true;
 }
+export interface JournalOptions {
+  readonly json?: true;
+}
+export interface JournalDumpOptions extends JournalOptions {
+  readonly from?: number;
+  readonly through?: number;
+}
+export interface JournalRepairOptions {
+  readonly write?: true;
+}
 export interface InitOptions {
   readonly file: string;
 }
@@ -56,6 +66,9 @@ export interface Actions {
   undrain(instance: string, options: PlaceOptions): Promise<number>;
   controlRestart(options: PlaceOptions): Promise<number>;
   gatewayRestart(options: PlaceOptions): Promise<number>;
+  journalVerify(folder: string, options: JournalOptions): Promise<number>;
+  journalRepair(folder: string, options: JournalRepairOptions): Promise<number>;
+  journalDump(folder: string, options: JournalDumpOptions): Promise<number>;
   init(options: InitOptions): Promise<number>;
   check(options: CheckOptions): Promise<number>;
   schema(): Promise<number>;
@@ -97,6 +110,7 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
   addRunning(nines, actions, ended);
   addSeeing(nines, actions, ended);
   addOperating(nines, actions, ended);
+  addJournal(nines, actions, ended);
   addWriting(nines, actions, ended);
   for (const command of nines.commands) inherit(command);
   return nines;
@@ -235,6 +249,46 @@ function addOperating(nines: Command, actions: Actions, ended: Ended): void {
     .action((options: PlaceOptions) => ended(actions.gatewayRestart(options)));
 }
 
+function addJournal(nines: Command, actions: Actions, ended: Ended): void {
+  const journal = nines.command("journal").summary("look into a journal (nines/journal), mend it");
+  journal
+    .command("verify")
+    .summary("read everything, and say what is damaged and where")
+    .description(
+      "Checks every byte of the log and of the snapshots. Changes nothing; may run while the journal " +
+        "is in use. Exits with 1 when something is damaged.",
+    )
+    .argument("<folder>", "the journal's folder")
+    .option("--json", "the report as JSON")
+    .action((folder: string, options: JournalOptions) =>
+      ended(actions.journalVerify(folder, options)),
+    );
+  journal
+    .command("repair")
+    .summary("make a damaged journal one that opens, with what is sound")
+    .description(
+      "Says what it would do and which records would be lost; with --write it does that. Restoring " +
+        "the damaged file from a copy loses less: try that first. Damaged files are kept under " +
+        "another name.",
+    )
+    .argument("<folder>", "the journal's folder")
+    .option("--write", "do it, and not only say it")
+    .action((folder: string, options: JournalRepairOptions) =>
+      ended(actions.journalRepair(folder, options)),
+    );
+  journal
+    .command("dump")
+    .summary("print the records, and the damage between them")
+    .description("One line a record: its number, when it was written, and its bytes.")
+    .argument("<folder>", "the journal's folder")
+    .option("--from <sequence>", "the first record", sequenceNumber)
+    .option("--through <sequence>", "the last record", sequenceNumber)
+    .option("--json", "one JSON object a line; the bytes in base64")
+    .action((folder: string, options: JournalDumpOptions) =>
+      ended(actions.journalDump(folder, options)),
+    );
+}
+
 function addWriting(nines: Command, actions: Actions, ended: Ended): void {
   nines
     .command("init")
@@ -264,6 +318,10 @@ function addWriting(nines: Command, actions: Actions, ended: Ended): void {
 
 function lineCount(text: string): number {
   return wholeNumber(text, 100_000);
+}
+
+function sequenceNumber(text: string): number {
+  return wholeNumber(text, Number.MAX_SAFE_INTEGER);
 }
 
 function replicaCount(text: string): number {

@@ -7,6 +7,7 @@ import { type Actions, buildCommandLine } from "./command-line.ts";
 import { exitCode, report, say } from "./say.ts";
 
 const operations = async () => (await import("./operate.ts")).operations;
+const journals = async () => (await import("./journal.ts")).journalCommands;
 const files = async () => (await import("./files.ts")).fileCommands;
 
 const actions: Actions = {
@@ -23,6 +24,9 @@ const actions: Actions = {
   undrain: async (...words) => (await operations()).undrain(...words),
   controlRestart: async (options) => (await operations()).controlRestart(options),
   gatewayRestart: async (options) => (await operations()).gatewayRestart(options),
+  journalVerify: async (...words) => (await journals()).journalVerify(...words),
+  journalRepair: async (...words) => (await journals()).journalRepair(...words),
+  journalDump: async (...words) => (await journals()).journalDump(...words),
   init: async (options) => (await files()).init(options),
   check: async (options) => (await files()).check(options),
   schema: async () => (await files()).schema(),
