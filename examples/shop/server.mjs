@@ -3,14 +3,15 @@
 // It is an ordinary program that knows nothing of Nines beyond a few environment variables. Three
 // copies run at once, so nothing that a customer did may live in the memory of one of them:
 // - the cart travels in a cookie: any instance can answer any request;
-// - an order is one line appended to a ledger that all instances share, and is confirmed only after
-//   fsync: `kill -9` right after "201" loses nothing;
+// - an order is a change of the one state that all instances share, and is confirmed only when the
+//   journal has it on disk: `kill -9` right after "201" loses nothing;
 // - an order carries the customer's own key, so that sending it twice orders once.
 // Capacity is a pool of slots with a service time, as if a database stood behind it, and a bounded
 // queue before it. Beyond that it answers 503 at once: late answers help nobody.
 import { randomUUID } from "node:crypto";
 import { createServer } from "node:http";
-import { Ledger } from "./ledger.mjs";
+import { resolve } from "node:path";
+import { Orders } from "./orders.mjs";
 import { page } from "./page.mjs";
 
 const environment = process.env;
@@ -52,7 +53,8 @@ const products = [
 ];
 const productById = new Map(products.map((product) => [product.id, product]));
 
-const ledger = new Ledger(environment.NINES_DATA_DIR ?? "data");
+const say = (text) => console.log(`${instance} ${text}`);
+const orders = new Orders(resolve(environment.NINES_DATA_DIR ?? "data"), say);
 
 // The pool: a request takes a slot for the service time, or waits its turn, or is turned away.
 let slotsTaken = 0;
@@ -131,18 +133,25 @@ function addToCart(request, response, body) {
   sendJson(response, 200, describeCart(cart), cartCookie(cart));
 }
 
-function placeOrder(request, response, body) {
+async function placeOrder(request, response, body) {
   const cart = readCart(request);
   const key = body.key ?? request.headers["idempotency-key"] ?? randomUUID();
   if (typeof key !== "string" || !/^[\w-]{1,64}$/.test(key)) {
     return sendJson(response, 400, { error: "key must be 1 to 64 letters, digits or dashes" });
   }
-  const known = ledger.find(key);
-  if (known !== undefined) return sendJson(response, 200, known, cartCookie(new Map()));
-  if (cart.size === 0) return sendJson(response, 409, { error: "the cart is empty" });
-  const order = { key, at: new Date().toISOString(), takenBy: instance, ...describeCart(cart) };
-  ledger.append(order); // durable when this returns; a full disk throws, and nothing is confirmed
-  sendJson(response, 201, order, cartCookie(new Map()));
+  if (cart.size === 0) {
+    const known = await orders.find(key); // the cart was emptied by the order itself
+    if (known === null) return sendJson(response, 409, { error: "the cart is empty" });
+    return sendJson(response, 200, known, cartCookie(new Map()));
+  }
+  // On disk when this resolves; a full disk throws, and nothing is confirmed.
+  const { order, isNew } = await orders.place({
+    key,
+    at: new Date().toISOString(),
+    takenBy: instance,
+    ...describeCart(cart),
+  });
+  sendJson(response, isNew ? 201 : 200, order, cartCookie(new Map()));
 }
 
 const routes = {
@@ -153,12 +162,12 @@ const routes = {
       "text/html; charset=utf-8",
       page({ instance, pid: process.pid, products, cart: describeCart(readCart(request)) }),
     ),
-  "GET /api/instance": (_request, response) =>
-    sendJson(response, 200, { instance, pid: process.pid, orders: ledger.count() }),
+  "GET /api/instance": async (_request, response) =>
+    sendJson(response, 200, { instance, pid: process.pid, orders: await orders.count() }),
   "GET /api/products": (_request, response) => sendJson(response, 200, products),
   "GET /api/cart": (request, response) => sendJson(response, 200, describeCart(readCart(request))),
   "POST /api/cart": addToCart,
-  "GET /api/orders": (_request, response) => sendJson(response, 200, ledger.latest(50)),
+  "GET /api/orders": async (_request, response) => sendJson(response, 200, await orders.latest(50)),
   "POST /api/orders": placeOrder,
 };
 
@@ -194,12 +203,12 @@ async function answer(request, response) {
   if (handler === undefined) return sendJson(response, 404, { error: "not found" });
   const body = await readBody(request, response);
   if (body === undefined) return;
-  const taken = withSlot(() => {
+  const taken = withSlot(async () => {
     try {
-      handler(request, response, body);
+      await handler(request, response, body);
     } catch (error) {
       console.error(`${request.method} ${path}: ${error.message}`);
-      sendJson(response, 500, { error: "the shop could not do that; nothing was ordered" });
+      sendJson(response, 500, { error: "the shop could not do that; ordering again orders once" });
     }
   });
   if (!taken) sendJson(response, 503, { error: "too busy" }, { "retry-after": "1" });
@@ -210,15 +219,16 @@ const server = createServer((request, response) => {
 });
 // Longer than the gateway keeps idle connections, so that it is never the shop that closes first.
 server.keepAliveTimeout = 65_000;
-server.listen(port, host, () => console.log(`${instance} listens on http://${host}:${port}`));
 server.on("error", (error) => {
   console.error(`${instance} cannot listen on ${host}:${port}: ${error.message}`);
-  process.exitCode = 1;
+  process.exit(1);
 });
+await orders.start(); // a journal that cannot be read ends the start, and says why
+server.listen(port, host, () => say(`listens on http://${host}:${port}`));
 
 // SIGTERM: fail the health check, take no new connections, finish what is under way, end.
 process.once("SIGTERM", () => {
   stopping = true;
-  server.close(() => process.exit(0));
+  server.close(() => orders.close().finally(() => process.exit(0)));
   server.closeIdleConnections();
 });
