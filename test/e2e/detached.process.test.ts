@@ -1,7 +1,7 @@
 // In the background: what is ready, what comes back, what `down` ends.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { StatusReport } from "../../src/program/status/report.ts";
@@ -64,6 +64,37 @@ describe("up --detach", () => {
     });
     assert.deepEqual(pidsOfInstances(after), pidsOfInstances(before));
     assert.match((await nines.run("logs", "control")).stdout, /configuration in force stays/);
+  });
+
+  it("control comes back though its record of the file is damaged: there is the file", async (t) => {
+    const nines = await createNines(t);
+    await nines.run("up", "--detach");
+    const before = await nines.status();
+    writeFileSync(join(nines.folder, ".nines", "records", "program+config.json"), "torn");
+    kill(before.control.pid);
+    const after = await nines.untilStatus("control and all three", ({ control, services }) => {
+      return control.state === "running" && services[0]?.up === 3;
+    });
+    assert.deepEqual(pidsOfInstances(after), pidsOfInstances(before));
+  });
+
+  it("follows the file that `up` names, not the one that ran when all was killed", async (t) => {
+    const nines = await createNines(t);
+    await nines.run("up", "--detach");
+    const { control } = await nines.status();
+    kill(holderOf(nines, "keeper", 1));
+    kill(control.pid);
+    const other = join(nines.folder, "other.yaml");
+    writeFileSync(other, readFileSync(nines.file, "utf8").replaceAll("web", "shop"));
+    const up = await nines.run("up", "--detach", "--file", other);
+    assert.equal(up.code, 0, up.stderr);
+    const after = await nines.status();
+    assert.equal(after.file, other);
+    // What an `apply` has named since is what a killed control comes back to.
+    assert.equal((await nines.run("apply", "--file", nines.file)).code, 0);
+    kill(after.control.pid);
+    const last = await nines.untilStatus("control", (status) => status.control.state === "running");
+    assert.equal(last.file, nines.file);
   });
 
   it("says why when it cannot come up, and leaves nothing behind", async (t) => {

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { identify } from "../../src/runtime/process-identity.ts";
-import { createNines, until } from "./nines.fixture.ts";
+import { createNines, kill, until } from "./nines.fixture.ts";
 
 describe("without control", () => {
   it("down adopts what runs and stops it", async (t) => {
@@ -23,6 +23,64 @@ describe("without control", () => {
     assert.ok(!down.stdout.includes("SIGKILL"), "all ended by themselves");
     const pids = [...(services[0]?.instances ?? []), ...(gateway?.workers ?? [])];
     for (const { pid } of pids) assert.equal(isAlive(pid), false, `${pid} has ended`);
+  });
+
+  it("down ends dependents before what they depend on", async (t) => {
+    const nines = await createNines(t);
+    const node = "command: node service.mjs, health: { http: / }";
+    nines.write({
+      replicas: 1,
+      more: `    dependsOn: [api]\n  api: { ${node}, dependsOn: [db] }\n  db: { ${node} }`,
+    });
+    const { child, ended } = await nines.up();
+    child.kill("SIGKILL");
+    await ended;
+    const down = await nines.run("down");
+    assert.equal(down.code, 0, down.stderr);
+    const told = [...down.stdout.matchAll(/(\w+-1) (is told to end|has ended)/g)];
+    const order = ["web-1", "api-1", "db-1"].flatMap((id) => [
+      `${id} is told to end`,
+      `${id} has ended`,
+    ]);
+    assert.deepEqual(
+      told.map(([words]) => words),
+      order,
+    );
+  });
+
+  it("down finishes what a control killed while it stopped has begun", async (t) => {
+    const nines = await createNines(t);
+    const deaf = "process.exit = () => undefined; setInterval(() => {}, 1e6);";
+    writeFileSync(join(nines.folder, "deaf.mjs"), `${deaf} await import("./service.mjs");`);
+    nines.write({ command: "node deaf.mjs", more: "    stopGrace: 1s" });
+    const { child, said } = await nines.up();
+    const down = nines.run("down");
+    await until(() => /web-1 is told to end/.test(said()), said);
+    child.kill("SIGKILL");
+    const { code, stdout, stderr } = await down;
+    assert.equal(code, 0, stderr);
+    assert.match(stdout, /web-1 adopted/);
+    assert.match(stdout, /Everything is down\./);
+  });
+
+  it("workers without a parent are told of, and ended by down", async (t) => {
+    const nines = await createNines(t);
+    writeFileSync(nines.file, endpointsOnly(nines.port));
+    const { child, ended } = await nines.up();
+    const { gateway } = await nines.status();
+    const workers = (gateway?.workers ?? []).map(({ pid }) => pid ?? 0);
+    assert.equal(workers.length, 2);
+    // Stopped, they choose no new parent: the moment between two lasts as long as we like.
+    for (const pid of workers) process.kill(pid, "SIGSTOP");
+    child.kill("SIGKILL");
+    await ended;
+    kill(gateway?.parent?.pid);
+    const status = await nines.run("status");
+    assert.match(status.stdout, /gateway +no parent/);
+    for (const pid of workers) assert.match(status.stdout, new RegExp(`pid ${pid}`));
+    const down = await nines.run("down");
+    assert.equal(down.code, 0, down.stderr);
+    for (const pid of workers) assert.equal(isAlive(pid), false, `${pid} has ended`);
   });
 
   it("status and down do not wait for a control that is stopped", async (t) => {
@@ -64,6 +122,17 @@ describe("without control", () => {
     }
   });
 });
+
+function endpointsOnly(port: number): string {
+  return `
+services:
+  web: { endpoints: ["127.0.0.1:9"] }
+gateway:
+  workers: 2
+  listen: [{ address: "127.0.0.1:${port}" }]
+  routes: [{ match: { path: / }, service: web }]
+`;
+}
 
 /** A zombie has ended; who collects it is not ours to say. */
 function isAlive(pid: number | null): boolean {

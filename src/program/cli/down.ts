@@ -7,9 +7,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { NinesError } from "../../core/base/errors.ts";
 import { formatEvent } from "../../runtime/event-log.ts";
-import { identify } from "../../runtime/process-identity.ts";
+import { isRunning } from "../../runtime/process-identity.ts";
 import { findStateDirectory, type StateDirectory } from "../../state/directory.ts";
-import { inspect } from "../../state/inspect.ts";
 import { callAdmin } from "../admin/client.ts";
 import { officesOf, signalExactly } from "../roles/offices.ts";
 import { endKeeper } from "../roles/stop-everything.ts";
@@ -27,18 +26,19 @@ const LOOK_INTERVAL_MS = 50;
 
 export async function down(options: PlaceOptions): Promise<number> {
   const state = findStateDirectory(stateDirectoryOf(options));
-  const running = () => whatRuns(inspect(state, identify));
-  if (running().length === 0) {
+  if (whatRuns(state).length === 0) {
     say("Nothing runs here; there is nothing to stop.");
     return exitCode.done;
   }
-  if (!(await askToStop(state))) {
+  const asked = await askToStop(state);
+  // A control that ended and left something running was killed meanwhile, or restarted.
+  if (whatRuns(state).length > 0 && !(asked && isUpAnew(state))) {
     await endControl(state);
-    if (running().length > 0) {
+    if (whatRuns(state).length > 0) {
       await stopWithoutControl(state, (event) => say(formatEvent(event)));
     }
   }
-  const left = running();
+  const left = whatRuns(state);
   if (left.length > 0) {
     throw new NinesError("NINES_DOWN_INCOMPLETE", `Still running: ${left.join(", ")}.`);
   }
@@ -46,21 +46,26 @@ export async function down(options: PlaceOptions): Promise<number> {
   return exitCode.done;
 }
 
-/** Whether a control has stopped everything and ended. */
+/** Whether a control was asked and has ended. */
 async function askToStop(state: StateDirectory): Promise<boolean> {
-  const { control } = officesOf(state);
-  const holder = control.holder();
+  const holder = officesOf(state).control.holder();
   if (holder?.alive !== true) return false;
   try {
     const { adminSocket: socketPath } = state;
     const call = { socketPath, method: "POST", path: "/v1/stop", body: {} } as const;
     await callAdmin({ ...call, timeoutMs: ANSWER_TIMEOUT_MS });
-    return await waitUntil(() => control.holder()?.alive !== true, STOP_TIMEOUT_MS);
+    return await waitUntil(() => !isRunning(holder.identity), STOP_TIMEOUT_MS);
   } catch (error) {
     if (!(error instanceof NinesError)) throw error;
     say(`Control (pid ${holder.identity.pid}) does not answer, and is killed.`);
     return false;
   }
+}
+
+/** Somebody said `up` meanwhile, or waited to: that word is newer. A keeper's control is the old. */
+function isUpAnew(state: StateDirectory): boolean {
+  const { control, keeper } = officesOf(state);
+  return control.holder()?.alive === true && keeper.holder()?.alive !== true;
 }
 
 async function endControl(state: StateDirectory): Promise<void> {

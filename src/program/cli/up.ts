@@ -8,7 +8,7 @@ import { openStateDirectory, type StateDirectory } from "../../state/directory.t
 import { type LoadedConfig, loadConfigFile } from "../config-file.ts";
 import { runControl } from "../roles/control.ts";
 import { officesOf } from "../roles/offices.ts";
-import { startRole } from "../roles/spawn.ts";
+import { justAsked, startRole } from "../roles/spawn.ts";
 import { readVersion } from "../version.ts";
 import type { UpOptions } from "./command-line.ts";
 import { findConfigFile, stateDirectoryOf } from "./place.ts";
@@ -38,18 +38,30 @@ async function upHere(
   // Between two rounds nobody else listens, and a signal would end us and nothing of ours.
   let signals = 0;
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => signals++);
+  process.on("SIGHUP", () => undefined);
   const stopAsked = () => signals > 0;
   for (let loaded = first; ; ) {
     const ending = await runControl({ state, term, loaded, nextFreePort, stopAsked, say });
     if (ending.kind === "stopped") return exitCode.done;
-    if (ending.kind === "replaced") {
+    const next = ending.kind === "restart" ? nextTerm(state, term) : undefined;
+    if (ending.kind === "replaced" || next === undefined) {
       complain("Another control has taken over; what runs goes on under it.");
       return exitCode.failed;
     }
     loaded = await loadAgain(ending.file, loaded);
-    const next = officesOf(state).control.claim(undefined, term);
-    if (next === undefined) continue;
     term = next;
+  }
+}
+
+/** Undefined: somebody else has it. A disk that refuses leaves us in the term that we hold. */
+function nextTerm(state: StateDirectory, term: number): number | undefined {
+  const { control } = officesOf(state);
+  try {
+    return control.claim(undefined, term);
+  } catch (error) {
+    if (!(error instanceof NinesError)) throw error;
+    complain(formatError(error));
+    return control.holder()?.term === term ? term : undefined;
   }
 }
 
@@ -90,7 +102,7 @@ async function upDetached(
     return exitCode.done;
   }
   if (warnings !== "") complain(warnings.trimEnd());
-  const words = ["--state-dir", state.path, "--file", config.file];
+  const words = ["--state-dir", state.path, "--file", config.file, justAsked];
   if (options.nextFreePort === true) words.push("--next-free-port");
   const last = readRecentEvents(state.eventLog).at(-1)?.number ?? 0;
   startRole("keeper", words, state.controlLog);

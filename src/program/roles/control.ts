@@ -4,6 +4,7 @@
 // either a stop of everything, or a release that leaves everything running for the next control. It
 // gives up its place by itself when somebody holds a newer term. What it is made of: parts.ts.
 
+import type { ChildProcess } from "node:child_process";
 import type { Config } from "../../config/config.ts";
 import { sayDuration } from "../../core/base/duration.ts";
 import { NinesError } from "../../core/base/errors.ts";
@@ -77,7 +78,10 @@ class ControlRun {
   readonly #ended: Promise<InnerEnding>;
   #end: (ending: InnerEnding) => void = () => undefined;
   #config: Config;
+  /** Until it holds its office, only we know of it. */
+  #newKeeper: ChildProcess | undefined;
   #stopping = false;
+  #lettingGo = false;
   #askedToStopAtMs = 0;
   /** One change of the file after another. */
   #applying: Promise<unknown> = Promise.resolve();
@@ -99,7 +103,7 @@ class ControlRun {
     try {
       await this.#begin();
       if (this.#options.stopAsked?.() === true) this.#stopOrHurry();
-      const ending = await this.#ended;
+      const ending = this.#lastWord(await this.#ended);
       if (ending.kind === "failed" || ending.kind === "stopped") await this.#stop();
       if (ending.kind === "failed") throw ending.error;
       return ending;
@@ -107,6 +111,11 @@ class ControlRun {
       for (const duty of duties) duty[Symbol.dispose]();
       await this.#letGo(admin);
     }
+  }
+
+  /** A stop that was asked for right after a restart is the newer word. */
+  #lastWord(ending: InnerEnding): InnerEnding {
+    return ending.kind === "restart" && this.#stopping ? { kind: "stopped" } : ending;
   }
 
   async #begin(): Promise<void> {
@@ -163,7 +172,7 @@ class ControlRun {
     if (offices.control.holder()?.term !== this.#options.term) this.#end({ kind: "replaced" });
     const words = this.#options.keeperWords;
     if (words === undefined || this.#stopping || offices.keeper.holder()?.alive === true) return;
-    startRole("keeper", words, state.controlLog);
+    this.#newKeeper = startRole("keeper", words, state.controlLog);
   }
 
   #stopOrHurry(): void {
@@ -176,6 +185,7 @@ class ControlRun {
 
   async #stop(): Promise<void> {
     this.#stopping = true;
+    this.#newKeeper?.kill("SIGKILL");
     this.#record("control.stopping", "Stopping: the gateway drains, then the instances end");
     const drainMs = this.#config.gateway?.drainMs ?? 0;
     await stopEverything(this.#parts, { drainMs, hurried: this.#hurry.signal });
@@ -186,6 +196,7 @@ class ControlRun {
 
   /** Whatever is still running goes on. */
   async #letGo(admin: AdminServer): Promise<void> {
+    this.#lettingGo = true;
     const { control, events, logRotation, steward } = this.#parts;
     control.release();
     steward.release();
@@ -329,7 +340,10 @@ class ControlRun {
       undrain: orderly((instance) => control.undrain(instance)),
       restartGateway: orderly(() => steward.replaceWorkers()),
       restartControl: orderly(() => this.#end({ kind: "restart", file: this.#config.file })),
-      stop: () => this.#stopOrHurry(),
+      stop: () => {
+        if (this.#lettingGo) throw new NinesError("NINES_NOT_RUNNING", "This control ends.");
+        this.#stopOrHurry();
+      },
     };
   }
 }

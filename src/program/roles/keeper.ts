@@ -16,7 +16,7 @@ import { createClock } from "../../runtime/clock.ts";
 import { findStateDirectory } from "../../state/directory.ts";
 import { say } from "../cli/say.ts";
 import { officesOf } from "./offices.ts";
-import { startRole } from "./spawn.ts";
+import { startRole, withoutJustAsked } from "./spawn.ts";
 
 const LOOK_INTERVAL_MS = 250;
 const restartBackoff: BackoffPolicy = { baseMs: 400, maxMs: 10_000 };
@@ -39,6 +39,7 @@ export async function runKeeper(words: readonly string[]): Promise<number> {
   // The terminal that started us may close.
   process.on("SIGHUP", () => undefined);
 
+  let controlWords = words;
   let failures = 0;
   let startedAtMs = clock.monotonicMs();
   while (offices.keeper.holder()?.term === term) {
@@ -51,7 +52,8 @@ export async function runKeeper(words: readonly string[]): Promise<number> {
         await wait(delayMs);
       }
       startedAtMs = clock.monotonicMs();
-      const child = startRole("control", words, state.controlLog);
+      const child = startRole("control", controlWords, state.controlLog);
+      controlWords = withoutJustAsked(words);
       // From its start to its claim nobody holds the office.
       while (runs(child)) await wait(LOOK_INTERVAL_MS);
     }

@@ -13,6 +13,7 @@ import { type LoadedConfig, loadConfigFile } from "../config-file.ts";
 import { runControl } from "./control.ts";
 import { keptConfig } from "./last-config.ts";
 import { officesOf } from "./offices.ts";
+import { withoutJustAsked } from "./spawn.ts";
 
 export async function runKeptControl(words: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -21,15 +22,19 @@ export async function runKeptControl(words: readonly string[]): Promise<number> 
       "state-dir": { type: "string" },
       file: { type: "string" },
       "next-free-port": { type: "boolean" },
+      "just-asked": { type: "boolean" },
     },
   });
   const state = findStateDirectory(values["state-dir"] ?? "");
   const term = officesOf(state).control.claim();
   // Somebody else is control already; the keeper sees that, too.
   if (term === undefined) return 0;
-  const loaded = await loadOrGoOn(state, values.file ?? "");
+  const given = values.file ?? "";
+  const loaded =
+    values["just-asked"] === true ? await loadConfigFile(given) : await loadOrGoOn(state, given);
   const nextFreePort = values["next-free-port"] === true;
-  await runControl({ state, term, loaded, nextFreePort, keeperWords: words, say });
+  const keeperWords = withoutJustAsked(words);
+  await runControl({ state, term, loaded, nextFreePort, keeperWords, say });
   return 0;
 }
 

@@ -2,6 +2,7 @@
 // again after the file has become wrong goes on with it, rather than not at all.
 
 import type { Config } from "../../config/config.ts";
+import { NinesError } from "../../core/base/errors.ts";
 import type { Records } from "../../ports/records.ts";
 
 const KEY = "program/config";
@@ -13,11 +14,22 @@ export function keepConfig(records: Records, config: Config): void {
   else records.remove(KEY);
 }
 
+/** Undefined as well when it is damaged: there is the file itself, and it may well be right. */
 export function keptConfig(records: Records): Config | undefined {
-  const value = records.read(KEY);
-  return typeof value === "object" && value !== null ? (value as Config) : undefined;
+  try {
+    const value = records.read(KEY);
+    return typeof value === "object" && value !== null ? (value as Config) : undefined;
+  } catch (error) {
+    if (error instanceof NinesError) return undefined;
+    throw error;
+  }
 }
 
+/** A disk that refuses costs nothing here: the next `up` names its file anyway. */
 export function forgetConfig(records: Records): void {
-  records.remove(KEY);
+  try {
+    records.remove(KEY);
+  } catch (error) {
+    if (!(error instanceof NinesError)) throw error;
+  }
 }

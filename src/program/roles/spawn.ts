@@ -8,6 +8,16 @@ import { closeInheritedDescriptors } from "../../runtime/inherited-descriptors.t
 
 const program = join(import.meta.dirname, "..", "main.js");
 
+/**
+ * A word for the first control of an `up` alone: the file named there goes before the one that an
+ * earlier Nines followed when all of it was killed.
+ */
+export const justAsked = "--just-asked";
+
+export function withoutJustAsked(words: readonly string[]): readonly string[] {
+  return words.filter((word) => word !== justAsked);
+}
+
 /** Program and first arguments of a role. */
 export function commandOf(role: string, words: readonly string[]): readonly string[] {
   return [process.execPath, program, `_${role}`, ...words];

@@ -3,10 +3,11 @@
 // Records say which processes were started; whether they live is asked of the kernel by pid and
 // start time. Numbers (requests, latencies) are control's to count, and are zero here.
 
+import { existsSync } from "node:fs";
 import { openBoard } from "../../gateway/process/board.ts";
 import { identify, isRunning } from "../../runtime/process-identity.ts";
 import type { StateDirectory } from "../../state/directory.ts";
-import { inspect, type RecordedInstance, type StateView } from "../../state/inspect.ts";
+import { inspect, type RecordedInstance } from "../../state/inspect.ts";
 import { readVersion } from "../version.ts";
 import type { InstanceReport, ServiceReport, StatusReport, WorkerReport } from "./report.ts";
 
@@ -14,6 +15,7 @@ export function inspectState(state: StateDirectory): StatusReport {
   const { control, gateway, instances } = inspect(state, identify);
   const alive = control?.alive === true;
   const parent = gateway?.alive === true ? gateway : undefined;
+  const workers = workersOf(state);
   return {
     nines: readVersion(),
     at: new Date().toISOString(),
@@ -26,12 +28,12 @@ export function inspectState(state: StateDirectory): StatusReport {
       since: null,
     },
     gateway:
-      parent === undefined
+      parent === undefined && workers.length === 0
         ? null
         : {
             addresses: [],
-            parent: { pid: parent.identity.pid, term: parent.term },
-            workers: workersOf(state),
+            parent: parent === undefined ? null : { pid: parent.identity.pid, term: parent.term },
+            workers,
             tableVersion: 0,
           },
     services: serviceReports(instances),
@@ -40,6 +42,8 @@ export function inspectState(state: StateDirectory): StatusReport {
 
 /** Each worker keeps a line about itself on the board, connections included. */
 function workersOf(state: StateDirectory): readonly WorkerReport[] {
+  // Looking makes nothing: where there never was a gateway there is no board.
+  if (!existsSync(state.gatewayBoard)) return [];
   const board = openBoard(state.gatewayBoard);
   try {
     const lines = board.lines().filter(({ identity }) => isRunning(identity));
@@ -58,11 +62,14 @@ function workersOf(state: StateDirectory): readonly WorkerReport[] {
 }
 
 /** What of Nines still runs, by name and pid; this process is left out. */
-export function whatRuns({ control, keeper, gateway, instances }: StateView): readonly string[] {
+export function whatRuns(state: StateDirectory): readonly string[] {
+  const { control, keeper, gateway, instances } = inspect(state, identify);
   const processes = [
     ...Object.entries({ control, keeper, gateway }).map(([name, holder]) => {
       return { name, alive: holder?.alive === true, pid: holder?.identity.pid };
     }),
+    // In the moment between two parents they are all that is left of the gateway.
+    ...workersOf(state).map(({ worker, pid }) => ({ name: `worker ${worker}`, alive: true, pid })),
     ...instances.map(({ id, alive, kept }) => ({ name: id, alive, pid: kept.process.pid })),
   ];
   return processes
