@@ -1,0 +1,126 @@
+// docs/reference/journal-format.md, taken at its word: a segment and a snapshot made by what the page
+// says and by nothing else of ours, read by the journal; and what the journal writes, compared.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";
+import { bytesOf, openRig, place, textOf, textsOf } from "./journal.fixture.ts";
+
+const records = ["", "a", "x".repeat(507), "y".repeat(1_500), "\0".repeat(3_000)];
+
+/** By the definition, a bit at a time. */
+function crc(bytes: Buffer, goingOnFrom = 0): number {
+  let state = ~goingOnFrom;
+  for (const byte of bytes) {
+    state ^= byte;
+    for (let bit = 0; bit < 8; bit++) state = (state >>> 1) ^ (state & 1 ? 0x82f63b78 : 0);
+  }
+  return ~state >>> 0;
+}
+
+function segmentHeader(number: number, size: number, madeMs: number): Buffer {
+  const sector = Buffer.alloc(512);
+  sector.write("NINESLOG");
+  sector.writeUInt32LE(1, 8);
+  sector.writeBigUInt64LE(BigInt(number), 16);
+  sector.writeBigUInt64LE(BigInt(size), 24);
+  sector.writeBigUInt64LE(BigInt(madeMs), 32);
+  sector.writeUInt32LE(crc(sector.subarray(0, 508)), 508);
+  return sector;
+}
+
+function group(before: number, firstSequence: number, wallMs: number, texts: readonly string[]) {
+  let checksum = before;
+  const parts = texts.map((text) => {
+    const padded = Math.ceil(text.length / 4) * 4;
+    const record = Buffer.alloc(8 + padded);
+    record.writeUInt32LE(text.length, 4);
+    record.write(text, 8);
+    checksum = crc(record.subarray(4), checksum);
+    record.writeUInt32LE(checksum, 0);
+    return record;
+  });
+  const header = Buffer.alloc(40);
+  const end = 40 + parts.reduce((sum, part) => sum + part.length, 0);
+  header.writeUInt32LE(before, 4);
+  header.writeUInt32LE(end, 8);
+  header.writeUInt32LE(texts.length, 12);
+  header.writeBigUInt64LE(BigInt(firstSequence), 16);
+  header.writeBigUInt64LE(BigInt(wallMs), 24);
+  header.writeUInt32LE(checksum, 32);
+  const own = crc(header.subarray(4));
+  header.writeUInt32LE(own, 0);
+  return { bytes: marked(Buffer.concat([header, ...parts]), before), checksum: own };
+}
+
+function marked(content: Buffer, before: number): Buffer {
+  const p = content.length / 4;
+  const out = Buffer.alloc(Math.ceil(p / 127) * 512);
+  content.copy(out);
+  const moved: number[] = [];
+  for (let word = 127; word < p; word += 128) moved.push(content.readUInt32LE(word * 4));
+  for (let word = 127; word * 4 < out.length; word += 128) {
+    out.writeUInt32LE(before === 0 ? 1 : before, word * 4);
+  }
+  let word = p;
+  for (const value of moved) {
+    if (word % 128 === 127) word++;
+    out.writeUInt32LE(value, word * 4);
+    word++;
+  }
+  return out;
+}
+
+function snapshot(through: number, wallMs: number, content: string): Buffer {
+  const header = Buffer.alloc(40);
+  header.write("NINESNAP");
+  header.writeUInt32LE(1, 8);
+  header.writeBigUInt64LE(BigInt(through), 16);
+  header.writeBigUInt64LE(BigInt(wallMs), 24);
+  header.writeUInt32LE(crc(header.subarray(0, 36)), 36);
+  const block = Buffer.alloc(8 + Math.ceil(content.length / 4) * 4);
+  block.writeUInt32LE(content.length, 4);
+  block.write(content, 8);
+  block.writeUInt32LE(crc(block.subarray(4), header.readUInt32LE(36)), 0);
+  const end = Buffer.alloc(16);
+  end.writeBigUInt64LE(BigInt(content.length), 8);
+  end.writeUInt32LE(crc(end.subarray(4), block.readUInt32LE(0)), 0);
+  return Buffer.concat([header, block, end]);
+}
+
+test("what the page says is what the journal writes, and what it reads", async () => {
+  const { journal, disk, clock } = await openRig({ segmentBytes: 16_384 });
+  const madeMs = clock.wallMs();
+  clock.advance(5);
+  await journal.append(records.map(bytesOf));
+  clock.advance(5);
+  await journal.append(bytesOf("last"));
+  await journal.snapshot({ through: 6, chunks: [bytesOf("the state")] });
+
+  const header = segmentHeader(1, 16_384, madeMs);
+  const first = group(header.readUInt32LE(508), 1, madeMs + 5, records);
+  const second = group(first.checksum, 6, madeMs + 10, ["last"]);
+  const segment = Buffer.alloc(16_384);
+  Buffer.concat([header, first.bytes, second.bytes]).copy(segment);
+  const state = snapshot(6, madeMs + 10, "the state");
+
+  for (const [name, bytes] of [
+    ["0000000000000001.log", segment],
+    ["0000000000000006.snapshot", state],
+  ] as const) {
+    const written = Buffer.alloc(disk.content(place, name).sizeBytes);
+    disk.content(place, name).read(written, 0);
+    assert.deepEqual(written, bytes, name);
+  }
+
+  const other = new SimulatedDisk();
+  await other.openFolder(place, { create: true });
+  other.place(place, "0000000000000001.log", segment);
+  other.place(place, "0000000000000006.snapshot", state);
+  const again = await openRig({}, other);
+  assert.deepEqual(await textsOf(again.journal), [...records, "last"]);
+  const found = await again.journal.latestSnapshot();
+  let content = "";
+  for await (const chunk of found?.read() ?? []) content += textOf(chunk);
+  assert.equal(content, "the state");
+});
