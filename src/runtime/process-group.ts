@@ -66,6 +66,31 @@ export function residentBytesOf(members: readonly ProcessStat[]): number {
   return (ownKib + filesKibMax) * 1024;
 }
 
+export interface FoundLeader {
+  readonly identity: ProcessIdentity;
+  /** What it was started with. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/**
+ * The leader of a session that was started with all of these variables. Of several the oldest: what
+ * it starts has its variables as well, and may lead a session of its own. Elsewhere than on Linux
+ * no process tells its variables, and none is found.
+ */
+export function findLeader(wanted: Readonly<Record<string, string>>): FoundLeader | undefined {
+  const lines = Object.entries(wanted).map(([name, value]) => `${name}=${value}`);
+  const found = readAllProcessStats()
+    .filter((stat) => stat.session === stat.pid && runs(stat))
+    .map((stat) => ({ stat, environment: environmentOf(stat.pid) }))
+    .filter(({ environment }) => lines.every((line) => environment.includes(line)))
+    .sort((a, b) => Number.parseInt(a.stat.startTime, 10) - Number.parseInt(b.stat.startTime, 10));
+  const oldest = found[0];
+  if (oldest === undefined) return undefined;
+  const pairs = oldest.environment.map((line) => line.split(/=(.*)/s, 2) as [string, string]);
+  const { pid, startTime } = oldest.stat;
+  return { identity: { pid, startTime }, environment: Object.fromEntries(pairs) };
+}
+
 function environmentOf(pid: number): readonly string[] {
   return readOr(`/proc/${pid}/environ`).split("\0");
 }

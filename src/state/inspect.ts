@@ -19,8 +19,8 @@ export interface StateView {
   readonly keeper: TermHolder | undefined;
   readonly gateway: TermHolder | undefined;
   readonly instances: readonly RecordedInstance[];
-  /** Records that are torn or not ours; each is a sentence that names its file. */
-  readonly problems: readonly string[];
+  /** Instances whose records are torn or not ours: whether one has a process, nobody wrote down. */
+  readonly damaged: readonly string[];
 }
 
 export interface RecordedInstance {
@@ -34,7 +34,7 @@ export function inspect(
   directory: StateDirectory,
   identify: (pid: number) => ProcessIdentity | undefined,
 ): StateView {
-  const problems: string[] = [];
+  const damaged: string[] = [];
   const records = createRecords(directory.records);
 
   function holder(folder: string): TermHolder | undefined {
@@ -42,16 +42,25 @@ export function inspect(
   }
 
   function instance(key: string): readonly RecordedInstance[] {
-    try {
-      const kept = readKeptInstance(records.read(key));
-      // Removed between the two looks: it has ended.
-      if (kept === undefined) return [];
-      const alive = identify(kept.process.pid)?.startTime === kept.process.startTime;
-      return [{ id: key.slice(keptInstances.length), kept, alive }];
-    } catch (error) {
-      if (!(error instanceof NinesError)) throw error;
-      problems.push(error.message);
+    const id = key.slice(keptInstances.length);
+    const value = read(key);
+    // Removed between the two looks: it has ended.
+    if (value === undefined) return [];
+    const kept = readKeptInstance(value);
+    if (kept === undefined) {
+      damaged.push(id);
       return [];
+    }
+    const alive = identify(kept.process.pid)?.startTime === kept.process.startTime;
+    return [{ id, kept, alive }];
+  }
+
+  function read(key: string): unknown {
+    try {
+      return records.read(key);
+    } catch (error) {
+      if (error instanceof NinesError) return "not what was written";
+      throw error;
     }
   }
 
@@ -60,6 +69,6 @@ export function inspect(
     keeper: holder(directory.keeperTerms),
     gateway: holder(directory.gatewayTerms),
     instances: records.list(keptInstances).flatMap(instance),
-    problems,
+    damaged,
   };
 }

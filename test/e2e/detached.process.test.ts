@@ -1,7 +1,7 @@
 // In the background: what is ready, what comes back, what `down` ends.
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { StatusReport } from "../../src/program/status/report.ts";
@@ -78,6 +78,37 @@ describe("up --detach", () => {
     assert.deepEqual(pidsOfInstances(after), pidsOfInstances(before));
   });
 
+  it("an instance whose record is damaged is found again, and never run twice", async (t) => {
+    const nines = await createNines(t);
+    await nines.run("up", "--detach");
+    const before = await nines.status();
+    const first = before.services[0]?.instances[1]?.pid;
+    writeFileSync(join(nines.folder, ".nines", "records", "instances+web-2.json"), "torn");
+    const clients = load(t, nines.port);
+    kill(before.control.pid);
+    await nines.untilStatus("web-2 anew, all up", ({ control, services }) => {
+      const [web] = services;
+      const anew = web?.instances[1]?.pid !== first;
+      return control.state === "running" && web?.up === 3 && anew;
+    });
+    assert.deepEqual((await clients.stop()).failures, []);
+    assert.equal(runningAs(nines, "web-2").length, 1);
+    assert.match((await nines.run("events", "-n", "100")).stdout, /record of web-2 was damaged/);
+  });
+
+  it("down ends an instance whose record is damaged", async (t) => {
+    const nines = await createNines(t);
+    nines.write({ replicas: 1 });
+    const { child, ended } = await nines.up();
+    assert.equal(runningAs(nines, "web-1").length, 1);
+    writeFileSync(join(nines.folder, ".nines", "records", "instances+web-1.json"), "torn");
+    child.kill("SIGKILL");
+    await ended;
+    const down = await nines.run("down");
+    assert.equal(down.code, 0, down.stderr);
+    assert.deepEqual(runningAs(nines, "web-1"), []);
+  });
+
   it("follows the file that `up` names, not the one that ran when all was killed", async (t) => {
     const nines = await createNines(t);
     await nines.run("up", "--detach");
@@ -110,6 +141,19 @@ describe("up --detach", () => {
     });
   });
 });
+
+/** Processes with this instance's name and folder in their environment. */
+function runningAs(nines: Nines, instance: string): readonly number[] {
+  const folder = `NINES_DATA_DIR=${join(nines.folder, ".nines", "data", instance)}`;
+  return readdirSync("/proc").flatMap((name) => {
+    try {
+      const environment = readFileSync(`/proc/${name}/environ`, "utf8").split("\0");
+      return environment.includes(folder) ? [Number(name)] : [];
+    } catch {
+      return []; // no process, or it has ended
+    }
+  });
+}
 
 function pidsOfInstances({ services }: StatusReport) {
   return services.flatMap(({ instances }) => instances.map(({ pid }) => pid));

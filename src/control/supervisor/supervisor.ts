@@ -8,7 +8,7 @@
 
 import type { CommandService, Config } from "../../config/config.ts";
 import { NinesError } from "../../core/base/errors.ts";
-import { changedParts, fingerprintOf } from "../../core/supervise/fingerprint.ts";
+import { changedParts, type Fingerprint, fingerprintOf } from "../../core/supervise/fingerprint.ts";
 import { keptInstances, readKeptInstance } from "../../core/supervise/kept-instance.ts";
 import { replaceNow } from "../../core/supervise/rolling.ts";
 import { waitsFor } from "../../core/supervise/start-order.ts";
@@ -266,9 +266,7 @@ export class Supervisor {
     const fingerprint = fingerprintOf(service);
     const reasons = new Map<string, string>();
     for (const instance of own) {
-      const started = instance.fingerprint;
-      const parts = started === undefined ? [] : changedParts(started, fingerprint);
-      const changed = parts.length > 0 ? `its ${parts.join(", ")} changed in the file` : undefined;
+      const changed = changeSince(instance.fingerprint, fingerprint);
       const reason = changed ?? this.#restarts.get(instance.id);
       if (reason !== undefined && instance.phase !== "waiting") reasons.set(instance.id, reason);
     }
@@ -340,4 +338,12 @@ export class Supervisor {
     const kind = drained ? "instance.drained" : "instance.undrained";
     events.record({ kind, level: "info", sentence, instance: id });
   }
+}
+
+/** Why what was started so is to be replaced; undefined when it would be started the same now. */
+function changeSince(started: Fingerprint | undefined, now: Fingerprint): string | undefined {
+  if (started === undefined) return undefined;
+  if (Object.keys(started).length === 0) return "nobody knows any more what it was started with";
+  const parts = changedParts(started, now);
+  return parts.length > 0 ? `its ${parts.join(", ")} changed in the file` : undefined;
 }

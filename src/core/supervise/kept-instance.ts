@@ -12,7 +12,7 @@ export interface KeptInstance {
   readonly process: { readonly pid: number; readonly startTime: string };
   readonly port: number;
   readonly restarts: number;
-  /** See fingerprint.ts: what the process was started with. */
+  /** See fingerprint.ts: what the process was started with; empty when that is not known. */
   readonly fingerprint: Readonly<Record<string, string>>;
   /** Monotonic. */
   readonly startedAtMs: number;

@@ -22,6 +22,7 @@ import type { ServiceReport, StatusReport } from "../status/report.ts";
 import { describeChanges } from "./changes.ts";
 import { forgetConfig, keepConfig } from "./last-config.ts";
 import { avoidTakenPorts, isPortFree } from "./listen-ports.ts";
+import { mendRecords } from "./mend-records.ts";
 import { assemble, type Parts } from "./parts.ts";
 import { startRole } from "./spawn.ts";
 import { stopEverything } from "./stop-everything.ts";
@@ -129,6 +130,7 @@ class ControlRun {
     const who = `Control (pid ${process.pid}, term ${term})`;
     this.#record("control.started", `${who} follows ${this.#config.file}${where}`);
     this.#keep(this.#config);
+    mendRecords(this.#parts);
     control.start(this.#config);
     this.#watchLogs();
     if (addresses.length > 0) void this.#awaitGateway(first);

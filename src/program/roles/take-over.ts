@@ -7,6 +7,7 @@ import type { RecordedEvent } from "../../runtime/event-log.ts";
 import type { StateDirectory } from "../../state/directory.ts";
 import { assemble, type Parts } from "./parts.ts";
 import { forgetConfig, keptConfig } from "./last-config.ts";
+import { mendRecords } from "./mend-records.ts";
 import { officesOf } from "./offices.ts";
 import { stopEverything } from "./stop-everything.ts";
 
@@ -28,6 +29,7 @@ export async function stopWithoutControl(
   const parts = await assemble({ state, print });
   const { control, events, logRotation, records, steward } = parts;
   try {
+    mendRecords(parts);
     await awaitParent(parts);
     await stopEverything(parts, {
       drainMs: Number.POSITIVE_INFINITY,

@@ -63,8 +63,9 @@ function workersOf(state: StateDirectory): readonly WorkerReport[] {
 
 /** What of Nines still runs, by name and pid; this process is left out. */
 export function whatRuns(state: StateDirectory): readonly string[] {
-  const { control, keeper, gateway, instances } = inspect(state, identify);
+  const { control, keeper, gateway, instances, damaged } = inspect(state, identify);
   const processes = [
+    ...damaged.map((id) => ({ name: id, alive: true, pid: "unknown, its record is damaged" })),
     ...Object.entries({ control, keeper, gateway }).map(([name, holder]) => {
       return { name, alive: holder?.alive === true, pid: holder?.identity.pid };
     }),
