@@ -160,7 +160,7 @@ export const metrics: readonly Metric[] = [
   {
     name: "nines_instance_restarts_total",
     kind: "counter",
-    help: "Starts of the instance after its first.",
+    help: "Ends of the instance that nobody asked for, each followed by another start.",
     rows: known((instance) => instance.restarts),
   },
   {

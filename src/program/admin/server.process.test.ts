@@ -94,6 +94,7 @@ describe("the admin API", () => {
   });
 
   const refused: readonly (readonly [string, "GET" | "POST", string, unknown, RegExp])[] = [
+    ["what is no path", "GET", "//", undefined, /\/\/ is no address/],
     ["an unknown path", "GET", "/v1/nothing", undefined, /There is no \/v1\/nothing/],
     ["the wrong method", "GET", "/v1/scale", undefined, /takes POST, not GET/],
     ["a missing field", "POST", "/v1/scale", { service: "web" }, /replicas/],

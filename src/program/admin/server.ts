@@ -55,7 +55,7 @@ async function answer(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const url = new URL(request.url ?? "/", "http://nines");
+  const url = targetOf(request);
   const here = endpoints.filter((endpoint) => endpoint.path === url.pathname);
   if (here.length === 0) throw refusal(404, `There is no ${url.pathname} in the admin API.`);
   const endpoint = here.find(({ method }) => method === request.method);
@@ -70,6 +70,14 @@ async function answer(
   else if (endpoint.type === "text")
     send(response, 200, "text/plain; version=0.0.4", String(result));
   else sendJson(response, 200, result);
+}
+
+function targetOf({ url }: IncomingMessage): URL {
+  try {
+    return new URL(url ?? "/", "http://nines");
+  } catch {
+    throw refusal(400, `${url} is no address of the admin API.`);
+  }
 }
 
 function checkInput(endpoint: Endpoint, raw: unknown): unknown {
