@@ -1,7 +1,7 @@
 // The sentences of what goes wrong, each made in one place.
 
 import { type ErrorCode, NinesError } from "../../core/base/errors.ts";
-import { diskErrorKind } from "../../ports/disk.ts";
+import { DiskError, diskErrorKind, type DiskFolder } from "../../ports/disk.ts";
 import type { Damage } from "./examine.ts";
 
 export function rotten(damage: Damage): NinesError {
@@ -28,6 +28,18 @@ export async function orRefused<T>(what: string, call: Promise<T>): Promise<T> {
     return await call;
   } catch (error) {
     throw refused(error, what);
+  }
+}
+
+/**
+ * Makes names durable. A flush that fails leaves open which of them are, and the next may lie: in
+ * whatever way it fails, it is never only "full".
+ */
+export async function flushNames(folder: DiskFolder): Promise<void> {
+  try {
+    await folder.flush();
+  } catch (error) {
+    throw new DiskError("io", messageOf(error), { cause: error });
   }
 }
 

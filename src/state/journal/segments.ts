@@ -7,6 +7,7 @@ import { assert } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { type DiskFolder, sectorBytes } from "../../ports/disk.ts";
 import type { Damage } from "./examine.ts";
+import { flushNames } from "./failures.ts";
 import {
   formatVersion,
   readSegmentHeader,
@@ -16,8 +17,11 @@ import {
   writeSegmentHeader,
 } from "./format.ts";
 
-/** One write of zeros: large enough to be fast, small enough not to hold up the log's own. */
-const pieceBytes = 262_144;
+/**
+ * Zeros are flushed piece by piece: one flush of a whole segment would hold up the log's own writes
+ * for as long as the device takes for it. Smaller pieces cost more flushes than they save.
+ */
+const pieceBytes = 1_048_576;
 
 /**
  * Makes a segment. Rejects with a DiskError; of "full" nothing is left behind, but what could not
@@ -39,7 +43,7 @@ export async function prepareSegment(
     await folder.remove(temporary).catch(() => undefined);
     throw error;
   }
-  await folder.flush();
+  await flushNames(folder);
   const made = readSegmentHeader(header);
   assert(typeof made === "object", "a header that was just made is whole");
   return made;
@@ -53,12 +57,13 @@ async function writeZeros(
 ): Promise<void> {
   const file = await folder.create(name);
   try {
-    const zeros = new Uint8Array(Math.min(pieceBytes, sizeBytes));
-    for (let offset = 0; offset < sizeBytes; offset += zeros.length) {
-      await file.write(zeros.subarray(0, Math.min(zeros.length, sizeBytes - offset)), offset);
+    const piece = new Uint8Array(Math.min(pieceBytes, sizeBytes));
+    piece.set(header);
+    for (let offset = 0; offset < sizeBytes; offset += piece.length) {
+      await file.write(piece.subarray(0, sizeBytes - offset), offset);
+      await file.flush();
+      if (offset === 0) piece.fill(0, 0, header.length);
     }
-    await file.write(header, 0);
-    await file.flush();
   } finally {
     await file.close();
   }

@@ -15,7 +15,7 @@ import { NinesError } from "../../core/base/errors.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { type DiskFile, type DiskFolder, diskErrorKind, sectorBytes } from "../../ports/disk.ts";
 import type { Damage } from "./examine.ts";
-import { messageOf, refused, rotten } from "./failures.ts";
+import { flushNames, messageOf, orRefused, refused, rotten } from "./failures.ts";
 import { snapshotFileName } from "./format.ts";
 import type { Health } from "./health.ts";
 import type { CompactionReport, Snapshot, SnapshotInfo, SnapshotRequest } from "./journal.ts";
@@ -64,7 +64,8 @@ export class Snapshots {
   }
 
   compact(): Promise<CompactionReport> {
-    return this.#alone(() => this.#compact());
+    const what = `needless files stay in ${this.#folder.path}`;
+    return this.#alone(() => orRefused(what, this.#compact()));
   }
 
   async latest(through: number): Promise<Snapshot | undefined> {
@@ -124,7 +125,7 @@ export class Snapshots {
       this.#health.check();
       await this.#orFail(`naming ${fileName}`, async () => {
         await this.#folder.rename(temporary, fileName);
-        await this.#folder.flush();
+        await flushNames(this.#folder);
       });
       if (this.#known.at(-1) !== through) this.#known.push(through);
       this.#whole.add(through);
@@ -208,8 +209,14 @@ export class Snapshots {
       this.#health.check();
       segments.shift();
       await this.#orFail(`removing ${oldest.fileName}`, async () => {
-        await this.#folder.remove(oldest.fileName);
-        await this.#folder.flush();
+        try {
+          await this.#folder.remove(oldest.fileName);
+        } catch (error) {
+          // It stays the oldest: to remove the next one would leave a hole.
+          segments.unshift(oldest);
+          throw error;
+        }
+        await flushNames(this.#folder);
       });
       removed++;
     }
@@ -223,7 +230,7 @@ export class Snapshots {
     this.#known = this.#known.filter((candidate) => candidate >= through);
     await this.#orFail("removing old snapshots", async () => {
       for (const candidate of needless) await this.#folder.remove(snapshotFileName(candidate));
-      await this.#folder.flush();
+      await flushNames(this.#folder);
     });
     return needless.length;
   }
