@@ -222,6 +222,18 @@ describe("a failing device", () => {
     );
   });
 
+  it("forgets names in the same way", async () => {
+    const { disk, folder } = await setUp();
+    await folder.remove("log");
+    disk.failure = { afterCalls: 0, forever: false, kind: "io" };
+    await assert.rejects(folder.flush(), (error) => diskErrorKind(error) === "io");
+    await folder.flush();
+    assert.deepEqual(
+      outcomes(disk, (image) => image.names(path).join(" ")),
+      ["", "log"],
+    );
+  });
+
   it("may lie: flushed and durable, and nothing is kept", async () => {
     const { disk, folder, file } = await setUp();
     disk.flushesLie = true;

@@ -8,7 +8,8 @@
 //
 // Faults are set on the disk while it runs: no room, read-only, the n-th call failing once or from
 // then on, flushes that lie, bits that turn, writes that answer only later. A failed flush is the
-// kernel's: readers see the writes, the device never gets them, and the next flush succeeds.
+// kernel's: readers see the writes and the names, the device never gets them, and the next flush
+// succeeds.
 
 import { assert } from "../../src/core/base/assert.ts";
 import {
@@ -36,12 +37,16 @@ interface FolderState {
   names: Map<string, Content>;
   durable: Map<string, Content>;
   changes: NameChange[];
+  /** A flush has failed: what follows succeeds, and keeps nothing. */
+  broken: boolean;
   locked: boolean;
 }
 
 export type Step = "before" | "during";
 
 export interface Failure {
+  /** Only of this operation: "write", "flush", "remove" … Default: of any. */
+  readonly operation?: string;
   /** Calls that still succeed before it: 0 for the next. */
   afterCalls: number;
   readonly forever: boolean;
@@ -70,7 +75,7 @@ export class SimulatedDisk implements Disk {
     if (state === undefined) {
       if (!options.create) throw new DiskError("not-found", `cannot open ${path}: not there`);
       this.refuse("make", path);
-      state = { names: new Map(), durable: new Map(), changes: [], locked: false };
+      state = { names: new Map(), durable: new Map(), changes: [], broken: false, locked: false };
       this.#folders.set(path, state);
     }
     return new SimulatedFolder(this, path, state);
@@ -98,7 +103,13 @@ export class SimulatedDisk implements Disk {
         contents.set(content, left);
         names.set(name, left);
       }
-      image.#folders.set(path, { names, durable: new Map(names), changes: [], locked: false });
+      image.#folders.set(path, {
+        names,
+        durable: new Map(names),
+        changes: [],
+        broken: false,
+        locked: false,
+      });
     }
     return image;
   }
@@ -125,6 +136,7 @@ export class SimulatedDisk implements Disk {
           ...(made === undefined ? {} : { made: copyEntry(made) }),
           ...(unmade === undefined ? {} : { unmade: copyEntry(unmade) }),
         })),
+        broken: state.broken,
         locked: false,
       });
     }
@@ -153,6 +165,12 @@ export class SimulatedDisk implements Disk {
     state.durable.set(name, content);
   }
 
+  /** Takes a file away, durably, as somebody's mistake does. */
+  takeAway(folder: string, name: string): void {
+    this.#folders.get(folder)?.names.delete(name);
+    this.#folders.get(folder)?.durable.delete(name);
+  }
+
   /** Throws what the set faults say of this change; else says that it begins. */
   refuse(operation: string, path: string): void {
     this.onStep?.("before", `${operation} ${path}`);
@@ -161,7 +179,8 @@ export class SimulatedDisk implements Disk {
       throw new DiskError("read-only", `cannot ${operation} ${path}: read-only`);
     }
     const failure = this.failure;
-    if (failure === undefined || failure.afterCalls-- > 0) return;
+    if (failure === undefined || (failure.operation ?? operation) !== operation) return;
+    if (failure.afterCalls-- > 0) return;
     if (!failure.forever) this.failure = undefined;
     throw new DiskError(failure.kind, `cannot ${operation} ${path}: ${failure.kind}`);
   }
@@ -249,8 +268,13 @@ class SimulatedFolder implements DiskFolder {
 
   async flush(): Promise<void> {
     await this.#disk.pause?.();
-    this.#disk.refuse("flush", this.path);
-    if (this.#disk.flushesLie) return;
+    try {
+      this.#disk.refuse("flush", this.path);
+    } catch (error) {
+      this.#state.broken = true;
+      throw error;
+    }
+    if (this.#disk.flushesLie || this.#state.broken) return;
     this.#state.durable = new Map(this.#state.names);
     this.#state.changes = [];
   }
