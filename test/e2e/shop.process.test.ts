@@ -83,6 +83,28 @@ describe("the shop", () => {
     );
   });
 
+  it("confirms an order that met a keeper which hangs, once another keeps the orders", async (t) => {
+    const { nines, address } = await openShop(t);
+    const order = await customer(address);
+    assert.equal((await order("before")).status, 201);
+    const { stdout } = await nines.run("logs");
+    const keeper = /(shop-\d) keeps the orders/.exec(stdout)?.[1];
+    const pid = (await nines.instances()).find(({ id }) => id === keeper)?.pid;
+    assert.ok(pid, `${keeper} runs`);
+    process.kill(pid, "SIGSTOP");
+    // What was sent to the keeper itself fails with it; what others handed on waits for the next one.
+    await until(
+      async () => (await order("meanwhile")).ok,
+      () => "the order is confirmed",
+      30_000,
+    );
+    const orders = (await (await fetch(`${address}/api/orders`)).json()) as readonly Order[];
+    assert.deepEqual(
+      orders.map(({ key }) => key),
+      ["meanwhile", "before"],
+    );
+  });
+
   it("turns down what makes no sense", async (t) => {
     const { address } = await openShop(t);
     const post = async (path: string, body: string) =>
