@@ -83,6 +83,7 @@ export class LogCursor {
       throw error;
     }
     this.#memory = readerMemory(segment.sizeBytes, this.#memory);
+    this.#memory = readerMemory(segment.sizeBytes, this.#memory);
     return new GroupReader(this.#file, this.#memory, {
       offset: sectorBytes,
       limit: segment.usedBytes,

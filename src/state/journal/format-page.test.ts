@@ -1,5 +1,6 @@
-// docs/reference/journal-format.md, taken at its word: a segment and a snapshot made by what the page
-// says and by nothing else of ours, read by the journal; and what the journal writes, compared.
+// docs/reference/journal-format.md, taken at its word: a segment and a snapshot made by what the
+// page says and by nothing else of ours, read by the journal; and what the journal writes,
+// compared.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

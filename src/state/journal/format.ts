@@ -18,7 +18,8 @@
 // checksum of the group before (1 where that is 0; it is never 0). A sector of the group that was
 // written is therefore never all zeros, whatever the records hold, and one that was not written is.
 // The words that stood in the marks' places follow the last record, in order, in the places between
-// the marks. Each sector thus has 127 words of content. A group without records marks a clean close.
+// the marks. Each sector thus has 127 words of content. A group without records marks a clean
+// close.
 //
 // Rejected: records across sectors without marks and "a sector of zeros means torn" (etcd: a record
 // of zeros that rots at the tail is cut, though it was acknowledged), reuse of old segments (their
@@ -164,7 +165,7 @@ function contentWordOffset(start: number, place: number): number {
   return start + (place + Math.floor(place / contentWords)) * 4;
 }
 
-/** Puts the marks into a group whose records end at `start + contentEnd`; its slack must be zeros. */
+/** Puts the marks into a group whose records end at `start + contentEnd`; the rest is zeros. */
 export function placeMarks(view: DataView, start: number, contentEnd: number, mark: number): void {
   const words = Math.ceil(contentEnd / 4);
   const displaced = Math.floor(words / sectorWords);

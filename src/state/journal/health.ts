@@ -1,6 +1,7 @@
-// Whether the journal may still be believed. The first failed write or flush ends it for good: after
-// it the kernel may call pages clean that never reached the device, and a second try may succeed
-// without having written anything. So nothing is tried again, and everybody is told the same.
+// Whether the journal may still be believed. The first failed write or flush ends it for good:
+// after it the kernel may call pages clean that never reached the device, and a second try may
+// succeed without having written anything. So nothing is tried again, and everybody is told the
+// same.
 
 import { NinesError } from "../../core/base/errors.ts";
 import { messageOf } from "./failures.ts";

@@ -9,8 +9,8 @@
 // - A crash takes at most what was not acknowledged, from the end, never from the middle.
 // - What is read is what was written: rot is found, named (file, offset, sequence), never returned.
 // - The first failed write or flush is the last: the journal is *failed*, every call rejects with
-//   NINES_JOURNAL_FAILED, nothing is tried again. What was acknowledged stands. The program ends, or
-//   goes on without its journal; opening the folder anew finds out what is there.
+//   NINES_JOURNAL_FAILED, nothing is tried again. What was acknowledged stands. The program ends,
+//   or goes on without its journal; opening the folder anew finds out what is there.
 // - No room for the next segment is not that: appends that do not fit reject with
 //   NINES_JOURNAL_FULL, and go on when there is room again.
 //
@@ -32,7 +32,8 @@ export interface JournalOptions {
   readonly create?: boolean;
   /**
    * Size of a file of the log, allotted in advance, one or two beyond what is used; a multiple of
-   * 512, from 4 KiB to 1 GiB; default 16 MiB. A journal may be opened with another size than before.
+   * 512, from 4 KiB to 1 GiB; default 16 MiB. A journal may be opened with another size than
+   * before.
    */
   readonly segmentBytes?: number;
   /**

@@ -262,7 +262,7 @@ describe("a full disk", () => {
 });
 
 describe("a failed write", () => {
-  it("fails the journal for good: every call rejects with one code, nothing is tried again", async () => {
+  it("fails the journal for good: every call rejects with one code, none tries again", async () => {
     const rig = await openRig();
     await rig.journal.append(bytesOf("kept"));
     await settle();

@@ -1,11 +1,11 @@
 // Group commit: one write at a time, and what comes meanwhile goes out together in the next.
 //
-// Two groups take turns: one is on its way to the disk, the other fills. A record is *taken* when it
-// is copied into the filling group; then it has its sequence, and only a failure of the journal can
-// keep it from the disk. What does not fit waits in line, bounded, and is taken in order. A group
-// begins to be written after everything that is ready to run has run (`Disk.soon`): all writers that
-// the last group woke bring their next record first, and the program stays responsive however fast
-// the disk is.
+// Two groups take turns: one is on its way to the disk, the other fills. A record is *taken* when
+// it is copied into the filling group; then it has its sequence, and only a failure of the journal
+// can keep it from the disk. What does not fit waits in line, bounded, and is taken in order. A
+// group begins to be written after everything that is ready to run has run (`Disk.soon`): all
+// writers that the last group woke bring their next record first, and the program stays responsive
+// however fast the disk is.
 //
 // A group lies in one segment. Whether there is room for it is settled when its first record is
 // taken, so that no taken record ever meets a full disk.
@@ -296,7 +296,8 @@ export class Log {
     const cost = bytes + waitingBytes;
     const waiting = this.#lineBytes + this.#filling.buffer.contentBytes;
     if (waiting + cost > this.#limits.queueBytes) {
-      const what = `${sayBytes(waiting)} wait for the disk, ${sayBytes(this.#limits.queueBytes)} may`;
+      const allowed = sayBytes(this.#limits.queueBytes);
+      const what = `${sayBytes(waiting)} wait for the disk, ${allowed} may`;
       return Promise.reject(new NinesError("NINES_JOURNAL_BUSY", what));
     }
     this.#lineBytes += cost;

@@ -154,7 +154,7 @@ describe("opening", () => {
     assert.equal(await journal.replay({}, () => {}), 63);
   });
 
-  it("writes the last group once more: what only the kernel knew is durable before it is read", async () => {
+  it("writes the last group again: what only the kernel knew is durable before its use", async () => {
     const { disk, journal } = await openRig();
     await journal.append(bytesOf("1"));
     await settle();

@@ -1,7 +1,7 @@
 // Repair: the soundest journal that can be made of a damaged one, with nothing thrown away.
 //
-// Which records the application can still get at depends on the snapshots as well. Of three ways the
-// one that loses least is taken:
+// Which records the application can still get at depends on the snapshots as well. Of three ways
+// the one that loses least is taken:
 // - the rest behind the damage, if a whole snapshot reaches up to it: nothing is lost;
 // - the log before the damage, if it connects to its beginning or to a whole snapshot;
 // - the newest whole snapshot alone, with an empty log behind it.

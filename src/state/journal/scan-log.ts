@@ -1,5 +1,6 @@
-// Goes through the whole log once, oldest segment first, in bounded memory: what opening, verifying,
-// dumping and repairing all stand on, so that they cannot differ in what they call sound.
+// Goes through the whole log once, oldest segment first, in bounded memory: what opening,
+// verifying, dumping and repairing all stand on, so that they cannot differ in what they call
+// sound.
 //
 // A start stops at the first damage. Who examines goes on behind it: from sector to sector until a
 // group stands there that is whole in itself; groups begin at sectors, so none is missed.
@@ -108,6 +109,7 @@ export class LogScanner {
     const fileName = segmentFileName(index);
     const { chain, nextSequence } = this;
     const place = { offset: sectorBytes, limit: sizeBytes, chain, nextSequence };
+    this.#memory = readerMemory(sizeBytes, this.#memory);
     this.#memory = readerMemory(sizeBytes, this.#memory);
     const reader = new GroupReader(file, this.#memory, place);
     const tally = new Tally(index, sizeBytes, chain);

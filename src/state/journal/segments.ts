@@ -1,7 +1,8 @@
-// Segments: the files of the log. Each is allotted in full before it is used, zeros and all, under a
-// temporary name; it is flushed, moved to its own name, and the folder is flushed. So a segment that
-// has its name has its size, its header and its zeros, whatever happens, and a write into it changes
-// no size, no name and no block of the file system: one write to the device makes it durable.
+// Segments: the files of the log. Each is allotted in full before it is used, zeros and all, under
+// a temporary name; it is flushed, moved to its own name, and the folder is flushed. So a segment
+// that has its name has its size, its header and its zeros, whatever happens, and a write into it
+// changes no size, no name and no block of the file system: one write to the device makes it
+// durable.
 
 import { assert } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";

@@ -7,8 +7,8 @@
 //   then checksum, 0, and the bytes of content (8); then nothing
 //
 // It is written under a temporary name, flushed, read back, moved into place, and the folder is
-// flushed: under its own name it is whole or has rotted. Blocks are cut anew at 256 KiB, whatever the
-// application's chunks are: that bounds what a reader needs.
+// flushed: under its own name it is whole or has rotted. Blocks are cut anew at 256 KiB, whatever
+// the application's chunks are: that bounds what a reader needs.
 
 import { crc32c } from "../../core/base/crc32c.ts";
 import { NinesError } from "../../core/base/errors.ts";
@@ -137,7 +137,7 @@ export async function checkSnapshot(
   }
 }
 
-/** The content of a snapshot that was checked. Rejects with NINES_JOURNAL_ROT if it rots meanwhile. */
+/** The content of a snapshot that was checked. Rejects with NINES_JOURNAL_ROT if it has changed. */
 export async function* readSnapshot(
   folder: DiskFolder,
   through: number,

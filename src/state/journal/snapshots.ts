@@ -1,14 +1,14 @@
 // Snapshots and compaction: what makes the log short, without ever being the only copy of anything.
 //
 // A snapshot may hold effects of records that are not yet durable (it is fuzzy, or the state was
-// ahead of the disk). Were it to survive a crash that these records do not, their sequences would be
-// given out again and the state would lie. So before a snapshot gets its name, all that was taken
-// until then is made durable: the rule of write-ahead logs, once more.
+// ahead of the disk). Were it to survive a crash that these records do not, their sequences would
+// be given out again and the state would lie. So before a snapshot gets its name, all that was
+// taken until then is made durable: the rule of write-ahead logs, once more.
 //
-// Nothing is removed on the strength of a file that was not read back, and nothing before the newest
-// two are whole: then the older snapshots, and the segments that lie wholly below the older of the
-// two. Segments go oldest first, each removal made durable before the next, so that a crash leaves a
-// log without a hole.
+// Nothing is removed on the strength of a file that was not read back, and nothing before the
+// newest two are whole: then the older snapshots, and the segments that lie wholly below the older
+// of the two. Segments go oldest first, each removal made durable before the next, so that a crash
+// leaves a log without a hole.
 
 import { assert } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";

@@ -1,10 +1,10 @@
 // The tail rule: where the log stops, is this its end, a write that a crash tore, or rot?
 //
-// It matters most of all: to take rot for a torn write loses acknowledged records in silence, and to
-// take a torn write for rot refuses to start after an ordinary power loss. The argument:
+// It matters most of all: to take rot for a torn write loses acknowledged records in silence, and
+// to take a torn write for rot refuses to start after an ordinary power loss. The argument:
 //
-// 1. The journal has one write at a time, and begins none before the last one was durable. So of all
-//    groups at most the very last is in doubt, and what is in doubt was never acknowledged.
+// 1. The journal has one write at a time, and begins none before the last one was durable. So of
+//    all groups at most the very last is in doubt, and what is in doubt was never acknowledged.
 // 2. It is written where only zeros were, which were durable before the segment got its name. So
 //    each of its sectors is, after a crash, all zeros or exactly as written, in any combination.
 // 3. A sector that was written ends with the mark of its group and so is never all zeros; and no
@@ -16,11 +16,13 @@
 // sectors are all there but do not match, anything at all behind a group that is not whole.
 //
 // What this cannot know: if the last group of all was acknowledged, and afterwards one of its
-// sectors turned to zeros, every byte of it, then it looks torn. A clean close writes one more group
-// so that none with records is ever last; after a crash the window is that single group.
+// sectors turned to zeros, every byte of it, then it looks torn. A clean close writes one more
+// group so that none with records is ever last; after a crash the window is that single group.
+//
 // A torn group is overwritten with zeros before anything else is written, for otherwise its sectors
 // could outlive the crash into a shorter group with the same mark. And the last whole group is
-// written once more: after the death of a process, or an error, it may be known to the kernel alone.
+// written once more: after the death of a process, or an error, it may be known to the kernel
+// alone.
 
 import { assert } from "../../core/base/assert.ts";
 import { type DiskFile, sectorBytes } from "../../ports/disk.ts";
