@@ -21,7 +21,7 @@ export function adoption(world: World): Checker {
     promise: "control ends no healthy instance that nobody asked it to end",
     programSignalled(program, signal) {
       world.checks++;
-      if (world.stopped || world.operator.mayEnd(program.id)) return;
+      if (world.stopped || world.operator.mayEnd(program.id, program.startedAtMs)) return;
       if (program.toldToEndAtMs !== undefined || program.healthySinceMs === undefined) return;
       const service = program.id.slice(0, program.id.indexOf("-"));
       const healthyMs = world.loop.nowMs - program.healthySinceMs;

@@ -71,20 +71,20 @@ function verdictFindings(world: World, instance: TableInstance): readonly string
 /** Watches the quiet end of a run. */
 export function quiet(world: World): Checker & { begin(): void } {
   const name = "quiet";
-  let began = false;
+  let beganMs = Number.POSITIVE_INFINITY;
   const broken = (what: string): void => {
-    if (began && !world.stopped) world.violated(name, what);
+    if (world.loop.nowMs >= beganMs && !world.stopped) world.violated(name, what);
   };
   return {
     name,
     promise: "when all is well nothing happens and every request is answered",
     begin() {
-      began = true;
+      beganMs = world.loop.nowMs;
     },
     programStarted: (program) => broken(`${program.id} was started`),
     programSignalled: (program, signal) => broken(`${signal} to ${program.id}`),
     requestEnded(_worker, request) {
-      if (!began) return;
+      if (request.startedAtMs < beganMs) return;
       world.checks++;
       const service = world.service(request.service);
       if (service?.kind === "command" && world.operator.drainedWhole(service)) return;

@@ -45,17 +45,19 @@ export function ejection(world: World): Checker {
     attemptEnded(worker, instance, result, beganMs) {
       const known = ofWorker(worker).get(instance);
       const { nowMs } = world.loop;
-      if (result === outcome.connectFailed || result === outcome.reset) {
+      if (isFailure(result)) {
+        // Only the first failure since an answer counts, later ones need not lengthen the ejection;
+        // and one request without an answer ejects nobody yet.
+        const atMs = result === outcome.timedOut ? Number.NEGATIVE_INFINITY : nowMs;
         const tableVersion = worker.table?.version ?? 0;
-        // Only the first failure since an answer counts: later ones need not lengthen the ejection.
-        if (known !== undefined) known.lastMs = nowMs;
-        else ofWorker(worker).set(instance, { atMs: nowMs, tableVersion, lastMs: nowMs });
-      } else if (known !== undefined && result === outcome.timedOut) {
-        known.lastMs = nowMs;
+        if (known === undefined)
+          ofWorker(worker).set(instance, { atMs, tableVersion, lastMs: nowMs });
+        else known.lastMs = nowMs;
       } else if (known !== undefined && answered(result)) {
+        // What began before the failure says nothing of the instance now.
+        if (beganMs <= known.lastMs) return;
         ofWorker(worker).delete(instance);
-        const newer = beganMs > Math.max(known.lastMs, worker.toldAtMs);
-        if (!newer || !worker.ejected().includes(instance)) return;
+        if (beganMs <= worker.toldAtMs || !worker.ejected().includes(instance)) return;
         world.violated(name, `worker-${worker.number} leaves ${instance} ejected, which answered`);
       }
     },
@@ -74,6 +76,12 @@ export function ejection(world: World): Checker {
       );
     },
   };
+}
+
+function isFailure(result: Outcome): boolean {
+  return (
+    result === outcome.connectFailed || result === outcome.reset || result === outcome.timedOut
+  );
 }
 
 function answered(result: Outcome): boolean {

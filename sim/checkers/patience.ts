@@ -7,6 +7,8 @@
 import { serviceOf, type World } from "../world/world.ts";
 import { type Checker, detectMs, FOLLOW_MS } from "./checker.ts";
 
+const IN_HAND_MS = 120_000;
+
 export function patience(world: World): Checker {
   const name = "patience";
   return {
@@ -19,7 +21,8 @@ export function patience(world: World): Checker {
         const config = world.service(serviceOf(program.id));
         if (program.stoppedSinceMs === undefined || config?.kind !== "command") continue;
         if (config.health.check.kind !== "http" || program.toldToEndAtMs !== undefined) continue;
-        if (program.state !== "ready" || world.operator.mayEnd(program.id)) continue;
+        const askedMs = world.loop.nowMs - world.operator.askedAtMs(program.id);
+        if (program.state !== "ready" || askedMs < IN_HAND_MS) continue;
         world.checks++;
         const silentMs = Math.min(world.loop.nowMs - program.stoppedSinceMs, controlMs);
         const boundMs =

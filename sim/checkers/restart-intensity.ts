@@ -11,6 +11,7 @@ import type { Checker } from "./checker.ts";
 interface Past {
   failuresInRow: number;
   endsMs: number[];
+  startedMs: number;
   endedMs: number;
   incarnation: number;
 }
@@ -44,6 +45,7 @@ export function restartIntensity(world: World): Checker {
         endsMs: [...(recovered ? [] : (known?.endsMs ?? [])), nowMs]
           .filter((endMs) => nowMs - endMs <= crashLoopWithinMs * SLACK)
           .slice(-crashLoopCount),
+        startedMs: program.startedAtMs,
         endedMs: nowMs,
         incarnation: world.incarnations,
       });
@@ -53,7 +55,12 @@ export function restartIntensity(world: World): Checker {
       const config = world.service(serviceOf(program.id));
       const past = pasts.get(program.id);
       if (past === undefined || config?.kind !== "command" || !world.controlRuns()) return;
-      if (past.incarnation !== world.incarnations || world.operator.mayEnd(program.id)) return;
+      // A person's restart waits for nothing, and what it replaces is forgiven.
+      const asked =
+        world.operator.mayEnd(program.id, past.startedMs) ||
+        world.operator.askedAtMs(program.id) >= past.endedMs;
+      if (asked) pasts.delete(program.id);
+      if (asked || past.incarnation !== world.incarnations) return;
       const { backoffMs, backoffMaxMs, crashLoopCount } = config.restart;
       const looping = past.endsMs.length >= crashLoopCount;
       const doubledMs = Math.min(backoffMaxMs, backoffMs * 2 ** (past.failuresInRow - 1));

@@ -131,9 +131,9 @@ export class ClientRequest {
     }
   }
 
-  attemptEnded(slot: number, instance: string, result: Outcome, latencyMs: number): void {
+  attemptEnded({ slot, instance, result, startedAtMs, latencyMs }: AttemptEnd): void {
     this.#lane.dispatcher.finished(slot, this.#worker.nowMs(), result, latencyMs);
-    this.#worker.attemptEnded(instance, result, this.#worker.loop.nowMs - latencyMs);
+    this.#worker.attemptEnded(instance, result, startedAtMs);
     if (result === outcome.answered) this.end("answered");
     else if (result === outcome.serverError) this.end("server-error");
     else {
@@ -166,6 +166,16 @@ export class ClientRequest {
   }
 }
 
+interface AttemptEnd {
+  readonly slot: number;
+  readonly instance: string;
+  readonly result: Outcome;
+  /** True time. */
+  readonly startedAtMs: number;
+  /** By the worker's clock. */
+  readonly latencyMs: number;
+}
+
 /** One try on one instance. */
 class Attempt implements Exchange {
   done = false;
@@ -174,6 +184,8 @@ class Attempt implements Exchange {
   readonly #instance: string;
   readonly #slot: number;
   readonly #startedAtMs: number;
+  /** By the worker's own clock. */
+  readonly #beganMs: number;
   readonly #deadlineMs: number;
   #stalled = false;
 
@@ -189,6 +201,7 @@ class Attempt implements Exchange {
     this.#instance = instance;
     this.#slot = slot;
     this.#startedAtMs = worker.loop.nowMs;
+    this.#beganMs = worker.nowMs();
     this.#deadlineMs = this.#startedAtMs + responseMs;
     worker.begin(instance);
   }
@@ -214,8 +227,13 @@ class Attempt implements Exchange {
       if (this.done) return;
       this.done = true;
       this.#worker.finish(this.#instance);
-      const latencyMs = this.#worker.loop.nowMs - this.#startedAtMs;
-      this.#request.attemptEnded(this.#slot, this.#instance, result, latencyMs);
+      this.#request.attemptEnded({
+        slot: this.#slot,
+        instance: this.#instance,
+        result,
+        startedAtMs: this.#startedAtMs,
+        latencyMs: this.#worker.nowMs() - this.#beganMs,
+      });
     });
   }
 }

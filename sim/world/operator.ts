@@ -1,15 +1,17 @@
-// The person at the keyboard: restarts, drains, scales and edits the file while all else goes
-// wrong.
+// The person at the keyboard: restarts, drains, scales and edits while all else goes wrong.
 //
-// What was asked for is kept here, so that checkers know what to expect and whom to excuse: an
-// instance may be ended once for each reason that a person gave. Words that meet a dead control are
-// not spoken; an edited file waits for it.
+// What was asked for is kept here, so that checkers know what to expect and whom to excuse: a word
+// may end what started before it, at any time, since a rolling change waits for each step. Words
+// that meet a dead control are not spoken; an edited file waits for it.
 
 import type { Random } from "../../src/core/base/prng.ts";
 import { NinesError } from "../../src/core/base/errors.ts";
 import type { CommandService } from "../../src/config/config.ts";
 import type { Control } from "../../src/control/control.ts";
 import type { World } from "./world.ts";
+
+/** A launch under way when the word comes may be undone by it. */
+const LAUNCH_MS = 2000;
 
 export class Operator {
   /** Instances that get no new traffic, by a person's word, and since when. */
@@ -19,7 +21,7 @@ export class Operator {
   words = 0;
   readonly #world: World;
   readonly #random: Random;
-  readonly #mayEndUntilMs = new Map<string, number>();
+  readonly #askedAtMs = new Map<string, number>();
   /** Words that control died over: kept or not, nobody knows. */
   readonly #doubtful = new Set<string>();
   #fileInDoubt = false;
@@ -52,12 +54,19 @@ export class Operator {
     return ids.every((id) => this.drainedSinceMs.has(id));
   }
 
-  /** Whether a person's word is reason enough for ending this instance now. */
-  mayEnd(id: string): boolean {
-    return this.#world.loop.nowMs <= (this.#mayEndUntilMs.get(id) ?? Number.NEGATIVE_INFINITY);
+  /** When a person last said something that may end this instance; long ago when nobody did. */
+  askedAtMs(id: string): number {
+    return this.#askedAtMs.get(id) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Whether a person's word is reason enough for ending what started then: it is older. */
+  mayEnd(id: string, startedAtMs: number): boolean {
+    return startedAtMs <= this.askedAtMs(id) + LAUNCH_MS;
   }
 
   #act(): void {
+    // A stopped control answers nobody; a person waits.
+    if (this.#world.control?.gate.state === "stopped") return;
     const services = this.#world.commandServices();
     const service = services[this.#random.below(services.length)];
     if (service === undefined) return;
@@ -142,10 +151,9 @@ export class Operator {
     if (this.#fileInDoubt) this.apply();
   }
 
-  /** A rolling change takes as long as its instances take, one after another. */
   #allowEnds(target: string): void {
     const ids = this.#world.knownIds.filter((id) => id === target || id.startsWith(`${target}-`));
-    for (const id of ids) this.#mayEndUntilMs.set(id, this.#world.loop.nowMs + 120_000);
+    for (const id of ids) this.#askedAtMs.set(id, this.#world.loop.nowMs);
   }
 
   #say(word: string, act: (control: Control) => void): Answer {

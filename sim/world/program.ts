@@ -224,12 +224,12 @@ export class Program {
     if (this.state === "ended" || this.stoppedSinceMs === undefined) return;
     this.stoppedSinceMs = undefined;
     if (this.state === "ready" && this.listening) this.healthySinceMs = this.#options.loop.nowMs;
+    this.#options.onChange(this);
     const held = this.#heldBack;
     this.#heldBack = [];
     for (const run of held) {
       if (this.#options.loop.failure === undefined && !this.#ended()) run();
     }
-    this.#options.onChange(this);
   }
 
   #ended(): boolean {
