@@ -48,6 +48,8 @@ const ALIVE_EVERY_BEATS = 5;
 const HOLDER_EVERY_BEATS = 5;
 const HOLDER_SILENT_MS = 2_000;
 const ALL_SILENT_MS = 1_500;
+/** Workers write on the board twenty times a second. */
+const ALL_STILL_MS = 3_000;
 const NO_WORKER_MS = 2_000;
 /** A parent that we started has this long to talk. */
 const LAUNCH_MS = 10_000;
@@ -382,9 +384,21 @@ class GatewaySteward implements Steward {
     if (linked && !silent) return;
     if (this.#living().length === 0) {
       if (nowMs >= this.#mayLaunchAtMs) this.#launch(nowMs);
-    } else if (silent) {
+    } else if (silent && !this.#servesByItself(nowMs)) {
       this.#killAll();
     }
+  }
+
+  /**
+   * A worker that writes on the board goes on serving, whether or not it has found its way to us: it
+   * may still be linked to a control that hangs, or wait long for a processor. Only when everything
+   * of the gateway is silent and still is killing it better than leaving it.
+   */
+  #servesByItself(nowMs: number): boolean {
+    return this.#board.lines().some(({ identity, atMs }) => {
+      const isFresh = Math.abs(nowMs - atMs) < ALL_STILL_MS;
+      return isFresh && lives(this.#options.identify, identity);
+    });
   }
 
   #launch(nowMs: number): void {

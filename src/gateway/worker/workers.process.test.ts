@@ -133,8 +133,9 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
     assert.match(await ask(gateway.port), /table 3$/);
   });
 
-  it("they take a control that says nothing for one that is away", async () => {
+  it("they take a control that says nothing for one that is away, and the next one spares them", async (t) => {
     const gateway = await start();
+    const before = serving(gateway);
     gateway.steward.release();
     // Control stopped right after its hello: its links stay open.
     const stopped = await serveLinks<ToControl, FromControl>({
@@ -145,6 +146,7 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
         return { onMessage: () => undefined, onClose: () => undefined };
       },
     });
+    t.after(() => stopped[Symbol.dispose]());
     const control = async (word: string): Promise<void> => {
       while (!(await ask(gateway.port)).includes(`control ${word}`)) await nextTurn();
     };
@@ -154,7 +156,8 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
     await gateway.reopenSteward();
     gateway.publish({});
     await control("there");
-    stopped[Symbol.dispose]();
+    await until("the workers link", () => serving(gateway).length === 2);
+    assert.deepEqual(serving(gateway).toSorted(), before.toSorted());
   });
 
   it("a listener is added and removed without a lost request on the others", async () => {
