@@ -27,7 +27,7 @@ export function* enumerate(limit: number): Generator<Choose> {
   }
 }
 
-/** Mostly the oldest, mostly the newest, or an even mixture: each crash has a leaning of its own. */
+/** Mostly the oldest, mostly the newest, or an even mixture: each crash leans its own way. */
 export function sample(random: Random): Choose {
   const leanings = [0, 0.1, 0.5, 0.9, 1];
   const newest = leanings[random.below(leanings.length)] ?? 0.5;

@@ -1,10 +1,10 @@
 // What a simulated file holds: as everybody reads it now, and as a power loss may leave it.
 //
 // A write changes what is read at once, and adds a version of each sector that it touches to those
-// that the device may have when power goes. Making sectors durable leaves one version. A crash picks
-// one of the versions for each sector by itself, and a size: this is where torn and reordered writes
-// come from. Sectors are never changed in place, so that a copy costs a list, not the bytes, and a
-// test can afford an image of the disk at each step of a long run.
+// that the device may have when power goes. Making sectors durable leaves one version. A crash
+// picks one of the versions for each sector by itself, and a size: this is where torn and
+// reordered writes come from. Sectors are never changed in place, so that a copy costs a list, not
+// the bytes, and a test can afford an image of the disk at each step of a long run.
 
 import { assert } from "../../src/core/base/assert.ts";
 import { sectorBytes } from "../../src/ports/disk.ts";
@@ -12,7 +12,7 @@ import { sectorBytes } from "../../src/ports/disk.ts";
 /** undefined: never written, all zeros. */
 export type Sector = Uint8Array | undefined;
 
-/** Picks one of so many ways, 0 for the oldest; asked once for each thing that a crash leaves open. */
+/** Picks one of so many ways, 0 the oldest; asked once for each thing that a crash leaves open. */
 export type Choose = (ways: number) => number;
 
 const noStale: readonly Uint8Array[] = [];

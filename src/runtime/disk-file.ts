@@ -1,7 +1,7 @@
 // One open file of the real disk.
 //
-// A short read ends a file, a short write does not end a write: the kernel may take less than it was
-// given, and says why at the next call. `close` waits for what is under way, for a thread that
+// A short read ends a file, a short write does not end a write: the kernel may take less than it
+// was given, and says why at the next call. `close` waits for what is under way, for a thread that
 // writes to a number after it was closed may hit the next file that got the number.
 
 import type { FileHandle } from "node:fs/promises";

@@ -1,16 +1,16 @@
 // Crashes at every point of a journal's life, each followed by a start that is judged.
 //
 // A crash makes a difference only where the disk changes, so the points are: before each change of
-// the disk, and half way through it. At each point an image of the disk is taken as a power loss may
-// leave it (every outcome where they are few, a sample where not), and one as a kill leaves it. The
-// journal is opened on each image, and must then be what its promises say, given what was known when
-// the image was taken: open without a complaint, without a gap, with everything that was called
-// durable, nothing that was never handed over, and no half of an append. A second power loss right
-// after that start must change nothing that the start has shown. Some images go on: crashes during
-// the start itself, and a life after it with a crash at its end.
+// the disk, and half way through it. At each point an image of the disk is taken as a power loss
+// may leave it (every outcome where they are few, a sample where not), and one as a kill leaves
+// it. The journal is opened on each image, and must then be what its promises say, given what was
+// known when the image was taken: open without a complaint, without a gap, with everything that
+// was called durable, nothing that was never handed over, and no half of an append. A second power
+// loss right after that start must change nothing that the start has shown. Some images go on:
+// crashes during the start itself, and a life after it with a crash at its end.
 //
-// The idea is ALICE's (Pillai et al., OSDI 2014) and SQLite's crash VFS, on a port instead of a trace
-// of system calls.
+// The idea is ALICE's (Pillai et al., OSDI 2014) and SQLite's crash VFS, on a port instead of a
+// trace of system calls.
 
 import { createPrng, type Random } from "../../src/core/base/prng.ts";
 import { enumerate, sample } from "../../sim/disk/choices.ts";

@@ -47,8 +47,8 @@ export const missingFlushes: readonly JournalFault[] = [
   {
     name: "rename: the folder is not flushed after a snapshot got its name",
     file: `${folder}/snapshots.js`,
-    find: "await this.#folder.rename(temporary, fileName);\n                await flushNames(this.#folder);",
-    replace: "await this.#folder.rename(temporary, fileName);",
+    find: "(temporary, fileName);\n                await flushNames(this.#folder);",
+    replace: "(temporary, fileName);",
     foundBy: "crashes",
   },
   {

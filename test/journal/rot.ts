@@ -34,6 +34,12 @@ export async function soundJournal(
   };
 }
 
+export interface Place {
+  readonly name: string;
+  readonly offset: number;
+  readonly bit: number;
+}
+
 export type Finding = "refused" | "passed over" | "no difference";
 
 /**
@@ -43,7 +49,7 @@ export type Finding = "refused" | "passed over" | "no difference";
 export async function judgeFlip(
   open: OpenJournal,
   sound: SoundJournal,
-  place: { readonly name: string; readonly offset: number; readonly bit: number },
+  place: Place,
 ): Promise<Finding> {
   const disk = sound.disk.afterKill();
   disk.content(journalFolder, place.name).flipBit(place.offset, place.bit);
@@ -94,7 +100,7 @@ async function readAll(journal: Journal, { ledger, last }: SoundJournal): Promis
 }
 
 /** The refusal is of rot, and names the file, and a place in it at or before the bit. */
-function named(error: unknown, place: { readonly name: string; readonly offset: number }): void {
+function named(error: unknown, place: Place): void {
   assert.ok(error instanceof NinesError, String(error));
   assert.equal(error.code, "NINES_JOURNAL_ROT");
   assert.ok(error.message.includes(place.name), `${place.name} is named: ${error.message}`);

@@ -96,19 +96,27 @@ export function viewOf(bytes: Uint8Array): DataView {
 export interface SegmentHeader {
   readonly index: number;
   readonly sizeBytes: number;
-  /** What the first group of the first segment goes on from. */
+  /** What the first group of the first segment goes on from, unless it is headless. */
   readonly checksum: number;
+  /** A repair took its beginning away: its first group goes on from one that is gone. */
+  readonly isHeadless: boolean;
 }
 
 const segmentMagic = "NINESLOG";
 
 export function writeSegmentHeader(
   sector: Uint8Array,
-  header: { readonly index: number; readonly sizeBytes: number; readonly wallMs: number },
+  header: {
+    readonly index: number;
+    readonly sizeBytes: number;
+    readonly wallMs: number;
+    readonly isHeadless?: boolean;
+  },
 ): void {
   const view = viewOf(sector);
   writeMagic(sector, segmentMagic);
   view.setUint32(8, formatVersion, true);
+  view.setUint32(12, header.isHeadless === true ? 1 : 0, true);
   setLong(view, 16, header.index);
   setLong(view, 24, header.sizeBytes);
   setLong(view, 32, header.wallMs);
@@ -125,7 +133,8 @@ export function readSegmentHeader(
   // Every version keeps this checksum in this place, so that rot is not taken for the future.
   if (checksum !== crc32c(0, view, 0, markOffset)) return "rotten";
   if (view.getUint32(8, true) > formatVersion) return "newer";
-  return { index: getLong(view, 16), sizeBytes: getLong(view, 24), checksum };
+  const isHeadless = view.getUint32(12, true) === 1;
+  return { index: getLong(view, 16), sizeBytes: getLong(view, 24), checksum, isHeadless };
 }
 
 export function writeMagic(bytes: Uint8Array, magic: string): void {

@@ -137,7 +137,7 @@ class Planner {
       return { steps: this.#keepRest(soundFrom), lost: undefined };
     }
     const through = Math.max(scan.nextSequence - 1, newest);
-    const before = isConnected ? (damage?.sequence ?? scan.nextSequence) - 1 : 0;
+    const before = isConnected ? (scan.soundThrough ?? scan.nextSequence - 1) : 0;
     if (damage !== undefined && before >= snapshot && (before > 0 || this.#beginsAtOne)) {
       return { steps: this.#cut(damage), lost: { from: before + 1, through } };
     }
@@ -224,7 +224,7 @@ class Planner {
       const from = part.from ?? sectorBytes;
       const to = part.to ?? sizeBytes;
       const kept = { from, to, at: sectorBytes };
-      await this.#copy(old, `${fileName}.tmp`, kept, await this.#header(old, index, sizeBytes));
+      await this.#copy(old, `${fileName}.tmp`, kept, await this.#header(old, index, from));
     } finally {
       await old.close();
     }
@@ -232,11 +232,13 @@ class Planner {
     await this.#folder.flush();
   }
 
-  /** The old header where there is one: the first segment's begins the chain. */
-  async #header(old: DiskFile, index: number, sizeBytes: number): Promise<Uint8Array> {
+  /** The old header where it can stay: the first segment's begins the chain. */
+  async #header(old: DiskFile, index: number, from: number): Promise<Uint8Array> {
     const header = new Uint8Array(sectorBytes);
-    if (index === 1) await old.read(header, 0);
-    else writeSegmentHeader(header, { index, sizeBytes, wallMs: this.#wallMs });
+    const isHeadless = from > sectorBytes;
+    const sizeBytes = await old.sizeBytes();
+    if (index === 1 && !isHeadless) await old.read(header, 0);
+    else writeSegmentHeader(header, { index, sizeBytes, wallMs: this.#wallMs, isHeadless });
     return header;
   }
 
@@ -246,11 +248,10 @@ class Planner {
     range: { readonly from: number; readonly to: number; readonly at: number },
     header?: Uint8Array,
   ): Promise<void> {
-    if ((await this.#folder.list()).includes(name)) await this.#folder.remove(name);
     const sizeBytes = await old.sizeBytes();
-    const file = await this.#folder.create(name);
+    const file = await this.#createAnew(name);
     try {
-      const bytes = new Uint8Array(copyBytes);
+      const bytes = new Uint8Array(Math.min(copyBytes, sizeBytes));
       for (let at = 0; at < sizeBytes; at += copyBytes) {
         const zeros = bytes.fill(0).subarray(0, Math.min(copyBytes, sizeBytes - at));
         await file.write(zeros, at);
@@ -265,6 +266,12 @@ class Planner {
     } finally {
       await file.close();
     }
+  }
+
+  /** A repair that was cut short may have left one. */
+  async #createAnew(name: string): Promise<DiskFile> {
+    if ((await this.#folder.list()).includes(name)) await this.#folder.remove(name);
+    return this.#folder.create(name);
   }
 
   /** A segment whose only group has no records, but the sequence that comes next. */
@@ -283,7 +290,7 @@ class Planner {
       lastRecordChecksum: 0,
     });
     placeMarks(group, 0, groupHeaderBytes, markAfter(0));
-    const file = await this.#folder.create(`${fileName}.tmp`);
+    const file = await this.#createAnew(`${fileName}.tmp`);
     try {
       await file.write(bytes, 0);
       await file.flush();

@@ -51,6 +51,8 @@ export class LogScanner {
   readonly damages: Damage[] = [];
   /** Undefined when nothing is sound behind the last damage, and when there is no damage. */
   soundFrom: LogPlace | undefined;
+  /** Up to here all groups are whole; undefined when there is no damage. */
+  soundThrough: number | undefined;
   tornTail: TornTail | undefined;
   /** The last whole group; undefined when there is none. */
   lastGroup: LastGroup | undefined;
@@ -91,7 +93,7 @@ export class LogScanner {
       return;
     }
     // The first segment of all is where the chain begins.
-    if (index === 1) this.chain = header.checksum;
+    if (index === 1 && !header.isHeadless) this.chain = header.checksum;
     const file = await this.#folder.open(fileName, "read");
     try {
       yield* this.#scanGroups(index, header.sizeBytes, file);
@@ -166,6 +168,8 @@ export class LogScanner {
   ): ScanEvent {
     const damage = { fileName, offset, sequence, what };
     this.damages.push(damage);
+    // Some records of a damaged group may match; it falls whole, and they with it.
+    this.soundThrough ??= this.nextSequence - 1;
     this.soundFrom = undefined;
     return { kind: "damage", damage };
   }
