@@ -28,8 +28,7 @@ export function install(): void {
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   console.log("installing what the bench compares with (compiles SQLite: a minute or two)");
   const done =
-    npm("ci", "--ignore-scripts", "--no-audit", "--no-fund") &&
-    npm("rebuild", "better-sqlite3", "--build-from-source");
+    npm("ci", "--ignore-scripts", "--no-audit", "--no-fund") && npm("rebuild", "better-sqlite3");
   if (done) writeFileSync(stamp, wanted);
 }
 
@@ -40,7 +39,11 @@ function npm(...words: readonly string[]): boolean {
   const result = spawnSync("npm", words, {
     cwd: folder,
     stdio: ["ignore", "ignore", "inherit"],
-    env: { ...process.env, ...(hasHeaders ? { npm_config_nodedir: prefix } : {}) },
+    env: {
+      ...process.env,
+      npm_config_build_from_source: "true",
+      ...(hasHeaders ? { npm_config_nodedir: prefix } : {}),
+    },
   });
   return result.status === 0;
 }
