@@ -57,6 +57,7 @@ function tinyEngine(options: EngineOptions): Engine {
   let accepted = 0;
   let draining = false;
   let controlAlive = true;
+  let controlLost = 0;
   let drained = (): void => undefined;
   interface Client {
     readonly wire: Wire;
@@ -67,7 +68,8 @@ function tinyEngine(options: EngineOptions): Engine {
     client.active--;
     client.exchanges++;
     const control = controlAlive ? "there" : "away";
-    const body = `worker ${options.worker} control ${control} table ${table.version}`;
+    const seen = `control ${control}, lost ${controlLost} times`;
+    const body = `worker ${options.worker} ${seen}, table ${table.version}`;
     const close = draining ? "Connection: close\r\n" : "";
     const head = `HTTP/1.1 200 OK\r\n${close}Content-Length: ${body.length}\r\n\r\n`;
     client.wire.write(Buffer.from(head + body));
@@ -100,6 +102,7 @@ function tinyEngine(options: EngineOptions): Engine {
       table = next;
     },
     setControlAlive: (alive) => {
+      if (controlAlive && !alive) controlLost++;
       controlAlive = alive;
     },
     get connections() {
