@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";
-import { bytesOf, openRig, place, textOf, textsOf } from "./journal.fixture.ts";
+import { verifyJournal } from "./examine-journal.ts";
+import { bytesOf, openRig, place, rejectsWith, textOf, textsOf } from "./journal.fixture.ts";
 
 const records = ["", "a", "x".repeat(507), "y".repeat(1_500), "\0".repeat(3_000)];
 
@@ -72,7 +73,12 @@ function marked(content: Buffer, before: number): Buffer {
   return out;
 }
 
-function snapshot(through: number, wallMs: number, content: string): Buffer {
+function snapshot(
+  through: number,
+  wallMs: number,
+  content: string,
+  contentBytes = content.length,
+): Buffer {
   const header = Buffer.alloc(40);
   header.write("NINESNAP");
   header.writeUInt32LE(1, 8);
@@ -84,7 +90,7 @@ function snapshot(through: number, wallMs: number, content: string): Buffer {
   block.write(content, 8);
   block.writeUInt32LE(crc(block.subarray(4), header.readUInt32LE(36)), 0);
   const end = Buffer.alloc(16);
-  end.writeBigUInt64LE(BigInt(content.length), 8);
+  end.writeBigUInt64LE(BigInt(contentBytes), 8);
   end.writeUInt32LE(crc(end.subarray(4), block.readUInt32LE(0)), 0);
   return Buffer.concat([header, block, end]);
 }
@@ -92,22 +98,37 @@ function snapshot(through: number, wallMs: number, content: string): Buffer {
 test("what the page says is what the journal writes, and what it reads", async () => {
   const { journal, disk, clock } = await openRig({ segmentBytes: 16_384 });
   const madeMs = clock.wallMs();
+  // What was written before must not shine through where the page says zeros.
+  const dirt = ["z".repeat(2_000), "z".repeat(2_000)];
+  for (const text of dirt) await journal.append(bytesOf(text));
   clock.advance(5);
   await journal.append(records.map(bytesOf));
   clock.advance(5);
   await journal.append(bytesOf("last"));
-  await journal.snapshot({ through: 6, chunks: [bytesOf("the state")] });
+  await journal.snapshot({ through: 8, chunks: [bytesOf("the state")] });
 
   const header = segmentHeader(1, 16_384, madeMs);
-  const first = group(header.readUInt32LE(508), 1, madeMs + 5, records);
-  const second = group(first.checksum, 6, madeMs + 10, ["last"]);
+  const groups = [header];
+  let before = header.readUInt32LE(508);
+  let sequence = 1;
+  for (const [texts, wallMs] of [
+    [dirt.slice(0, 1), madeMs],
+    [dirt.slice(1), madeMs],
+    [records, madeMs + 5],
+    [["last"], madeMs + 10],
+  ] as const) {
+    const made = group(before, sequence, wallMs, texts);
+    groups.push(made.bytes);
+    before = made.checksum;
+    sequence += texts.length;
+  }
   const segment = Buffer.alloc(16_384);
-  Buffer.concat([header, first.bytes, second.bytes]).copy(segment);
-  const state = snapshot(6, madeMs + 10, "the state");
+  Buffer.concat(groups).copy(segment);
+  const state = snapshot(8, madeMs + 10, "the state");
 
   for (const [name, bytes] of [
     ["0000000000000001.log", segment],
-    ["0000000000000006.snapshot", state],
+    ["0000000000000008.snapshot", state],
   ] as const) {
     const written = Buffer.alloc(disk.content(place, name).sizeBytes);
     disk.content(place, name).read(written, 0);
@@ -117,11 +138,42 @@ test("what the page says is what the journal writes, and what it reads", async (
   const other = new SimulatedDisk();
   await other.openFolder(place, { create: true });
   other.place(place, "0000000000000001.log", segment);
-  other.place(place, "0000000000000006.snapshot", state);
+  other.place(place, "0000000000000008.snapshot", state);
   const again = await openRig({}, other);
-  assert.deepEqual(await textsOf(again.journal), [...records, "last"]);
+  assert.deepEqual(await textsOf(again.journal), [...dirt, ...records, "last"]);
   const found = await again.journal.latestSnapshot();
   let content = "";
   for await (const chunk of found?.read() ?? []) content += textOf(chunk);
   assert.equal(content, "the state");
+});
+
+test("what contradicts itself is refused, though each checksum is right", async () => {
+  const header = segmentHeader(1, 16_384, 5);
+  const first = group(header.readUInt32LE(508), 1, 5, ["one"]);
+  const skipping = group(first.checksum, 3, 5, ["three"]);
+  const segment = Buffer.alloc(16_384);
+  Buffer.concat([header, first.bytes, skipping.bytes]).copy(segment);
+  const disk = new SimulatedDisk();
+  await disk.openFolder(place, { create: true });
+  disk.place(place, "0000000000000001.log", segment);
+  const error = await rejectsWith(openRig({}, disk), "NINES_JOURNAL_ROT");
+  assert.match(error.message, /a group has the wrong sequence/);
+
+  segment.fill(0, 1_024);
+  disk.place(place, "0000000000000001.log", segment);
+  const { journal } = await openRig({}, disk);
+  for (const [bytes, what] of [
+    [snapshot(1, 5, "state", 4), /content is missing/],
+    [snapshot(2, 5, "state"), /another snapshot/],
+    [Buffer.concat([snapshot(1, 5, "state"), Buffer.alloc(1)]), /behind the end/],
+  ] as const) {
+    const folder = new SimulatedDisk();
+    await folder.openFolder(place, { create: true });
+    folder.place(place, "0000000000000001.log", segment);
+    folder.place(place, "0000000000000001.snapshot", bytes);
+    const { damages } = await verifyJournal(place, folder);
+    assert.equal(damages.length, 1);
+    assert.match(damages[0]?.what ?? "", what);
+  }
+  await journal.close();
 });

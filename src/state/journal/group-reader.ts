@@ -181,9 +181,7 @@ export class GroupReader {
     const view = this.#view;
     const start = this.#offset - this.#windowStart;
     const header = headerAt(view, start);
-    if (this.#chain !== undefined && header.previous !== this.#chain) {
-      return this.#bad("bad-header", "a group does not follow the one before");
-    }
+    // That it goes on from the group before is what its mark has shown.
     if (this.#chain !== undefined && header.firstSequence !== this.#nextSequence) {
       return this.#bad("bad-header", "a group has the wrong sequence");
     }

@@ -82,6 +82,18 @@ describe("group commit", () => {
     assert.deepEqual(await textsOf(rig.journal), ["kept"]);
   });
 
+  it("those of an append that has to wait as well, and it keeps its place in line", async () => {
+    const rig = await openRig();
+    const large = new Uint8Array(3_000);
+    const appends = [1, 2, 3, 4].map((each) => rig.journal.append(large.fill(each)));
+    appends.push(rig.journal.append(bytesOf("small")));
+    large.fill(9);
+    assert.deepEqual(await Promise.all(appends), [1, 2, 3, 4, 5]);
+    const firsts: number[] = [];
+    await rig.journal.replay({ through: 4 }, (bytes) => firsts.push(bytes[0] ?? 0));
+    assert.deepEqual(firsts, [1, 2, 3, 4]);
+  });
+
   it("an empty record is a record", async () => {
     const rig = await openRig();
     await rig.journal.append([new Uint8Array(0), bytesOf("x"), new Uint8Array(0)]);

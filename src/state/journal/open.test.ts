@@ -107,6 +107,24 @@ describe("opening", () => {
     for (const name of names) beheaded.takeAway(place, name);
     beheaded.place(place, snapshotFileName(9), bytesOf("a snapshot"));
     await rejectsWith(openRig({}, beheaded), "NINES_JOURNAL_ROT");
+    const emptied = disk.afterKill();
+    for (const name of names.slice(0, -1)) emptied.takeAway(place, name);
+    const empty = await rejectsWith(openRig({}, emptied), "NINES_JOURNAL_ROT");
+    assert.match(empty.message, /its beginning is missing/);
+    const ended = disk.afterKill();
+    ended.place(place, snapshotFileName(21), bytesOf("a snapshot"));
+    const early = await rejectsWith(openRig({}, ended), "NINES_JOURNAL_ROT");
+    assert.match(early.message, /record 21.*0000000000000021\.snapshot/);
+  });
+
+  it("refuses a segment under the name of another", async () => {
+    const { disk, journal } = await openRig();
+    await journal.close();
+    const first = fileOf(disk, segmentFileName(1));
+    disk.takeAway(place, segmentFileName(2));
+    disk.place(place, segmentFileName(2), first);
+    const error = await rejectsWith(openRig({}, disk), "NINES_JOURNAL_ROT");
+    assert.match(error.message, /this is segment 1, renamed/);
   });
 
   it("refuses a segment of another journal in the place of its own", async () => {
@@ -154,7 +172,7 @@ describe("opening", () => {
     assert.equal(await journal.replay({}, () => {}), 63);
   });
 
-  it("writes the last group again: what only the kernel knew is durable before its use", async () => {
+  it("writes the last group again: what only the kernel knew is durable before use", async () => {
     const { disk, journal } = await openRig();
     await journal.append(bytesOf("1"));
     await settle();

@@ -119,7 +119,6 @@ export class LogScanner {
       const next = reader.next();
       const state = typeof next === "string" ? next : await next;
       if (state === "group") {
-        if (this.tornTail !== undefined) yield this.#notTheTail(this.tornTail);
         this.#count(reader, tally);
         yield { kind: "group", fileName, reader };
         continue;

@@ -203,9 +203,11 @@ export class Snapshots {
     let removed = 0;
     for (;;) {
       const [oldest, next] = segments;
-      // The last segment with a group stays: it holds the sequence and the chain.
-      if (oldest === undefined || next === undefined || next.usedBytes === sectorBytes) break;
+      // The last segment stays: it holds the sequence and the chain.
+      if (oldest === undefined || next === undefined) break;
       if (next.firstSequence > through + 1) break;
+      // A newer snapshot holds that record, and was not named before it was durable.
+      assert(next.usedBytes > sectorBytes, "what is left of the log has a group");
       this.#health.check();
       segments.shift();
       await this.#orFail(`removing ${oldest.fileName}`, async () => {
