@@ -92,7 +92,7 @@ describe("the shop", () => {
     const pid = (await nines.instances()).find(({ id }) => id === keeper)?.pid;
     assert.ok(pid, `${keeper} runs`);
     process.kill(pid, "SIGSTOP");
-    // What was sent to the keeper itself fails with it; what others handed on waits for the next one.
+    // What was sent to the keeper itself fails with it; what others handed on waits.
     await until(
       async () => (await order("meanwhile")).ok,
       () => "the order is confirmed",
