@@ -1,5 +1,6 @@
 // Ways to choose what a crash leaves: all of them where they are few, a fair spread where not.
 
+import { assert } from "../../src/core/base/assert.ts";
 import type { Random } from "../../src/core/base/prng.ts";
 import type { Choose } from "./content.ts";
 
@@ -16,7 +17,9 @@ export function* enumerate(limit: number): Generator<Choose> {
       const index = asked++;
       if (index === taken.length) taken.push(0);
       ways[index] = count;
-      return taken[index] ?? 0;
+      const choice = taken[index] ?? 0;
+      assert(choice < count, "the same choices lead to the same questions");
+      return choice;
     };
     ways = ways.slice(0, taken.length);
     while (taken.length > 0 && (taken.at(-1) ?? 0) + 1 >= (ways[taken.length - 1] ?? 0)) {

@@ -102,8 +102,7 @@ class Run {
     }
     if (this.#random.below(4) === 0) await this.#judge(image, image.disk.afterKill(), "a kill");
     let outcomes = 0;
-    for (const choose of choices(image.disk, this.#options.outcomesMax, this.#random)) {
-      const left = image.disk.afterPowerLoss(choose, { stale: outcomes % 2 === 1 });
+    for (const left of powerLosses(image.disk, this.#options.outcomesMax, this.#random)) {
       await this.#judge(image, left, `outcome ${++outcomes} of a power loss`);
     }
   }
@@ -179,20 +178,28 @@ export function imageOf(life: Life, what: string): Image {
 }
 
 /** Every outcome if they are few, else a sample, which begins with the two extremes. */
-function* choices(disk: SimulatedDisk, outcomesMax: number, random: Random): Generator<Choose> {
+function* powerLosses(
+  disk: SimulatedDisk,
+  outcomesMax: number,
+  random: Random,
+): Generator<SimulatedDisk> {
   let outcomes = 1;
   const newest: Choose = (ways) => {
     outcomes *= ways;
     return ways - 1;
   };
-  disk.afterPowerLoss(newest, { stale: false });
+  const last = disk.afterPowerLoss(newest, { stale: false });
   if (outcomes <= outcomesMax) {
-    yield* enumerate(outcomesMax);
+    for (const choose of enumerate(outcomesMax)) {
+      yield disk.afterPowerLoss(choose, { stale: false });
+    }
     return;
   }
-  yield () => 0;
-  yield newest;
-  for (let taken = 2; taken < outcomesMax; taken++) yield sample(random);
+  yield last;
+  yield disk.afterPowerLoss(() => 0, { stale: false });
+  for (let taken = 2; taken < outcomesMax; taken++) {
+    yield disk.afterPowerLoss(sample(random), { stale: true });
+  }
 }
 
 async function labelled<T>(what: string, run: () => Promise<T>): Promise<T> {

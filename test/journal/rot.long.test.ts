@@ -1,4 +1,5 @@
-// Every bit of every file of a journal, turned one at a time; and a bit of every byte after a close.
+// Every bit of every file of a journal, turned one at a time; and a bit of every byte after a
+// close.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

@@ -1,7 +1,6 @@
 // A process that writes to a journal until it is killed, and says what was acknowledged:
 // `node writer.fixture.js FOLDER RUN SLOW_ABOVE_MS`, a line for each append and each snapshot.
 
-import { writeSync } from "node:fs";
 import { createPrng, type Random } from "../../src/core/base/prng.ts";
 import { createClock } from "../../src/runtime/clock.ts";
 import { createDisk } from "../../src/runtime/disk.ts";
@@ -23,7 +22,7 @@ async function main([folder = "", run = "", slowAboveMs = ""]: readonly string[]
     for (;;) {
       const number = append++;
       const last = await journal.append(numberedRecords(number, 1 + own.below(3)));
-      writeSync(1, `append ${last} ${number}\n`);
+      process.stdout.write(`append ${last} ${number}\n`);
     }
   }
 
@@ -32,7 +31,7 @@ async function main([folder = "", run = "", slowAboveMs = ""]: readonly string[]
       await journal.whenDurable(Math.min(journal.durableThrough + 500, journal.lastSequence));
       const through = journal.durableThrough;
       await journal.checkpoint({ through, chunks: [snapshotContent(through)] });
-      writeSync(1, `snapshot ${through} 0\n`);
+      process.stdout.write(`snapshot ${through} 0\n`);
     }
   }
 
