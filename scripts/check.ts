@@ -1,5 +1,6 @@
-// `npm run check`: every gate that is not a test, in one command, locally and in CI alike: types, lint,
-// format, import directions and tidiness, docs that match the code, and a smoke run of the simulator.
+// `npm run check`: every gate that is not a test, in one command, locally and in CI alike: types,
+// lint, format, import directions and tidiness, docs that match the code, and a smoke run of the
+// simulator.
 
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -49,7 +50,7 @@ async function tidiness(): Promise<string | undefined> {
 const gates: readonly Gate[] = [
   { name: "types", run: program("node_modules/typescript/bin/tsc", "-b") },
   { name: "lint", run: program("node_modules/oxlint/bin/oxlint", "--type-aware", "--quiet") },
-  { name: "format", run: program("node_modules/@biomejs/biome/bin/biome", "format", "--quiet") },
+  { name: "format", run: program("node_modules/@biomejs/biome/bin/biome", "format") },
   { name: "tidy", run: tidiness },
   { name: "docs match code", run: program("dist/scripts/docs.js", "--check") },
   { name: "simulator smoke", run: program("dist/scripts/sim.js", "--runs=30") },

@@ -1,9 +1,9 @@
 // `npm test` and `npm run test:long`: runs the built tests.
 //
-// Pure tests (x.test.ts) share one process, which is some fifteen times faster than a process a file;
-// tests that start processes (x.process.test.ts) get one each; long ones (x.long.test.ts) run only
-// with --long. Words after the options select files whose path has one of them.
-// With NINES_REQUIRE_ALL=1 a skipped test is a failure: CI installs what the suites need.
+// Pure tests (x.test.ts) share one process, which is some fifteen times faster than a process a
+// file; tests that start processes (x.process.test.ts) get one each; long ones (x.long.test.ts) run
+// only with --long. Words after the options select files whose path has one of them. With
+// NINES_REQUIRE_ALL=1 a skipped test is a failure: CI installs what the suites need.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,5 @@
-// Each rule of tidy is shown to bite on a planted offence, and to let the same tree pass without it.
+// Each rule of tidy is shown to bite on a planted offence, and to let the same tree pass without
+// it.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -19,7 +20,7 @@ const clean: Record<string, string> = {
   "src/core/route/table.ts":
     '// Routes.\nimport { a } from "../base/assert.ts";\nexport const b = a;\n',
   "src/gateway/main.ts":
-    '// Starts: main.js\nimport { b } from "../core/route/table.ts";\nimport "node:net";\nexport { b };\n',
+    '// main.js\nimport { b } from "../core/route/table.ts";\nimport "node:net";\nexport { b };\n',
 };
 
 function messages(changes: Record<string, string>): string[] {

@@ -1,10 +1,10 @@
 // The repository checks itself: what neither the compiler nor the linter can say.
 //
-// Chiefly the direction of imports. ARCHITECTURE.md holds one table, "folder, may import"; this reads
-// it and every import in the tree, and refuses an import that the table does not grant, transitive or
-// sibling, and any cycle of files. After TigerBeetle's tidy.zig and Playwright's DEPS.list: the table
-// that people read is the table that is enforced.
-// Pure: it takes the files' texts and returns problems; check.ts reads the disk.
+// Chiefly the direction of imports. ARCHITECTURE.md holds one table, "folder, may import"; this
+// reads it and every import in the tree, and refuses an import that the table does not grant,
+// transitive or sibling, and any cycle of files. After TigerBeetle's tidy.zig and Playwright's
+// DEPS.list: the table that people read is the table that is enforced. Pure: it takes the files'
+// texts and returns problems; check.ts reads the disk.
 
 import { posix } from "node:path";
 
@@ -35,7 +35,7 @@ const bannedWords: readonly (readonly [RegExp, string])[] = [
     "do it, or write down in the docs that it is not done",
   ],
   [/\bconsole\.log\(.*debug/i, "leftover debugging"],
-  [/@ts-ignore|@ts-nocheck/, "mend the type, or use @ts-expect-error with a reason"],
+  [/@ts-(ignore|nocheck)/, "mend the type, or use @ts-expect-error with a reason"],
 ];
 /** Floors where time and chance come in as arguments. */
 const pureFloors = [
@@ -122,7 +122,10 @@ function isTest(file: string): boolean {
   return /\.(test|fixture)\.ts$/.test(file) || file.startsWith("test/");
 }
 
-/** Every static, side-effect and dynamic import of a file; relative ones resolved to repository paths. */
+/**
+ * Every static, side-effect and dynamic import of a file; relative ones resolved to repository
+ * paths.
+ */
 export function importsOf(file: string, text: string): readonly Import[] {
   const imports: Import[] = [];
   const pattern = /(?:\bfrom\s+|\bimport\s+|\bimport\(\s*)"([^"]+)"/g;

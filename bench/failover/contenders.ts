@@ -1,6 +1,6 @@
-// HAProxy and nginx in front of the same three origins, as people set them up: health checks at their
-// defaults, a retry on another server for what may be repeated. They do not supervise: the bench
-// starts a killed origin again after one second, as systemd with Restart=always would.
+// HAProxy and nginx in front of the same three origins, as people set them up: health checks at
+// their defaults, a retry on another server for what may be repeated. They do not supervise: the
+// bench starts a killed origin again after one second, as systemd with Restart=always would.
 
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";

@@ -1,10 +1,10 @@
-// Open-loop load in a process of its own: a request is due every 1/rate seconds, whatever the answers
-// do, and its latency counts from when it was due. A closed loop would wait out an outage and count it
-// as one slow request (Gil Tene's coordinated omission).
+// Open-loop load in a process of its own: a request is due every 1/rate seconds, whatever the
+// answers do, and its latency counts from when it was due. A closed loop would wait out an outage
+// and count it as one slow request (Gil Tene's coordinated omission).
 //
-// Half of the requests ride kept-alive connections, half open one of their own; one in five is a POST
-// with a unique number. A kept connection that closes while idle is replaced in silence, as any client
-// does; one that closes with a request on it is a failed request. Nothing is retried.
+// Half of the requests ride kept-alive connections, half open one of their own; one in five is a
+// POST with a unique number. A kept connection that closes while idle is replaced in silence, as
+// any client does; one that closes with a request on it is a failed request. Nothing is retried.
 // Argument: JSON LoadOptions. Output: JSON LoadResult.
 
 import { createConnection, type Socket } from "node:net";

@@ -1,10 +1,11 @@
-// `npm run bench:failover`: what clients notice while things are killed, stopped, reloaded and drained.
+// `npm run bench:failover`: what clients notice while things are killed, stopped, reloaded and
+// drained.
 //
-// The same open-loop load (400 requests a second, half on kept connections, a fifth POSTs) runs against
-// Nines at its defaults and, where installed, HAProxy and nginx. Each scenario is one fault or change
-// two seconds into the load. Peers have no part of Nines' that could be killed (control, a parent that
-// the data plane could lose), so those scenarios are Nines' alone.
-// The contenders take turns in every round. Failures are summed over rounds, times are medians.
+// The same open-loop load (400 requests a second, half on kept connections, a fifth POSTs) runs
+// against Nines at its defaults and, where installed, HAProxy and nginx. Each scenario is one fault
+// or change two seconds into the load. Peers have no part of Nines' that could be killed (control,
+// a parent that the data plane could lose), so those scenarios are Nines' alone. The contenders
+// take turns in every round. Failures are summed over rounds, times are medians.
 
 import { fork } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
@@ -170,7 +171,10 @@ function receivedBy(prefix: string, pids: readonly number[]): ReadonlySet<number
   return numbers;
 }
 
-/** Opens 128 kept connections, one request on each, and tells the largest worker's share of the even one. */
+/**
+ * Opens 128 kept connections, one request on each, and tells the largest worker's share of the even
+ * one.
+ */
 async function connectionShare(nines: Nines): Promise<number> {
   const sockets: Socket[] = [];
   for (let opened = 0; opened < 128; opened++) {

@@ -1,5 +1,5 @@
-// Nines under test, as a user runs it: the shipped command, one file, everything at its defaults but
-// the addresses. Two workers, three instances.
+// Nines under test, as a user runs it: the shipped command, one file, everything at its defaults
+// but the addresses. Two workers, three instances.
 
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";

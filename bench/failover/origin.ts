@@ -1,7 +1,7 @@
-// The service under test: answers after SERVICE_MS, appends the number of every POST that it received
-// to a file of its own before it works on it, and, when told, writes a line for every request to its
-// output. The file tells afterwards which requests had reached an instance that was killed.
-// Environment: PORT, RECEIVED_FILE, SERVICE_MS (20), LOG_REQUESTS.
+// The service under test: answers after SERVICE_MS, appends the number of every POST that it
+// received to a file of its own before it works on it, and, when told, writes a line for every
+// request to its output. The file tells afterwards which requests had reached an instance that was
+// killed. Environment: PORT, RECEIVED_FILE, SERVICE_MS (20), LOG_REQUESTS.
 
 import { appendFileSync } from "node:fs";
 import { createServer } from "node:http";

@@ -36,7 +36,9 @@ export interface Origin {
   stop(): Promise<void>;
 }
 
-/** nginx where installed, since the origin must not be what is measured; else a small one of ours. */
+/**
+ * nginx where installed, since the origin must not be what is measured; else a small one of ours.
+ */
 export async function startOrigin(folder: string, largeBytes: number): Promise<Origin> {
   const port = await freePort();
   const nginx = installed("nginx");

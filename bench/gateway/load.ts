@@ -1,5 +1,5 @@
-// Load on a proxy for some seconds: wrk where installed; else a closed loop of our own, in a process of
-// its own (this file is its program, too).
+// Load on a proxy for some seconds: wrk where installed; else a closed loop of our own, in a
+// process of its own (this file is its program, too).
 
 import { spawnSync } from "node:child_process";
 import { connect } from "node:net";

@@ -1,10 +1,11 @@
 // `npm run bench:gateway`: what a proxied request costs in CPU, beside HAProxy and nginx.
 //
-// One worker of the whole program, HAProxy with one thread and nginx with one worker stand in front of
-// the same origin. They take turns in every round, each pinned to one core; load and origin have
-// the other. The cost is user and system time of the proxying process (/proc/PID/stat) by the requests
-// it answered, and is compared within a round: what the machine does to all of them cancels out. The
-// figures are medians over rounds. Throughput is not the figure: load and origin share a core.
+// One worker of the whole program, HAProxy with one thread and nginx with one worker stand in front
+// of the same origin. They take turns in every round, each pinned to one core; load and origin have
+// the other. The cost is user and system time of the proxying process (/proc/PID/stat) by the
+// requests it answered, and is compared within a round: what the machine does to all of them
+// cancels out. The figures are medians over rounds. Throughput is not the figure: load and origin
+// share a core.
 
 import { availableParallelism } from "node:os";
 import { type Figure, figure, median, printFigures } from "../shared/figures.ts";

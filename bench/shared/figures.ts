@@ -1,6 +1,6 @@
-// What every bench ends with: a table for people, and as its last line one JSON object for programs.
-// A figure that could not be measured is never left out: its value is null, it is not ok, and it says
-// why.
+// What every bench ends with: a table for people, and as its last line one JSON object for
+// programs. A figure that could not be measured is never left out: its value is null, it is not ok,
+// and it says why.
 
 export interface Figure {
   readonly name: string;

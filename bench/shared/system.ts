@@ -1,5 +1,5 @@
-// Small helpers that every bench needs to run real programs: free ports, folders that go away, ending
-// what was started, waiting with a deadline.
+// Small helpers that every bench needs to run real programs: free ports, folders that go away,
+// ending what was started, waiting with a deadline.
 
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
@@ -15,7 +15,9 @@ export function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** A port that was free a moment ago, below the ephemeral range so that nobody takes it by chance. */
+/**
+ * A port that was free a moment ago, below the ephemeral range so that nobody takes it by chance.
+ */
 export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
     const port = 20_000 + Math.floor(Math.random() * 10_000);

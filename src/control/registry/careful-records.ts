@@ -1,6 +1,7 @@
 // Records for what may be lost: a disk that refuses costs the memory, never the decision. Said once
-// when it begins, and once when it is over: a full disk still removes, so a write must tell. What must not be lost (which process is an instance's,
-// what an operator asked for) is written to the port itself, which throws.
+// when it begins, and once when it is over: a full disk still removes, so a write must tell. What
+// must not be lost (which process is an instance's, what an operator asked for) is written to the
+// port itself, which throws.
 
 import { NinesError } from "../../core/base/errors.ts";
 import type { Events } from "../../ports/events.ts";

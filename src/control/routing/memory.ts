@@ -1,8 +1,8 @@
 // What the data plane was told, kept: a control that comes back goes on with versions above all
 // that were ever published, and with the verdicts and generations that workers know.
 //
-// A version begins with the term of the control that gives it, so that versions grow from control to
-// control whatever the disk refuses. Within one term (a control that starts again in its process
+// A version begins with the term of the control that gives it, so that versions grow from control
+// to control whatever the disk refuses. Within one term (a control that starts again in its process
 // because the disk refused it the next) they are reserved a block at a time, ahead of their use.
 
 import type { InstanceVerdict } from "../../core/route/table.ts";

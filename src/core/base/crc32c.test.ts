@@ -1,3 +1,5 @@
+// The checksum against published values and its own definition, bit by bit.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

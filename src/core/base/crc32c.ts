@@ -1,6 +1,6 @@
-// CRC32C (Castagnoli), the checksum of the journal: finds every error of up to 3 bits in a record of
-// any size (of up to 5 in one of 600 bytes), every burst of up to 32 bits, and all but one in four
-// thousand million of the rest.
+// CRC32C (Castagnoli), the checksum of the journal: finds every error of up to 3 bits in a record
+// of any size (of up to 5 in one of 600 bytes), every burst of up to 32 bits, and all but one in
+// four thousand million of the rest.
 //
 // Slicing by 16 (Kounavis and Berry, 2005): sixteen tables of 256 words, one of them looked up for
 // each byte of 16 at a time, so that the look-ups do not wait for one another. 1.3 GB/s at 100

@@ -1,8 +1,8 @@
-// What the world does wrong, in one catalogue. Every failure that a person or a program can meet has
-// a stable code, a sentence that says what happened, a remedy, and whether trying again can help.
-// Match on `code`, never on the message. A retired code is never used again. docs/reference/errors.md
-// is generated from this table and a test compares them.
-// Shape after undici (codes) and Fastify (a "how to solve" column that a test keeps complete).
+// What the world does wrong, in one catalogue. Every failure that a person or a program can meet
+// has a stable code, a sentence that says what happened, a remedy, and whether trying again can
+// help. Match on `code`, never on the message. A retired code is never used again.
+// docs/reference/errors.md is generated from this table and a test compares them. Shape after
+// undici (codes) and Fastify (a "how to solve" column that a test keeps complete).
 
 export interface ErrorEntry {
   /** What it means, one sentence for the docs. */

@@ -1,13 +1,15 @@
 // Seeded randomness as a value: the same seed gives the same run, on every machine.
 //
 // xoshiro128** (Blackman and Vigna, 2018), seeded by splitmix32: 32-bit integer operations only,
-// which JavaScript does exactly and fast. Components take *named* sub-streams, so that one more draw
-// in one place does not reshuffle everything else (Temporal's random streams).
-// Rejected: Math.random (no seed), a 64-bit generator (BigInt is slow). Not for secrets.
+// which JavaScript does exactly and fast. Components take *named* sub-streams, so that one more
+// draw in one place does not reshuffle everything else (Temporal's random streams). Rejected:
+// Math.random (no seed), a 64-bit generator (BigInt is slow). Not for secrets.
 
 import { assert } from "./assert.ts";
 
-/** A source of random numbers. Deterministic in tests and simulation, seeded from the OS otherwise. */
+/**
+ * A source of random numbers. Deterministic in tests and simulation, seeded from the OS otherwise.
+ */
 export interface Random {
   /** Uniform in [0, 1), 32 bits of it. */
   ratio(): number;

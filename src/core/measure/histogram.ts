@@ -1,9 +1,9 @@
 // Latency histograms that add up across workers: fixed log-linear buckets, so merging is addition.
 //
-// Each power of two from 1/8 ms to 131 s is cut into 8 equal parts, and what lies below 1/8 ms too: a
-// quantile is told at most 12.5 % too high (16 us below 1/8 ms), 168 counters, one Math.clz32 to find
-// the bucket. After HdrHistogram
-// (Gil Tene) with one significant digit. Rejected: quantile sketches (merging costs, no exact counts).
+// Each power of two from 1/8 ms to 131 s is cut into 8 equal parts, and what lies below 1/8 ms too:
+// a quantile is told at most 12.5 % too high (16 us below 1/8 ms), 168 counters, one Math.clz32 to
+// find the bucket. After HdrHistogram (Gil Tene) with one significant digit. Rejected: quantile
+// sketches (merging costs, no exact counts).
 
 import { assert } from "../base/assert.ts";
 

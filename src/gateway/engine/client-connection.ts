@@ -3,10 +3,10 @@
 //   reading ──a head──> exchange ──answered──> reading ...  ──close──> lingering ──> closed
 //                          └──101──> tunnel
 //
-// One request is under way at a time. What the client sends ahead of its turn waits in the stash, up
-// to a bound, then in the kernel. After an answer that ends the connection the client is still heard
-// for a moment: closing on unread bytes would make the kernel reset the connection, and the client
-// could lose the answer (RFC 9112 section 9.6).
+// One request is under way at a time. What the client sends ahead of its turn waits in the stash,
+// up to a bound, then in the kernel. After an answer that ends the connection the client is still
+// heard for a moment: closing on unread bytes would make the kernel reset the connection, and the
+// client could lose the answer (RFC 9112 section 9.6).
 
 import type { Socket } from "node:net";
 import { fnv1a32 } from "../../core/base/prng.ts";
@@ -172,7 +172,8 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       this.#linger();
       return;
     }
-    // The first head's time has run since the connection was made, and no byte prolongs a head's time.
+    // The first head's time has run since the connection was made, and no byte prolongs a head's
+    // time.
     const begins = this.#stash.length > 0 && !this.#inHead;
     this.#inHead = this.#stash.length > 0;
     if (this.requestsBefore === 0 || (this.#inHead && !begins)) return;

@@ -1,4 +1,5 @@
-// Connections rather than requests: clients that leave, tables that change, draining, TCP listeners.
+// Connections rather than requests: clients that leave, tables that change, draining, TCP
+// listeners.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { quantileMs } from "../../core/measure/histogram.ts";

@@ -27,8 +27,8 @@ export const INTERIM_ANSWERS_MAX = 16;
 /** After the last answer, for the client to read it and close. */
 export const LINGER_MS = 1000;
 /**
- * A client that has closed its sending side has usually gone away; it may also be one that asks once
- * and listens. It gets this long for each next byte of its answer.
+ * A client that has closed its sending side has usually gone away; it may also be one that asks
+ * once and listens. It gets this long for each next byte of its answer.
  */
 export const HALF_CLOSED_MS = 1000;
 /** Idle connections of a draining worker are closed when this share of the time is over. */

@@ -1,8 +1,8 @@
 // The engine of one worker: takes connections, and holds the table that they are routed by.
 //
 // A table is swapped between two requests: a request under way keeps its route and its service
-// objects to its end, whatever the new table says. Control, parent and store are unknown here; without
-// any news the engine goes on with the last table for ever.
+// objects to its end, whatever the new table says. Control, parent and store are unknown here;
+// without any news the engine goes on with the last table for ever.
 
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";

@@ -328,7 +328,10 @@ describe("requests and answers", () => {
   );
 });
 
-/** Other clients' requests, answered by the gateway itself: by then it has done all it can for a slow one. */
+/**
+ * Other clients' requests, answered by the gateway itself: by then it has done all it can for a
+ * slow one.
+ */
 async function askOthers(gateway: Gateway, requestCount = 300): Promise<void> {
   for (let count = 0; count < requestCount; count++) {
     assert.match((await gateway.ask("GET / HTTP/1.1\r\n\r\n")).head, /HOST_MISSING/);

@@ -1,9 +1,9 @@
 // One request and its answer: from the head that was read to the last byte that was sent.
 //
-//            begin ──> choose an instance ──> connect or reuse ──> send ──> relay the answer ──> end
-//                        │  ^     ^                │                │             │
-//             none free  v  │     └── try another ─┴────────────────┘             └─> cut off
-//                       queue
+//   begin ──> choose an instance ──> connect or reuse ──> send ──> relay the answer ──> end
+//               │  ^     ^                │                │             │
+//    none free  v  │     └── try another ─┴────────────────┘             └─> cut off
+//              queue
 //
 // Every exit leads to exactly one `finished` for each attempt (dispatcher.ts) and exactly one
 // `exchangeEnded` for the client. A client's connection has one exchange, used for request after
@@ -64,7 +64,9 @@ interface AttemptFailure {
   readonly result: Outcome;
   readonly code: ReasonCode;
   readonly wasSent: boolean;
-  /** Of the connection, not of the instance: costs no retry budget, and the instance may be next. */
+  /**
+   * Of the connection, not of the instance: costs no retry budget, and the instance may be next.
+   */
   readonly stale: boolean;
 }
 

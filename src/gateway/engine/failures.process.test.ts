@@ -1,4 +1,5 @@
-// What clients see of failures: what is tried again, what never is, and each of the gateway's own answers.
+// What clients see of failures: what is tried again, what never is, and each of the gateway's own
+// answers.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import {

@@ -94,7 +94,9 @@ export class IncomingAnswer {
   }
 }
 
-/** A body until close is sent in chunks to those who know them: its end is then told from a loss. */
+/**
+ * A body until close is sent in chunks to those who know them: its end is then told from a loss.
+ */
 function framingTo(minorVersion: number, body: Framing): Framing {
   if (body !== framing.untilClose && body !== framing.chunked) return body;
   return minorVersion === 1 ? framing.chunked : framing.untilClose;

@@ -1,8 +1,9 @@
 // A request on its way to an instance: what must be known of it, and what is kept of it.
 //
-// Kept is all that was or will be sent, head and body, framed as it leaves, so that another attempt is
-// the same bytes again. It is kept while the body fits in the route's `replayBytes`, and until there is
-// a connection to send it on; a larger body is let go as it is sent, and then nothing is repeated.
+// Kept is all that was or will be sent, head and body, framed as it leaves, so that another attempt
+// is the same bytes again. It is kept while the body fits in the route's `replayBytes`, and until
+// there is a connection to send it on; a larger body is let go as it is sent, and then nothing is
+// repeated.
 
 import { BODY_FAULT, BodyReader } from "../http1/body.ts";
 import { writeLastChunk, writeRun } from "../http1/body-out.ts";
@@ -65,7 +66,9 @@ export class OutgoingRequest {
     return next;
   }
 
-  /** Appends the body's runs in [from, to) to the writer. Returns the index after, or BODY_FAULT. */
+  /**
+   * Appends the body's runs in [from, to) to the writer. Returns the index after, or BODY_FAULT.
+   */
   writeBody(out: Writer, bytes: Buffer, from: number, to: number): number {
     const body = this.#body;
     let next = from;

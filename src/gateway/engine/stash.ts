@@ -1,6 +1,7 @@
 // Bytes that arrived too early: the beginning of a head, or requests sent before their turn.
 //
-// Most connections never need one. It starts at the bytes' first unused one and is given up when empty.
+// Most connections never need one. It starts at the bytes' first unused one and is given up when
+// empty.
 
 const GROWTH_BYTES = 1024;
 

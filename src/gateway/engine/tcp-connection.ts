@@ -1,6 +1,6 @@
 // A client of a TCP listener: one instance is chosen for the whole connection, and tried again on
-// another while it can't be connected to; then bytes flow (tunnel.ts). Nothing is read from the client
-// before there is an instance: its bytes wait in the kernel.
+// another while it can't be connected to; then bytes flow (tunnel.ts). Nothing is read from the
+// client before there is an instance: its bytes wait in the kernel.
 
 import type { Socket } from "node:net";
 import { fnv1a32 } from "../../core/base/prng.ts";

@@ -1,3 +1,5 @@
+// The wheel against an obvious list of deadlines: never early, never lost, in any order.
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

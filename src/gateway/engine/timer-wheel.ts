@@ -1,10 +1,10 @@
 // Deadlines for many connections at the price of a field write.
 //
-// A wheel of slots, one for each tick; a timer hangs in the slot of its deadline, or of the revolution's
-// same slot when it is further away (Varghese and Lauck, 1987, scheme 6). Connections move their
-// deadlines with every message and nearly never reach one: so a later deadline only changes the
-// timer's field, and the timer moves when the wheel comes by. A timer never fires early, and at most
-// two ticks late. Time comes in; the wheel has no clock.
+// A wheel of slots, one for each tick; a timer hangs in the slot of its deadline, or of the
+// revolution's same slot when it is further away (Varghese and Lauck, 1987, scheme 6). Connections
+// move their deadlines with every message and nearly never reach one: so a later deadline only
+// changes the timer's field, and the timer moves when the wheel comes by. A timer never fires
+// early, and at most two ticks late. Time comes in; the wheel has no clock.
 //
 // Rejected: setTimeout a connection (a list move and an object for each change), socket.setTimeout
 // (one for each socket, restarted by each read).

@@ -1,8 +1,8 @@
 // Bytes both ways between a client and an instance, unread: upgraded connections and TCP listeners.
 //
 // Each side's end of sending is passed on as such (half-close), after what came before it. A side
-// that is slow to take bytes pauses the other. A reset is passed on as one: a close in order would say
-// that all had arrived. Silence in both directions for `tunnelMs` closes both.
+// that is slow to take bytes pauses the other. A reset is passed on as one: a close in order would
+// say that all had arrived. Silence in both directions for `tunnelMs` closes both.
 
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import type { Context } from "./context.ts";

@@ -1,3 +1,5 @@
+// Bodies by the letter of RFC 9112: what is refused, and that no cut of the bytes matters.
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

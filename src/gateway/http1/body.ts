@@ -3,8 +3,8 @@
 // `step` finds the next run of data and returns where to go on; the run is [dataFrom, dataTo). So a
 // body is relayed by a loop that copies runs, and what leaves is framed by us alone (body-out.ts):
 // chunk sizes are written anew, extensions and trailers are checked and dropped. Nothing that two
-// parsers could read differently is passed on.
-// Rejected: passing chunked bytes through as they are (a quirk that we let pass is a smuggled request).
+// parsers could read differently is passed on. Rejected: passing chunked bytes through as they are
+// (a quirk that we let pass is a smuggled request).
 
 import type { ReasonCode } from "./reasons.ts";
 import { type Framing, framing } from "./request-head.ts";

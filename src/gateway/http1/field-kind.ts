@@ -14,7 +14,9 @@ export const fieldKind = {
   connection: 4,
   upgrade: 5,
   expect: 6,
-  /** Hop-by-hop whatever Connection says: Keep-Alive, Proxy-Connection, TE, Trailer, HTTP2-Settings. */
+  /**
+   * Hop-by-hop whatever Connection says: Keep-Alive, Proxy-Connection, TE, Trailer, HTTP2-Settings.
+   */
   hop: 7,
   keepAlive: 8,
   /** X-Forwarded-Proto and X-Forwarded-Host: what a client says of itself is dropped. */

@@ -122,7 +122,8 @@ function isDropped(
   if (DROPPED[kind] === 1) return !(kind === fieldKind.upgrade && upgrade);
   if (kind === fieldKind.traceparent) return !keepTrace;
   if (kind === fieldKind.requestId) return !keepId;
-  // Framing and routing fields stay, whatever Connection names: dropping one would change the message.
+  // Framing and routing fields stay, whatever Connection names: dropping one would change the
+  // message.
   return kind === fieldKind.other && head.fields.isNominated(bytes, field);
 }
 
@@ -192,7 +193,8 @@ function isRequestId(bytes: Buffer, head: RequestHead): boolean {
   return true;
 }
 
-// "00-" 32 hexadecimal digits "-" 16 of them "-" 2 of them, lower case (W3C Trace Context section 3.2).
+// "00-" 32 hexadecimal digits "-" 16 of them "-" 2 of them, lower case (W3C Trace Context section
+// 3.2).
 const TRACEPARENT_BYTES = 55;
 
 function isTraceparent(bytes: Buffer, head: RequestHead): boolean {

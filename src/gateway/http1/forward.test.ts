@@ -1,3 +1,5 @@
+// What goes on to an instance and back to a client: which fields pass, change, and stay.
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { createPrng } from "../../core/base/prng.ts";

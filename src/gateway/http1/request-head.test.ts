@@ -1,3 +1,5 @@
+// Request heads: a table of what is refused and why, and that no cut of the bytes matters.
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";

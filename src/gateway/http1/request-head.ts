@@ -4,8 +4,8 @@
 // place at the start of the first incomplete line. Indices are into the buffer that it was called
 // with, so the head must stay where it is (or `reset` be called) while it is incomplete.
 //
-// Refused here, and by `node:http` accepted: a line without a version, two Hosts, a Host with '@' or
-// '/', an absolute target whose host differs, '#' in the target, Transfer-Encoding in HTTP/1.0.
+// Refused here, and by `node:http` accepted: a line without a version, two Hosts, a Host with '@'
+// or '/', an absolute target whose host differs, '#' in the target, Transfer-Encoding in HTTP/1.0.
 
 import { fieldKind } from "./field-kind.ts";
 import { FAULT, Fields, type HeadLimits, INCOMPLETE, NO_LENGTH } from "./fields.ts";
@@ -112,7 +112,9 @@ export class RequestHead {
     return this.fields.contentLength > 0 ? framing.length : framing.none;
   }
 
-  /** Asks to change protocols, in a form that can be passed on: not to HTTP/2, and without a body. */
+  /**
+   * Asks to change protocols, in a form that can be passed on: not to HTTP/2, and without a body.
+   */
   wantsUpgrade(bytes: Buffer): boolean {
     const { fields } = this;
     if (fields.upgrade < 0 || !fields.upgradeNamed || this.minorVersion === 0) return false;

@@ -1,3 +1,5 @@
+// Answers' heads: as strict as with requests, since a gateway vouches for what it passes.
+
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { FAULT, INCOMPLETE } from "./fields.ts";

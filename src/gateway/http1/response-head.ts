@@ -1,6 +1,6 @@
 // An answer's head, read from an instance as strictly as a request is read from a client: what a
-// client would frame differently from us must not pass. A fault has one name here, BAD_ANSWER, since
-// the client can do nothing about it; the event log gets the particular one.
+// client would frame differently from us must not pass. A fault has one name here, BAD_ANSWER,
+// since the client can do nothing about it; the event log gets the particular one.
 
 import { FAULT, Fields, type HeadLimits, INCOMPLETE, NO_LENGTH } from "./fields.ts";
 import type { ReasonCode } from "./reasons.ts";

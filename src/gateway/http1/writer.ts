@@ -1,7 +1,7 @@
 // Where messages are put together: one buffer, filled from the front, sent in one write.
 //
-// It is reused for the next message as soon as the kernel has taken this one, which is nearly always
-// at once. When it has not, the buffer belongs to that write and the writer takes a new one.
+// It is reused for the next message as soon as the kernel has taken this one, which is nearly
+// always at once. When it has not, the buffer belongs to that write and the writer takes a new one.
 
 import { at } from "./syntax.ts";
 

@@ -1,3 +1,5 @@
+// How many connections a worker may take for the descriptors that it has.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { affordableConnections } from "./descriptors.ts";

@@ -390,9 +390,9 @@ class GatewaySteward implements Steward {
   }
 
   /**
-   * A worker that writes on the board goes on serving, whether or not it has found its way to us: it
-   * may still be linked to a control that hangs, or wait long for a processor. Only when everything
-   * of the gateway is silent and still is killing it better than leaving it.
+   * A worker that writes on the board goes on serving, whether or not it has found its way to us:
+   * it may still be linked to a control that hangs, or wait long for a processor. Only when
+   * everything of the gateway is silent and still is killing it better than leaving it.
    */
   #servesByItself(nowMs: number): boolean {
     return this.#board.lines().some(({ identity, atMs }) => {

@@ -1,14 +1,16 @@
 // One TCP connection as the engine sees it: bytes in, bytes out, and the three ways it can end.
 //
 // Sockets read into one buffer that all of this process share, which halves what Node pays for a
-// read; so bytes are only valid during `onBytes`, and whoever needs them longer copies them. Reading
-// is a plain call on the owner: no stream object is pushed through, nothing is queued here.
+// read; so bytes are only valid during `onBytes`, and whoever needs them longer copies them.
+// Reading is a plain call on the owner: no stream object is pushed through, nothing is queued here.
 //
 // Backpressure is one rule: `write` says whether the kernel took everything. If not, the other side
-// is paused by its owner until `onDrained`. At most one read's worth of bytes waits in each direction.
+// is paused by its owner until `onDrained`. At most one read's worth of bytes waits in each
+// direction.
 //
 // Rejected: 'data' events (Node allocates 64 KiB for each read), a buffer for each socket (its size
-// times every idle connection), pipe() (its two high-water marks a direction are not ours to bound).
+// times every idle connection), pipe() (its two high-water marks a direction are not ours to
+// bound).
 
 import { readSync } from "node:fs";
 import { connect, Socket } from "node:net";
@@ -119,8 +121,8 @@ export class Wire {
   }
 
   /**
-   * Whether the kernel has taken some of what waited, since this was asked last: a peer that is slow
-   * is not one that has stopped.
+   * Whether the kernel has taken some of what waited, since this was asked last: a peer that is
+   * slow is not one that has stopped.
    */
   progressed(): boolean {
     const before = this.#queuedBytes;

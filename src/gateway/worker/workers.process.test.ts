@@ -156,7 +156,7 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
     gateway.publish({});
     await answers(/control there/);
     await until("the workers link", () => serving(gateway).length === 2);
-    assert.deepEqual(serving(gateway).toSorted(), before.toSorted());
+    assert.deepEqual(new Set(serving(gateway)), new Set(before));
   });
 
   it("a listener is added and removed without a lost request on the others", async () => {

@@ -1,10 +1,11 @@
 // A record that is damaged names no process, and yet its instance may run: the next one would be a
-// second in the same data folder. So before control adopts, what such a record said is read from the
-// process itself, which was started with its name, port and folder in its environment.
+// second in the same data folder. So before control adopts, what such a record said is read from
+// the process itself, which was started with its name, port and folder in its environment.
 //
-// What else it was started with nobody knows any more: it is replaced in its turn, like one that the
-// file has changed (an empty fingerprint). Only a record that is there is mended: one that is gone
-// may be gone because its instance has ended, while something that it started on purpose goes on.
+// What else it was started with nobody knows any more: it is replaced in its turn, like one that
+// the file has changed (an empty fingerprint). Only a record that is there is mended: one that is
+// gone may be gone because its instance has ended, while something that it started on purpose goes
+// on.
 
 import { join } from "node:path";
 import { type KeptInstance, keptInstances } from "../../core/supervise/kept-instance.ts";

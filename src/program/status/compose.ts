@@ -163,7 +163,9 @@ export function stateOf(record: InstanceRecord): InstanceState {
   }
 }
 
-/** An operator's drain outlasts what happens to the instance meanwhile, and is why it gets nothing. */
+/**
+ * An operator's drain outlasts what happens to the instance meanwhile, and is why it gets nothing.
+ */
 function whyOf({ id, phase, draining, why }: InstanceRecord): string {
   const stays = phase === "external" || phase === "running";
   return stays && draining ? `${id} gets no new traffic: an operator drained it` : why;

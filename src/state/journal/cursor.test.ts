@@ -1,3 +1,5 @@
+// Reading a journal from anywhere, while it grows.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { segmentFileName } from "./format.ts";

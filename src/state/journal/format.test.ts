@@ -1,3 +1,5 @@
+// The bytes on disk: what is written is read, and nothing else is taken for it.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

@@ -1,3 +1,5 @@
+// Sound, full, failed: what a journal still does in each state.
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Health } from "./health.ts";

@@ -1,3 +1,5 @@
+// Appending: groups, tickets, bounds, and what a failed write ends.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NinesError } from "../../core/base/errors.ts";

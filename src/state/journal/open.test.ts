@@ -1,3 +1,5 @@
+// Opening what a crash, a stranger or a newer version left behind.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";

@@ -1,3 +1,5 @@
+// Verifying, dumping and repairing name damage and never invent a record.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";

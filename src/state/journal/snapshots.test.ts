@@ -1,3 +1,5 @@
+// Snapshots: whole or not there, and the log goes only when it is covered.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { segmentFileName, snapshotFileName } from "./format.ts";
