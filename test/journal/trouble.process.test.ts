@@ -80,6 +80,36 @@ describe("a journal on a full disk", () => {
   });
 });
 
+describe("a disk that hangs", () => {
+  it("has failed, once a write has taken longer than it may", async () => {
+    const disk = new SimulatedDisk();
+    const clock = new HandClock();
+    const ledger = new Ledger();
+    const options = { segmentBytes: 4_096, writeDeadlineMs: 5_000 };
+    const opening = openJournal(journalFolder, options, disk, clock);
+    const journal = await settled(opening, "opening");
+    await settled(journal.append(new Uint8Array(10)), "an append");
+    ledger.noteDurable(ledger.submit([new Uint8Array(10)]));
+    disk.slowWrites = true;
+    disk.pause = () => new Promise(() => undefined);
+    ledger.submit([new Uint8Array(20)]);
+    let outcome = "nothing yet";
+    const appended = outcomeOf(() => journal.append(new Uint8Array(20)));
+    void appended.then((code) => (outcome = code));
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(4_999);
+    for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(outcome, "nothing yet");
+    clock.advance(2);
+    assert.equal(await appended, "NINES_JOURNAL_FAILED");
+    assert.equal(await outcomeOf(() => journal.append(new Uint8Array(1))), "NINES_JOURNAL_FAILED");
+    assert.equal(await outcomeOf(() => journal.close()), "NINES_JOURNAL_FAILED");
+    const known = ledger.known(journal);
+    const left = disk.afterPowerLoss((ways) => ways - 1, { stale: true });
+    await startAndJudge(openJournal, left, ledger, known);
+  });
+});
+
 describe("a disk that lies about what is durable", () => {
   it("costs records, but never shows what was not written, and never half an append", async () => {
     const outcomes = { shown: 0, refused: 0 };
