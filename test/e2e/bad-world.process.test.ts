@@ -2,7 +2,8 @@
 // nothing else suffers.
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createNines, freePort, until } from "./nines.fixture.ts";
 
@@ -77,6 +78,22 @@ gateway:
     const states = (await nines.instances()).map(({ state }) => state);
     assert.deepEqual(states.sort(), ["down", "up"], "ready when both are known");
     assert.equal((await nines.get("/healthz")).status, 200);
+  });
+
+  it("with a second up for another file is told so, and changes nothing", async (t) => {
+    const nines = await createNines(t);
+    await nines.up();
+    const other = join(nines.folder, "other.yaml");
+    copyFileSync(nines.file, other);
+    for (const words of [["up"], ["up", "--detach"]]) {
+      const { code, stderr } = await nines.run(...words, "-f", other);
+      assert.equal(code, 1);
+      assert.match(stderr, /follows .*nines\.yaml\.\n.*--state-dir.*NINES_CONTROL_OTHER_FILE/);
+    }
+    symlinkSync(nines.file, join(nines.folder, "same.yaml"));
+    const same = await nines.run("up", "--detach", "-f", "same.yaml");
+    assert.match(same.stdout, /It is up already/);
+    assert.equal((await nines.get()).status, 200);
   });
 
   it("with a second up: it waits, and takes over what a killed one leaves", async (t) => {

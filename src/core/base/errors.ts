@@ -117,6 +117,10 @@ export const errorCatalogue = {
     "Control is stopping everything and takes no orders any more.",
     "Wait until it has ended, then start it again with `nines up`.",
   ),
+  NINES_CONTROL_OTHER_FILE: entry(
+    "Control runs for this state directory already, and follows another file.",
+    "Give this file a directory of its own with --state-dir, or change over with `nines apply -f FILE`.",
+  ),
   NINES_UP_FAILED: entry(
     "The detached start ended before everything was ready.",
     "Read the message and `nines events`; run `nines up` in the foreground to watch it.",

@@ -1,12 +1,15 @@
 // `nines up`: this process becomes control and stays in the foreground; or, detached, it starts a
 // keeper, passes on what happens until everything is ready, and returns.
 
+import { statSync } from "node:fs";
 import { setTimeout as wait } from "node:timers/promises";
 import { NinesError } from "../../core/base/errors.ts";
 import { formatEvent, readRecentEvents, type RecordedEvent } from "../../runtime/event-log.ts";
 import { openStateDirectory, type StateDirectory } from "../../state/directory.ts";
+import { createRecords } from "../../state/records.ts";
 import { type LoadedConfig, loadConfigFile } from "../config-file.ts";
 import { runControl } from "../roles/control.ts";
+import { keptConfig } from "../roles/last-config.ts";
 import { officesOf } from "../roles/offices.ts";
 import { justAsked, startRole } from "../roles/spawn.ts";
 import { readVersion } from "../version.ts";
@@ -22,10 +25,30 @@ export async function up(options: UpOptions): Promise<number> {
   const file = findConfigFile(options.file);
   const loaded = await loadConfigFile(file);
   const state = openStateDirectory(stateDirectoryOf({ ...options, file }));
+  refuseAnotherFile(state, file);
   say(`Nines ${readVersion()} for ${file}`);
   return options.detach === true
     ? upDetached(options, loaded, state)
     : upHere(options, loaded, state);
+}
+
+/**
+ * Two files in one folder share its state directory: started beside the first, the second would be
+ * said to be up, or take over what the first runs and end it.
+ */
+function refuseAnotherFile(state: StateDirectory, file: string): void {
+  const running = officesOf(state).control.holder();
+  if (running?.alive !== true) return;
+  const followed = keptConfig(createRecords(state.records))?.file;
+  if (followed === undefined || isSameFile(followed, file)) return;
+  const message = `Control (pid ${running.identity.pid}) runs here and follows ${followed}.`;
+  throw new NinesError("NINES_CONTROL_OTHER_FILE", message);
+}
+
+function isSameFile(one: string, other: string): boolean {
+  const [followed, named] = [one, other].map((file) => statSync(file, { throwIfNoEntry: false }));
+  if (followed === undefined || named === undefined) return one === other;
+  return followed.dev === named.dev && followed.ino === named.ino;
 }
 
 async function upHere(
