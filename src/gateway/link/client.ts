@@ -21,6 +21,8 @@ export interface LinkClientOptions<In extends Message> {
   readonly onMessage: (message: In) => void;
   /** A link that was open is gone. */
   readonly onLost: (why: string) => void;
+  /** A try found nobody. */
+  readonly onNobody?: () => void;
 }
 
 export interface LinkClient<Out extends Message> {
@@ -111,5 +113,6 @@ class ReconnectingLink<In extends Message, Out extends Message> implements LinkC
       this.#timer = setTimeout(() => this.#connect(), backoffCeilingMs(retry, this.#failures));
     }
     if (wasOpen) this.#options.onLost(why);
+    else this.#options.onNobody?.();
   }
 }

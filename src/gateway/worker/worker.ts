@@ -72,7 +72,8 @@ class Worker {
   readonly #isNew = createNoticeFilter(NOTICE_QUIET_MS);
   readonly #failures: ListenFailure[] = [];
   #table: RoutingTable;
-  #controlHeardMs = -Infinity;
+  /** A new worker gives control the time to speak: else it would try what is not ready. */
+  #controlHeardMs: number;
   #controlAlive = true;
   #beats = 0;
   #draining = false;
@@ -82,6 +83,7 @@ class Worker {
   constructor(options: WorkerOptions, table: RoutingTable) {
     this.#options = options;
     this.#table = table;
+    this.#controlHeardMs = options.clock.monotonicMs();
     this.ended = new Promise((resolve) => {
       this.#end = resolve;
     });
@@ -108,7 +110,6 @@ class Worker {
     this.#accepting.follow(table);
     this.#bond = this.#bindToParent();
     this.#control = this.#linkToControl();
-    this.#setControlAlive(false);
     this.#beat = beatEvery(clock, BEAT_MS, (nowMs, lateMs) => this.#everyBeat(nowMs, lateMs));
   }
 
@@ -147,6 +148,7 @@ class Worker {
       },
       onMessage: (message) => this.#hearControl(message),
       onLost: () => this.#setControlAlive(false),
+      onNobody: () => this.#setControlAlive(false),
     });
   }
 

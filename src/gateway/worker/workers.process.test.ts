@@ -133,6 +133,17 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
     assert.match(await ask(gateway.port), /table 3$/);
   });
 
+  it("a new one does not take control for away before it could speak", async () => {
+    const gateway = await start();
+    for (const pid of gateway.pids("worker")) process.kill(pid, "SIGKILL");
+    const first = await Promise.all(Array.from({ length: 20 }, () => ask(gateway.port)));
+    for (const answer of first) assert.match(answer, /control there/);
+    gateway.steward.release();
+    for (const pid of gateway.pids("worker")) process.kill(pid, "SIGKILL");
+    while (!(await ask(gateway.port)).includes("control away")) await wait(10);
+    await gateway.reopenSteward();
+  });
+
   it("they take a control that says nothing for one that is away, and the next one spares them", async (t) => {
     const gateway = await start();
     const before = serving(gateway);
