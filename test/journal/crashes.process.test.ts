@@ -6,9 +6,9 @@ import { openJournal } from "../../src/state/journal/open.ts";
 import { crashEverywhere } from "./crashes.ts";
 
 for (const seed of [1, 2, 3]) {
-  test(`a journal outlives every crash of a life of 40 operations (seed ${seed})`, async () => {
-    const options = { seed, operations: 40, outcomesMax: 2 };
+  test(`a journal outlives every crash of a life of 30 operations (seed ${seed})`, async () => {
+    const options = { seed, operations: 30, outcomesMax: 2 };
     const { points, crashes } = await crashEverywhere(openJournal, options);
-    assert.ok(points > 100 && crashes > 1_000, `${points} points, ${crashes} crashes`);
+    assert.ok(points > 100 && crashes > 700, `${points} points, ${crashes} crashes`);
   });
 }
