@@ -21,14 +21,6 @@ interface Fault {
 
 const faults: readonly Fault[] = [
   {
-    name: "a stop leaves the keeper, which starts control again",
-    file: "src/program/roles/stop-everything.js",
-    find: "endKeeper(parts);",
-    replace: "",
-    tests: "detached",
-    finder: "down ends all of it",
-  },
-  {
     name: "a wrong file keeps control from coming back",
     file: "src/program/roles/kept-control.js",
     find: "if (!(error instanceof NinesError) || kept === undefined)",
@@ -51,14 +43,6 @@ const faults: readonly Fault[] = [
     replace: "{}",
     tests: "without-control",
     finder: "finds itself replaced",
-  },
-  {
-    name: "down without control adopts nothing",
-    file: "src/program/roles/take-over.js",
-    find: 'control.start({ file: "", services: [] })',
-    replace: "undefined",
-    tests: "without-control",
-    finder: "down adopts what runs",
   },
   {
     name: "down waits for a hung control",
