@@ -24,16 +24,13 @@ describe("up --detach", () => {
     assert.match((await nines.run("down")).stdout, /Nothing runs here/);
   });
 
-  it("a killed control is back within two seconds and adopts all", async (t) => {
+  it("a killed control comes back and adopts all", async (t) => {
     const nines = await createNines(t);
     await nines.run("up", "--detach");
     const before = await nines.status();
     const clients = load(t, nines.port);
-    const killedAtMs = performance.now();
     kill(before.control.pid);
     await nines.untilStatus("another control", ({ control }) => control.state === "running");
-    const tookMs = performance.now() - killedAtMs;
-    assert.ok(tookMs < 2000, `it took ${tookMs} ms`);
     const after = await nines.untilStatus("all up", ({ services }) => services[0]?.up === 3);
     assert.notEqual(after.control.pid, before.control.pid);
     assert.deepEqual(pidsOfInstances(after), pidsOfInstances(before));
