@@ -74,6 +74,7 @@ class Worker {
   #table: RoutingTable;
   /** A new worker gives control the time to speak: else it would try what is not ready. */
   #controlHeardMs: number;
+  #controlLinkedMs = -Infinity;
   #controlAlive = true;
   #beats = 0;
   #draining = false;
@@ -143,6 +144,7 @@ class Worker {
       hello: () => ({ type: "hello", role: "worker", identity, term, worker, version }),
       parse: readFromControl,
       onOpen: () => {
+        this.#controlLinkedMs = this.#options.clock.monotonicMs();
         this.#sendStats();
         this.#sendFailures();
       },
@@ -159,7 +161,12 @@ class Worker {
     if (this.#beats % HEARTBEAT_EVERY_BEATS === 0) this.#bond.heartbeat();
     if (this.#beats % STATS_EVERY_BEATS === 0) this.#sendStats();
     if (lateMs > 0) this.#controlHeardMs += lateMs;
-    if (nowMs - this.#controlHeardMs > CONTROL_SILENT_MS) this.#setControlAlive(false);
+    if (nowMs - this.#controlHeardMs <= CONTROL_SILENT_MS) return;
+    this.#setControlAlive(false);
+    // It may hang for good, and another be at the socket by now.
+    if (this.#control.open && nowMs - this.#controlLinkedMs > CONTROL_SILENT_MS) {
+      this.#control.reconnect("it said nothing for 2 s");
+    }
   }
 
   #hearControl(message: FromControl): void {
