@@ -4,7 +4,7 @@
 
 import { createServer, type Server, type Socket } from "node:net";
 import { Duplex } from "node:stream";
-import type { RoutingTable } from "../../src/core/route/table.ts";
+import { defaultHedge, plainService, type RoutingTable } from "../../src/core/route/table.ts";
 import type { createEngine } from "../../src/gateway/engine/engine.ts";
 import { SERIAL } from "./judge.ts";
 import { type Message, readRequests } from "./twin.ts";
@@ -251,17 +251,27 @@ function tableTo(port: number): RoutingTable {
     weight: 1,
     backup: false,
     generation: 1,
+    share: 1,
   };
   return {
     version: 1,
     workers: 1,
     listeners: [],
-    routes: [{ match: {}, service: "web", balance: "round-robin", retry, timeouts }],
+    routes: [
+      {
+        match: {},
+        service: "web",
+        balance: "round-robin",
+        retry,
+        hedge: defaultHedge,
+        timeouts,
+      },
+    ],
     services: [
       {
+        ...plainService,
         name: "web",
         instances: [{ ...instance, verdict: "up" }],
-        maxConnections: 0,
         queueLength: 100,
       },
     ],

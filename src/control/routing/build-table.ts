@@ -1,13 +1,15 @@
 // Configuration and registry -> routing table. Pure: the same world gives the same table.
 
 import type { Config, GatewayConfig, ListenConfig, ServiceConfig } from "../../config/config.ts";
-import type {
-  RouteMatch,
-  RoutingTable,
-  TableInstance,
-  TableListener,
-  TableRoute,
-  TableService,
+import {
+  defaultHedge,
+  plainService,
+  type RouteMatch,
+  type RoutingTable,
+  type TableInstance,
+  type TableListener,
+  type TableRoute,
+  type TableService,
 } from "../../core/route/table.ts";
 import type { InstanceRecord } from "../registry/registry.ts";
 import { verdictOf } from "../registry/verdict.ts";
@@ -21,7 +23,7 @@ export function buildTable(
   version: number,
 ): RoutingTable {
   const { gateway } = config;
-  const routes: TableRoute[] = [...gateway.routes];
+  const routes: TableRoute[] = gateway.routes.map((route) => ({ ...route, hedge: defaultHedge }));
   const listeners = gateway.listen.map((listen) => listenerOf(listen, gateway, routes));
   return {
     version,
@@ -47,17 +49,24 @@ function listenerOf(
   const { host, port, protocol, service } = listen;
   if (service === undefined) return { host, port, protocol };
   const { balance, retry, timeouts } = gateway;
-  const tcpRoute = routes.push({ match: noRequest, service, balance, retry, timeouts }) - 1;
+  const policy = { balance, retry, timeouts, hedge: defaultHedge };
+  const tcpRoute = routes.push({ ...policy, match: noRequest, service }) - 1;
   return { host, port, protocol, tcpRoute };
 }
 
 function serviceOf(service: ServiceConfig, instances: readonly InstanceRecord[]): TableService {
   const own = instances.filter((record) => record.service === service.name && record.port > 0);
   const { name, maxConnections, queueLength } = service;
-  return { name, maxConnections, queueLength, instances: own.map(instanceOf) };
+  return {
+    ...plainService,
+    name,
+    maxConnections,
+    queueLength,
+    instances: own.map(instanceOf),
+  };
 }
 
 function instanceOf(record: InstanceRecord): TableInstance {
   const { id, host, port, weight, backup, generation } = record;
-  return { id, host, port, weight, backup, generation, verdict: verdictOf(record) };
+  return { id, host, port, weight, backup, generation, share: 1, verdict: verdictOf(record) };
 }

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { importPlanted, type PlantedFault } from "../../../test/planted.fixture.ts";
-import type { TableInstance } from "../route/table.ts";
+import { plainService, type TableInstance } from "../route/table.ts";
 import { createDispatcher } from "./create-dispatcher.ts";
 import { ALL_BUSY, type Dispatcher, NO_INSTANCE, type Outcome, outcome } from "./dispatcher.ts";
 import { commands, play } from "./twin.fixture.ts";
@@ -14,7 +14,7 @@ const NONE_TRIED = new Int32Array(8);
 
 function instance(number: number, fields: Partial<TableInstance> = {}): TableInstance {
   const id = `web-${number}`;
-  const plain = { weight: 1, backup: false, verdict: "up" as const, generation: 1 };
+  const plain = { weight: 1, backup: false, verdict: "up" as const, generation: 1, share: 1 };
   return { id, host: "127.0.0.1", port: 9000 + number, ...plain, ...fields };
 }
 
@@ -54,7 +54,7 @@ class Story {
 }
 
 function service(instances: readonly TableInstance[], maxConnections = 0) {
-  return { name: "web", instances, maxConnections, queueLength: 0 };
+  return { ...plainService, name: "web", instances, maxConnections };
 }
 
 test("a connect failure ejects at once, and the others take the traffic", () => {

@@ -11,10 +11,13 @@ import { fnv1a32 } from "../base/prng.ts";
 import type { InstanceVerdict, TableInstance } from "../route/table.ts";
 
 const FIRST_CAPACITY = 16;
-export const verdictCode = { up: 0, draining: 1, down: 2 } as const satisfies Record<
-  InstanceVerdict,
-  number
->;
+export const verdictCode = {
+  up: 0,
+  draining: 1,
+  down: 2,
+  failing: 3,
+  standby: 4,
+} as const satisfies Record<InstanceVerdict, number>;
 
 export class Slots {
   /** One more than the highest slot ever lent. */

@@ -4,7 +4,12 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type BalanceAlgorithm, balanceAlgorithms, type TableInstance } from "../route/table.ts";
+import {
+  type BalanceAlgorithm,
+  balanceAlgorithms,
+  plainService,
+  type TableInstance,
+} from "../route/table.ts";
 import type { createDispatcher } from "./create-dispatcher.ts";
 import { ALL_BUSY, type Dispatcher, NO_INSTANCE, type Outcome, outcome } from "./dispatcher.ts";
 
@@ -256,6 +261,7 @@ function table(): fc.Arbitrary<Command> {
           "down" as const,
         ),
         generation: fc.constantFrom(1, 1, 1, 2, 3),
+        share: fc.constant(1),
       }),
       { nil: undefined },
     ),
@@ -281,7 +287,7 @@ class Play {
   #draws = 0;
 
   constructor(create: typeof createDispatcher) {
-    const nothing = { name: "web", instances: [], maxConnections: 0, queueLength: 0 };
+    const nothing = { ...plainService, name: "web", instances: [] };
     this.#dispatcher = create(nothing, this.#nowMs, {
       ejectionBaseMs: BASE_MS,
       ejectionMaxMs: MAX_MS,
@@ -307,7 +313,7 @@ class Play {
     } else if (command.kind === "table") {
       const { maxConnections } = command;
       const instances = command.instances.filter((each) => each !== undefined);
-      dispatcher.update({ name: "web", instances, maxConnections, queueLength: 0 }, nowMs);
+      dispatcher.update({ ...plainService, name: "web", instances, maxConnections }, nowMs);
       twin.maxConnections = maxConnections;
       twin.update(instances, nowMs);
     } else if (command.kind === "request") {

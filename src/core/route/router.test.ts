@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRouter, hasDotSegment, NO_ROUTE } from "./router.ts";
-import type { RouteMatch, TableRoute } from "./table.ts";
+import { defaultHedge, type RouteMatch, type TableRoute } from "./table.ts";
 
 function route(match: RouteMatch): TableRoute {
   return {
@@ -12,6 +12,7 @@ function route(match: RouteMatch): TableRoute {
     service: "web",
     balance: "round-robin",
     retry: { attempts: 0, budgetRatio: 0, budgetPerSecond: 0, replayBytes: 0 },
+    hedge: defaultHedge,
     timeouts: {
       connectMs: 1,
       headMs: 1,

@@ -13,9 +13,26 @@ export const balanceAlgorithms = [
 ] as const;
 export type BalanceAlgorithm = (typeof balanceAlgorithms)[number];
 
-/** What control says of an instance. Down and draining ones are listed, so that a worker whose
- * control is gone can try them again. */
-export type InstanceVerdict = "up" | "draining" | "down";
+/**
+ * What control says of an instance. All are listed, whatever the verdict, so that a worker whose
+ * control is gone knows whom it can try.
+ *
+ * - `up`: takes traffic.
+ * - `draining`: gets nothing new; it ends, or an operator wants it so.
+ * - `down`: nothing runs there. A worker whose control is gone finds out by one real request.
+ * - `failing`: something runs there, and its checks fail. Tried when too few are left (panic).
+ * - `standby`: well, and not to get traffic: the standby of a primary, or held back after flapping.
+ */
+export const instanceVerdicts = ["up", "draining", "down", "failing", "standby"] as const;
+export type InstanceVerdict = (typeof instanceVerdicts)[number];
+
+/**
+ * Who of a service takes traffic. In `primary-standby` at most one instance at a time, chosen by
+ * control alone: a worker never moves to another by itself. In `hot-standby` an instance with
+ * `backupOf` takes traffic exactly while the one that it backs does not.
+ */
+export const serviceModes = ["active-active", "primary-standby", "hot-standby"] as const;
+export type ServiceMode = (typeof serviceModes)[number];
 
 export interface TableInstance {
   /** "web-2" or "web-10.0.0.7:8080". */
@@ -29,16 +46,70 @@ export interface TableInstance {
   readonly verdict: InstanceVerdict;
   /** Grows at each start and each passed re-check; a larger one clears a worker's own ejection. */
   readonly generation: number;
+  /** Of a full instance's traffic, in (0, 1]; less than 1 for a canary. */
+  readonly share: number;
+  /** In `hot-standby`: the id of the instance that this one stands in for. */
+  readonly backupOf?: string;
 }
+
+/** How a worker judges instances by what it sees itself. */
+export interface DetectionPolicy {
+  /** Whether an instance that falls silent while its peers answer is avoided and ejected. */
+  readonly stall: boolean;
+  /** Errors in a row (5xx, reset, timeout) that eject; 0 is never. */
+  readonly consecutiveErrors: number;
+  /** Whether an instance whose success rate is far below its peers' is ejected. */
+  readonly successRate: boolean;
+  /** First ejection; doubled at each further one within a minute, up to `ejectionMaxMs`. */
+  readonly ejectionBaseMs: number;
+  readonly ejectionMaxMs: number;
+  /**
+   * Share of a service's instances that may be ejected at once, the candidate counted in; a refused
+   * connection is certain and is not held up by it.
+   */
+  readonly maxEjectedRatio: number;
+  /** At this share of usable instances or less, ejected and failing ones are tried as well. */
+  readonly panicRatio: number;
+}
+
+/** Envoy's outlier detection and Linkerd's breaker, with a cap that three instances can live with. */
+export const defaultDetection: DetectionPolicy = {
+  stall: true,
+  consecutiveErrors: 5,
+  successRate: true,
+  ejectionBaseMs: 1_000,
+  ejectionMaxMs: 30_000,
+  maxEjectedRatio: 0.5,
+  panicRatio: 0,
+};
 
 export interface TableService {
   readonly name: string;
+  readonly mode: ServiceMode;
+  /** Grows with each change of the primary; a worker follows no smaller one. 0: no primary yet. */
+  readonly epoch: number;
+  readonly detection: DetectionPolicy;
+  /**
+   * An instance that turns usable again gets a share that grows from 10% to 100% over this time; 0
+   * is at once.
+   */
+  readonly slowStartMs: number;
   readonly instances: readonly TableInstance[];
   /** Requests and connections at once to one instance; 0 is no limit. */
   readonly maxConnections: number;
   /** Requests that wait for a free instance or for any instance at all; a bound, not a target. */
   readonly queueLength: number;
 }
+
+/** A service of which nothing else is said. */
+export const plainService: Omit<TableService, "name" | "instances"> = {
+  mode: "active-active",
+  epoch: 0,
+  detection: defaultDetection,
+  slowStartMs: 0,
+  maxConnections: 0,
+  queueLength: 0,
+};
 
 export interface RouteMatch {
   /** Lower case, without port; a leading "*." matches one or more labels. Absent: any. */
@@ -62,6 +133,16 @@ export interface RetryPolicy {
   readonly replayBytes: number;
 }
 
+/** Second attempts for requests that wait on an instance that has fallen silent; both 0: none. */
+export interface HedgePolicy {
+  /** Share of requests in the last 10 s that may be hedged. */
+  readonly budgetRatio: number;
+  /** Hedges a second that are always allowed. */
+  readonly budgetPerSecond: number;
+}
+
+export const defaultHedge: HedgePolicy = { budgetRatio: 0.05, budgetPerSecond: 10 };
+
 export interface Timeouts {
   readonly connectMs: number;
   /** The client's whole request head, first byte to last. */
@@ -83,6 +164,7 @@ export interface TableRoute {
   readonly service: string;
   readonly balance: BalanceAlgorithm;
   readonly retry: RetryPolicy;
+  readonly hedge: HedgePolicy;
   readonly timeouts: Timeouts;
 }
 

@@ -6,12 +6,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import type {
-  RoutingTable,
-  TableInstance,
-  TableRoute,
-  TableService,
-  Timeouts,
+import {
+  defaultHedge,
+  plainService,
+  type RoutingTable,
+  type TableInstance,
+  type TableRoute,
+  type TableService,
+  type Timeouts,
 } from "../../core/route/table.ts";
 import type { Engine, InstanceNotice } from "../contract.ts";
 import { type Listener, openListener } from "../transport/listener.ts";
@@ -303,6 +305,7 @@ export function tableOf(options: TableOptions): RoutingTable {
       backup: false,
       verdict: "up",
       generation: 1,
+      share: 1,
       ...options.instances?.[index],
     }),
   );
@@ -316,6 +319,7 @@ export function tableOf(options: TableOptions): RoutingTable {
       budgetPerSecond: 10,
       replayBytes: options.replayBytes ?? 65_536,
     },
+    hedge: defaultHedge,
     timeouts: { ...timeouts, ...options.timeouts },
     ...options.route,
   };
@@ -325,7 +329,7 @@ export function tableOf(options: TableOptions): RoutingTable {
     workers: 1,
     listeners: [{ host: "127.0.0.1", port: 0, protocol, tcpRoute: 0 }],
     routes: [route],
-    services: [{ name: "web", maxConnections: 0, queueLength: 100, ...options.service, instances }],
+    services: [{ ...plainService, name: "web", queueLength: 100, ...options.service, instances }],
     limits: {
       headBytes: 16_384,
       headerCount: 100,

@@ -23,6 +23,7 @@ const table: RoutingTable = {
       service: "web",
       balance: "least-request",
       retry: { attempts: 2, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
+      hedge: { budgetRatio: 0.05, budgetPerSecond: 10 },
       timeouts: {
         connectMs: 1,
         headMs: 2,
@@ -37,6 +38,18 @@ const table: RoutingTable = {
   services: [
     {
       name: "web",
+      mode: "hot-standby",
+      epoch: 3,
+      detection: {
+        stall: true,
+        consecutiveErrors: 5,
+        successRate: false,
+        ejectionBaseMs: 1000,
+        ejectionMaxMs: 30_000,
+        maxEjectedRatio: 0.5,
+        panicRatio: 0,
+      },
+      slowStartMs: 0,
       maxConnections: 0,
       queueLength: 10,
       instances: [
@@ -48,6 +61,8 @@ const table: RoutingTable = {
           backup: false,
           verdict: "up",
           generation: 4,
+          share: 0.1,
+          backupOf: "web-2",
         },
       ],
     },
@@ -86,6 +101,8 @@ describe("a table from outside", () => {
   it("is refused with no workers, an unknown word, or a route that is not there", () => {
     assert.equal(readTable(replaced(["workers"], 0)), undefined);
     assert.equal(readTable(replaced(["routes", "0", "balance"], "best")), undefined);
+    assert.equal(readTable(replaced(["services", "0", "mode"], "active")), undefined);
+    assert.equal(readTable(replaced(["services", "0", "instances", "0", "share"], 1.5)), undefined);
     assert.equal(readTable(replaced(["listeners", "1", "tcpRoute"], 1)), undefined);
     assert.equal(readTable(replaced(["listeners", "0", "port"], 65_536)), undefined);
     assert.equal(

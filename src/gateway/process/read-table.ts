@@ -2,7 +2,12 @@
 // the data plane follows is looked at, so that a torn file or another version's is refused as a
 // whole and never fails in the middle of a request.
 
-import { balanceAlgorithms, type RoutingTable } from "../../core/route/table.ts";
+import {
+  balanceAlgorithms,
+  instanceVerdicts,
+  type RoutingTable,
+  serviceModes,
+} from "../../core/route/table.ts";
 import {
   type Fields,
   fieldsOf,
@@ -71,6 +76,7 @@ function isRoute(route: Fields): boolean {
     isText(route["service"]) &&
     isOneOf(balanceAlgorithms)(route["balance"]) &&
     areNumbers(route["retry"], retryFields) &&
+    areNumbers(route["hedge"], ["budgetRatio", "budgetPerSecond"]) &&
     areNumbers(route["timeouts"], timeoutFields)
   );
 }
@@ -86,9 +92,31 @@ function isMatch(value: unknown): boolean {
   return fields !== undefined && Object.values(fields).every(isText);
 }
 
+const detectionFields = [
+  "consecutiveErrors",
+  "ejectionBaseMs",
+  "ejectionMaxMs",
+  "maxEjectedRatio",
+  "panicRatio",
+];
+
+function isDetection(value: unknown): boolean {
+  const detection = fieldsOf(value);
+  return (
+    detection !== undefined &&
+    isBoolean(detection["stall"]) &&
+    isBoolean(detection["successRate"]) &&
+    areNumbers(detection, detectionFields)
+  );
+}
+
 function isService(service: Fields): boolean {
   return (
     isText(service["name"]) &&
+    isOneOf(serviceModes)(service["mode"]) &&
+    isCount(service["epoch"]) &&
+    isDetection(service["detection"]) &&
+    isNumber(service["slowStartMs"]) &&
     isNumber(service["maxConnections"]) &&
     isNumber(service["queueLength"]) &&
     isList(service["instances"], each(isInstance))
@@ -103,7 +131,13 @@ function isInstance(instance: Fields): boolean {
     instance["port"] <= PORT_MAX &&
     isNumber(instance["weight"]) &&
     isBoolean(instance["backup"]) &&
-    isOneOf(["up", "draining", "down"])(instance["verdict"]) &&
-    isCount(instance["generation"])
+    isOneOf(instanceVerdicts)(instance["verdict"]) &&
+    isCount(instance["generation"]) &&
+    isShare(instance["share"]) &&
+    (instance["backupOf"] === undefined || isText(instance["backupOf"]))
   );
+}
+
+function isShare(value: unknown): boolean {
+  return isNumber(value) && value > 0 && value <= 1;
 }
