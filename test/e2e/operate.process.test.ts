@@ -131,7 +131,9 @@ describe("operating, under load", () => {
     assert.match((await nines.run("logs", "web-3")).stdout, /^web-3 listens$/m);
     const unknown = await nines.run("logs", "wbe");
     assert.match(unknown.stderr, /No log is of "wbe"; there are: .*web/);
-    const following = nines.start("events", "-f", "-n", "0");
+    // Its first line says that it looks; started side by side, the drain may be quicker.
+    const following = nines.start("events", "-f", "-n", "1");
+    await until(() => following.said() !== "", following.said);
     await nines.run("drain", "web-1");
     await until(() => /web-1 .*no new traffic/.test(following.said()), following.said);
     following.child.kill("SIGINT");
