@@ -5,7 +5,7 @@
 // Half of the requests ride kept-alive connections, half open one of their own; one in five is a
 // POST with a unique number. A kept connection that closes while idle is replaced in silence, as
 // any client does; one that closes with a request on it is a failed request. Nothing is retried.
-// Argument: JSON LoadOptions. Output: JSON LoadResult.
+// Argument: JSON LoadOptions. Output: JSON LoadResult; traffic.ts computes all figures from it.
 
 import { createConnection, type Socket } from "node:net";
 
@@ -17,24 +17,22 @@ export interface LoadOptions {
   readonly timeoutMs: number;
 }
 
-export interface Failure {
-  readonly atMs: number;
-  readonly method: "GET" | "POST";
+/** What became of one request. */
+export interface Answer {
   readonly number: number;
-  /** "refused", "reset", "closed", "timeout", "status 503", … */
-  readonly kind: string;
+  readonly method: "GET" | "POST";
   readonly kept: boolean;
+  /** Both in milliseconds after the load's start. */
+  readonly dueMs: number;
+  readonly doneMs: number;
+  /** Absent when it was answered well; "refused", "reset", "closed", "timeout", "status 503", … */
+  readonly failure?: string;
 }
 
 export interface LoadResult {
-  readonly requests: number;
-  readonly failures: readonly Failure[];
-  readonly over200Ms: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
-  /** Longest time in which not one request was answered well. */
-  readonly longestGapMs: number;
+  /** By the wall clock, in milliseconds, as all processes of one machine read it. */
+  readonly startedAtMs: number;
+  readonly answers: readonly Answer[];
 }
 
 interface Request {
@@ -48,12 +46,10 @@ const KEPT_CONNECTIONS = 16;
 
 class Load {
   readonly #options: LoadOptions;
+  readonly #startedAtMs = Date.now();
   readonly #startMs = performance.now();
-  readonly #latencies: number[] = [];
-  readonly #failures: Failure[] = [];
+  readonly #answers: Answer[] = [];
   readonly #idle: Connection[] = [];
-  #lastAnswerMs = 0;
-  #longestGapMs = 0;
   #sent = 0;
   #open = 0;
   #finish: () => void = () => {};
@@ -68,7 +64,7 @@ class Load {
       this.#finish = () => {
         clearInterval(timer);
         for (const connection of this.#idle) connection.end();
-        resolve(this.#result());
+        resolve({ startedAtMs: this.#startedAtMs, answers: this.#answers });
       };
     });
   }
@@ -100,34 +96,13 @@ class Load {
     if (index >= 0) this.#idle.splice(index, 1);
   }
 
-  #done(request: Request, connection: Connection, kind: string | undefined): void {
-    const nowMs = performance.now() - this.#startMs;
+  #done(request: Request, connection: Connection, failure: string | undefined): void {
+    const doneMs = performance.now() - this.#startMs;
     this.#open -= 1;
-    if (kind === undefined) {
-      this.#latencies.push(nowMs - request.dueMs);
-      this.#longestGapMs = Math.max(this.#longestGapMs, nowMs - this.#lastAnswerMs);
-      this.#lastAnswerMs = nowMs;
-    } else {
-      const { method, number, kept } = request;
-      this.#failures.push({ atMs: Math.round(nowMs), method, number, kind, kept });
-    }
+    this.#answers.push({ ...request, doneMs, ...(failure === undefined ? {} : { failure }) });
     const keep = request.kept && connection.usable && this.#idle.length < KEPT_CONNECTIONS;
     if (keep) this.#idle.push(connection);
     else connection.end();
-  }
-
-  #result(): LoadResult {
-    const sorted = this.#latencies.toSorted((a, b) => a - b);
-    const at = (ratio: number) => sorted[Math.floor(ratio * (sorted.length - 1))] ?? Number.NaN;
-    return {
-      requests: this.#sent,
-      failures: this.#failures,
-      over200Ms: sorted.filter((latency) => latency > 200).length,
-      p50Ms: at(0.5),
-      p99Ms: at(0.99),
-      maxMs: at(1),
-      longestGapMs: this.#longestGapMs,
-    };
   }
 }
 

@@ -1,0 +1,40 @@
+// One of three instances hangs: SIGSTOP. Its kernel goes on to accept connections and requests, so
+// nothing refuses and nothing breaks; it is only silent. It stays stopped until the load is over.
+
+import { signal } from "../acts.ts";
+import { onlyItsPostsFailed, slowShare } from "../figures.ts";
+import type { Scenario } from "../scenario.ts";
+
+function instanceStopped(options: {
+  readonly serviceMs: number;
+  readonly overMs: number;
+  readonly barPercent: number;
+}): Scenario {
+  const { serviceMs, overMs, barPercent } = options;
+  const name = `instance SIGSTOP, answers of ${serviceMs} ms`;
+  return {
+    name,
+    setUp: { serviceMs },
+    durationMs: 12_000,
+    quickDurationMs: 10_000,
+    patienceMs: 5_000,
+    lane: "alone",
+    act: async (contender) => ({ lostPids: [await signal(contender, 1, "SIGSTOP")] }),
+    promises: (outcomes) => [
+      ...onlyItsPostsFailed(name, outcomes),
+      slowShare(name, outcomes, { overMs, barPercent }),
+    ],
+    told: (prefix, outcomes) => [slowShare(prefix, outcomes, { overMs })],
+  };
+}
+
+export const fastInstanceStopped = instanceStopped({
+  serviceMs: 1,
+  overMs: 100,
+  barPercent: 0.1,
+});
+export const slowInstanceStopped = instanceStopped({
+  serviceMs: 30,
+  overMs: 200,
+  barPercent: 0.25,
+});

@@ -1,0 +1,86 @@
+// The figures of bench:failover, each on notes small enough to count by hand.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Answer } from "./load.ts";
+import {
+  answeredAgainMs,
+  failuresOf,
+  longestGapMs,
+  percentile,
+  type Received,
+  repeatedPosts,
+  slowerThan,
+  trafficChanges,
+} from "./traffic.ts";
+
+function answer(dueMs: number, doneMs: number, other: Partial<Answer> = {}): Answer {
+  return { number: 0, method: "GET", kept: false, dueMs, doneMs, ...other };
+}
+
+describe("what clients noticed", () => {
+  const answers = [
+    answer(0, 5),
+    answer(100, 350),
+    answer(200, 5_200, { failure: "timeout" }),
+    answer(300, 310, { method: "POST" }),
+  ];
+
+  it("counts a failed request as failed and not as slow", () => {
+    assert.equal(failuresOf(answers).length, 1);
+    assert.equal(slowerThan(answers, 200), 1);
+    assert.equal(percentile(answers, 1), 250);
+  });
+
+  it("takes the longest time without a good answer, failed ones apart", () => {
+    assert.equal(longestGapMs(answers), 305);
+  });
+
+  it("tells when a method is answered again, by requests that were due after the fault", () => {
+    const writes = [
+      answer(90, 130, { method: "POST" }),
+      answer(110, 400, { method: "POST", failure: "reset" }),
+      answer(120, 190, { method: "POST" }),
+      answer(115, 118),
+    ];
+    assert.equal(answeredAgainMs(writes, "POST", 100), 90);
+    assert.ok(
+      Number.isNaN(answeredAgainMs(writes, "POST", 150)),
+      "nothing was answered after that",
+    );
+  });
+});
+
+describe("what instances received", () => {
+  /** Requests to one instance at an even rate in each of the given seconds. */
+  function traffic(instance: number, perSecond: readonly number[]): readonly Received[] {
+    return perSecond.flatMap((count, second) =>
+      Array.from({ length: count }, (_, at) => ({
+        instance,
+        pid: 1,
+        method: "GET",
+        number: at,
+        atMs: 10_000 + second * 1_000 + (at * 1_000) / count,
+      })),
+    );
+  }
+  const options = { startedAtMs: 10_000, durationMs: 6_000, share: 100 };
+
+  it("counts each way out of the traffic and back into it", () => {
+    assert.equal(trafficChanges(traffic(1, [100, 100, 100, 100, 100, 100]), 1, options), 0);
+    assert.equal(trafficChanges(traffic(1, [100, 100, 0, 0, 100, 100]), 1, options), 2);
+    assert.equal(trafficChanges(traffic(1, [100, 0, 100, 0, 100, 0]), 1, options), 5);
+  });
+
+  it("does not take single probes for traffic, nor other instances", () => {
+    const probed = [...traffic(1, [100, 100, 2, 2, 2, 2]), ...traffic(2, [0, 0, 100, 0, 100, 0])];
+    assert.equal(trafficChanges(probed, 1, options), 1);
+  });
+
+  it("finds a POST that ran twice, and lets a GET run as often as it likes", () => {
+    const once = { instance: 0, pid: 1, method: "POST", number: 7, atMs: 0 };
+    const get = { ...once, method: "GET", number: 8 };
+    assert.equal(repeatedPosts([once, get, get]), 0);
+    assert.equal(repeatedPosts([once, get, { ...once, instance: 1 }]), 1);
+  });
+});

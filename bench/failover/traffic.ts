@@ -1,0 +1,100 @@
+// From what clients and instances noted to numbers. Pure: the same notes give the same numbers.
+
+import type { Answer } from "./load.ts";
+
+/** One request that reached an instance. */
+export interface Received {
+  readonly instance: number;
+  readonly pid: number;
+  readonly method: string;
+  readonly number: number;
+  /** By the wall clock. */
+  readonly atMs: number;
+}
+
+export interface Failure extends Answer {
+  readonly failure: string;
+}
+
+export function failuresOf(answers: readonly Answer[]): readonly Failure[] {
+  return answers.filter((answer): answer is Failure => answer.failure !== undefined);
+}
+
+export function slowerThan(answers: readonly Answer[], limitMs: number): number {
+  return answers.filter((answer) => wellIn(answer) > limitMs).length;
+}
+
+/** Its latency; a request that failed has none, and counts as failed, not as slow. */
+function wellIn(answer: Answer): number {
+  return answer.failure === undefined ? answer.doneMs - answer.dueMs : Number.NaN;
+}
+
+export function percentile(answers: readonly Answer[], ratio: number): number {
+  const sorted = answers
+    .filter(({ failure }) => failure === undefined)
+    .map(wellIn)
+    .toSorted((a, b) => a - b);
+  return sorted[Math.floor(ratio * (sorted.length - 1))] ?? Number.NaN;
+}
+
+/** Longest time in which not one request was answered well. */
+export function longestGapMs(answers: readonly Answer[]): number {
+  let last = 0;
+  let longest = 0;
+  const times = answers.filter(({ failure }) => failure === undefined).map(({ doneMs }) => doneMs);
+  for (const time of times.toSorted((a, b) => a - b)) {
+    longest = Math.max(longest, time - last);
+    last = time;
+  }
+  return longest;
+}
+
+/** From a moment to the first good answer of a request of that method that was due after it. */
+export function answeredAgainMs(
+  answers: readonly Answer[],
+  method: Answer["method"],
+  sinceMs: number,
+): number {
+  const answered = answers
+    .filter((answer) => answer.method === method && answer.failure === undefined)
+    .filter(({ dueMs }) => dueMs > sinceMs)
+    .map(({ doneMs }) => doneMs - sinceMs);
+  return answered.length === 0 ? Number.NaN : Math.min(...answered);
+}
+
+const WINDOW_MS = 500;
+const IN_TRAFFIC_RATIO = 0.2;
+
+/**
+ * How often an instance went out of the traffic or came back into it, as its own notes show: the
+ * same measure for every contender, whatever it says of itself. In windows of 500 ms it is in
+ * the traffic when it received at least a fifth of an even share, so single probes are not traffic.
+ * A flapping instance that stays in the traffic of a contender all the time receives nothing while
+ * it is away, so each of its changes reaches the traffic and counts.
+ */
+export function trafficChanges(
+  received: readonly Received[],
+  instance: number,
+  options: { readonly startedAtMs: number; readonly durationMs: number; readonly share: number },
+): number {
+  const { startedAtMs, durationMs, share } = options;
+  const windows = Math.floor(durationMs / WINDOW_MS);
+  const counts = Array.from({ length: windows }, () => 0);
+  for (const request of received) {
+    if (request.instance !== instance) continue;
+    const at = Math.floor((request.atMs - startedAtMs) / WINDOW_MS);
+    if (at >= 0 && at < windows) counts[at] = (counts[at] ?? 0) + 1;
+  }
+  const enough = ((share * WINDOW_MS) / 1000) * IN_TRAFFIC_RATIO;
+  const inside = counts.map((count) => count >= enough);
+  return inside.filter((now, at) => at > 0 && now !== inside[at - 1]).length;
+}
+
+/** POSTs that more than one attempt brought to an instance: a contender that repeats them. */
+export function repeatedPosts(received: readonly Received[]): number {
+  const times = new Map<number, number>();
+  for (const { method, number } of received) {
+    if (method === "POST") times.set(number, (times.get(number) ?? 0) + 1);
+  }
+  return [...times.values()].filter((count) => count > 1).length;
+}
