@@ -5,6 +5,7 @@
 // what was under way at the death.
 
 import type { ArrivalDetector } from "../../src/core/detect/arrivals.ts";
+import { median } from "../shared/figures.ts";
 import type { HeartbeatHistory } from "./heartbeat-histories.ts";
 
 export interface Contender {
@@ -20,6 +21,7 @@ export interface DetectorFigures {
   readonly falseAlarms: number;
   readonly falseAlarmsPerDay: number;
   readonly meanDelayMs: number;
+  readonly medianDelayMs: number;
   readonly worstDelayMs: number;
 }
 
@@ -62,6 +64,7 @@ function figuresOf(
     falseAlarms,
     falseAlarmsPerDay: falseAlarms / days,
     meanDelayMs: sum(delays) / lives.length,
+    medianDelayMs: median(delays),
     worstDelayMs: Math.max(...delays),
   };
 }
