@@ -339,10 +339,24 @@ class Machine {
   }
 }
 
+const WORDS: readonly string[] = [
+  "crash",
+  "sick",
+  "cured",
+  "start",
+  "start",
+  "workers hear",
+  "workers hear",
+  "kill control",
+  "lose record",
+  "wait",
+  "wait long",
+  "order",
+];
+
 const word = fc.tuple(
   fc.constantFrom(
-    ...["crash", "sick", "cured", "start", "start", "workers hear", "workers hear"],
-    ...["kill control", "lose record", "wait", "wait long", "order"],
+    ...WORDS,
   ),
   fc.integer({ min: 1, max: 3 }),
 );
