@@ -5,6 +5,7 @@
 // balancing, backoff, how fast the programs start and serve.
 
 import type { Random } from "../src/core/base/prng.ts";
+import { plainFailover } from "../src/core/failover/settings.ts";
 import { balanceAlgorithms } from "../src/core/route/table.ts";
 import type {
   CommandService,
@@ -82,6 +83,7 @@ function drawCommand(random: Random, name: string, dependsOn: readonly string[])
     dependsOn,
     maxConnections: pick(random, [0, 0, 8]),
     queueLength: 100,
+    failover: plainFailover,
     command: ["/usr/bin/node", `${name}.js`],
     replicas: { min: replicas, max: replicas + 2 },
     workingDirectory: "/srv",
@@ -111,6 +113,7 @@ function drawEndpoints(random: Random, name: string): EndpointService {
     dependsOn: [],
     maxConnections: 0,
     queueLength: 100,
+    failover: plainFailover,
     endpoints: Array.from({ length: count }, (_, index) => ({
       host: `10.0.0.${index + 1}`,
       port: 6379,

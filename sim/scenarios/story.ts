@@ -15,6 +15,7 @@
 //   down
 
 import { createPrng } from "../../src/core/base/prng.ts";
+import { plainFailover } from "../../src/core/failover/settings.ts";
 import { present } from "../../src/core/base/assert.ts";
 import { checkers } from "../checkers/all.ts";
 import { drawPlan, makeConfig, type Plan } from "../plan.ts";
@@ -192,6 +193,7 @@ function plainService(count: string, names: readonly string[], portBase: number)
     dependsOn: name === "web" && names.includes("store") ? ["store"] : [],
     maxConnections: 0,
     queueLength: 100,
+    failover: plainFailover,
     command: ["/usr/bin/node", `${name}.js`],
     replicas: { min: Number(replicas), max: 8 },
     workingDirectory: "/srv",

@@ -7,6 +7,7 @@
 
 import type { z } from "zod";
 import { valueAt } from "./explain.ts";
+import { checkFailover } from "./failover-checks.ts";
 import { listener, route, type WrittenListener, type WrittenRoute } from "./gateway-schema.ts";
 import { nearest, type Path, type Problem } from "./problems.ts";
 import { laterKeys } from "./schema.ts";
@@ -126,6 +127,7 @@ function checkService({ path, value }: Placed<WrittenService>): readonly Finding
     ...checkHealth([...path, "health"], value.health),
     ...checkEndpoints([...path, "endpoints"], value.endpoints ?? []),
     ...checkRunning(path, value),
+    ...checkFailover(path, value).map((finding) => ({ ...finding, part: "value" as const })),
     ...notActedOn(path, value),
   ];
 }

@@ -1,6 +1,7 @@
 // The configuration as the program sees it: defaulted, checked, frozen, every duration in
 // milliseconds and every size in bytes. schema.ts makes it from what a person wrote.
 
+import type { FailoverSettings } from "../core/failover/settings.ts";
 import type {
   BalanceAlgorithm,
   GatewayLimits,
@@ -55,6 +56,7 @@ export interface LogConfig {
 interface ServiceBase {
   readonly name: string;
   readonly health: HealthConfig;
+  readonly failover: FailoverSettings;
   readonly dependsOn: readonly string[];
   readonly maxConnections: number;
   readonly queueLength: number;

@@ -1,6 +1,7 @@
 // From what was written, all of it checked, to what the program uses: complete, absolute paths,
 // most specific route first, frozen to the bottom.
 
+import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { RouteMatch } from "../core/route/table.ts";
 import type {
   CommandService,
@@ -13,6 +14,7 @@ import type {
   RoutePolicy,
   ServiceConfig,
 } from "./config.ts";
+import type { WrittenFailover } from "./failover-schema.ts";
 import type { WrittenGateway, WrittenListener, WrittenRoute } from "./gateway-schema.ts";
 import type { WrittenFile } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
@@ -39,6 +41,7 @@ function resolveService(name: string, written: WrittenService, folder: string): 
   const base = {
     name,
     health: resolveHealth(written.health),
+    failover: resolveFailover(written.failover),
     dependsOn: typeof dependsOn === "string" ? [dependsOn] : dependsOn,
     maxConnections,
     queueLength,
@@ -66,6 +69,20 @@ function resolveHealth(written: WrittenService["health"]): HealthConfig {
   };
 }
 
+function resolveFailover(written: WrittenFailover): FailoverSettings {
+  const { mode, order, backups, failback, minimumHealthy, drain, fence, unfenced } = written;
+  return {
+    mode,
+    order: order ?? [],
+    backups,
+    failback,
+    minimumHealthyMs: minimumHealthy,
+    drainMs: drain,
+    fenceMs: fence,
+    unfenced,
+  };
+}
+
 type StatusRange = readonly [number, number];
 
 function isRange(written: StatusRange | readonly StatusRange[]): written is StatusRange {
@@ -74,7 +91,7 @@ function isRange(written: StatusRange | readonly StatusRange[]): written is Stat
 
 type CommandPart = Omit<
   CommandService,
-  "kind" | "name" | "health" | "dependsOn" | "maxConnections" | "queueLength"
+  "kind" | "name" | "health" | "failover" | "dependsOn" | "maxConnections" | "queueLength"
 >;
 
 function resolveCommand(written: WrittenService, folder: string): CommandPart {

@@ -20,10 +20,10 @@ export type FileInput = z.input<typeof file>;
 export type WrittenFile = z.output<typeof file>;
 
 /** Keys of later versions, by the place where they would stand. Refused, since to pass over `tls` or
- * `failover` in silence would be worse than not to start. */
+ * `placement` in silence would be worse than not to start. */
 export const laterKeys: Readonly<Record<string, readonly string[]>> = {
   "": ["coordination", "alerts", "vault", "backups", "drills", "dns", "machines", "dashboard"],
-  "services.*": ["postgres", "redis", "failover", "placement", "machines", "backup"],
+  "services.*": ["postgres", "redis", "placement", "machines", "backup"],
   "gateway.listen.*": ["tls", "proxyProtocol"],
   "gateway.routes.*": ["hedge", "cache", "sticky", "rateLimit", "mirror", "split"],
 };

@@ -18,6 +18,7 @@ import {
   text,
   unlike,
 } from "./fields.ts";
+import { failover } from "./failover-schema.ts";
 import { type Address, parseAddress, parsePercent } from "./units.ts";
 
 export function serviceName(): z.ZodType<string, string> {
@@ -327,6 +328,9 @@ export const service = z.strictObject({
       "Two or more let one fail, and be restarted or changed, without a client noticing.",
   }),
   health: field(health.prefault({}), { meaning: "How an instance is known to work." }),
+  failover: field(failover.prefault({}), {
+    meaning: "Who of its instances takes traffic, and who takes over when one is lost.",
+  }),
   dependsOn: field(z.union([serviceName(), z.array(serviceName()).max(256)]).prefault([]), {
     meaning:
       "Services of this file that this one starts after: each with one instance that is ready. They " +

@@ -40,11 +40,24 @@ const health = fc.record(
   { requiredKeys: [] },
 );
 
+const failover = fc.record(
+  {
+    mode: fc.constant("active-active"),
+    failback: fc.constantFrom("automatic", "manual"),
+    minimumHealthy: duration(0, 60_000),
+    drain: duration(0, 4_000),
+    fence: duration(0, 60_000),
+    unfenced: fc.constantFrom("wait", "promote"),
+  },
+  { requiredKeys: [] },
+);
+
 const commandService: fc.Arbitrary<ServiceInput> = fc.record(
   {
     command: fc.oneof(word, fc.array(word, { minLength: 1, maxLength: 3 })),
     replicas,
     health,
+    failover,
     env: fc.dictionary(fc.stringMatching(/^[A-Z][A-Z0-9]{0,5}_$/), fc.string({ maxLength: 9 }), {
       maxKeys: 3,
       noNullPrototype: true,
@@ -67,6 +80,7 @@ const endpointService: fc.Arbitrary<ServiceInput> = fc.record(
       .uniqueArray(fc.integer({ min: 1, max: 65_535 }), { minLength: 1, maxLength: 3 })
       .map((ports) => ports.map((port) => `10.0.0.7:${port}`)),
     health,
+    failover,
   },
   { requiredKeys: ["endpoints"] },
 );

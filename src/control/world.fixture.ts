@@ -3,6 +3,7 @@
 // in sim/ is the full one; this one is for a test of one promise at a time.
 
 import type { CommandService, Config, EndpointService, GatewayConfig } from "../config/config.ts";
+import { plainFailover } from "../core/failover/settings.ts";
 import { assert, present } from "../core/base/assert.ts";
 import { NinesError } from "../core/base/errors.ts";
 import { createPrng } from "../core/base/prng.ts";
@@ -425,6 +426,7 @@ export function commandService(
     dependsOn: [],
     maxConnections: 0,
     queueLength: 100,
+    failover: plainFailover,
     workingDirectory: "/srv",
     environment: {},
     limits: { memoryBytes: 0, openFiles: 0 },
@@ -457,6 +459,7 @@ export function endpointService(name: string, addresses: readonly string[]): End
     dependsOn: [],
     maxConnections: 0,
     queueLength: 100,
+    failover: plainFailover,
     endpoints,
   };
 }

@@ -354,12 +354,7 @@ const WORDS: readonly string[] = [
   "order",
 ];
 
-const word = fc.tuple(
-  fc.constantFrom(
-    ...WORDS,
-  ),
-  fc.integer({ min: 1, max: 3 }),
-);
+const word = fc.tuple(fc.constantFrom(...WORDS), fc.integer({ min: 1, max: 3 }));
 
 test("never two primaries, wherever control is killed and whatever it forgets", () => {
   let promotions = 0;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Config, EndpointService, GatewayConfig } from "../../config/config.ts";
+import { plainFailover } from "../../core/failover/settings.ts";
 import { describeChanges } from "./changes.ts";
 
 describe("what a changed file changes", () => {
@@ -40,6 +41,7 @@ function service(name: string): EndpointService {
     dependsOn: [],
     maxConnections: 0,
     queueLength: 0,
+    failover: plainFailover,
     endpoints: [],
   };
 }
