@@ -73,8 +73,8 @@ export interface Disk {
   allocate(sizeBytes: number): Uint8Array<ArrayBufferLike>;
   /**
    * Calls `run` once, after everything that is ready to run now and before anything is waited for:
-   * the moment at which one write gathers what all writers have brought meanwhile. Between two
-   * calls the rest of the program gets its turn, however fast the device is.
+   * the moment at which one write gathers what all writers have brought meanwhile. The rest of the
+   * program gets its turn between two calls, or a millisecond later, however fast the device is.
    */
   soon(run: () => void): void;
 }

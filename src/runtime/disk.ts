@@ -38,7 +38,25 @@ export function createDisk(options: DiskOptions = {}): Disk {
       return new Folder(absolute, handle, writer);
     },
     allocate: (sizeBytes) => new Uint8Array(new SharedArrayBuffer(sizeBytes)),
-    soon: (run) => void setImmediate(run),
+    soon: createSoon(),
+  };
+}
+
+/** The event loop waits no longer than this, and one write, for its turn. */
+const turnEveryMs = 1;
+
+/**
+ * A turn of the event loop before each write costs a tenth of what a fast device takes for it, and
+ * brings nothing: those whom the last write woke have run by then. So there is one a millisecond.
+ */
+function createSoon(): Disk["soon"] {
+  let lastTurnMs = 0;
+  return (run) => {
+    if (performance.now() - lastTurnMs < turnEveryMs) return process.nextTick(run);
+    setImmediate(() => {
+      lastTurnMs = performance.now();
+      run();
+    });
   };
 }
 

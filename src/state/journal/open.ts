@@ -124,7 +124,7 @@ async function openLocked(
 
 function makeFirstSegment(folder: DiskFolder, clock: Clock, sizeBytes: number) {
   const wallMs = Math.max(0, Math.floor(clock.wallMs()));
-  return prepareSegment(folder, { index: 1, sizeBytes, wallMs });
+  return prepareSegment(folder, clock, { index: 1, sizeBytes, wallMs });
 }
 
 /** The whole log and how the snapshots fit to it; the first damage is thrown. */

@@ -94,7 +94,11 @@ export class SegmentSupply {
     const fileName = segmentFileName(index);
     try {
       const wallMs = Math.floor(this.#clock.wallMs());
-      await prepareSegment(this.#folder, { index, sizeBytes: this.#sizeBytes, wallMs });
+      await prepareSegment(this.#folder, this.#clock, {
+        index,
+        sizeBytes: this.#sizeBytes,
+        wallMs,
+      });
       const file = await this.#folder.open(fileName, "durable");
       this.#nextIndex = index + 1;
       this.#ready = { index, fileName, sizeBytes: this.#sizeBytes, file };

@@ -6,6 +6,7 @@
 
 import { assert } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";
+import type { Clock } from "../../ports/clock.ts";
 import { type DiskFolder, sectorBytes } from "../../ports/disk.ts";
 import type { Damage } from "./examine.ts";
 import { flushNames } from "./failures.ts";
@@ -19,9 +20,10 @@ import {
 } from "./format.ts";
 
 /**
- * Zeros are flushed piece by piece: one flush of a whole segment would hold up the log's own writes
- * for as long as the device takes for it. Smaller pieces cost more flushes than they save.
+ * Zeros are flushed in stretches. A flush holds up the log's own writes for as long as it takes,
+ * and has a price of its own besides: so a stretch is what the device takes in about this time.
  */
+const stretchMs = 10;
 const pieceBytes = 1_048_576;
 
 /**
@@ -30,6 +32,7 @@ const pieceBytes = 1_048_576;
  */
 export async function prepareSegment(
   folder: DiskFolder,
+  clock: Clock,
   segment: { readonly index: number; readonly sizeBytes: number; readonly wallMs: number },
 ): Promise<SegmentHeader> {
   const name = segmentFileName(segment.index);
@@ -37,7 +40,7 @@ export async function prepareSegment(
   const header = new Uint8Array(sectorBytes);
   writeSegmentHeader(header, segment);
   try {
-    await writeZeros(folder, temporary, header, segment.sizeBytes);
+    await writeZeros(folder, clock, temporary, header, segment.sizeBytes);
     await folder.rename(temporary, name);
   } catch (error) {
     // The first failure is the one that counts.
@@ -52,6 +55,7 @@ export async function prepareSegment(
 
 async function writeZeros(
   folder: DiskFolder,
+  clock: Clock,
   name: string,
   header: Uint8Array,
   sizeBytes: number,
@@ -60,10 +64,17 @@ async function writeZeros(
   try {
     const piece = new Uint8Array(Math.min(pieceBytes, sizeBytes));
     piece.set(header);
-    for (let offset = 0; offset < sizeBytes; offset += piece.length) {
-      await file.write(piece.subarray(0, sizeBytes - offset), offset);
+    let [offset, stretch, begunMs] = [0, 1, clock.monotonicMs()];
+    while (offset < sizeBytes) {
+      for (let pieces = 0; pieces < stretch && offset < sizeBytes; pieces++) {
+        await file.write(piece.subarray(0, sizeBytes - offset), offset);
+        if (offset === 0) piece.fill(0, 0, header.length);
+        offset += piece.length;
+      }
       await file.flush();
-      if (offset === 0) piece.fill(0, 0, header.length);
+      const endedMs = clock.monotonicMs();
+      stretch = endedMs - begunMs < stretchMs / 2 ? stretch * 2 : Math.max(1, stretch >> 1);
+      begunMs = endedMs;
     }
   } finally {
     await file.close();
