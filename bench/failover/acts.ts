@@ -1,8 +1,7 @@
 // What scenarios do to instances, the same for every contender.
 
 import { request } from "node:http";
-import type { Contender, Instance, Run } from "./scenario.ts";
-import type { Received } from "./traffic.ts";
+import type { Contender, Instance } from "./scenario.ts";
 
 export async function instanceOf(contender: Contender, index: number): Promise<Instance> {
   const instance = (await contender.instances())[index];
@@ -48,13 +47,4 @@ export function behave(
     asked.on("error", reject);
     asked.end();
   });
-}
-
-/** Who got the latest request; the primary, where there is one. */
-export function servingIndex(run: Run): number {
-  let latest: Received | undefined;
-  for (const request of run.received()) {
-    if (latest === undefined || request.atMs > latest.atMs) latest = request;
-  }
-  return latest?.instance ?? -1;
 }

@@ -4,8 +4,8 @@
 // The same open-loop load (400 requests a second, half on kept connections, a fifth POSTs) runs
 // against Nines at its defaults and, where installed, HAProxy as set up and as tuned, and nginx.
 // Each scenario (scenarios/) is one fault or change two seconds into the load. What is promised as
-// a time is measured alone, scenario after scenario; then the rest of Nines' in two lanes and the
-// peers run beside each other, because most of them mostly wait.
+// a time is measured alone, scenario after scenario, then of the peers beside each other; what is
+// promised as a count runs in lanes beside each other at the end.
 //
 // `--quick`: one round instead of three, shorter loads, the same figures. `--only=WORD`: only the
 // scenarios whose name has it. `--no-peers`: Nines alone.
@@ -17,7 +17,14 @@ import { measure } from "./measure.ts";
 import { Nines } from "./nines.ts";
 import { startPeer } from "./peers.ts";
 import { compared, ninesOnly } from "./plan.ts";
-import { type Contender, type Outcome, peers, type Scenario, type SetUp } from "./scenario.ts";
+import {
+  type Contender,
+  type Lane,
+  type Outcome,
+  peers,
+  type Scenario,
+  type SetUp,
+} from "./scenario.ts";
 import { failuresOf, longestGapMs, percentile, slowerThan } from "./traffic.ts";
 
 interface Options {
@@ -37,27 +44,24 @@ class Bench {
     this.#options = options;
   }
 
-  /** Three lanes of Nines and the peers, as the file's head says. */
   async round(): Promise<void> {
-    const own = this.#wanted<Nines>([...compared, ...ninesOnly]);
-    const lane = (name: Scenario["lane"]) =>
+    const lane = (name: Lane) =>
       this.#inTurn(
         "nines",
-        own.filter((scenario) => scenario.lane === name),
+        this.#wanted<Nines>([...compared, ...ninesOnly]).filter((one) => one.lane === name),
         (folder, setUp) => Nines.start(folder, setUp),
       );
-    await lane("alone");
-    await Promise.all([
-      lane("first"),
-      lane("second"),
-      ...(this.#options.peers ? peers : []).map((peer) =>
+    const eachPeer = (timed: boolean) =>
+      (this.#options.peers ? peers : []).map((peer) =>
         this.#inTurn(
           peer,
-          this.#wanted(compared).filter(({ cannot }) => cannot?.[peer] === undefined),
+          this.#wanted(compared).filter((one) => (one.lane === "timed") === timed),
           (folder, setUp) => startPeer(peer, folder, setUp),
         ),
-      ),
-    ]);
+      );
+    await lane("timed");
+    await Promise.all([lane("idle"), ...eachPeer(true)]);
+    await Promise.all([lane("first"), lane("second"), lane("third"), ...eachPeer(false)]);
   }
 
   #wanted<C extends Contender>(scenarios: readonly Scenario<C>[]): readonly Scenario<C>[] {
@@ -70,6 +74,7 @@ class Bench {
     scenarios: readonly Scenario<C>[],
     begin: (folder: string, setUp: SetUp) => Promise<C | undefined>,
   ): Promise<void> {
+    let last: Promise<unknown> = Promise.resolve();
     for (let at = 0; at < scenarios.length; ) {
       const setUp = scenarios[at]?.setUp ?? { serviceMs: 0 };
       const end = scenarios.findIndex((other, index) => index > at && other.setUp !== setUp);
@@ -78,26 +83,30 @@ class Bench {
       const folder = temporaryFolder(name.replaceAll(" ", "-"));
       try {
         const contender = await begin(folder, setUp);
-        if (contender !== undefined) await this.#onOne(contender, row);
+        if (contender === undefined) return;
+        await this.#onOne(contender, row);
+        // The next one starts while this one stops.
+        await last;
+        last = contender.stop().finally(() => removeUnlessKept(folder));
       } catch (error) {
         console.log(
           `${name}: ${row.map((scenario) => scenario.name).join(", ")}: ${String(error)}`,
         );
       }
-      if (process.env["NINES_BENCH_KEEP"] === undefined) removeFolder(folder);
     }
+    await last;
   }
 
   async #onOne<C extends Contender>(contender: C, row: readonly Scenario<C>[]): Promise<void> {
-    try {
-      for (const scenario of row) {
-        const key = `${contender.name}: ${scenario.name}`;
+    for (const scenario of row) {
+      const key = `${contender.name}: ${scenario.name}`;
+      try {
         const outcome = await measure(scenario, contender, this.#options);
         this.#results.set(key, [...(this.#results.get(key) ?? []), outcome]);
         if (outcome.answers.length > 0) printOutcome(key, outcome);
+      } catch (error) {
+        console.log(`${key}: ${String(error)}`);
       }
-    } finally {
-      await contender.stop();
     }
   }
 
@@ -123,6 +132,10 @@ class Bench {
     );
     return [...own, ...theirs];
   }
+}
+
+function removeUnlessKept(folder: string): void {
+  if (process.env["NINES_BENCH_KEEP"] === undefined) removeFolder(folder);
 }
 
 function printOutcome(key: string, outcome: Outcome): void {

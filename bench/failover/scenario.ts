@@ -71,6 +71,15 @@ export interface Outcome extends LoadResult {
   readonly extra: Readonly<Record<string, number>>;
 }
 
+/**
+ * Beside what a scenario may run, on a machine of two cores:
+ * - `timed`: its figures are times. Nines runs it alone, the peers beside each other.
+ * - `idle`: it has no load and mostly waits; it runs beside the peers.
+ * - `first`, `second`, `third`: its figures are counts, which a busy machine does not change; three
+ *   lanes beside each other and beside the peers.
+ */
+export type Lane = "timed" | "idle" | "first" | "second" | "third";
+
 export interface Scenario<C extends Contender = Contender> {
   readonly name: string;
   /** Scenarios with the same one run back to back on one started system. */
@@ -81,11 +90,7 @@ export interface Scenario<C extends Contender = Contender> {
   readonly quickDurationMs?: number;
   /** How long a client waits for an answer. */
   readonly patienceMs?: number;
-  /**
-   * `alone` where a promise is a time. The others run in two lanes beside each other and beside
-   * the peers, which a machine of two cores carries.
-   */
-  readonly lane: "alone" | "first" | "second";
+  readonly lane: Lane;
   /** Peers that cannot do this, each with the reason. */
   readonly cannot?: Readonly<Partial<Record<Peer, string>>>;
   /** Before the load. */

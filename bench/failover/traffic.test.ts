@@ -11,7 +11,9 @@ import {
   type Received,
   repeatedPosts,
   slowerThan,
+  soleReceiver,
   trafficChanges,
+  writesOutOfTurn,
 } from "./traffic.ts";
 
 function answer(dueMs: number, doneMs: number, other: Partial<Answer> = {}): Answer {
@@ -82,5 +84,16 @@ describe("what instances received", () => {
     const get = { ...once, method: "GET", number: 8 };
     assert.equal(repeatedPosts([once, get, get]), 0);
     assert.equal(repeatedPosts([once, get, { ...once, instance: 1 }]), 1);
+  });
+
+  it("says who alone gets the traffic, and whether a primary that was replaced still writes", () => {
+    const write = (instance: number, atMs: number) => {
+      return { instance, pid: 1, method: "POST", number: atMs, atMs };
+    };
+    const course = [write(0, 0), write(1, 1_000), write(1, 2_000)];
+    assert.equal(soleReceiver(course), 1);
+    assert.equal(soleReceiver([...course, write(0, 1_900)]), undefined);
+    assert.equal(writesOutOfTurn([...course, write(0, 3_000)], 0), 0);
+    assert.equal(writesOutOfTurn([...course, write(0, 1_500), write(0, 3_000)], 0), 1);
   });
 });

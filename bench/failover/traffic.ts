@@ -98,3 +98,21 @@ export function repeatedPosts(received: readonly Received[]): number {
   }
   return [...times.values()].filter((count) => count > 1).length;
 }
+
+const SOLE_MS = 300;
+
+/** Who alone got the traffic of the last 300 ms; undefined when nobody or several did. */
+export function soleReceiver(received: readonly Received[]): number | undefined {
+  const latestMs = received.reduce((latest, { atMs }) => Math.max(latest, atMs), 0);
+  const recent = received.filter(({ atMs }) => atMs > latestMs - SOLE_MS);
+  const instances = new Set(recent.map(({ instance }) => instance));
+  return instances.size === 1 ? recent[0]?.instance : undefined;
+}
+
+/** POSTs that an instance received after another had taken over and before it gave back. */
+export function writesOutOfTurn(received: readonly Received[], sinceMs: number): number {
+  const writes = received.filter(({ method, atMs }) => method === "POST" && atMs > sinceMs);
+  const others = writes.filter(({ instance }) => instance !== 0).map(({ atMs }) => atMs);
+  const [from, to] = [Math.min(...others), Math.max(...others)];
+  return writes.filter(({ instance, atMs }) => instance === 0 && atMs > from && atMs < to).length;
+}

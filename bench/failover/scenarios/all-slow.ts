@@ -13,7 +13,7 @@ export const allSlower: Scenario = {
   setUp: { serviceMs: 20 },
   durationMs: 12_000,
   quickDurationMs: 8_000,
-  lane: "alone",
+  lane: "timed",
   act: async (contender: Contender, run: Run) => {
     const instances = await contender.instances();
     await Promise.all(instances.map((instance) => behave(instance, { serviceMs: 2_000 })));

@@ -15,7 +15,7 @@ export const allCoresBusy: Scenario<Nines> = {
   setUp: { serviceMs: 20 },
   durationMs: FAULT_AT_MS + 120_000,
   quickDurationMs: FAULT_AT_MS + 28_000,
-  lane: "alone",
+  lane: "timed",
   act: async (nines, run) => {
     const busy = Array.from({ length: availableParallelism() }, () =>
       spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }),

@@ -10,7 +10,7 @@ export const reload: Scenario = {
   setUp: answersOf20Ms,
   durationMs: 6_000,
   quickDurationMs: 5_000,
-  lane: "alone",
+  lane: "timed",
   act: async (contender) => {
     for (let times = 0; times < 3; times++) await contender.reload();
     return {};
@@ -23,7 +23,7 @@ export const drain: Scenario = {
   setUp: answersOf20Ms,
   durationMs: 8_000,
   quickDurationMs: 6_000,
-  lane: "alone",
+  lane: "timed",
   act: async (contender) => {
     await contender.drain(0);
     await pause(2_000);

@@ -11,8 +11,8 @@ export const deploy: Scenario<Nines> = {
   name: "deploy",
   setUp: { serviceMs: 20 },
   durationMs: 40_000,
-  quickDurationMs: 26_000,
-  lane: "second",
+  quickDurationMs: 22_000,
+  lane: "third",
   cannot: notTheirs,
   act: async (nines) => {
     const before = await nines.instancePids();
@@ -38,8 +38,8 @@ export const failingDeploy: Scenario<Nines> = {
   name: failing,
   setUp: { serviceMs: 20 },
   durationMs: 30_000,
-  quickDurationMs: 20_000,
-  lane: "second",
+  quickDurationMs: 16_000,
+  lane: "third",
   cannot: notTheirs,
   act: async (nines, run) => {
     nines.change({ version: { FAIL_START: "1" } });

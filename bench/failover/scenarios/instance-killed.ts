@@ -13,7 +13,7 @@ export const instanceKilled: Scenario = {
   setUp: answersOf20Ms,
   durationMs: 8_000,
   quickDurationMs: 6_000,
-  lane: "alone",
+  lane: "timed",
   act: async (contender) => ({ lostPids: [await signal(contender, 1, "SIGKILL")] }),
   promises: (outcomes) => onlyItsPostsFailed(name, outcomes),
 };

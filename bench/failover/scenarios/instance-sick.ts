@@ -12,8 +12,8 @@ export const oneSlower: Scenario = {
   setUp: { serviceMs: 20 },
   durationMs: 12_000,
   quickDurationMs: 8_000,
-  patienceMs: 5_000,
-  lane: "alone",
+  patienceMs: 4_000,
+  lane: "timed",
   act: async (contender) => {
     await behave(await instanceOf(contender, 1), { serviceMs: 2_000 });
     return {};
@@ -34,7 +34,7 @@ export const oneFailing: Scenario = {
   setUp: { serviceMs: 20 },
   durationMs: 12_000,
   quickDurationMs: 8_000,
-  lane: "alone",
+  lane: "timed",
   act: async (contender) => {
     await behave(await instanceOf(contender, 1), { status: 500 });
     return {};

@@ -17,8 +17,8 @@ function instanceStopped(options: {
     setUp: { serviceMs },
     durationMs: 12_000,
     quickDurationMs: 10_000,
-    patienceMs: 5_000,
-    lane: "alone",
+    patienceMs: 4_000,
+    lane: "timed",
     act: async (contender) => ({ lostPids: [await signal(contender, 1, "SIGSTOP")] }),
     promises: (outcomes) => [
       ...onlyItsPostsFailed(name, outcomes),

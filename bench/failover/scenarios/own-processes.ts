@@ -14,7 +14,7 @@ export const connectionShare: Scenario<Nines> = {
   name: "128 kept connections",
   setUp: answersOf20Ms,
   durationMs: 0,
-  lane: "alone",
+  lane: "timed",
   act: async (nines) => {
     let largest = 0;
     for (let times = 0; times < 3; times++) {
@@ -84,7 +84,7 @@ export const workerKilled: Scenario<Nines> = {
   setUp: answersOf20Ms,
   durationMs: 6_000,
   quickDurationMs: 5_000,
-  lane: "alone",
+  lane: "timed",
   act: async (nines) => {
     process.kill((await nines.workers())[0]?.pid ?? 0, "SIGKILL");
     return {};
@@ -97,7 +97,7 @@ export const workerStopped: Scenario<Nines> = {
   setUp: answersOf20Ms,
   durationMs: 6_000,
   quickDurationMs: 5_000,
-  lane: "alone",
+  lane: "timed",
   act: async (nines) => {
     const stopped = (await nines.workers())[0];
     process.kill(stopped?.pid ?? 0, "SIGSTOP");
@@ -192,7 +192,7 @@ export const controlKept: Scenario<Nines> = {
   name: "control kill -9 under its keeper",
   setUp: { serviceMs: 20, detached: true },
   durationMs: 0,
-  lane: "second",
+  lane: "idle",
   act: async (nines) => {
     let backMs = 0;
     for (let times = 0; times < KEEPER_TIMES; times++) {

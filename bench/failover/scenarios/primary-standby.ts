@@ -1,47 +1,61 @@
 // One of three instances takes all traffic and fails; another takes over, and gives back by itself
 // or by an operator's word. Who is primary is read from what instances receive.
 
-import { servingIndex, signal, signalIfThere } from "../acts.ts";
+import { type Figure, figure } from "../../shared/figures.ts";
+import { signal, signalIfThere } from "../acts.ts";
 import { measured, type Outcomes } from "../figures.ts";
 import { Nines } from "../nines.ts";
 import type { Contender, Fault, Run, Scenario } from "../scenario.ts";
-import { answeredAgainMs, failuresOf } from "../traffic.ts";
+import { answeredAgainMs, failuresOf, soleReceiver, writesOutOfTurn } from "../traffic.ts";
 
 /** The failure has passed by then; what fails later fails because of the failback. */
 const TAKEN_OVER_AFTER_MS = 2_500;
 const POLL_MS = 100;
 
-function answeredAgain(prefix: string, outcomes: Outcomes, bar?: number) {
-  return measured(
-    `${prefix}: new writes answered after`,
-    outcomes,
-    { unit: "ms", over: "worst", ...(bar === undefined ? {} : { bar }) },
-    ({ answers, startedAtMs, extra }) =>
-      answeredAgainMs(answers, "POST", (extra["faultAtMs"] ?? Number.NaN) - startedAtMs),
-  );
+/** `extra` of these scenarios: when the fault came, and whether another took over and gave back. */
+function faultAtMs({ extra, startedAtMs }: Outcomes[number]): number {
+  return (extra["faultAtMs"] ?? Number.NaN) - startedAtMs;
 }
 
-/** Requests that failed from the take-over to the end; NaN when the traffic did not go back. */
-function failback(prefix: string, outcomes: Outcomes, bar?: number) {
+function takeover(prefix: string, outcomes: Outcomes, barMs?: number): readonly Figure[] {
+  const bar = barMs === undefined ? {} : { bar: barMs };
+  return [
+    measured(
+      `${prefix}: new writes answered after`,
+      outcomes,
+      { unit: "ms", over: "worst", ...bar },
+      (outcome) => answeredAgainMs(outcome.answers, "POST", faultAtMs(outcome)),
+    ),
+    measured(
+      `${prefix}: writes at the old primary after the new one's first`,
+      outcomes,
+      { unit: "requests", over: "sum" },
+      ({ received, extra }) => writesOutOfTurn(received, extra["faultAtMs"] ?? Number.NaN),
+    ),
+  ];
+}
+
+/** Requests that failed from the takeover on; NaN when the traffic did not go and return. */
+function failback(prefix: string, outcomes: Outcomes, bar?: number): Figure {
   return measured(
     `${prefix}: failed`,
     outcomes,
     { unit: "requests", over: "sum", ...(bar === undefined ? {} : { bar }) },
-    ({ answers, startedAtMs, extra }) => {
-      if (extra["isBack"] === undefined) return Number.NaN;
-      const sinceMs = (extra["faultAtMs"] ?? 0) - startedAtMs + TAKEN_OVER_AFTER_MS;
-      return failuresOf(answers).filter(({ dueMs }) => dueMs > sinceMs).length;
+    (outcome) => {
+      if (outcome.extra["gaveBack"] !== 1) return Number.NaN;
+      const sinceMs = faultAtMs(outcome) + TAKEN_OVER_AFTER_MS;
+      return failuresOf(outcome.answers).filter(({ dueMs }) => dueMs > sinceMs).length;
     },
   );
 }
 
-/** Waits until the first instance has the traffic again; empty when the load ends before. */
-async function untilBack(run: Run): Promise<Readonly<Record<string, number>>> {
+/** Whether the first instance alone gets the traffic before the load ends. */
+async function givesBack(run: Run): Promise<number> {
   while (run.elapsedMs() < run.durationMs) {
-    if (servingIndex(run) === 0) return { isBack: 1 };
+    if (soleReceiver(run.received()) === 0) return 1;
     await run.until(run.elapsedMs() + POLL_MS);
   }
-  return {};
+  return 0;
 }
 
 const killed = "primary kill -9";
@@ -52,17 +66,19 @@ export const primaryKilled: Scenario = {
   setUp: { serviceMs: 20, primary: "automatic failback" },
   durationMs: 16_000,
   quickDurationMs: 12_000,
-  patienceMs: 5_000,
-  lane: "alone",
+  patienceMs: 4_000,
+  lane: "timed",
   act: async (contender, run): Promise<Fault> => {
-    const faultAtMs = Date.now();
+    const at = Date.now();
     const pid = await signal(contender, 0, "SIGKILL");
     await run.until(run.elapsedMs() + TAKEN_OVER_AFTER_MS);
-    return { lostPids: [pid], extra: { faultAtMs, ...(await untilBack(run)) } };
+    const tookOver = soleReceiver(run.received()) !== 0;
+    const gaveBack = tookOver ? await givesBack(run) : 0;
+    return { lostPids: [pid], extra: { faultAtMs: at, gaveBack } };
   },
-  promises: (outcomes) => [answeredAgain(killed, outcomes, 100), failback(byItself, outcomes, 0)],
+  promises: (outcomes) => [...takeover(killed, outcomes, 100), failback(byItself, outcomes, 0)],
   told: (prefix, outcomes) => [
-    answeredAgain(prefix, outcomes),
+    ...takeover(prefix, outcomes),
     failback(prefix.replace(killed, byItself), outcomes),
   ],
 };
@@ -75,18 +91,29 @@ export const primaryStopped: Scenario = {
   setUp: { serviceMs: 20, primary: "manual failback" },
   durationMs: 16_000,
   quickDurationMs: 12_000,
-  patienceMs: 5_000,
-  lane: "alone",
+  patienceMs: 4_000,
+  lane: "timed",
   act: async (contender: Contender, run): Promise<Fault> => {
-    const faultAtMs = Date.now();
+    const at = Date.now();
     const pid = await signal(contender, 0, "SIGSTOP");
     await run.until(run.elapsedMs() + TAKEN_OVER_AFTER_MS);
     signalIfThere(pid, "SIGCONT");
-    if (!(contender instanceof Nines)) return { lostPids: [pid], extra: { faultAtMs } };
-    await run.until(run.elapsedMs() + 2_000);
+    const fault = { lostPids: [pid], extra: { faultAtMs: at, gaveBack: 0 } };
+    if (!(contender instanceof Nines)) return fault;
+    const tookOver = soleReceiver(run.received()) !== 0;
+    await run.until(run.elapsedMs() + TAKEN_OVER_AFTER_MS);
+    if (!tookOver) return fault;
     await contender.command("failback", "web");
-    return { lostPids: [pid], extra: { faultAtMs, ...(await untilBack(run)) } };
+    return { ...fault, extra: { faultAtMs: at, gaveBack: await givesBack(run) } };
   },
-  promises: (outcomes) => [answeredAgain(stopped, outcomes, 1_000), failback(byHand, outcomes, 0)],
-  told: (prefix, outcomes) => [answeredAgain(prefix, outcomes)],
+  promises: (outcomes) => [...takeover(stopped, outcomes, 1_000), failback(byHand, outcomes, 0)],
+  told: (prefix, outcomes) => [
+    ...takeover(prefix, outcomes),
+    figure({
+      name: `${prefix.replace(stopped, byHand)}: failed`,
+      value: undefined,
+      unit: "requests",
+      note: "gives back by itself only",
+    }),
+  ],
 };
