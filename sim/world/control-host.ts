@@ -33,6 +33,7 @@ export interface ControlWorld {
   /** A table was published by the incarnation that runs. */
   published(table: RoutingTable): void;
   isIdle(instance: string, version: number): boolean;
+  isFenced(instance: string, version: number): boolean;
   recorded(entry: EventEntry): void;
   signalled(program: Program, signal: "SIGTERM" | "SIGKILL"): void;
   /** The incarnation ended, by a kill from outside or at one of its own calls. */
@@ -117,7 +118,10 @@ export class Incarnation {
           this.#world.published(JSON.parse(JSON.stringify(table)) as RoutingTable);
         },
       },
-      traffic: { isIdle: (instance, version) => this.#world.isIdle(instance, version) },
+      traffic: {
+        isIdle: (instance, version) => this.#world.isIdle(instance, version),
+        isFenced: (instance, version) => this.#world.isFenced(instance, version),
+      },
       freePorts: this.#freePorts(),
       baseEnvironment: { PATH: "/usr/bin" },
       logFileOf: (instance) => `/state/logs/${instance}.log`,

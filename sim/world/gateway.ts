@@ -165,8 +165,17 @@ export class Gateway {
   isIdle(instance: string, version: number): boolean {
     const linked = this.workers.filter((worker) => worker.linkedSinceMs !== undefined);
     if (linked.length === 0) return this.#ports.loop.nowMs - this.#linkedLastMs >= NOBODY_MS;
-    return linked.every(
-      (worker) => (worker.table?.version ?? -1) >= version && worker.active(instance) === 0,
-    );
+    return linked.every((worker) => isIdleOn(worker, instance, version));
   }
+
+  /** Of all that live, linked or not: a stopped one says nothing, and goes on by what it has. */
+  isFenced(instance: string, version: number): boolean {
+    const heard = (worker: Worker): boolean =>
+      worker.linkedSinceMs !== undefined && worker.gate.state === "running";
+    return this.workers.every((worker) => heard(worker) && isIdleOn(worker, instance, version));
+  }
+}
+
+function isIdleOn(worker: Worker, instance: string, version: number): boolean {
+  return (worker.table?.version ?? -1) >= version && worker.active(instance) === 0;
 }

@@ -135,6 +135,7 @@ export class World {
         this.gateway.publish(table);
       },
       isIdle: (instance, version) => this.gateway.isIdle(instance, version),
+      isFenced: (instance, version) => this.gateway.isFenced(instance, version),
       recorded: (entry) =>
         this.note(
           `control-${incarnation.number}`,

@@ -34,7 +34,7 @@ test("no traffic moves because control came back: no table takes an instance out
   world.control().start(config);
   await world.advance(5_000);
   world.hung.add("web-3");
-  await world.until(() => world.verdict("web-3") === "down", 4_000);
+  await world.until(() => world.verdict("web-3") === "failing", 4_000);
   const told = world.tables.at(-1)?.services;
   const before = world.tables.length;
   world.killControl();
@@ -55,7 +55,7 @@ test("versions only grow, whoever is control and whatever the disk refuses", asy
     await world.advance(1_000);
     world.diskRefuses = true;
     world.hung.add("web-1");
-    await world.until(() => world.verdict("web-1") === "down", 4_000);
+    await world.until(() => world.verdict("web-1") === "failing", 4_000);
     world.hung.delete("web-1");
     await world.until(() => world.verdict("web-1") === "up", 4_000);
     world.killControl();

@@ -73,7 +73,7 @@ test("endpoints are checked and routed, never started", async () => {
   control.start(configOf([cache]));
   await world.advance(2_000);
   assert.equal(world.verdict("cache-10.0.0.7:6379"), "up");
-  assert.equal(world.verdict("cache-10.0.0.8:6379"), "down");
+  assert.equal(world.verdict("cache-10.0.0.8:6379"), "failing");
   assert.equal(world.processes.length, 0);
   world.answering.add("10.0.0.8:6379");
   await world.until(() => world.verdict("cache-10.0.0.8:6379") === "up", 2_000);
@@ -235,7 +235,7 @@ test("a process that runs while its checks fail is restarted, with the reason", 
   control.start(configOf([commandService("web", { replicas: two })]));
   await world.advance(1_000);
   world.hung.add("web-2");
-  await world.until(() => world.verdict("web-2") === "down", 4_000);
+  await world.until(() => world.verdict("web-2") === "failing", 4_000);
   assert.equal(world.starts("web-2").length, 1, "it is given time");
   world.hung.delete("web-2");
   await world.until(() => world.verdict("web-2") === "up", 4_000);
@@ -422,7 +422,7 @@ test("a disk that refuses writes costs no instance that runs, and no table", asy
   await world.advance(1_000);
   world.diskRefuses = true;
   world.hung.add("web-2");
-  await world.until(() => world.verdict("web-2") === "down", 4_000);
+  await world.until(() => world.verdict("web-2") === "failing", 4_000);
   assert.equal(world.verdict("web-1"), "up");
   assert.equal(world.events.filter((one) => one.kind === "records.refused").length, 1);
 });

@@ -14,6 +14,7 @@ import type { Processes } from "../ports/processes.ts";
 import type { Records } from "../ports/records.ts";
 import type { RoutingTables } from "../ports/routing-tables.ts";
 import type { Traffic } from "../ports/traffic.ts";
+import { FailoverLoop } from "./failover/failover.ts";
 import { HealthLoop } from "./health/health.ts";
 import { carefulRecords } from "./registry/careful-records.ts";
 import { createRegistry } from "./registry/create-registry.ts";
@@ -71,6 +72,18 @@ export interface Control {
   /** No new traffic to this instance until `undrain`; kept across restarts of control. */
   drain(instance: string): void;
   undrain(instance: string): void;
+  /**
+   * Moves the primary of a `primary-standby` service, to `to` or to the best other one, by plan: no
+   * request is lost. Throws NINES_SERVICE_UNKNOWN, NINES_FAILOVER_MODE, NINES_FAILOVER_REFUSED.
+   */
+  failover(service: string, to?: string): void;
+  /** Gives the preferred one its place back; throws as `failover`. */
+  failback(service: string): void;
+  /** While it is on, nobody takes over by itself; of one service, or of all. Kept on disk. */
+  maintain(on: boolean, service?: string): void;
+  isInMaintenance(service: string): boolean;
+  /** Who is primary, and what would follow now, a sentence each; throws as `failover`. */
+  explainFailover(service: string): readonly string[];
   observe(observation: Observation): void;
   /** The table in force. */
   table(): RoutingTable | undefined;
@@ -100,6 +113,12 @@ export function createControl(ports: ControlPorts): Control {
     remembered,
     random: supervisorRandom,
   });
+  const failover = new FailoverLoop({
+    ...ports,
+    registry,
+    careful,
+    kill: (instance) => supervisor.kill(instance),
+  });
   const routing = new RoutingLoop({ ...ports, registry, memory });
 
   function follow(config: Config): void {
@@ -113,12 +132,14 @@ export function createControl(ports: ControlPorts): Control {
     start(config) {
       follow(config);
       supervisor.start(config);
+      failover.follow(config);
       health.follow(config);
       routing.follow(config);
     },
     apply(config) {
       follow(config);
       supervisor.apply(config);
+      failover.follow(config);
       health.follow(config);
       routing.follow(config);
     },
@@ -126,10 +147,20 @@ export function createControl(ports: ControlPorts): Control {
     restart: (target) => supervisor.restart(target),
     drain: (instance) => supervisor.drain(instance),
     undrain: (instance) => supervisor.undrain(instance),
+    failover: (service, to) => failover.failover(service, to),
+    failback: (service) => failover.failback(service),
+    maintain: (on, service) => failover.maintain(on, service),
+    isInMaintenance: (service) => failover.isInMaintenance(service),
+    explainFailover: (service) => failover.explain(service),
     observe: ({ instance, detail }) => health.suspect(instance, detail),
     table: () => routing.table,
-    stop: (withinMs) => supervisor.stop(withinMs),
+    stop(withinMs) {
+      // Nobody takes over from those that end.
+      failover[Symbol.dispose]();
+      return supervisor.stop(withinMs);
+    },
     release() {
+      failover[Symbol.dispose]();
       supervisor.release();
       health[Symbol.dispose]();
       routing[Symbol.dispose]();

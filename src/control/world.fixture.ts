@@ -82,8 +82,12 @@ export class World {
   readonly answering = new Set<string>();
   readonly busy = new Set<string>();
   diskRefuses = false;
+  /** A worker lives that control does not hear. */
+  strayWorker = false;
   /** Called in the middle of each start, which waits for it. */
   onStart: ((moment: StartMoment) => void | Promise<void>) | undefined;
+  /** Called before and after each record is written. */
+  onWrite: (() => void) | undefined;
   probesBegun = 0;
   probesUnderWay = 0;
   readonly #tasks = new Set<Task>();
@@ -111,7 +115,11 @@ export class World {
       records: this.#records(control),
       events: { record: (entry) => void (control.dead || this.events.push(entry)) },
       routingTables: { publish: (table) => void (control.dead || this.tables.push(table)) },
-      traffic: { isIdle: (instance, version) => this.#isIdle(instance, version) },
+      traffic: {
+        isIdle: (instance, version) => this.#isIdle(instance, version),
+        isFenced: (instance, version) =>
+          !control.dead && !this.strayWorker && this.#isIdle(instance, version),
+      },
       freePorts: {
         find: async (preferred, taken) => {
           await this.#moment("port");
@@ -211,7 +219,8 @@ export class World {
     const table = this.tables.find((one) => one.version === version);
     const listed = table?.services.flatMap((one) => one.instances) ?? [];
     const verdict = listed.find((one) => one.id === instance)?.verdict ?? "draining";
-    assert(table !== undefined && verdict === "draining", `version ${version} drains ${instance}`);
+    const out = verdict === "draining" || verdict === "standby";
+    assert(table !== undefined && out, `version ${version} takes ${instance} out`);
     return !this.busy.has(instance);
   }
 
@@ -254,8 +263,11 @@ export class World {
       list: (prefix) => [...this.kept.keys()].filter((key) => key.startsWith(prefix)).sort(),
       write: (key, value) => {
         if (control.dead) return;
+        this.onWrite?.();
+        if (control.dead) return;
         if (this.diskRefuses) throw new NinesError("NINES_STATE_WRITE", "The disk is full.");
         this.kept.set(key, JSON.stringify(value));
+        this.onWrite?.();
       },
       remove: (key) => void (control.dead || this.kept.delete(key)),
     };

@@ -39,7 +39,7 @@ test("a silent instance is down within interval and timeouts, and it says why", 
   await world.advance(5_000);
   world.hung.add("web-2");
   const hungMs = world.nowMs;
-  await world.until(() => world.verdict("web-2") === "down");
+  await world.until(() => world.verdict("web-2") === "failing");
   assert.ok(world.nowMs - hungMs <= 1_100 + 3 * 500 + 10, `${world.nowMs - hungMs} ms`);
   assert.equal(
     control.registry.get("web-2")?.why,
@@ -57,7 +57,7 @@ test("what live traffic met is checked at once: two witnesses are enough", async
   world.answering.clear();
   control.observe({ instance: "api-10.0.0.7:80", detail: "connection refused" });
   await world.advance(10);
-  assert.equal(world.verdict("api-10.0.0.7:80"), "down");
+  assert.equal(world.verdict("api-10.0.0.7:80"), "failing");
   assert.match(control.registry.get("api-10.0.0.7:80")?.why ?? "", /traffic met "connection refu/);
 });
 
@@ -100,7 +100,7 @@ test("a suspicion that came during a probe is not answered by that probe's pass"
   world.answering.clear();
   control.observe({ instance: "api-10.0.0.7:80", detail: "connection refused" });
   await world.advance(observedSpacingMs + 10);
-  assert.equal(world.verdict("api-10.0.0.7:80"), "down");
+  assert.equal(world.verdict("api-10.0.0.7:80"), "failing");
 });
 
 test("the answer of a process that is gone says nothing of its successor", async () => {

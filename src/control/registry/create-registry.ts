@@ -15,6 +15,7 @@ export function createRegistry(): Registry {
 class MemoryRegistry implements Registry {
   readonly #records = new Map<string, InstanceRecord>();
   readonly #listeners = new Set<Listener>();
+  readonly #epochs = new Map<string, number>();
   readonly #unannounced: RegistryChange[] = [];
   #announcing = false;
   #order = new Map<string, number>();
@@ -54,6 +55,14 @@ class MemoryRegistry implements Registry {
     if (before === undefined) return;
     this.#records.delete(id);
     this.#announce({ before, after: undefined });
+  }
+
+  epoch(service: string): number {
+    return this.#epochs.get(service) ?? 0;
+  }
+
+  setEpoch(service: string, epoch: number): void {
+    this.#epochs.set(service, epoch);
   }
 
   subscribe(listener: Listener): Disposable {

@@ -42,6 +42,15 @@ export interface InstanceRecord {
   readonly lastCheck?: string;
   /** Written by the supervisor on an operator's word, or ahead of a stop: no new traffic. */
   readonly draining: boolean;
+  /**
+   * Written by the failover loop: `active` takes traffic when it can; `leaving` hands its place
+   * over; `standby` gets none, however well it is.
+   */
+  readonly standing: "active" | "leaving" | "standby";
+  /** Why it is not active, or what made it primary; empty where there is nothing to say. */
+  readonly standingWhy: string;
+  /** Written by the failover loop: why it must not be started yet; empty when it may. */
+  readonly startHeld: string;
   /** See TableInstance.generation. */
   readonly generation: number;
   readonly pid: number | undefined;
@@ -71,6 +80,9 @@ export interface Registry {
   /** Replaces the named fields; nothing is announced when nothing changes. */
   patch(id: string, fields: Partial<Omit<InstanceRecord, "id" | "service" | "origin">>): void;
   remove(id: string): void;
+  /** Of a service: see TableService.epoch. Written by the failover loop. */
+  epoch(service: string): number;
+  setEpoch(service: string, epoch: number): void;
   /** Called at once, in the order of subscription, after each change. Must not throw. */
   subscribe(listener: (change: RegistryChange) => void): Disposable;
 }

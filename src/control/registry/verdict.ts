@@ -1,23 +1,36 @@
 // What control says of an instance, from what the loops wrote of it.
 //
-// Only `running` and `external` instances take traffic, and only while their checks do not say
-// otherwise. An instance that was not checked yet, by this control, keeps the verdict that the data
-// plane was told before: so a control that comes back takes nothing out and puts nothing in until
-// it knows better. Draining outlasts everything: nobody tries a draining instance, not even a
-// worker whose control is gone.
+// Its standing goes first: whoever is not to have traffic gets none, whatever happens to its process
+// and whoever goes away. A standby must be said to be one also while nothing runs there, or a worker
+// without control would try it when it does. Then draining, that nobody tries either. Then what is
+// there: `running` and `external` instances take traffic while their checks do not say otherwise. An
+// instance that was not checked yet, by this control, keeps the verdict that the data plane was told
+// before: so a control that comes back takes nothing out and puts nothing in until it knows better.
 
 import type { InstanceVerdict } from "../../core/route/table.ts";
 import type { InstanceRecord } from "./registry.ts";
 
 export function verdictOf(record: InstanceRecord): InstanceVerdict {
-  if (record.draining) return "draining";
-  return isReady(record) ? "up" : "down";
+  if (record.standing === "standby") return "standby";
+  if (record.draining || record.standing === "leaving") return "draining";
+  return isReady(record) ? "up" : whyNotUp(record);
 }
 
 /** Whether it could take traffic. A drained one is ready for its dependents: they may not come
- * through the gateway, and it is as well as ever. */
+ * through the gateway, and it is as well as ever. So is a standby. */
 export function isReady(record: InstanceRecord): boolean {
-  if (record.phase !== "running" && record.phase !== "external") return false;
+  if (!isThere(record)) return false;
   if (record.health === "unknown") return record.told?.verdict === "up";
   return record.health === "up";
+}
+
+/** Without a check, what was said before: nobody knows better. */
+function whyNotUp(record: InstanceRecord): "failing" | "down" {
+  if (!isThere(record)) return "down";
+  if (record.health === "unknown") return record.told?.verdict === "failing" ? "failing" : "down";
+  return "failing";
+}
+
+function isThere({ phase }: InstanceRecord): boolean {
+  return phase === "running" || phase === "external";
 }

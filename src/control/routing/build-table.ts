@@ -21,6 +21,7 @@ export function buildTable(
   config: Config & { readonly gateway: GatewayConfig },
   instances: readonly InstanceRecord[],
   version: number,
+  epochOf: (service: string) => number,
 ): RoutingTable {
   const { gateway } = config;
   const routes: TableRoute[] = gateway.routes.map((route) => ({ ...route, hedge: defaultHedge }));
@@ -30,7 +31,9 @@ export function buildTable(
     workers: gateway.workers,
     listeners,
     routes,
-    services: config.services.map((service) => serviceOf(service, instances)),
+    services: config.services.map((service) =>
+      serviceOf(service, instances, epochOf(service.name)),
+    ),
     limits: gateway.limits,
     drainMs: gateway.drainMs,
   };
@@ -54,19 +57,28 @@ function listenerOf(
   return { host, port, protocol, tcpRoute };
 }
 
-function serviceOf(service: ServiceConfig, instances: readonly InstanceRecord[]): TableService {
+function serviceOf(
+  service: ServiceConfig,
+  instances: readonly InstanceRecord[],
+  epoch: number,
+): TableService {
   const own = instances.filter((record) => record.service === service.name && record.port > 0);
-  const { name, maxConnections, queueLength } = service;
+  const { name, failover, maxConnections, queueLength } = service;
+  const standsInFor = new Map(Object.entries(failover.backups).map(([id, backup]) => [backup, id]));
   return {
     ...plainService,
     name,
+    mode: failover.mode,
+    epoch,
     maxConnections,
     queueLength,
-    instances: own.map(instanceOf),
+    instances: own.map((record) => instanceOf(record, standsInFor.get(record.id))),
   };
 }
 
-function instanceOf(record: InstanceRecord): TableInstance {
+function instanceOf(record: InstanceRecord, backupOf: string | undefined): TableInstance {
   const { id, host, port, weight, backup, generation } = record;
-  return { id, host, port, weight, backup, generation, share: 1, verdict: verdictOf(record) };
+  const verdict = verdictOf(record);
+  const stands = backupOf === undefined ? {} : { backupOf };
+  return { id, host, port, weight, backup, generation, share: 1, verdict, ...stands };
 }

@@ -5,9 +5,9 @@
 // to control whatever the disk refuses. Within one term (a control that starts again in its process
 // because the disk refused it the next) they are reserved a block at a time, ahead of their use.
 
-import type { InstanceVerdict } from "../../core/route/table.ts";
+import { type InstanceVerdict, instanceVerdicts } from "../../core/route/table.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";
-import type { InstanceRecord, Remembered } from "../registry/registry.ts";
+import type { Remembered } from "../registry/registry.ts";
 
 const key = "routing/told";
 export const versionsReserved = 1_000;
@@ -47,14 +47,10 @@ export class RoutingMemory {
   }
 
   /** Keeps what is about to be published. */
-  keep(version: number, instances: readonly InstanceRecord[]): void {
+  keep(version: number, instances: readonly (KeptVerdict & { readonly id: string })[]): void {
     const ahead = this.#reserved - version;
     if (ahead < versionsReserved / 2) this.#reserved = version + versionsReserved;
-    const told = instances.flatMap((record) =>
-      record.told === undefined
-        ? []
-        : [[record.id, { verdict: record.told.verdict, generation: record.generation }] as const],
-    );
+    const told = instances.map(({ id, verdict, generation }) => [id, { verdict, generation }]);
     this.#records.write(key, { reserved: this.#reserved, instances: Object.fromEntries(told) });
   }
 }
@@ -75,8 +71,7 @@ function readKept(value: unknown): {
 
 function isKeptVerdict(value: unknown): value is KeptVerdict {
   if (!isObject(value) || !Number.isSafeInteger(value["generation"])) return false;
-  const verdict = value["verdict"];
-  return verdict === "up" || verdict === "down" || verdict === "draining";
+  return instanceVerdicts.some((verdict) => verdict === value["verdict"]);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

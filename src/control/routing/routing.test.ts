@@ -86,7 +86,7 @@ test("readmission is a new generation: what workers ejected meanwhile is forgive
   await world.advance(2_000);
   const before = control.registry.get("api-10.0.0.7:80")?.generation ?? 0;
   world.answering.clear();
-  await world.until(() => world.verdict("api-10.0.0.7:80") === "down");
+  await world.until(() => world.verdict("api-10.0.0.7:80") === "failing");
   world.answering.add("10.0.0.7:80");
   await world.until(() => world.verdict("api-10.0.0.7:80") === "up");
   const after = control.table()?.services[0]?.instances[0]?.generation ?? 0;

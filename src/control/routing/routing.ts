@@ -1,14 +1,14 @@
 // The routing loop: whenever the registry or the file changes, the table that follows from them is
 // published, once for all changes of one turn.
 //
-// It then writes into the registry what the data plane was told of each instance, so that whoever
+// Then it writes into the registry what the data plane was told of each instance, so that whoever
 // ends one can wait until no worker sends to it any more.
 
 import type { Config } from "../../config/config.ts";
-import type { RoutingTable } from "../../core/route/table.ts";
+import type { InstanceVerdict, RoutingTable } from "../../core/route/table.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { RoutingTables } from "../../ports/routing-tables.ts";
-import type { InstanceRecord, Registry, RegistryChange } from "../registry/registry.ts";
+import type { Registry, RegistryChange } from "../registry/registry.ts";
 import { verdictOf } from "../registry/verdict.ts";
 import { buildTable, closedTable } from "./build-table.ts";
 import type { RoutingMemory } from "./memory.ts";
@@ -64,25 +64,31 @@ export class RoutingLoop {
     const table = changed ? { ...wanted, version: memory.nextVersion() } : this.#table;
     if (table === undefined) return;
     this.#table = table;
-    for (const record of registry.instances()) this.#tell(record, table.version);
-    if (!changed) return;
-    memory.keep(table.version, registry.instances());
-    routingTables.publish(table);
+    // As in the table, whatever a listener makes of it while it is told.
+    const told = registry.instances().map((record) => ({ ...record, verdict: verdictOf(record) }));
+    if (changed) {
+      memory.keep(table.version, told);
+      routingTables.publish(table);
+    }
+    for (const { id, verdict } of told) this.#tell(id, verdict, table.version);
   }
 
   #wantedTable(version: number): RoutingTable | undefined {
     const config = this.#config;
     const gateway = config?.gateway;
     if (config !== undefined && gateway !== undefined) {
-      return buildTable({ ...config, gateway }, this.#ports.registry.instances(), version);
+      const { registry } = this.#ports;
+      const epochOf = (service: string): number => registry.epoch(service);
+      return buildTable({ ...config, gateway }, registry.instances(), version, epochOf);
     }
     return this.#table && closedTable(this.#table, version);
   }
 
-  #tell(record: InstanceRecord, version: number): void {
-    const verdict = verdictOf(record);
-    if (record.told?.verdict === verdict && record.told.version > 0) return;
-    this.#ports.registry.patch(record.id, { told: { verdict, version } });
+  #tell(id: string, verdict: InstanceVerdict, version: number): void {
+    const record = this.#ports.registry.get(id);
+    if (record === undefined || (record.told?.verdict === verdict && record.told.version > 0))
+      return;
+    this.#ports.registry.patch(id, { told: { verdict, version } });
   }
 }
 
@@ -95,6 +101,7 @@ function changesRouting({ before, after }: RegistryChange): boolean {
     before.weight !== after.weight ||
     before.backup !== after.backup ||
     before.draining !== after.draining ||
+    before.standing !== after.standing ||
     before.phase !== after.phase ||
     before.health !== after.health
   );

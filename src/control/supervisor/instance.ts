@@ -189,6 +189,11 @@ export class Instance {
     this.tell({ kind: "over-memory", cause });
   }
 
+  /** SIGKILL at once: it must not go on, whatever it is doing. What follows is what its end brings. */
+  kill(): void {
+    this.#process?.signal("SIGKILL");
+  }
+
   /** Lets go: the process goes on, and nothing here happens any more. */
   release(): void {
     this.#released = true;
@@ -308,7 +313,8 @@ export class Instance {
     this.#idlePoll = this.#ports.clock.after(idlePollMs, () => {
       if (this.#life.phase !== "draining") return;
       const told = this.#ports.registry.get(this.id)?.told;
-      const heard = told?.verdict === "draining" && told.version > 0;
+      if (told === undefined || told.version === 0) return this.#pollIdle();
+      const heard = told.verdict === "draining" || told.verdict === "standby";
       if (heard && this.#ports.traffic.isIdle(this.id, told.version)) this.tell({ kind: "idle" });
       else this.#pollIdle();
     });
@@ -401,6 +407,9 @@ export class Instance {
       phase: "waiting",
       health: "unknown",
       draining: this.#drained,
+      standing: "active",
+      standingWhy: "",
+      startHeld: "",
       generation,
       pid: undefined,
       restarts: 0,

@@ -94,6 +94,11 @@ export class Supervisor {
     this.#reviewSoon();
   }
 
+  /** See Instance.kill. */
+  kill(id: string): void {
+    this.#instances.get(id)?.kill();
+  }
+
   drain(id: string): void {
     this.#requireInstance(id);
     if (this.#words.isDrained(id)) return;
@@ -216,7 +221,9 @@ export class Supervisor {
   }
 
   #registryChanged({ before, after }: RegistryChange): void {
-    if (after === undefined || before === undefined || before.health === after.health) return;
+    if (after === undefined || before === undefined) return;
+    if (before.startHeld !== after.startHeld) this.#reviewSoon();
+    if (before.health === after.health) return;
     const instance = this.#instances.get(after.id);
     if (after.health === "up") instance?.tell({ kind: "healthy" });
     if (after.health === "down") {
@@ -248,12 +255,25 @@ export class Supervisor {
       own.sort((a, b) => a.ordinal - b.ordinal);
       const blocker = waitsFor(service, (name) => this.#isReady(name));
       for (const instance of own.filter((one) => one.phase === "waiting")) {
-        if (blocker === undefined) this.#launch(instance);
-        else
-          instance.explain(`${instance.id} waits for ${blocker}: none of its instances is ready`);
+        this.#launchOrExplain(instance, blocker);
       }
-      this.#roll(service, own);
+      this.#roll(service, this.#primaryLast(own));
     }
+  }
+
+  #launchOrExplain(instance: Instance, blocker: string | undefined): void {
+    const held = this.#ports.registry.get(instance.id)?.startHeld ?? "";
+    if (blocker !== undefined) {
+      instance.explain(`${instance.id} waits for ${blocker}: none of its instances is ready`);
+    } else if (held !== "") instance.explain(held);
+    else this.#launch(instance);
+  }
+
+  /** A primary is replaced when its standbys have been: so its place is handed over once. */
+  #primaryLast(own: readonly Instance[]): readonly Instance[] {
+    const standsBy = ({ id }: Instance): boolean =>
+      this.#ports.registry.get(id)?.standing === "standby";
+    return [...own.filter(standsBy), ...own.filter((instance) => !standsBy(instance))];
   }
 
   #launch(instance: Instance): void {

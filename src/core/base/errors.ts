@@ -196,6 +196,15 @@ export const errorCatalogue = {
     "A change is in the journal, and the application's `apply` threw on it.",
     "Mend `apply`, then start anew: no change is lost.",
   ),
+  NINES_FAILOVER_MODE: entry(
+    "The service has no primary that could be moved: its mode is another.",
+    "Write `failover: { mode: primary-standby }` in the file if it is to have one.",
+  ),
+  NINES_FAILOVER_REFUSED: entry(
+    "The primary cannot be moved there now; nothing has changed.",
+    "`nines explain failover SERVICE` says who is fit, and what is under way.",
+    true,
+  ),
   NINES_JOURNAL_CLOSED: entry("The journal was closed.", "Open it again to go on."),
 } as const satisfies Record<string, ErrorEntry>;
 

@@ -317,7 +317,11 @@ function follow(
     cause: moved ? cause : state.cause,
     noted: moved ? "" : state.noted,
   };
-  const said = row.says && say(row.says, state, after, { ...context, next, cause });
+  const isFailback = promotes && state.phase === "switching" && next === situation.preferred;
+  const kind = isFailback ? "failover.failed-back" : row.says?.kind;
+  const words = { ...context, next, cause };
+  const spoken = row.says && say(row.says, state, after, words);
+  const said = spoken && { ...spoken, kind: kind ?? spoken.kind };
   if (moved || ordered) return { state: after, command: row.command, said };
   return noted(state, after, row, said);
 }

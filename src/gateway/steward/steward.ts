@@ -195,11 +195,18 @@ class GatewaySteward implements Steward {
     if (this.#stopped) return true;
     const linked = this.#linked("worker");
     if (linked.length === 0) return nowMs - this.#noWorkerSinceMs >= NO_WORKER_MS;
-    return linked.every(({ stats }) => {
-      if (stats === undefined || stats.tableVersion < version) return false;
-      const seen = stats.services.flatMap((service) => service.instances);
-      return seen.every((one) => one.id !== instance || one.active === 0);
-    });
+    return linked.every((worker) => isIdleOn(worker, instance, version));
+  }
+
+  /** Workers that live and are not linked are on the board; whoever is neither holds no table. */
+  isFenced(instance: string, version: number): boolean {
+    if (this.#stopped) return true;
+    const linked = this.#linked("worker");
+    const pids = new Set(linked.map((worker) => worker.hello.identity.pid));
+    const strays = this.#board
+      .lines()
+      .some(({ identity }) => !pids.has(identity.pid) && lives(this.#options.identify, identity));
+    return !strays && linked.every((worker) => isIdleOn(worker, instance, version));
   }
 
   async ready(withinMs: number): Promise<void> {
@@ -504,4 +511,11 @@ class GatewaySteward implements Steward {
     const states = parent.workers.map((worker) => `${worker.worker} ${worker.state}`);
     return `not all gateway workers serve: ${states.join(", ") || "none has started"}`;
   }
+}
+
+/** By what it said last: it follows the table, and has nothing under way there. */
+function isIdleOn({ stats }: Peer, instance: string, version: number): boolean {
+  if (stats === undefined || stats.tableVersion < version) return false;
+  const seen = stats.services.flatMap((service) => service.instances);
+  return seen.every((one) => one.id !== instance || one.active === 0);
 }
