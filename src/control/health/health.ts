@@ -189,7 +189,8 @@ export class HealthLoop {
     const sentence = `${id} is ${why}`;
     const kind = up ? "instance.up" : "instance.down";
     events.record({ kind, level: up ? "info" : "warning", sentence, service, instance: id });
-    const readmitted = up && record.told !== undefined && record.told.verdict !== "up";
+    const wasOut = record.told?.verdict === "down" || record.told?.verdict === "failing";
+    const readmitted = up && (wasOut || record.health === "down");
     const generation = record.generation + (readmitted ? 1 : 0);
     const sinceWallMs = clock.wallMs();
     registry.patch(id, { health, lastCheck, generation, why: sentence, sinceWallMs });
