@@ -25,9 +25,8 @@
 // Calls of one file may overlap; their order is then open. No call has a deadline, for the kernel
 // offers none for a device that hangs: the caller says how long it cares.
 //
-// Rejected: block devices and O_DIRECT (a partial sector at the tail would be rewritten again and
-// again, with its acknowledged bytes at stake), mmap (its errors are signals), flush without
-// O_DSYNC on the hot path (a second call, a third of the speed).
+// Rejected: block devices (nobody gives one to a journal), mmap (its errors are signals), flush
+// without O_DSYNC on the hot path (a second call, a third of the speed).
 
 export const sectorBytes = 512;
 

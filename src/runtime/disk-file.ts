@@ -6,20 +6,29 @@
 
 import type { FileHandle } from "node:fs/promises";
 import type { DiskFile } from "../ports/disk.ts";
+import { isAligned } from "./direct.ts";
 import { attempt } from "./disk-error.ts";
 import type { DurableWriter } from "./disk-writer.ts";
 
-/** `durable` writes it, if each write is to wait for the device. */
+/** How a file is written whose every write waits for the device. */
+export interface Durably {
+  readonly writer: DurableWriter;
+  /** For what is aligned, where the file system has it. */
+  readonly direct: FileHandle | undefined;
+}
+
 export function createDiskFile(
   path: string,
   handle: FileHandle,
-  durable: DurableWriter | undefined,
+  durable: Durably | undefined,
 ): DiskFile {
   const pending = new Set<Promise<void>>();
 
   function write(bytes: Uint8Array, offset: number): Promise<void> | undefined {
     if (durable === undefined) return writeAll(path, handle, bytes, offset);
-    const written = durable.write(path, handle.fd, bytes, offset);
+    const { writer, direct } = durable;
+    const way = direct !== undefined && isAligned(bytes, offset) ? direct : handle;
+    const written = writer.write(path, way.fd, bytes, offset);
     if (written === undefined) return undefined;
     pending.add(written);
     const settled = () => pending.delete(written);
@@ -35,6 +44,7 @@ export function createDiskFile(
     truncate: (sizeBytes) => attempt("truncate", path, () => handle.truncate(sizeBytes)),
     close: async () => {
       await Promise.allSettled(pending);
+      await durable?.direct?.close();
       await attempt("close", path, () => handle.close());
     },
   };

@@ -10,6 +10,7 @@ import { assert } from "../core/base/assert.ts";
 import type { Disk, DiskAccess, DiskFile, DiskFolder, DiskLock } from "../ports/disk.ts";
 import { attempt } from "./disk-error.ts";
 import { createDiskFile } from "./disk-file.ts";
+import { allocateAligned, openDirect } from "./direct.ts";
 import { takeLock } from "./disk-lock.ts";
 import { createDurableWriter, type DurableWriter } from "./disk-writer.ts";
 
@@ -37,7 +38,7 @@ export function createDisk(options: DiskOptions = {}): Disk {
       );
       return new Folder(absolute, handle, writer);
     },
-    allocate: (sizeBytes) => new Uint8Array(new SharedArrayBuffer(sizeBytes)),
+    allocate: allocateAligned,
     soon: createSoon(),
   };
 }
@@ -88,7 +89,8 @@ class Folder implements DiskFolder {
   async open(name: string, access: DiskAccess): Promise<DiskFile> {
     const path = this.#pathOf(name);
     const handle = await attempt("open", path, () => open(path, flags[access]));
-    return createDiskFile(path, handle, access === "durable" ? this.#writer : undefined);
+    if (access !== "durable") return createDiskFile(path, handle, undefined);
+    return createDiskFile(path, handle, { writer: this.#writer, direct: await openDirect(path) });
   }
 
   async rename(from: string, to: string): Promise<void> {

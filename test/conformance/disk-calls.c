@@ -45,7 +45,8 @@ int fdatasync(int descriptor) {
 
 ssize_t pwrite64(int descriptor, const void *bytes, size_t length, off64_t offset) {
   int flags = fcntl(descriptor, F_GETFL);
-  note_descriptor((flags & O_DSYNC) ? "write-durable" : "write", descriptor);
+  const char *how = (flags & O_DIRECT) ? "write-direct" : "write-durable";
+  note_descriptor((flags & O_DSYNC) ? how : "write", descriptor);
   return REAL(pwrite64, descriptor, bytes, length, offset);
 }
 

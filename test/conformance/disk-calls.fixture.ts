@@ -20,6 +20,8 @@ async function main([folder = "", list = "", slowAboveMs = ""]: readonly string[
   step("write durably");
   const durable = await opened.open("log", "durable");
   await durable.write(disk.allocate(100), 0);
+  step("write whole sectors durably");
+  await durable.write(disk.allocate(1_024), 512);
   step("remove, flush the folder");
   await opened.remove("log");
   await opened.flush();
