@@ -52,7 +52,7 @@ export interface Observation {
 }
 
 export interface Control {
-  readonly registry: Pick<Registry, "instances" | "get" | "subscribe">;
+  readonly registry: Pick<Registry, "instances" | "get" | "subscribe" | "epoch">;
   /** Adopts what still runs (by the records), then makes the world match the file. Called once. */
   start(config: Config): void;
   /**

@@ -272,11 +272,11 @@ export class PrimaryKeeper {
     const standing =
       isPrimary && serves ? "active" : isPrimary && phase === "switching" ? "leaving" : "standby";
     const why = {
-      active: `it is primary (epoch ${sayEpoch(epoch)}): ${cause}`,
-      leaving: `it hands over to ${successor}: ${cause}`,
+      active: `${id} is primary (epoch ${sayEpoch(epoch)}): ${cause}`,
+      leaving: `${id} hands over to ${successor}: ${cause}`,
       standby: isPrimary
-        ? `it gets no traffic: ${cause}`
-        : `it stands by${primary === undefined ? "" : ` for ${primary}`}`,
+        ? `${id} gets no traffic: ${cause}`
+        : `${id} stands by${primary === undefined ? "" : ` for ${primary}`}`,
     }[standing];
     this.#ports.registry.patch(id, { standing, standingWhy: why, startHeld: held });
   }

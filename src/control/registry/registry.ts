@@ -47,7 +47,7 @@ export interface InstanceRecord {
    * over; `standby` gets none, however well it is.
    */
   readonly standing: "active" | "leaving" | "standby";
-  /** Why it is not active, or what made it primary; empty where there is nothing to say. */
+  /** A sentence: why it is not active, or is primary; empty where there is nothing to say. */
   readonly standingWhy: string;
   /** Written by the failover loop: why it must not be started yet; empty when it may. */
   readonly startHeld: string;

@@ -21,6 +21,10 @@ export interface AdminActions {
   restart(target: string): void;
   drain(instance: string): void;
   undrain(instance: string): void;
+  failover(service: string, to: string | undefined): void;
+  failback(service: string): void;
+  maintain(on: boolean, service: string | undefined): void;
+  explainFailover(service: string): readonly string[];
   restartGateway(): void;
   restartControl(): void;
   stop(): void;
@@ -133,6 +137,34 @@ export const endpoints: readonly Endpoint[] = [
     "Sends a drained instance traffic again.",
     z.strictObject({ instance: name }),
     (actions, { instance }) => (actions.undrain(instance), done),
+  ),
+  endpoint(
+    "POST",
+    "/v1/failover",
+    "Moves the primary of a service to another instance, by plan: no request is lost.",
+    z.strictObject({ service: name, to: name.optional() }),
+    (actions, { service, to }) => (actions.failover(service, to), done),
+  ),
+  endpoint(
+    "POST",
+    "/v1/failback",
+    "Gives the preferred instance of a service its place as primary back.",
+    z.strictObject({ service: name }),
+    (actions, { service }) => (actions.failback(service), done),
+  ),
+  endpoint(
+    "POST",
+    "/v1/maintenance",
+    "While it is on, for a service or for all, no instance takes over by itself.",
+    z.strictObject({ on: z.boolean(), service: name.optional() }),
+    (actions, { on, service }) => (actions.maintain(on, service), done),
+  ),
+  endpoint(
+    "GET",
+    "/v1/failover/explain",
+    "Who is primary of a service, and what would follow if it were lost, a sentence each.",
+    z.strictObject({ service: name }),
+    (actions, { service }) => actions.explainFailover(service),
   ),
   endpoint(
     "POST",

@@ -40,6 +40,11 @@ const actions = {
   restart: (target: string) => void asked.push(["restart", target]),
   drain: (instance: string) => void asked.push(["drain", instance]),
   undrain: (instance: string) => void asked.push(["undrain", instance]),
+  failover: (service: string, to: string | undefined) => void asked.push(["failover", service, to]),
+  failback: (service: string) => void asked.push(["failback", service]),
+  maintain: (on: boolean, service: string | undefined) =>
+    void asked.push(["maintain", on, service]),
+  explainFailover: (service: string) => [`web-1 is primary of ${service}.`],
   restartGateway: () => void asked.push(["restartGateway"]),
   restartControl: () => void asked.push(["restartControl"]),
   stop: () => void asked.push(["stop"]),
@@ -73,13 +78,17 @@ describe("the admin API", () => {
       "/v1/restart": { target: "web" },
       "/v1/drain": { instance: "web-1" },
       "/v1/undrain": { instance: "web-1" },
+      "/v1/failover": { service: "db" },
+      "/v1/failback": { service: "db" },
+      "/v1/maintenance": { on: true },
     };
+    const queries: Record<string, string> = { "/v1/failover/explain": "?service=db" };
     for (const { method, path, type } of endpoints) {
       if (type === "stream") continue;
       if (type === "text") {
         assert.match(await fetchAdminText({ socketPath, method, path, timeoutMs: 5000 }), /\n$/);
       } else {
-        assert.notEqual(await call(method, path, inputs[path]), undefined, path);
+        assert.notEqual(await call(method, path + (queries[path] ?? ""), inputs[path]), undefined);
       }
     }
     assert.deepEqual(asked.at(-1), ["stop"]);
@@ -88,6 +97,10 @@ describe("the admin API", () => {
   it("passes on what was asked", async () => {
     await call("POST", "/v1/scale", { service: "web", replicas: 5 });
     assert.deepEqual(asked.at(-1), ["scale", "web", 5]);
+    await call("POST", "/v1/failover", { service: "db", to: "db-2" });
+    assert.deepEqual(asked.at(-1), ["failover", "db", "db-2"]);
+    await call("POST", "/v1/maintenance", { on: false, service: "db" });
+    assert.deepEqual(asked.at(-1), ["maintain", false, "db"]);
     await call("POST", "/v1/apply", { file: "/srv/nines.yaml" });
     assert.deepEqual(asked.at(-1), ["apply", "/srv/nines.yaml"]);
     assert.deepEqual(await call("GET", "/v1/events?after=41"), [event(42)]);

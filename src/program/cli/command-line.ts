@@ -33,6 +33,9 @@ export interface LogsOptions extends PlaceOptions {
 export interface EventsOptions extends LogsOptions {
   readonly json?: true;
 }
+export interface FailoverOptions extends PlaceOptions {
+  readonly to?: string;
+}
 export interface JournalOptions {
   readonly json?: true;
 }
@@ -64,6 +67,10 @@ export interface Actions {
   restart(target: string, options: PlaceOptions): Promise<number>;
   drain(instance: string, options: PlaceOptions): Promise<number>;
   undrain(instance: string, options: PlaceOptions): Promise<number>;
+  failover(service: string, options: FailoverOptions): Promise<number>;
+  failback(service: string, options: PlaceOptions): Promise<number>;
+  maintenance(on: boolean, service: string | undefined, options: PlaceOptions): Promise<number>;
+  explainFailover(service: string | undefined, options: PlaceOptions): Promise<number>;
   controlRestart(options: PlaceOptions): Promise<number>;
   gatewayRestart(options: PlaceOptions): Promise<number>;
   journalVerify(folder: string, options: JournalOptions): Promise<number>;
@@ -110,6 +117,7 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
   addRunning(nines, actions, ended);
   addSeeing(nines, actions, ended);
   addOperating(nines, actions, ended);
+  addFailover(nines, actions, ended);
   addJournal(nines, actions, ended);
   addWriting(nines, actions, ended);
   for (const command of nines.commands) inherit(command);
@@ -248,6 +256,51 @@ function addOperating(nines: Command, actions: Actions, ended: Ended): void {
     .summary("replace the gateway's workers, each by one that serves before the old one drains")
     .action((options: PlaceOptions) => ended(actions.gatewayRestart(options)));
 }
+
+function addFailover(nines: Command, actions: Actions, ended: Ended): void {
+  placed(nines.command("failover"))
+    .summary("make another instance of a service its primary, by plan")
+    .description(
+      "The primary finishes what it has while new requests wait in the gateway; then the other one " +
+        "takes over. No request is lost. It stays so until `nines failback`, or until the new " +
+        "primary is lost. For services with `failover: { mode: primary-standby }`.",
+    )
+    .argument("<service>", "a primary-standby service")
+    .option("--to <instance>", "who is to be primary (default: the best of the others)")
+    .addHelpText("after", "\nExamples:\n  $ nines failover db\n  $ nines failover db --to db-3")
+    .action((service: string, options: FailoverOptions) =>
+      ended(actions.failover(service, options)),
+    );
+  placed(nines.command("failback"))
+    .summary("give the preferred instance its place as primary back")
+    .description("Moves it as `nines failover` does, to the first of `failover.order`.")
+    .argument("<service>", "a primary-standby service")
+    .action((service: string, options: PlaceOptions) => ended(actions.failback(service, options)));
+  const maintenance = nines
+    .command("maintenance")
+    .summary("whether instances may take over by themselves");
+  for (const [word, on, summary] of maintenanceWords) {
+    placed(maintenance.command(word))
+      .summary(summary)
+      .description("Kept across restarts of Nines; `nines status` shows it.")
+      .argument("[service]", "only this one (default: all)")
+      .action((service: string | undefined, options: PlaceOptions) =>
+        ended(actions.maintenance(on, service, options)),
+      );
+  }
+  const explain = nines.command("explain").summary("what Nines does when, and why");
+  placed(explain.command("failover"))
+    .summary("who takes over when a primary is lost: every case with its sentence")
+    .argument("[service]", "what this service would do now (default: the table of all cases)")
+    .action((service: string | undefined, options: PlaceOptions) =>
+      ended(actions.explainFailover(service, options)),
+    );
+}
+
+const maintenanceWords = [
+  ["on", true, "from now on, nobody takes over by itself"],
+  ["off", false, "instances take over by themselves again"],
+] as const;
 
 function addJournal(nines: Command, actions: Actions, ended: Ended): void {
   const journal = nines.command("journal").summary("look into a journal (nines/journal), mend it");

@@ -7,6 +7,7 @@ import { type Actions, buildCommandLine } from "./command-line.ts";
 import { exitCode, report, say } from "./say.ts";
 
 const operations = async () => (await import("./operate.ts")).operations;
+const failovers = async () => (await import("./failover.ts")).failoverCommands;
 const journals = async () => (await import("./journal.ts")).journalCommands;
 const files = async () => (await import("./files.ts")).fileCommands;
 
@@ -22,6 +23,10 @@ const actions: Actions = {
   restart: async (...words) => (await operations()).restart(...words),
   drain: async (...words) => (await operations()).drain(...words),
   undrain: async (...words) => (await operations()).undrain(...words),
+  failover: async (...words) => (await failovers()).failover(...words),
+  failback: async (...words) => (await failovers()).failback(...words),
+  maintenance: async (...words) => (await failovers()).maintenance(...words),
+  explainFailover: async (...words) => (await failovers()).explainFailover(...words),
   controlRestart: async (options) => (await operations()).controlRestart(options),
   gatewayRestart: async (options) => (await operations()).gatewayRestart(options),
   journalVerify: async (...words) => (await journals()).journalVerify(...words),

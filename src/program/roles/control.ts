@@ -235,6 +235,8 @@ class ControlRun {
       stateDirectory: state.path,
       config: this.#config,
       instances: control.registry.instances(),
+      epochOf: (service) => control.registry.epoch(service),
+      inMaintenance: (service) => control.isInMaintenance(service),
       gateway: { ...gateway, workerStats: stats, totals: totals.services },
       rates: this.#rates,
       control: {
@@ -340,6 +342,10 @@ class ControlRun {
       restart: orderly((target) => control.restart(target)),
       drain: orderly((instance) => control.drain(instance)),
       undrain: orderly((instance) => control.undrain(instance)),
+      failover: orderly((service, to) => control.failover(service, to)),
+      failback: orderly((service) => control.failback(service)),
+      maintain: orderly((on, service) => control.maintain(on, service)),
+      explainFailover: (service) => control.explainFailover(service),
       restartGateway: orderly(() => steward.replaceWorkers()),
       restartControl: orderly(() => this.#end({ kind: "restart", file: this.#config.file })),
       stop: () => {

@@ -7,6 +7,7 @@ import { describe, it } from "node:test";
 import type { CommandService, Config, GatewayConfig } from "../../config/config.ts";
 import type { InstanceRecord } from "../../control/registry/registry.ts";
 import { addressOf, composeStatus, type StatusInputs, stateOf } from "./compose.ts";
+import { type FailoverSettings, plainFailover } from "../../core/failover/settings.ts";
 import { RateWindow } from "./rates.ts";
 import { instanceRecord, instanceStats, serviceStats } from "./stats.fixture.ts";
 
@@ -104,6 +105,31 @@ describe("an instance's state", () => {
   }
 });
 
+describe("a service with a primary", () => {
+  it("says who it is, and of each instance why it does or does not serve", () => {
+    const failover = { ...plainFailover, mode: "primary-standby" } as const;
+    const records = [
+      instanceRecord({
+        id: "web-1",
+        standing: "standby",
+        standingWhy: "web-1 stands by for web-2",
+      }),
+      instanceRecord({ id: "web-2", standingWhy: "web-2 is primary (epoch 2.1): it is the first" }),
+    ];
+    const [web] = composeStatus(inputs(records, failover)).services;
+    assert.equal(web?.primary, "web-2");
+    assert.equal(web?.epoch, 2_000_001);
+    assert.equal(web?.up, 2);
+    assert.deepEqual(
+      web?.instances.map(({ state, why }) => [state, why]),
+      [
+        ["standby", "web-1 stands by for web-2"],
+        ["up", "web-2 is primary (epoch 2.1): it is the first"],
+      ],
+    );
+  });
+});
+
 describe("an address", () => {
   const cases: readonly (readonly [string, string])[] = [
     ["127.0.0.1", "http://127.0.0.1:80"],
@@ -126,8 +152,16 @@ const noGateway: StatusInputs["gateway"] = {
   tableVersion: 1,
 };
 
-function inputs(instances: readonly InstanceRecord[]): StatusInputs {
-  const web = { kind: "command", name: "web", replicas: { min: 3, max: 3 } } as CommandService;
+function inputs(
+  instances: readonly InstanceRecord[],
+  failover: FailoverSettings = plainFailover,
+): StatusInputs {
+  const web = {
+    kind: "command",
+    name: "web",
+    replicas: { min: 3, max: 3 },
+    failover,
+  } as CommandService;
   const gateway = { listen: [] } as unknown as GatewayConfig;
   const config: Config = { file: "/srv/nines.yaml", services: [web], gateway };
   return {
@@ -135,6 +169,8 @@ function inputs(instances: readonly InstanceRecord[]): StatusInputs {
     stateDirectory: "/srv/.nines",
     config,
     instances,
+    epochOf: () => 2_000_001,
+    inMaintenance: () => false,
     gateway: noGateway,
     rates: new RateWindow(),
     control: { pid: 1, term: 1, sinceWallMs: 0 },

@@ -29,6 +29,8 @@ export interface StatusInputs {
   readonly stateDirectory: string;
   readonly config: Config;
   readonly instances: readonly InstanceRecord[];
+  readonly epochOf: (service: string) => number;
+  readonly inMaintenance: (service: string) => boolean;
   readonly gateway: GatewayView;
   readonly rates: RateWindow;
   readonly control: { readonly pid: number; readonly term: number; readonly sinceWallMs: number };
@@ -103,7 +105,11 @@ function serviceReport(
     name,
     kind:
       records[0]?.origin === "endpoint" || config?.kind === "endpoints" ? "endpoints" : "command",
-    up: instances.filter(({ state }) => state === "up").length,
+    mode: config?.failover.mode ?? "active-active",
+    primary: primaryOf(config, records),
+    epoch: inputs.epochOf(name),
+    maintenance: inputs.inMaintenance(name),
+    up: instances.filter(({ state }) => state === "up" || state === "standby").length,
     wanted: config === undefined ? 0 : wantedOf(config, records),
     requestsPerSecond: round(rates.requestsPerSecond),
     errorsPerSecond: round(rates.errorsPerSecond),
@@ -115,6 +121,14 @@ function serviceReport(
     restarts: records.reduce((sum, { restarts }) => sum + restarts, 0),
     instances,
   };
+}
+
+function primaryOf(
+  config: ServiceConfig | undefined,
+  records: readonly InstanceRecord[],
+): string | null {
+  if (config?.failover.mode !== "primary-standby") return null;
+  return records.find(({ standing }) => standing !== "standby")?.id ?? null;
 }
 
 /** An operator's `scale` adds and removes instances: what there is and is not leaving is wanted. */
@@ -149,7 +163,9 @@ export function stateOf(record: InstanceRecord): InstanceState {
     case "running":
       if (record.draining) return "draining";
       if (record.health === "unknown") return "starting";
-      return record.health;
+      if (record.health === "down") return "down";
+      if (record.standing === "leaving") return "draining";
+      return record.standing === "standby" ? "standby" : "up";
     case "launching":
       return "starting";
     case "waiting":
@@ -166,9 +182,11 @@ export function stateOf(record: InstanceRecord): InstanceState {
 /**
  * An operator's drain outlasts what happens to the instance meanwhile, and is why it gets nothing.
  */
-function whyOf({ id, phase, draining, why }: InstanceRecord): string {
+function whyOf(record: InstanceRecord): string {
+  const { id, phase, draining, health, why, standingWhy } = record;
   const stays = phase === "external" || phase === "running";
-  return stays && draining ? `${id} gets no new traffic: an operator drained it` : why;
+  if (stays && draining) return `${id} gets no new traffic: an operator drained it`;
+  return stays && health === "up" && standingWhy !== "" ? standingWhy : why;
 }
 
 function errorsOfInstance(stats: InstanceStats): number {

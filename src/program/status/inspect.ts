@@ -85,6 +85,10 @@ function serviceReports(instances: readonly RecordedInstance[]): readonly Servic
     return {
       name,
       kind: "command",
+      mode: "active-active",
+      primary: null,
+      epoch: 0,
+      maintenance: false,
       up: mine.filter(({ alive }) => alive).length,
       wanted: mine.length,
       requestsPerSecond: 0,

@@ -2,6 +2,8 @@
 // readers in docs/reference/status.md. Fields may be added; none is renamed, removed or given
 // another meaning.
 
+import type { ServiceMode } from "../../core/route/table.ts";
+
 export type ControlState =
   /** It answered. */
   | "running"
@@ -45,6 +47,8 @@ export type InstanceState =
   | "up"
   /** Its process runs, its checks fail; gets none. */
   | "down"
+  /** Well, and to get no traffic: the standby of a primary, or held back after flapping. */
+  | "standby"
   | "draining"
   | "stopping"
   | "backoff"
@@ -77,7 +81,15 @@ export interface InstanceReport {
 export interface ServiceReport {
   readonly name: string;
   readonly kind: "command" | "endpoints";
-  /** Instances that get traffic. */
+  /** Who of it takes traffic: "active-active", "primary-standby" or "hot-standby". */
+  readonly mode: ServiceMode;
+  /** In "primary-standby": the instance that takes traffic; null while nobody does. */
+  readonly primary: string | null;
+  /** Of the latest promotion of a primary: grows with each; 0 where there was none. */
+  readonly epoch: number;
+  /** An operator said that no instance is to take over by itself. */
+  readonly maintenance: boolean;
+  /** Instances that get traffic, or are ready to. */
   readonly up: number;
   /** Instances that there should be. */
   readonly wanted: number;

@@ -118,6 +118,10 @@ function instance(fields: Partial<InstanceReport>): InstanceReport {
 const web: ServiceReport = {
   name: "web",
   kind: "command",
+  mode: "active-active",
+  primary: null,
+  epoch: 0,
+  maintenance: false,
   up: 2,
   wanted: 3,
   requestsPerSecond: 398,

@@ -132,8 +132,18 @@ function serviceRow(service: ServiceReport, paints: Palette): Cell[] {
     { text: formatLatency(service.p99Ms) },
     { text: `${service.errors}` },
     { text: `${service.restarts}` },
-    { text: waiting(service.queued) },
+    { text: remarks(service) },
   ];
+}
+
+function remarks(service: ServiceReport): string {
+  const noPrimary = service.mode === "primary-standby" && service.primary === null;
+  const remarked = [
+    noPrimary ? "no primary" : "",
+    service.maintenance ? "in maintenance: nobody takes over by itself" : "",
+    waiting(service.queued),
+  ];
+  return remarked.filter((remark) => remark !== "").join("; ");
 }
 
 function waiting(requests: number): string {
@@ -167,6 +177,7 @@ function paintOfState(instance: InstanceReport, paints: Palette): Paint {
     case "ended":
       return paints.bad;
     case "waiting":
+    case "standby":
     case "starting":
     case "draining":
     case "stopping":
