@@ -9,6 +9,9 @@ export interface ProbeWorld {
   readonly network: Network;
 }
 
+/** Commands and gRPC ask a program whether it serves, and for no status of their own. */
+const serving = [[200, 200]] as const;
+
 interface Answer {
   readonly result: ProbeResult;
   /** From the question to the result. */
@@ -32,7 +35,8 @@ export function probe(world: ProbeWorld, target: ProbeTarget, request: ProbeRequ
   // A check waits for a slot of the program like any request, but does not hold one here.
   const delayMs = wireMs + program.answerDelayMs();
   if (status === undefined || delayMs > request.timeoutMs) return silence(request, network);
-  const passed = request.expectStatus.some(([from, to]) => status >= from && status <= to);
+  const expected = request.kind === "http" ? request.expectStatus : serving;
+  const passed = expected.some(([from, to]) => status >= from && status <= to);
   return answer(passed, `answered ${status}`, delayMs);
 }
 
@@ -44,5 +48,5 @@ function answer(passed: boolean, detail: string, delayMs: number): Answer {
 function silence(request: ProbeRequest, network: Network): Answer {
   const delayMs = request.timeoutMs + Math.min(50, network.delayMs());
   const detail = `no answer in ${request.timeoutMs} ms`;
-  return { result: { passed: false, detail, latencyMs: delayMs }, delayMs };
+  return { result: { passed: false, detail, latencyMs: delayMs, silent: true }, delayMs };
 }

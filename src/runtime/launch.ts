@@ -213,7 +213,7 @@ function environmentFor(
 }
 
 /** Node drops root's groups for a child and gives it none: with more than one, setpriv must. */
-function switchUser(user: User | undefined): {
+export function switchUser(user: User | undefined): {
   readonly prefix: readonly string[];
   readonly runAs: Launch["runAs"];
 } {

@@ -103,17 +103,17 @@ const faults: readonly Planted[] = [
   },
   {
     fault: "each byte puts the deadline of a check off",
-    file: "src/runtime/probes.js",
+    file: "src/runtime/socket-probe.js",
     find: 'stage = "answering";',
     replace: 'stage = "answering"; timer.refresh();',
-    test: ["src/runtime/probes.process.test.js", "a byte now and then"],
+    test: ["src/runtime/socket-probe.process.test.js", "a byte now and then"],
   },
   {
     fault: "a stall of ours is the instance's fault",
-    file: "src/runtime/probes.js",
-    find: "if (!heldUp)",
-    replace: "if (true)",
-    test: ["src/runtime/probes.process.test.js", "does not blame the instance"],
+    file: "src/runtime/socket-probe.js",
+    find: "if (heldUp)",
+    replace: "if (false)",
+    test: ["src/runtime/socket-probe.process.test.js", "does not blame the instance"],
   },
   {
     fault: "ports are given out twice",

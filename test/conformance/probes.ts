@@ -44,6 +44,9 @@ export function probesConformance(name: string, withProbes: WithProbes): void {
           assert.ok(latencyMs >= 0);
         }
         if (behaviour === "hangs") assert.ok(byHttp.latencyMs >= 199);
+        // Silence may be the observer's fault; an answer or a refusal is not.
+        assert.equal(byHttp.silent === true, behaviour === "hangs");
+        assert.equal(byTcp.silent, undefined);
       }));
   }
 }

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { realWorld } from "../../test/conformance/world.ts";
 import type { ProbeRequest, ProbeResult } from "../ports/probe.ts";
-import { createProbes, judge } from "./probes.ts";
+import { judgeAnswer } from "./http-answer.ts";
+import { createProbes } from "./probes.ts";
 
 const health: ProbeRequest = {
   kind: "http",
@@ -97,10 +98,10 @@ test("an answer is judged by its whole head, however it is cut into pieces", () 
   assert.equal(health.kind, "http");
   if (health.kind !== "http") return;
   for (const [answer, passed, detail] of answers) {
-    assert.deepEqual(judge(answer, health.expectStatus), { passed, detail });
+    assert.deepEqual(judgeAnswer(answer, health), { passed, detail });
     if (answer.length > 200) continue;
     for (let cut = 0; cut < answer.length; cut++) {
-      const early = judge(answer.slice(0, cut), health.expectStatus);
+      const early = judgeAnswer(answer.slice(0, cut), health);
       assert.ok(early === undefined || early.detail === detail, answer.slice(0, cut));
     }
   }
