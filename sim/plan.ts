@@ -71,7 +71,23 @@ function drawHealth(random: Random): HealthConfig {
     fall: 1 + random.below(3),
     rise: 1 + random.below(3),
     fastIntervalMs: pick(random, [250, 500]),
+    downIntervalMs: intervalMs,
+    initialState: "unchecked",
   };
+}
+
+/** A third of the commands give signs of life: beside their check, or instead of it. */
+function withHeartbeats(random: Random, health: HealthConfig): HealthConfig {
+  if (random.ratio() < 0.65) return health;
+  const alone = random.ratio() < 0.4;
+  const heartbeat = {
+    everyMs: pick(random, [500, 1000]),
+    detector: alone || random.ratio() < 0.5 ? "misses" : "phi",
+    misses: 2 + random.below(3),
+    phi: 8,
+    file: "heartbeat",
+  } as const;
+  return { ...health, ...(alone ? { check: { kind: "none" } } : {}), heartbeat };
 }
 
 function drawCommand(random: Random, name: string, dependsOn: readonly string[]): CommandService {
@@ -79,7 +95,7 @@ function drawCommand(random: Random, name: string, dependsOn: readonly string[])
   return {
     kind: "command",
     name,
-    health: drawHealth(random),
+    health: withHeartbeats(random.stream("heartbeat"), drawHealth(random)),
     dependsOn,
     maxConnections: pick(random, [0, 0, 8]),
     queueLength: 100,

@@ -36,7 +36,7 @@ test("phi has fewer false alarms than three missed heartbeats, and is quicker", 
   assert.ok(adaptive.meanDelayMs < counted.meanDelayMs);
 });
 
-test("with as many false alarms, the best fixed timeout there is takes half a second longer", () => {
+test("with as many false alarms, the best fixed timeout takes half a second longer", () => {
   const adaptive = overall(compareDetectors([phi], histories));
   const timeoutMs = smallestTimeoutMs(histories, adaptive.falseAlarms);
   const fixed = { name: "fixed", create: () => fixedTimeout(timeoutMs) };

@@ -1,8 +1,8 @@
 // Heartbeats as they come in good and bad worlds, with the truth beside them: when the sender died.
 //
 // Six worlds, one stream of a seed each. All send one heartbeat a second; they differ in what lies
-// between sender and receiver. An adaptive detector earns its keep only where worlds differ: a fixed
-// timeout must be set for the worst of them.
+// between sender and receiver. An adaptive detector earns its keep only where worlds differ: a
+// fixed timeout must be set for the worst of them.
 
 import type { Random } from "../../src/core/base/prng.ts";
 
@@ -60,8 +60,7 @@ export const heartbeatWorlds: readonly HeartbeatWorld[] = [
   },
   {
     name: "starvation",
-    sentence:
-      "Half of the time CPU is short: everything is late by half a second, twice that now and then.",
+    sentence: "Every other minute CPU is short: all is late by half a second, by two now and then.",
     delayMs: (random, sentMs) =>
       Math.floor(sentMs / 60_000) % 2 === 0
         ? exponential(random, 10)

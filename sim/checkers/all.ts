@@ -3,6 +3,7 @@
 import { adoption } from "./adoption.ts";
 import type { CreateChecker } from "./checker.ts";
 import { deadInstance } from "./dead-instance.ts";
+import { detectionBound } from "./detection-bound.ts";
 import { doubling } from "./doubling.ts";
 import { drained } from "./drained.ts";
 import { ejection } from "./ejection.ts";
@@ -24,6 +25,7 @@ export const checkers: readonly CreateChecker[] = [
   doubling,
   adoption,
   patience,
+  detectionBound,
   plannedEnd,
   startOrder,
   restartIntensity,

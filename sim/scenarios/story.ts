@@ -189,6 +189,8 @@ function plainService(count: string, names: readonly string[], portBase: number)
       fall: 3,
       rise: 2,
       fastIntervalMs: 250,
+      downIntervalMs: 1_000,
+      initialState: "unchecked",
     },
     dependsOn: name === "web" && names.includes("store") ? ["store"] : [],
     maxConnections: 0,

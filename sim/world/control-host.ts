@@ -12,6 +12,7 @@ import type { Config } from "../../src/config/config.ts";
 import { type Control, type ControlPorts, createControl } from "../../src/control/control.ts";
 import type { EventEntry } from "../../src/ports/events.ts";
 import type { FreePorts } from "../../src/ports/free-ports.ts";
+import type { Heartbeats } from "../../src/ports/heartbeats.ts";
 import type { Probes } from "../../src/ports/probe.ts";
 import type { Processes, RunningProcess, StartRequest } from "../../src/ports/processes.ts";
 import type { EventLoop } from "./event-loop.ts";
@@ -122,6 +123,7 @@ export class Incarnation {
         isIdle: (instance, version) => this.#world.isIdle(instance, version),
         isFenced: (instance, version) => this.#world.isFenced(instance, version),
       },
+      heartbeats: this.#heartbeats(),
       freePorts: this.#freePorts(),
       baseEnvironment: { PATH: "/usr/bin" },
       logFileOf: (instance) => `/state/logs/${instance}.log`,
@@ -221,6 +223,30 @@ export class Incarnation {
       probe: (target, request) => {
         const { result, delayMs } = probe(this.#world, target, request);
         return this.#later(delayMs, () => result);
+      },
+    };
+  }
+
+  /** As on a socket: what comes while control is stopped waits for it. */
+  #heartbeats(): Heartbeats {
+    const { machine, network, loop } = this.#world;
+    return {
+      environmentOf: () => ({}),
+      listen: ({ instance, everyMs }, heard) => {
+        let listening = true;
+        const beat = (): void => {
+          if (!listening || this.#dead()) return;
+          loop.after(everyMs / 2, beat);
+          const alive = machine.live(instance).some((program) => program.beats);
+          if (!alive || network.cutFromControl.has(instance)) return;
+          loop.after(network.delayMs(), () => {
+            this.enter(() => {
+              if (listening) heard();
+            });
+          });
+        };
+        loop.after(0, beat);
+        return { [Symbol.dispose]: () => void (listening = false) };
       },
     };
   }

@@ -132,6 +132,11 @@ export class Program {
     return this.state === "ready" ? 200 : 503;
   }
 
+  /** Whether it gives signs of life: ready, and not stopped. */
+  get beats(): boolean {
+    return this.state === "ready" && this.stoppedSinceMs === undefined;
+  }
+
   answerDelayMs(): number {
     const unit = -Math.log(1 - this.#options.random.ratio());
     return unit * this.traits.serviceMs * this.ailment.slowBy;

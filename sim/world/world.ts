@@ -72,6 +72,7 @@ export class World {
   /** Questions that checkers asked. */
   checks = 0;
   stopped = false;
+  #doubtedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WorldOptions) {
     this.plan = options.plan;
@@ -209,6 +210,11 @@ export class World {
     return this.control?.gate.state === "running";
   }
 
+  /** Whether control doubted itself at some time in the last so many milliseconds. */
+  doubtedWithin(ms: number): boolean {
+    return this.loop.nowMs - this.#doubtedAtMs <= ms;
+  }
+
   /** For how long control has run and the worker has heard it, without a break. */
   inTouchForMs(worker: Worker): number {
     if (!this.controlRuns() || worker.linkedSinceMs === undefined) return 0;
@@ -277,6 +283,7 @@ export class World {
   }
 
   #look(): void {
+    if ((this.control?.control?.patience() ?? 1) > 1) this.#doubtedAtMs = this.loop.nowMs;
     for (const watcher of this.watchers) watcher.looked?.();
     if (!this.stopped) this.loop.after(LOOK_MS, () => this.#look());
   }

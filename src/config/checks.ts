@@ -124,7 +124,7 @@ function checkCount({ file, written }: Parts): readonly Finding[] {
 
 function checkService({ path, value }: Placed<WrittenService>): readonly Finding[] {
   return [
-    ...checkHealth([...path, "health"], value.health),
+    ...checkHealth([...path, "health"], value),
     ...checkEndpoints([...path, "endpoints"], value.endpoints ?? []),
     ...checkRunning(path, value),
     ...checkFailover(path, value).map((finding) => ({ ...finding, part: "value" as const })),
@@ -132,15 +132,26 @@ function checkService({ path, value }: Placed<WrittenService>): readonly Finding
   ];
 }
 
-function checkHealth(path: Path, health: WrittenService["health"]): readonly Finding[] {
+function checkHealth(path: Path, { health, endpoints }: WrittenService): readonly Finding[] {
   const findings: Finding[] = [];
-  if (health.http !== undefined && health.tcp === true) {
-    const remedy = "Keep one of them; `http` proves more.";
-    findings.push(error([...path, "tcp"], "stands beside `http`", remedy, "key"));
+  const ways = (["http", "tcp", "command", "grpc"] as const).filter(
+    (way) => health[way] !== undefined && health[way] !== false,
+  );
+  for (const way of ways.slice(1)) {
+    const remedy = "Keep one of them; `tcp` proves least.";
+    findings.push(error([...path, way], `stands beside \`${ways[0]}\``, remedy, "key"));
   }
-  if (health.http === undefined && health.tcp === false) {
+  if (ways.length === 0 && health.tcp === false && health.heartbeat === undefined) {
     const remedy = "Leave it out, or add `http` with a path.";
     findings.push(error([...path, "tcp"], "leaves no way to check", remedy));
+  }
+  if (endpoints !== undefined && health.heartbeat !== undefined) {
+    const remedy = "Leave it out: what Nines did not start cannot be told where to beat.";
+    findings.push(error([...path, "heartbeat"], "means nothing for `endpoints`", remedy, "key"));
+  }
+  if (health.expectBody !== undefined && health.http === undefined) {
+    const remedy = "Add `http` with a path.";
+    findings.push(error([...path, "expectBody"], "is for an `http` check", remedy, "key"));
   }
   for (const key of ["timeout", "fastInterval"] as const) {
     const written = health[key];

@@ -10,22 +10,45 @@ import type {
   Timeouts,
 } from "../core/route/table.ts";
 
+/** How an instance is asked; "none": it is not, its heartbeats are all there is. */
+export type CheckConfig =
+  | { readonly kind: "none" }
+  | { readonly kind: "tcp" }
+  | {
+      readonly kind: "http";
+      readonly path: string;
+      readonly expectStatus: readonly (readonly [number, number])[];
+      readonly expectBody?: string;
+    }
+  | { readonly kind: "command"; readonly command: readonly string[] }
+  /** Empty: the server as a whole. */
+  | { readonly kind: "grpc"; readonly service: string };
+
+export interface HeartbeatConfig {
+  readonly everyMs: number;
+  readonly detector: "misses" | "phi";
+  readonly misses: number;
+  readonly phi: number;
+  /** Relative to the instance's data folder. */
+  readonly file: string;
+}
+
 export interface HealthConfig {
-  readonly check:
-    | { readonly kind: "tcp" }
-    | {
-        readonly kind: "http";
-        readonly path: string;
-        readonly expectStatus: readonly (readonly [number, number])[];
-      };
+  readonly check: CheckConfig;
+  /** Beside the check: an instance is well when both say so. */
+  readonly heartbeat?: HeartbeatConfig;
   readonly intervalMs: number;
   readonly timeoutMs: number;
   /** Checks in a row that fail before an instance is down. */
   readonly fall: number;
-  /** Checks in a row that pass before it is up again. */
+  /** Checks, or heartbeats, in a row that pass before it is up again. */
   readonly rise: number;
   /** Interval while the verdict is changing or unknown (HAProxy's fastinter). */
   readonly fastIntervalMs: number;
+  /** Interval while it is down and fails (HAProxy's downinter). */
+  readonly downIntervalMs: number;
+  /** What it counts as before its first check (HAProxy's init-state). */
+  readonly initialState: "up" | "down" | "unchecked";
 }
 
 export interface RestartConfig {

@@ -4,11 +4,13 @@
 import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { RouteMatch } from "../core/route/table.ts";
 import type {
+  CheckConfig,
   CommandService,
   Config,
   EndpointService,
   GatewayConfig,
   HealthConfig,
+  HeartbeatConfig,
   ListenConfig,
   RouteConfig,
   RoutePolicy,
@@ -56,16 +58,20 @@ function resolveService(name: string, written: WrittenService, folder: string): 
 }
 
 function resolveHealth(written: WrittenService["health"]): HealthConfig {
-  const { http, interval, fall, rise, expectStatus } = written;
-  const statuses = isRange(expectStatus) ? [expectStatus] : expectStatus;
+  const { interval, fall, rise, initialState, heartbeat } = written;
+  const check = resolveCheck(written);
+  // To start a program takes longer than to open a connection.
+  const usualTimeoutMs = check.kind === "command" ? interval : HEALTH_TIMEOUT_MS;
   return {
-    check:
-      http === undefined ? { kind: "tcp" } : { kind: "http", path: http, expectStatus: statuses },
+    check,
+    ...(heartbeat === undefined ? {} : { heartbeat: resolveHeartbeat(heartbeat) }),
     intervalMs: interval,
-    timeoutMs: written.timeout ?? Math.min(HEALTH_TIMEOUT_MS, interval),
+    timeoutMs: written.timeout ?? Math.min(usualTimeoutMs, interval),
     fall,
     rise,
     fastIntervalMs: written.fastInterval ?? Math.min(HEALTH_FAST_INTERVAL_MS, interval),
+    downIntervalMs: written.downInterval ?? interval,
+    initialState,
   };
 }
 
@@ -81,6 +87,33 @@ function resolveFailover(written: WrittenFailover): FailoverSettings {
     fenceMs: fence,
     unfenced,
   };
+}
+
+/** A heartbeat is proof enough; without one, and without a way to ask, a connection is opened. */
+function resolveCheck(written: WrittenService["health"]): CheckConfig {
+  const { http, tcp, command, grpc, expectStatus, expectBody } = written;
+  if (http !== undefined) {
+    const statuses = isRange(expectStatus) ? [expectStatus] : expectStatus;
+    const body = expectBody === undefined ? {} : { expectBody };
+    return { kind: "http", path: http, expectStatus: statuses, ...body };
+  }
+  if (command !== undefined) {
+    return {
+      kind: "command",
+      command: typeof command === "string" ? shellCommand(command) : command,
+    };
+  }
+  if (grpc !== undefined && grpc !== false) {
+    return { kind: "grpc", service: grpc };
+  }
+  return { kind: written.heartbeat === undefined || tcp === true ? "tcp" : "none" };
+}
+
+function resolveHeartbeat(
+  written: NonNullable<WrittenService["health"]["heartbeat"]>,
+): HeartbeatConfig {
+  const { every, detector, misses, phi, file } = written;
+  return { everyMs: every, detector, misses, phi, file };
 }
 
 type StatusRange = readonly [number, number];

@@ -9,6 +9,7 @@ import type { RoutingTable } from "../core/route/table.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Events } from "../ports/events.ts";
 import type { FreePorts } from "../ports/free-ports.ts";
+import type { Heartbeats } from "../ports/heartbeats.ts";
 import type { Probes } from "../ports/probe.ts";
 import type { Processes } from "../ports/processes.ts";
 import type { Records } from "../ports/records.ts";
@@ -19,7 +20,8 @@ import { HealthLoop } from "./health/health.ts";
 import { carefulRecords } from "./registry/careful-records.ts";
 import { createRegistry } from "./registry/create-registry.ts";
 import { followEndpoints } from "./registry/endpoints.ts";
-import type { Registry } from "./registry/registry.ts";
+import type { InstanceRecord, Registry } from "./registry/registry.ts";
+import type { Surroundings } from "./registry/surroundings.ts";
 import { RoutingMemory } from "./routing/memory.ts";
 import { RoutingLoop } from "./routing/routing.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
@@ -31,6 +33,7 @@ export interface ControlPorts {
   readonly random: Random;
   readonly processes: Processes;
   readonly probes: Probes;
+  readonly heartbeats: Heartbeats;
   readonly records: Records;
   readonly events: Events;
   readonly routingTables: RoutingTables;
@@ -85,6 +88,8 @@ export interface Control {
   /** Who is primary, and what would follow now, a sentence each; throws as `failover`. */
   explainFailover(service: string): readonly string[];
   observe(observation: Observation): void;
+  /** How many times as long as their settings say checks wait: more than 1 in self-doubt. */
+  patience(): number;
   /** The table in force. */
   table(): RoutingTable | undefined;
   /**
@@ -104,7 +109,14 @@ export function createControl(ports: ControlPorts): Control {
   const registry = createRegistry();
   const remembered = (id: string) => memory.of(id);
   // The loops hear of a change in this order: a check ends with its process before others look.
-  const health = new HealthLoop({ ...ports, registry, random: random.stream("health") });
+  const health = new HealthLoop({
+    ...ports,
+    registry,
+    random: random.stream("health"),
+    surroundingsOf: (record) =>
+      record.origin === "endpoint" ? beside(record) : supervisor.surroundingsOf(record.id),
+    measured: () => undefined,
+  });
   const supervisorRandom = random.stream("supervisor");
   const supervisor = new Supervisor({
     ...ports,
@@ -125,6 +137,12 @@ export function createControl(ports: ControlPorts): Control {
     registry.orderServices(config.services.map((service) => service.name));
     const endpoints = config.services.filter((service) => service.kind === "endpoints");
     followEndpoints(registry, endpoints, remembered, clock.wallMs());
+  }
+
+  /** What is checked by a command and runs elsewhere. */
+  function beside({ id, service, host, port }: InstanceRecord): Surroundings {
+    const own = { HOST: host, PORT: String(port), NINES_INSTANCE: id, NINES_SERVICE: service };
+    return { workingDirectory: "/", environment: { ...ports.baseEnvironment, ...own } };
   }
 
   return {
@@ -153,6 +171,7 @@ export function createControl(ports: ControlPorts): Control {
     isInMaintenance: (service) => failover.isInMaintenance(service),
     explainFailover: (service) => failover.explain(service),
     observe: ({ instance, detail }) => health.suspect(instance, detail),
+    patience: () => health.patience,
     table: () => routing.table,
     stop(withinMs) {
       // Nobody takes over from those that end.

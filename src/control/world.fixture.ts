@@ -65,7 +65,7 @@ export type StartMoment = "port" | "program" | "announced";
 interface Task {
   /** Undefined: the world's own. */
   readonly owner: ControlProcess | undefined;
-  readonly atMs: number;
+  atMs: number;
   readonly sequence: number;
   readonly run: () => void;
 }
@@ -120,6 +120,13 @@ export class World {
         isFenced: (instance, version) =>
           !control.dead && !this.strayWorker && this.#isIdle(instance, version),
       },
+      heartbeats: {
+        environmentOf: ({ file }) => ({ NINES_HEARTBEAT_FILE: file }),
+        listen: ({ instance }, heard) => {
+          this.listeners.set(instance, heard);
+          return { [Symbol.dispose]: () => void this.listeners.delete(instance) };
+        },
+      },
       freePorts: {
         find: async (preferred, taken) => {
           await this.#moment("port");
@@ -166,8 +173,7 @@ export class World {
     const untilMs = this.nowMs + stoppedMs;
     for (const task of this.#tasks) {
       if (task.owner === undefined || task.atMs >= untilMs) continue;
-      this.#tasks.delete(task);
-      this.#tasks.add({ ...task, atMs: untilMs });
+      task.atMs = untilMs;
     }
     await this.advance(stoppedMs);
   }
@@ -392,7 +398,7 @@ export class World {
         : 0;
     if (this.hung.has(process?.request.name ?? `${host}:${port}`)) {
       const detail = `no answer in ${request.timeoutMs} ms`;
-      const result = { passed: false, detail, latencyMs: request.timeoutMs };
+      const result = { passed: false, detail, latencyMs: request.timeoutMs, silent: true } as const;
       return { delayMs: request.timeoutMs, result };
     }
     const serves =
@@ -403,6 +409,9 @@ export class World {
     const detail = passed ? "answered 200" : "connection refused";
     return { delayMs: 1, result: { passed, detail, latencyMs: 1 } };
   }
+
+  /** Who listens for heartbeats, by instance. */
+  readonly listeners = new Map<string, () => void>();
 
   /** Instances, or addresses of endpoints, that take a connection and say nothing. */
   readonly hung = new Set<string>();
@@ -434,6 +443,8 @@ export function commandService(
       fall: 3,
       rise: 2,
       fastIntervalMs: 250,
+      downIntervalMs: 1_000,
+      initialState: "unchecked",
     },
     dependsOn: [],
     maxConnections: 0,

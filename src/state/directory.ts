@@ -10,8 +10,9 @@
 //   logs/                INSTANCE.log, gateway.log, control.log, events.jsonl
 //
 // Whoever can write here can have processes started and killed: it is 0700 and belongs to us, or it
-// is refused. Only when an instance runs as another user do the two folders above its data become
-// passable (0711), still not readable.
+// is refused. Only when an instance runs as another user do the two folders above its data and the
+// one of the sockets become passable (0711), still not readable; of the sockets only that for signs
+// of life may be written to by others.
 // A socket's path may have 107 bytes at most. Where ours would be longer, the sockets live in a
 // short private folder of the system's temporary one, and `run-folder` names it for everybody: two
 // processes with different TMPDIR must not miss each other.
@@ -53,6 +54,8 @@ export interface StateDirectory {
   readonly controlSocket: string;
   readonly gatewaySocket: string;
   readonly adminSocket: string;
+  /** Where instances give signs of life; their users may write to it. */
+  readonly heartbeatSocket: string;
   readonly records: string;
   readonly controlLog: string;
   readonly gatewayLog: string;
@@ -110,12 +113,13 @@ function describe(root: string, run: string): StateDirectory {
     controlSocket: join(run, "control.sock"),
     gatewaySocket: join(run, "gateway.sock"),
     adminSocket: join(run, "admin.sock"),
+    heartbeatSocket: join(run, "beat.sock"),
     records: at("records"),
     controlLog: at("logs", "control.log"),
     gatewayLog: at("logs", "gateway.log"),
     eventLog: at("logs", "events.jsonl"),
     logFileOf: (instance) => at("logs", `${fileNameOf(instance)}.log`),
-    dataFolderOf: (instance, owner) => makeDataFolder(root, fileNameOf(instance), owner),
+    dataFolderOf: (instance, owner) => makeDataFolder(root, run, fileNameOf(instance), owner),
   };
 }
 
@@ -128,13 +132,18 @@ function idOf(root: string): string {
   return createHash("sha256").update(root).digest("hex").slice(0, 12);
 }
 
-function makeDataFolder(root: string, instance: string, owner: FolderOwner | undefined): string {
+function makeDataFolder(
+  root: string,
+  run: string,
+  instance: string,
+  owner: FolderOwner | undefined,
+): string {
   const folder = join(root, "data", instance);
   saying(folder, () => {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const has = lstatSync(folder);
     if (owner === undefined || owner.uid === userId()) return;
-    for (const above of [root, join(root, "data")]) chmodSync(above, 0o711);
+    for (const above of [root, join(root, "data"), run]) chmodSync(above, 0o711);
     if (has.uid !== owner.uid || has.gid !== owner.gid) chownSync(folder, owner.uid, owner.gid);
   });
   return folder;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { commandService, configOf, endpointService, World } from "../world.fixture.ts";
-import { observedSpacingMs } from "./health.ts";
+import { observedSpacingMs } from "./active-check.ts";
 
 const two = { replicas: { min: 2, max: 2 } };
 

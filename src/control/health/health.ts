@@ -1,69 +1,53 @@
-// The health loop: asks every instance that may take traffic whether it is well, and writes the
-// verdict into the registry. core/detect/threshold.ts decides; this file holds timers and probes.
+// The health loop: watches every instance that may take traffic, and writes into the registry
+// whether it is well. An instance has one signal or two: a check (active-check.ts), heartbeats
+// (heartbeat-watch.ts). Well is what all its signals call up, down is what one of them does.
 //
-// One probe at a time an instance, the first at once, later ones with a little jitter so that the
-// checks of many instances do not march in step. What live traffic noticed asks for a check at
-// once, but at most one in `observedSpacingMs`: a failing instance under load is noticed a thousand
-// times a second.
-//
-// Invariant: a result counts only for the process that was asked. A check ends with the process,
-// and what a probe of it says later is dropped.
+// Invariant: evidence counts only for the process that gave it. The signals end with the process,
+// and what they hear of it later is dropped.
 
 import type { Config, HealthConfig } from "../../config/config.ts";
 import type { Random } from "../../core/base/prng.ts";
-import {
-  type CheckResult,
-  judge,
-  nextCheckMs,
-  suspect,
-  type ThresholdSettings,
-  type ThresholdState,
-  unchecked,
-} from "../../core/detect/threshold.ts";
-import type { Clock, Timer } from "../../ports/clock.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
-import type { ProbeRequest, Probes } from "../../ports/probe.ts";
-import type { InstanceRecord, Registry, RegistryChange } from "../registry/registry.ts";
+import type { Heartbeats } from "../../ports/heartbeats.ts";
+import type { Probes } from "../../ports/probe.ts";
+import type { Health, InstanceRecord, Registry, RegistryChange } from "../registry/registry.ts";
+import type { Surroundings } from "../registry/surroundings.ts";
+import { ActiveCheck } from "./active-check.ts";
+import { HeartbeatWatch } from "./heartbeat-watch.ts";
+import { Observer } from "./observer.ts";
+import type { News, Signal, Subject } from "./signal.ts";
 
 export interface HealthPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly probes: Probes;
+  readonly heartbeats: Heartbeats;
   readonly events: Events;
   readonly registry: Registry;
+  /** What an instance's process lives in; undefined when nobody knows. */
+  readonly surroundingsOf: (record: InstanceRecord) => Surroundings | undefined;
+  /** How long a passed check of an instance took. */
+  readonly measured: (instance: string, latencyMs: number) => void;
 }
 
-/**
- * A failure that comes this long after its deadline says that we were stopped or starved: our timer
- * ran before we read the answer. One such in a row is asked again; two are believed.
- */
-const asleepMs = 250;
-/** Shortest time between two checks that live traffic asked for. */
-export const observedSpacingMs = 100;
-/** Checks begin up to this share earlier or later than their interval says. */
-const jitterShare = 0.1;
 /** When many are checked from one moment on, their first checks are this far apart on average. */
 const spreadMs = 5;
 
-interface Check {
-  state: ThresholdState;
-  timer: Timer | undefined;
-  asking: boolean;
-  /** What live traffic met since the probe under way began: that one cannot answer it. */
-  metMeanwhile: string | undefined;
-  /** Its last result told of us, not of the instance, and was dropped. */
-  doubted: boolean;
-  beganMs: number;
+interface Watch {
+  readonly signals: readonly Signal[];
+  /** What it was begun with: what differs is begun anew. */
+  readonly asked: string;
 }
 
 export class HealthLoop {
-  readonly #ports: HealthPorts;
+  readonly #ports: HealthPorts & { readonly observer: Observer };
   readonly #subscription: Disposable;
-  readonly #checks = new Map<string, Check>();
+  readonly #watches = new Map<string, Watch>();
   #settings = new Map<string, HealthConfig>();
 
   constructor(ports: HealthPorts) {
-    this.#ports = ports;
+    this.#ports = { ...ports, observer: new Observer(ports.clock, ports.events) };
     this.#subscription = ports.registry.subscribe((change) => this.#registryChanged(change));
   }
 
@@ -72,17 +56,20 @@ export class HealthLoop {
     for (const record of this.#ports.registry.instances()) this.#review(record);
   }
 
-  /** Live traffic met a failure. Ignored for what is not checked, or known to be down. */
+  /** Live traffic met a failure. Ignored for what is not watched, or known to be down. */
   suspect(instance: string, detail: string): void {
-    const check = this.#checks.get(instance);
-    if (check === undefined) return;
-    if (check.asking) check.metMeanwhile = detail;
-    else if (suspects(check, detail)) this.#askIn(instance, check, this.#observedDelayMs(check));
+    for (const signal of this.#watches.get(instance)?.signals ?? []) signal.suspect(detail);
+  }
+
+  /** How many times as long as their settings say checks wait now: more than once in self-doubt. */
+  get patience(): number {
+    return this.#ports.observer.factor;
   }
 
   [Symbol.dispose](): void {
     this.#subscription[Symbol.dispose]();
-    for (const id of this.#checks.keys()) this.#end(id);
+    this.#ports.observer[Symbol.dispose]();
+    for (const id of this.#watches.keys()) this.#end(id);
   }
 
   #registryChanged({ before, after }: RegistryChange): void {
@@ -93,99 +80,83 @@ export class HealthLoop {
     else this.#review(record);
   }
 
-  /** Begins or ends the check of an instance, as its phase says. */
+  /** Begins or ends the watch over an instance, as its phase and the file say. */
   #review(record: InstanceRecord): void {
     const { id } = record;
-    const wanted = isChecked(record) && this.#settings.has(record.service);
-    if (wanted === this.#checks.has(id)) return;
-    if (wanted) {
-      this.#begin(record);
-    } else {
+    const health = this.#settings.get(record.service);
+    const watch = this.#watches.get(id);
+    if (health === undefined || !isWatched(record)) {
+      if (watch === undefined) return;
       this.#end(id);
-      this.#ports.registry.patch(id, { health: "unknown" });
+      return this.#ports.registry.patch(id, { health: "unknown" });
     }
+    if (watch?.asked === askedBy(health)) return;
+    this.#end(id);
+    this.#begin(record, health);
   }
 
-  #begin(record: InstanceRecord): void {
-    const beganMs = this.#ports.clock.monotonicMs();
-    const check: Check = {
-      state: unchecked,
-      timer: undefined,
-      asking: false,
-      metMeanwhile: undefined,
-      doubted: false,
-      beganMs,
-    };
-    this.#checks.set(record.id, check);
-    this.#askIn(record.id, check, this.#firstDelayMs(record));
+  #begin(record: InstanceRecord, health: HealthConfig): void {
+    const { id } = record;
+    const signals: Signal[] = [];
+    const watch: Watch = { signals, asked: askedBy(health) };
+    const subject: Subject = () => this.#subject(id, watch);
+    const tell = (news: News): void => this.#heard(id, watch, news);
+    this.#watches.set(id, watch);
+    if (health.check.kind !== "none") {
+      const delayMs = this.#firstDelayMs(record, health);
+      signals.push(new ActiveCheck(this.#ports, health, subject, delayMs, tell));
+    }
+    const { heartbeat } = health;
+    const file = heartbeat && this.#ports.surroundingsOf(record)?.heartbeatFile;
+    if (heartbeat !== undefined && file !== undefined) {
+      signals.push(new HeartbeatWatch(this.#ports, file, { health, heartbeat }, subject, tell));
+    }
+    this.#assume(record, signals);
+  }
+
+  /**
+   * What it counts as before the first evidence. One that runs and that nobody asks anything of (it
+   * was started before heartbeats were asked for) is well until it is replaced.
+   */
+  #assume(record: InstanceRecord, signals: readonly Signal[]): void {
+    const assumed = overall(signals);
+    const starting = record.phase === "starting";
+    if (assumed === "unknown" || (starting && assumed === "down")) return;
+    if (starting && signals.length === 0) return;
+    this.#ports.registry.patch(record.id, { health: assumed, lastCheck: "not checked yet" });
   }
 
   #end(id: string): void {
-    this.#checks.get(id)?.timer?.[Symbol.dispose]();
-    this.#checks.delete(id);
+    for (const signal of this.#watches.get(id)?.signals ?? []) signal[Symbol.dispose]();
+    this.#watches.delete(id);
   }
 
-  #askIn(id: string, check: Check, delayMs: number): void {
-    check.timer?.[Symbol.dispose]();
-    check.timer = this.#ports.clock.after(delayMs, () => this.#ask(id, check));
-  }
-
-  #ask(id: string, check: Check): void {
-    const record = this.#ports.registry.get(id);
-    const settings = record && this.#settings.get(record.service);
-    check.timer = undefined;
-    if (record === undefined || settings === undefined) return;
-    check.asking = true;
-    check.metMeanwhile = undefined;
-    check.beganMs = this.#ports.clock.monotonicMs();
-    void this.#ports.probes
-      .probe({ host: record.host, port: record.port }, requestOf(settings, record))
-      .then((result) => this.#answered(id, check, result));
-  }
-
-  #answered(id: string, check: Check, result: CheckResult): void {
+  #subject(id: string, watch: Watch): ReturnType<Subject> {
     const record = this.#ports.registry.get(id);
     const health = record && this.#settings.get(record.service);
-    if (this.#checks.get(id) !== check || record === undefined || health === undefined) return;
-    check.asking = false;
-    const nowMs = this.#ports.clock.monotonicMs();
-    const lateMs = nowMs - check.beganMs - health.timeoutMs;
-    if (!result.passed && lateMs > asleepMs && !check.doubted) {
-      check.doubted = true;
-      return this.#askIn(id, check, 0);
-    }
-    check.doubted = false;
-    const judgement = judge(check.state, result, nowMs, settingsFor(record, health));
-    check.state = judgement.state;
-    if (judgement.changed !== undefined) {
-      this.#changed(record, check.state, judgement.changed, result);
-    } else {
-      this.#ports.registry.patch(id, { lastCheck: result.detail });
-    }
-    this.#schedule(id, check);
+    const current = this.#watches.get(id) === watch;
+    return record === undefined || health === undefined || !current
+      ? undefined
+      : { record, health };
   }
 
-  #schedule(id: string, check: Check): void {
-    const record = this.#ports.registry.get(id);
-    const health = record && this.#settings.get(record.service);
-    if (this.#checks.get(id) !== check || record === undefined || health === undefined) return;
-    if (check.metMeanwhile !== undefined && suspects(check, check.metMeanwhile)) {
-      return this.#askIn(id, check, this.#observedDelayMs(check));
-    }
-    const jitter = 1 + jitterShare * (2 * this.#ports.random.ratio() - 1);
-    const intervalMs = nextCheckMs(check.state, settingsFor(record, health));
-    const untilMs = check.beganMs + jitter * intervalMs;
-    this.#askIn(id, check, Math.max(0, untilMs - this.#ports.clock.monotonicMs()));
+  #heard(id: string, watch: Watch, { detail, changed }: News): void {
+    const record = this.#subject(id, watch)?.record;
+    if (record === undefined) return;
+    const health = overall(watch.signals);
+    const same = health === "unknown" || health === record.health;
+    if (same || changed === undefined) this.#ports.registry.patch(id, { lastCheck: detail });
+    else this.#changed(record, health, changed, detail);
   }
 
   /** Announces a new verdict. The end of a start is for the supervisor to say. */
-  #changed(record: InstanceRecord, state: ThresholdState, why: string, result: CheckResult): void {
+  #changed(record: InstanceRecord, health: Health, why: string, lastCheck: string): void {
     const { registry, events, clock } = this.#ports;
     const { id, service } = record;
-    const up = state.verdict === "up";
-    const health = state.verdict;
-    const lastCheck = result.detail;
-    if (record.phase === "starting") return registry.patch(id, { health, lastCheck });
+    const up = health === "up";
+    if (record.phase === "starting") {
+      return registry.patch(id, up ? { health, lastCheck } : { lastCheck });
+    }
     const sentence = `${id} is ${why}`;
     const kind = up ? "instance.up" : "instance.down";
     events.record({ kind, level: up ? "info" : "warning", sentence, service, instance: id });
@@ -196,49 +167,26 @@ export class HealthLoop {
     registry.patch(id, { health, lastCheck, generation, why: sentence, sinceWallMs });
   }
 
-  #observedDelayMs(check: Check): number {
-    return Math.max(0, check.beganMs + observedSpacingMs - this.#ports.clock.monotonicMs());
-  }
-
   /** A start is checked at once; what already runs is, with all others, spread a little. */
-  #firstDelayMs(record: InstanceRecord): number {
+  #firstDelayMs(record: InstanceRecord, { fastIntervalMs }: HealthConfig): number {
     if (record.phase === "starting") return 0;
-    const longestMs = this.#settings.get(record.service)?.fastIntervalMs ?? 0;
-    const spread = Math.min(longestMs, spreadMs * this.#ports.registry.instances().length);
+    const spread = Math.min(fastIntervalMs, spreadMs * this.#ports.registry.instances().length);
     return this.#ports.random.ratio() * spread;
   }
 }
 
-/** Whether live traffic's word is news; kept until a check has answered it. */
-function suspects(check: Check, detail: string): boolean {
-  const state = suspect(check.state, detail);
-  const news = state !== check.state;
-  check.state = state;
-  return news;
-}
-
-function isChecked(record: InstanceRecord): boolean {
+function isWatched(record: InstanceRecord): boolean {
   const { phase, port } = record;
   return port > 0 && (phase === "starting" || phase === "running" || phase === "external");
 }
 
-/**
- * The start timeout judges a start, not the count of its checks; and nobody waits to learn of it.
- */
-function settingsFor(record: InstanceRecord, health: HealthConfig): ThresholdSettings {
-  if (record.phase !== "starting") return health;
-  return { ...health, fall: Number.MAX_SAFE_INTEGER, intervalMs: health.fastIntervalMs };
+/** Which signals these settings ask for; all else is followed as they go. */
+function askedBy({ check, heartbeat }: HealthConfig): string {
+  return JSON.stringify([check.kind === "none", heartbeat]);
 }
 
-function requestOf(health: HealthConfig, record: InstanceRecord): ProbeRequest {
-  const { check, timeoutMs } = health;
-  if (check.kind === "tcp") return { kind: "tcp", timeoutMs };
-  const host = record.host.includes(":") ? `[${record.host}]` : record.host;
-  return {
-    kind: "http",
-    timeoutMs,
-    path: check.path,
-    host: `${host}:${record.port}`,
-    expectStatus: check.expectStatus,
-  };
+/** Up when all say so, down when one does. */
+function overall(signals: readonly Signal[]): Health {
+  if (signals.some(({ verdict }) => verdict === "down")) return "down";
+  return signals.every(({ verdict }) => verdict === "up") ? "up" : "unknown";
 }

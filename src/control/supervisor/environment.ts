@@ -8,6 +8,8 @@ export interface InstancePlace {
   readonly ordinal: number;
   readonly port: number;
   readonly dataFolder: string;
+  /** How it learns where to give signs of life; empty when none are asked for. */
+  readonly heartbeat: Readonly<Record<string, string>>;
 }
 
 export function environmentOf(
@@ -24,5 +26,6 @@ export function environmentOf(
     NINES_SERVICE: service.name,
     NINES_ORDINAL: String(place.ordinal),
     NINES_DATA_DIR: place.dataFolder,
+    ...place.heartbeat,
   };
 }

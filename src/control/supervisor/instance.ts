@@ -24,6 +24,7 @@ import type { Phase } from "../../core/supervise/phase.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
 import type { FreePorts } from "../../ports/free-ports.ts";
+import type { HeartbeatPlace, Heartbeats } from "../../ports/heartbeats.ts";
 import type {
   ExitReport,
   Processes,
@@ -34,6 +35,7 @@ import type { Records } from "../../ports/records.ts";
 import type { Traffic } from "../../ports/traffic.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";
 import type { InstanceRecord, Registry, Told } from "../registry/registry.ts";
+import type { Surroundings } from "../registry/surroundings.ts";
 import { environmentOf } from "./environment.ts";
 
 /** How often a draining instance is asked for what is still under way. */
@@ -50,6 +52,7 @@ export interface InstancePorts {
   readonly events: Events;
   readonly traffic: Traffic;
   readonly freePorts: FreePorts;
+  readonly heartbeats: Heartbeats;
   readonly registry: Registry;
   readonly baseEnvironment: Readonly<Record<string, string>>;
   readonly logFileOf: (instance: string) => string;
@@ -86,6 +89,7 @@ export class Instance {
   #process: RunningProcess | undefined;
   #fingerprint: Fingerprint | undefined;
   #port = 0;
+  #surroundings: Surroundings | undefined;
   #restarts = 0;
   #drained: boolean;
   #deadline: Timer | undefined;
@@ -123,10 +127,18 @@ export class Instance {
     return this.#fingerprint;
   }
 
+  /** What its process lives in; for what runs beside it. */
+  get surroundings(): Surroundings | undefined {
+    if (this.#spec === undefined) return undefined;
+    this.#surroundings ??= this.#makeSurroundings(this.#spec);
+    return this.#surroundings;
+  }
+
   /** Follows the file: takes effect at the next start, deadlines at the next step. */
   follow(spec: CommandService | undefined, drainMs: number): void {
     this.#spec = spec ?? this.#spec;
     this.#drainMs = drainMs;
+    this.#surroundings = undefined;
   }
 
   /** Takes over a process that a control before this one started. */
@@ -223,23 +235,21 @@ export class Instance {
   /** The running program, or why there is none. */
   async #start(): Promise<RunningProcess | string> {
     const spec = present(this.#spec, `a service to start ${this.id} by`);
-    const { freePorts, processes, logFileOf, dataFolderOf, portsTaken } = this.#ports;
-    const { user, limits } = spec;
+    const { freePorts, processes, logFileOf, portsTaken } = this.#ports;
+    const { limits } = spec;
     this.#fingerprint = fingerprintOf(spec);
     this.#stopGraceMs = spec.stopGraceMs;
     try {
       const port = await freePorts.find(this.#preferredPort(spec), portsTaken(this.id));
       if (this.#released || this.#life.phase !== "launching") return this.#life.cause;
       this.#takePort(port);
-      const dataFolder = dataFolderOf(this.id, user);
-      const place = { id: this.id, ordinal: this.ordinal, port, dataFolder };
+      this.#surroundings = this.#makeSurroundings(spec);
+      const { heartbeatFile: _, ...place } = this.#surroundings;
       return await processes.start({
         command: spec.command,
-        workingDirectory: spec.workingDirectory,
-        environment: environmentOf(this.#ports.baseEnvironment, spec, place),
+        ...place,
         logFile: logFileOf(this.id),
         name: this.id,
-        ...(user === undefined ? {} : { user }),
         ...(limits.openFiles > 0 ? { openFiles: limits.openFiles } : {}),
         ...(limits.memoryBytes > 0 ? { memoryBytes: limits.memoryBytes } : {}),
         announce: (identity) => this.#announced(identity),
@@ -250,6 +260,28 @@ export class Instance {
       if (!this.#released) this.#ports.careful.remove(this.#key);
       return asCause(error instanceof Error ? error.message : String(error));
     }
+  }
+
+  #makeSurroundings(spec: CommandService): Surroundings {
+    const { baseEnvironment, dataFolderOf, heartbeats } = this.#ports;
+    const { user, health } = spec;
+    const { id, ordinal } = this;
+    const dataFolder = dataFolderOf(id, user);
+    const beats: HeartbeatPlace | undefined = health.heartbeat && {
+      instance: id,
+      everyMs: health.heartbeat.everyMs,
+      file: `${dataFolder}/${health.heartbeat.file}`,
+    };
+    const heartbeat = beats === undefined ? {} : heartbeats.environmentOf(beats);
+    const place = { id, ordinal, port: this.#port, dataFolder, heartbeat };
+    // A process that was told otherwise is not held to what the file asks now.
+    const held = this.#fingerprint?.["heartbeat"] === fingerprintOf(spec)["heartbeat"];
+    return {
+      workingDirectory: spec.workingDirectory,
+      environment: environmentOf(baseEnvironment, spec, place),
+      ...(user === undefined ? {} : { user }),
+      ...(beats !== undefined && held ? { heartbeatFile: beats.file } : {}),
+    };
   }
 
   /** Throws, and with that cancels the start, when nobody would know of the process. */

@@ -14,6 +14,7 @@ import { replaceNow } from "../../core/supervise/rolling.ts";
 import { waitsFor } from "../../core/supervise/start-order.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { Registry, RegistryChange, Remembered } from "../registry/registry.ts";
+import type { Surroundings } from "../registry/surroundings.ts";
 import { isReady } from "../registry/verdict.ts";
 import { Instance, type InstancePorts } from "./instance.ts";
 import { OperatorWords } from "./operator-words.ts";
@@ -97,6 +98,11 @@ export class Supervisor {
   /** See Instance.kill. */
   kill(id: string): void {
     this.#instances.get(id)?.kill();
+  }
+
+  /** What an instance's process lives in; undefined for what Nines does not run. */
+  surroundingsOf(id: string): Surroundings | undefined {
+    return this.#instances.get(id)?.surroundings;
   }
 
   drain(id: string): void {

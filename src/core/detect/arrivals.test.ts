@@ -1,4 +1,5 @@
-// Heartbeats become verdicts: by example, and against a twin that looks at the whole past each time.
+// Heartbeats become verdicts: by example, and against a twin that looks at the whole past each
+// time.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

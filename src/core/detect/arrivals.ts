@@ -5,8 +5,9 @@
 // Missed heartbeats (missed-heartbeats.ts) and phi accrual (phi-accrual.ts) differ in nothing but
 // this moment.
 //
-// `Watched` is the verdict that follows: silent past the deadline is down at once; `rise` signs in a
-// row, each before its deadline, are up again; the first sign of a life is up whatever `rise` says.
+// `Watched` is the verdict that follows: silent past the deadline is down at once; `rise` signs in
+// a row, each before its deadline, are up again; the first sign of a life is up whatever `rise`
+// says.
 
 import { sayDuration } from "../base/duration.ts";
 

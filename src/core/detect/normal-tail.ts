@@ -1,10 +1,10 @@
 // How improbable is a value this far above the mean? log10 of P(Z > z) for a standard normal Z.
 //
 // Phi accrual lives in the tail, so the tail must be right: the usual logistic approximation (Akka,
-// 1 / (1 + e^-(1.5976 z + 0.070566 z^3))) is within 1.4e-4 of the distribution, which at z = 6 makes
-// it read 10.8 where the truth is 9.0. A threshold of 8 would not mean one in 10^8. Here the middle
-// is the Taylor series of the integral, the tail is Laplace's continued fraction; both to about
-// twelve digits, in logarithms, so that nothing underflows.
+// 1 / (1 + e^-(1.5976 z + 0.070566 z^3))) is within 1.4e-4 of the distribution, which at z = 6
+// makes it read 10.8 where the truth is 9.0. A threshold of 8 would not mean one in 10^8. Here the
+// middle is the Taylor series of the integral, the tail is Laplace's continued fraction; both to
+// about twelve digits, in logarithms, so that nothing underflows.
 
 import { assert } from "../base/assert.ts";
 

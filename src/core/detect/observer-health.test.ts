@@ -30,7 +30,7 @@ test("a lag of 100 ms is worth a point, each doubling one more, seven at most", 
   for (const [lagMs, points] of cases) assert.equal(pointsOfLag(lagMs), points, `${lagMs} ms`);
 });
 
-test("a stop of ten seconds stretches timeouts eightfold, and is forgotten in seven windows", () => {
+test("a stop of ten seconds stretches timeouts eightfold, for seven windows", () => {
   let health = lagged(wellObserver, 10_000);
   assert.equal(patienceFactor(health), 8);
   assert.equal(patientFall(health, 3), 6);
@@ -55,7 +55,16 @@ test("several silent ones, and most of all, speak against the observer; one does
   assert.equal(after(5, 3), 2);
 });
 
-test("a well observer is as quick as its settings say, a sick one at most eight times slower", () => {
+test("however long many are silent, that alone stretches timeouts threefold at most", () => {
+  let health = wellObserver;
+  for (let window = 0; window < 100; window++)
+    health = windowEnded(health, { asked: 9, silent: 9 }, 0);
+  assert.equal(patienceFactor(health), 3);
+  const lagging = windowEnded(lagged(health, 10_000), { asked: 9, silent: 9 }, 10_000);
+  assert.equal(patienceFactor(lagging), 8);
+});
+
+test("a well observer is as quick as its settings say, a sick one 8 times slower at most", () => {
   const window = fc.record({
     asked: fc.nat(50),
     silent: fc.nat(50),

@@ -7,12 +7,13 @@
 //   point, each doubling one more: 6.4 s, or a SIGSTOP, are worth all seven;
 // - in one window most of those asked were silent, and several: it is more likely that one observer
 //   cannot hear than that they all died in one second. A refused connection is no silence: that
-//   answer did come.
+//   answer did come. It is the weaker witness, since they may hang for the same reason: a point a
+//   window, and never beyond two.
 // A window with neither takes one point back, so that a fit of seven seconds is forgotten in seven.
 //
 // Timeouts are multiplied by score + 1, 8 at most. Checks that must fail in a row become
-// `fall` + log2(multiplier), 3 more at most: eight times the timeout and eight times the count would
-// be blindness.
+// `fall` + log2(multiplier), 3 more at most: eight times the timeout and eight times the count
+// would be blindness.
 //
 // Invariant: a well observer (score 0) is exactly as quick as its settings say.
 
@@ -29,6 +30,8 @@ export const observerWindowMs = 1_000;
 export const lagNoticedMs = 100;
 /** Silent in one window, at least, before the observer doubts itself. */
 const silentMin = 2;
+/** What the silence of others alone may raise the score to. */
+const silenceScoreMax = 2;
 
 /** What one window showed, each instance counted once. */
 export interface ObserverWindow {
@@ -54,10 +57,9 @@ export function windowEnded(
   { asked, silent }: ObserverWindow,
   lagMs: number,
 ): ObserverHealth {
-  if (silent >= silentMin && 2 * silent > asked) {
-    return { score: Math.min(scoreMax, health.score + 1) };
-  }
-  if (pointsOfLag(lagMs) > 0) return health;
+  const deaf = silent >= silentMin && 2 * silent > asked;
+  if (deaf && health.score < silenceScoreMax) return { score: health.score + 1 };
+  if (deaf || pointsOfLag(lagMs) > 0) return health;
   return { score: Math.max(0, health.score - 1) };
 }
 

@@ -8,11 +8,11 @@
 //
 //   patience = mean + pause + sigma x z(phi),   z(8) = 5.612
 //
-// As in Akka: sigma is not taken for less than `sigmaMinMs` (a perfectly regular past is no promise),
-// `pauseMs` allows for a pause (garbage collection) that the past has not shown yet, a new detector
-// starts from two made-up gaps about the interval, and a gap that ended a verdict of death is not
-// learned: an outage is not how a living instance behaves. Not as in Akka: the normal tail is exact
-// (normal-tail.ts).
+// As in Akka: sigma is not taken for less than `sigmaMinMs` (a perfectly regular past is no
+// promise), `pauseMs` allows for a pause (garbage collection) that the past has not shown yet, a
+// new detector starts from two made-up gaps about the interval, and a gap that ended a verdict of
+// death is not learned: an outage is not how a living instance behaves. Not as in Akka: the normal
+// tail is exact (normal-tail.ts).
 //
 // The window is a flat ring with running sums, of the distances from the interval, so that squares
 // stay small; they are summed anew once a round of the ring, so that rounding errors do not grow.
@@ -36,8 +36,8 @@ export const phiSamples = 1_000;
 /**
  * What suits heartbeats of this interval: one interval of pause, an eighth of it as the least
  * deviation. Over the histories of bench/detect that has fewer false alarms than three missed
- * heartbeats, and is quicker; Akka's 3 s and 100 ms, for heartbeats of 1 s, have none and are slower
- * than a fixed timeout with as few.
+ * heartbeats, and is quicker; Akka's 3 s and 100 ms, for heartbeats of 1 s, have none and are
+ * slower than a fixed timeout with as few.
  */
 export function phiSettings(everyMs: number, phi: number): PhiSettings {
   return { everyMs, phi, pauseMs: everyMs, sigmaMinMs: everyMs / 8 };

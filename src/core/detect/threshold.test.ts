@@ -6,13 +6,20 @@ import fc from "fast-check";
 import {
   judge,
   nextCheckMs,
+  initially,
   suspect,
   type ThresholdSettings,
   type ThresholdState,
   unchecked,
 } from "./threshold.ts";
 
-const settings: ThresholdSettings = { intervalMs: 1_000, fastIntervalMs: 250, fall: 3, rise: 2 };
+const settings: ThresholdSettings = {
+  intervalMs: 1_000,
+  fastIntervalMs: 250,
+  downIntervalMs: 2_000,
+  fall: 3,
+  rise: 2,
+};
 
 interface Told {
   readonly state: ThresholdState;
@@ -72,6 +79,28 @@ test("live traffic alone changes nothing, however often it complains", () => {
   assert.equal(told("+---?+").state.verdict, "down", "and what is down stays it");
 });
 
+test("while the observer is in doubt, silence confirms nothing, and a refusal does", () => {
+  const suspected = suspect(told("+").state, "reset");
+  const doubtful = { ...settings, doubt: true };
+  const silence = { passed: false, detail: "no answer in 500 ms", silent: true } as const;
+  assert.equal(judge(suspected, silence, 0, settings).state.verdict, "down");
+  const doubted = judge(suspected, silence, 0, doubtful);
+  assert.equal(doubted.state.verdict, "up");
+  assert.equal(doubted.state.against, 1, "but it counts");
+  const refusal = { passed: false, detail: "connection refused" };
+  assert.equal(judge(suspected, refusal, 0, doubtful).state.verdict, "down");
+});
+
+test("what counts as up unchecked is ended by one failure, what counts as down by one pass", () => {
+  const up = initially("up", settings.fall);
+  assert.equal(told("-", up).state.verdict, "down");
+  assert.equal(told("+--", up).state.verdict, "up", "then it takes fall failures as ever");
+  const down = initially("down", settings.fall);
+  assert.equal(told("-", down).state.verdict, "down");
+  assert.deepEqual(told("+", down).changes, ["up: its first check passed, answered 200"]);
+  assert.deepEqual(initially("unchecked", settings.fall), unchecked);
+});
+
 test("checks are fast while the verdict may change, and steady otherwise", () => {
   const cases: readonly (readonly [string, number])[] = [
     ["", 250],
@@ -80,10 +109,10 @@ test("checks are fast while the verdict may change, and steady otherwise", () =>
     ["++", 1_000],
     ["+-", 250],
     ["+--", 250],
-    ["+---", 1_000],
-    ["+----", 1_000],
+    ["+---", 2_000],
+    ["+----", 2_000],
     ["+---+", 250],
-    ["+---+-", 1_000],
+    ["+---+-", 2_000],
     ["+---++", 1_000],
   ];
   for (const [signs, delayMs] of cases) {

@@ -9,12 +9,12 @@
 // - A suspicion from live traffic asks for a check at once, and confirms it: the one check that
 //   fails then is enough. Two witnesses, the data plane and the check, need no third; one alone,
 //   that an attacker can make (a URL that always fails), changes nothing.
-// - The steady interval is used only when nothing is changing; in all other states the fast one.
-// - A failure is evidence against the instance only if the observer is well. Who asks decides that,
-//   before it calls `judge`.
+// - The steady interval is used only when nothing is changing, and `downInterval` for what is down;
+//   in all other states the fast one.
+// - Silence is evidence against the instance only if the observer is well (observer-health.ts). Who
+//   asks decides that before it calls `judge`; while in doubt, silence confirms no suspicion.
 //
-// Worst detection without live traffic: interval + (fall - 1) * max(fastInterval, timeout) +
-// timeout.
+// Its worst case is in bounds.ts.
 //
 // Pure: `judge(state, result, settings)` returns the state and, when the verdict changed, why.
 
@@ -24,14 +24,19 @@ import { sayDuration } from "../base/duration.ts";
 export interface ThresholdSettings {
   readonly intervalMs: number;
   readonly fastIntervalMs: number;
+  readonly downIntervalMs: number;
   readonly fall: number;
   readonly rise: number;
+  /** The observer is not well: a silent check and live traffic are then not two witnesses. */
+  readonly doubt?: boolean;
 }
 
 export interface CheckResult {
   readonly passed: boolean;
   /** "answered 200", "connection refused", "no answer in 500 ms". */
   readonly detail: string;
+  /** Nothing came in time, no refusal either. */
+  readonly silent?: true;
 }
 
 export interface ThresholdState {
@@ -61,6 +66,14 @@ export const unchecked: ThresholdState = {
   suspicion: undefined,
   failingSinceMs: undefined,
 };
+
+/** HAProxy's init-state. "up": one failure ends it; "down": one pass does. */
+export type InitialState = "up" | "down" | "unchecked";
+
+export function initially(state: InitialState, fall: number): ThresholdState {
+  if (state === "unchecked") return unchecked;
+  return { ...unchecked, verdict: state, against: state === "up" ? fall - 1 : 0 };
+}
 
 /** Live traffic failed. Wants a check now; a suspicion of what is down already says nothing new. */
 export function suspect(state: ThresholdState, detail: string): ThresholdState {
@@ -115,18 +128,19 @@ function fail(
     failingSinceMs: state.failingSinceMs ?? nowMs,
   };
   if (state.verdict === "down") return { state: failing, changed: undefined };
-  const confirmed = state.suspicion !== undefined;
+  const heard = result.silent !== true || settings.doubt !== true;
+  const confirmed = state.suspicion !== undefined && heard;
   if (against < settings.fall && !confirmed) return { state: failing, changed: undefined };
   return {
     state: { ...failing, verdict: "down", against: 0 },
-    changed: sayDown(state, against, result),
+    changed: sayDown(state, against, result, confirmed),
   };
 }
 
 /** How long to wait for the next check, from the end of the last. */
 export function nextCheckMs(state: ThresholdState, settings: ThresholdSettings): number {
-  const changing = state.verdict === "unknown" || state.against > 0;
-  return changing ? settings.fastIntervalMs : settings.intervalMs;
+  if (state.verdict === "unknown" || state.against > 0) return settings.fastIntervalMs;
+  return state.verdict === "down" ? settings.downIntervalMs : settings.intervalMs;
 }
 
 function sayUp(
@@ -141,8 +155,13 @@ function sayUp(
   return `up again after ${sayDuration(failed)}: ${sayChecks(passes, "passed")}, ${result.detail}`;
 }
 
-function sayDown(state: ThresholdState, failures: number, result: CheckResult): string {
-  const witness = state.suspicion === undefined ? "" : `traffic met "${state.suspicion}", and `;
+function sayDown(
+  state: ThresholdState,
+  failures: number,
+  result: CheckResult,
+  confirmed: boolean,
+): string {
+  const witness = confirmed ? `traffic met "${state.suspicion}", and ` : "";
   return `down: ${witness}${sayChecks(failures, "failed")}, ${result.detail}`;
 }
 

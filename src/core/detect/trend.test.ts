@@ -46,7 +46,7 @@ test("a quarter of nonsense does not move it", () => {
   assert.ok(Math.abs(slope * 100 - 1) < 0.25, `${slope}`);
 });
 
-test("no trend: a flat one, a falling one, noise, a short one, a start that fills its caches", () => {
+test("no trend: flat, falling, noise, too short, a start that fills its caches", () => {
   const none: Readonly<Record<string, readonly Sample[]>> = {
     flat: samplesOf(() => 5),
     falling: samplesOf((atMs) => -atMs),
@@ -70,7 +70,7 @@ test("of a thousand histories of noise none has a trend, nor of daily waves and 
   assert.equal(risingTrend(teeth, trendSettings), undefined);
 });
 
-test("the slope agrees with a median of slopes taken by hand, and is indifferent to a shift", () => {
+test("the slope agrees with a median taken by hand, and tilts with its samples", () => {
   const values = fc.array(fc.double({ min: -1e6, max: 1e6, noNaN: true }), {
     minLength: 2,
     maxLength: 25,
@@ -95,7 +95,7 @@ test("the slope agrees with a median of slopes taken by hand, and is indifferent
   );
 });
 
-test("Mann-Kendall counts pairs: all growing is the most there is, mirrored is the opposite", () => {
+test("Mann-Kendall counts pairs: all growing is the most, mirrored the opposite", () => {
   const growing = samplesOf((atMs) => atMs, 1);
   // 12 samples: S = 66, variance 212.67.
   assert.ok(Math.abs(kendallZ(growing) - 65 / Math.sqrt((12 * 11 * 29) / 18)) < 1e-9);
@@ -103,7 +103,7 @@ test("Mann-Kendall counts pairs: all growing is the most there is, mirrored is t
   assert.equal(kendallZ(falling), -kendallZ(growing));
 });
 
-test("a history keeps a bounded number of samples that cover twice the time a verdict needs", () => {
+test("a history keeps few samples, and twice the time that a verdict needs", () => {
   const history = new History(trendSettings);
   for (let atMs = 0; atMs <= 3_600_000; atMs += 1_000) history.add(atMs, atMs);
   const { samples } = history;

@@ -3,8 +3,8 @@
 // Slope: Theil-Sen, the median of the slopes of all pairs of samples (Theil 1950, Sen 1968). Up to
 // 29 % of the samples may be nonsense (a garbage collection, one slow check) without moving it;
 // least squares moves with the first. Significance: Mann-Kendall, S = (pairs that grow) - (pairs
-// that shrink), which is near normal with variance n(n-1)(2n+5)/18 when there is no trend. Both look
-// at the same pairs.
+// that shrink), which is near normal with variance n(n-1)(2n+5)/18 when there is no trend. Both
+// look at the same pairs.
 //
 // A trend counts only with `historyMsMin` of history, with S beyond `significanceZ`, and when the
 // *recent* half of the history grows too: a start that fills its caches grows, and then stops.

@@ -14,11 +14,16 @@ export interface StartParts {
   readonly user?: string;
   readonly limits: { readonly memoryBytes: number; readonly openFiles: number };
   readonly portBase: number;
+  /** What the process is told of heartbeats; absent when it is told nothing. */
+  readonly health?: {
+    readonly heartbeat?: { readonly everyMs: number; readonly file: string };
+  };
 }
 
 export type Fingerprint = Readonly<Record<string, string>>;
 
 export function fingerprintOf(parts: StartParts): Fingerprint {
+  const heartbeat = parts.health?.heartbeat;
   const environment = Object.entries(parts.environment).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
     command: hash(parts.command),
@@ -27,6 +32,8 @@ export function fingerprintOf(parts: StartParts): Fingerprint {
     user: hash(parts.user ?? ""),
     limits: hash([parts.limits.memoryBytes, parts.limits.openFiles]),
     port: hash(parts.portBase),
+    // Only where there is one: what was started before there were any is not outdated by that.
+    ...(heartbeat === undefined ? {} : { heartbeat: hash([heartbeat.everyMs, heartbeat.file]) }),
   };
 }
 

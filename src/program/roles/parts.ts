@@ -1,7 +1,9 @@
 // The parts that control is made of, in the order they depend on each other. Everything that
 // reaches the world is chosen here and nowhere else; the simulator has a list of its own.
 
+import { randomBytes } from "node:crypto";
 import { type Control, createControl } from "../../control/control.ts";
+import { NinesError } from "../../core/base/errors.ts";
 import type { Random } from "../../core/base/prng.ts";
 import { openSteward, type Steward } from "../../gateway/steward/steward.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -10,6 +12,7 @@ import type { Records } from "../../ports/records.ts";
 import { createClock } from "../../runtime/clock.ts";
 import { createEventLog, type EventLog, type RecordedEvent } from "../../runtime/event-log.ts";
 import { createFreePorts } from "../../runtime/free-ports.ts";
+import { openHeartbeats } from "../../runtime/heartbeats.ts";
 import { closeInheritedDescriptors } from "../../runtime/inherited-descriptors.ts";
 import { createLogRotation, type LogRotation } from "../../runtime/log-rotation.ts";
 import { createProbes } from "../../runtime/probes.ts";
@@ -32,6 +35,7 @@ export interface Parts {
   readonly events: EventLog;
   readonly records: Records;
   readonly processes: Processes;
+  readonly heartbeats: Disposable;
   readonly logRotation: LogRotation;
   readonly steward: Steward;
   readonly control: Control;
@@ -51,6 +55,10 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
   const events = createEventLog({ file: state.eventLog, clock, print });
   const records = createRecords(state.records);
   const processes = createProcesses({ owner: state.id });
+  const heartbeats = await openHeartbeats({
+    socket: state.heartbeatSocket,
+    secret: heartbeatSecret(records),
+  });
   const logRotation = createLogRotation({ clock, events });
   const steward = await openSteward({
     version,
@@ -68,6 +76,7 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
     random: random.stream("control"),
     processes,
     probes: createProbes(),
+    heartbeats,
     records,
     events,
     routingTables: steward,
@@ -89,10 +98,29 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
     events,
     records,
     processes,
+    heartbeats,
     logRotation,
     steward,
     control,
   };
+}
+
+const secretKey = "heartbeat/secret";
+
+/**
+ * The same for every control of this state directory. Where it cannot be kept, the tokens of
+ * instances that outlive this control are refused by the next; their files still count.
+ */
+function heartbeatSecret(records: Records): Uint8Array {
+  const secret = randomBytes(32);
+  try {
+    const kept = records.read(secretKey);
+    if (typeof kept === "string" && /^[0-9a-f]{64}$/.test(kept)) return Buffer.from(kept, "hex");
+    records.write(secretKey, secret.toString("hex"));
+  } catch (error) {
+    if (!(error instanceof NinesError)) throw error;
+  }
+  return secret;
 }
 
 /** What every instance inherits; ours alone stays with us. */

@@ -1,0 +1,185 @@
+// The check of one instance: one probe at a time, the first at once, later ones with a little
+// jitter so that the checks of many do not march in step. core/detect/threshold.ts counts; this
+// file holds the timer and the probe.
+//
+// What live traffic noticed asks for a check at once, but at most one in `observedSpacingMs`: a
+// failing instance under load is noticed a thousand times a second. A silence through which we were
+// held up ourselves proves nothing: it is asked again, once.
+
+import type { HealthConfig } from "../../config/config.ts";
+import { assert } from "../../core/base/assert.ts";
+import type { Random } from "../../core/base/prng.ts";
+import {
+  initially,
+  judge,
+  nextCheckMs,
+  suspect,
+  type ThresholdSettings,
+  type ThresholdState,
+} from "../../core/detect/threshold.ts";
+import type { Clock, Timer } from "../../ports/clock.ts";
+import type { ProbeRequest, ProbeResult, Probes } from "../../ports/probe.ts";
+import type { InstanceRecord } from "../registry/registry.ts";
+import type { Surroundings } from "../registry/surroundings.ts";
+import type { Observer } from "./observer.ts";
+import type { News, Signal, Subject } from "./signal.ts";
+
+/** Shortest time between two checks that live traffic asked for. */
+export const observedSpacingMs = 100;
+/** Checks begin up to this share earlier or later than their interval says. */
+export const jitterShare = 0.1;
+/** What the port grants a result beyond its timeout. */
+const resultLateMs = 50;
+
+export interface CheckPorts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly probes: Probes;
+  readonly observer: Observer;
+  readonly surroundingsOf: (record: InstanceRecord) => Surroundings | undefined;
+  /** How long a passed check took. */
+  readonly measured: (instance: string, latencyMs: number) => void;
+}
+
+export class ActiveCheck implements Signal {
+  readonly #ports: CheckPorts;
+  readonly #subject: Subject;
+  readonly #tell: (news: News) => void;
+  #state: ThresholdState;
+  #timer: Timer | undefined;
+  #asking = false;
+  /** What live traffic met since the probe under way began: that one cannot answer it. */
+  #metMeanwhile: string | undefined;
+  /** Its last result told of us, not of the instance, and was dropped. */
+  #doubted = false;
+  #beganMs: number;
+  #ended = false;
+
+  constructor(
+    ports: CheckPorts,
+    health: HealthConfig,
+    subject: Subject,
+    firstDelayMs: number,
+    tell: (news: News) => void,
+  ) {
+    this.#ports = ports;
+    this.#subject = subject;
+    this.#tell = tell;
+    this.#state = initially(health.initialState, health.fall);
+    this.#beganMs = ports.clock.monotonicMs();
+    this.#askIn(firstDelayMs);
+  }
+
+  get verdict(): ThresholdState["verdict"] {
+    return this.#state.verdict;
+  }
+
+  suspect(detail: string): void {
+    if (this.#asking) this.#metMeanwhile = detail;
+    else if (this.#isNews(detail)) this.#askIn(this.#observedDelayMs());
+  }
+
+  [Symbol.dispose](): void {
+    this.#ended = true;
+    this.#timer?.[Symbol.dispose]();
+  }
+
+  #askIn(delayMs: number): void {
+    this.#timer?.[Symbol.dispose]();
+    this.#timer = this.#ports.clock.after(delayMs, () => this.#ask());
+  }
+
+  #ask(): void {
+    const subject = this.#subject();
+    this.#timer = undefined;
+    if (subject === undefined) return;
+    const { record, health } = subject;
+    this.#asking = true;
+    this.#metMeanwhile = undefined;
+    this.#beganMs = this.#ports.clock.monotonicMs();
+    const timeoutMs = health.timeoutMs * this.#ports.observer.factor;
+    const request = this.#requestOf(health, record, timeoutMs);
+    void this.#ports.probes
+      .probe({ host: record.host, port: record.port }, request)
+      .then((result) => this.#answered(result, timeoutMs));
+  }
+
+  #answered(result: ProbeResult, timeoutMs: number): void {
+    const subject = this.#subject();
+    if (this.#ended || subject === undefined) return;
+    const { observer, clock, measured } = this.#ports;
+    const { record, health } = subject;
+    const silent = result.silent === true;
+    this.#asking = false;
+    if (silent) observer.ranLate(this.#beganMs + timeoutMs + resultLateMs);
+    if (silent && !this.#doubted && observer.laggedSince(this.#beganMs)) {
+      this.#doubted = true;
+      return this.#askIn(0);
+    }
+    this.#doubted = false;
+    observer.asked(record.id, silent);
+    if (result.passed) measured(record.id, result.latencyMs);
+    const settings = this.#settingsFor(record, health);
+    const { state, changed } = judge(this.#state, result, clock.monotonicMs(), settings);
+    this.#state = state;
+    this.#tell({ detail: result.detail, changed });
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    const subject = this.#subject();
+    if (this.#ended || subject === undefined) return;
+    if (this.#metMeanwhile !== undefined && this.#isNews(this.#metMeanwhile)) {
+      return this.#askIn(this.#observedDelayMs());
+    }
+    const { random, clock } = this.#ports;
+    const jitter = 1 + jitterShare * (2 * random.ratio() - 1);
+    const settings = this.#settingsFor(subject.record, subject.health);
+    const untilMs = this.#beganMs + jitter * nextCheckMs(this.#state, settings);
+    this.#askIn(Math.max(0, untilMs - clock.monotonicMs()));
+  }
+
+  /** Whether live traffic's word is news; kept until a check has answered it. */
+  #isNews(detail: string): boolean {
+    const state = suspect(this.#state, detail);
+    const news = state !== this.#state;
+    this.#state = state;
+    return news;
+  }
+
+  #observedDelayMs(): number {
+    return Math.max(0, this.#beganMs + observedSpacingMs - this.#ports.clock.monotonicMs());
+  }
+
+  /**
+   * The start timeout judges a start, not the count of its checks; and nobody waits to learn of it.
+   */
+  #settingsFor(record: InstanceRecord, health: HealthConfig): ThresholdSettings {
+    const { observer } = this.#ports;
+    if (record.phase === "starting") {
+      return { ...health, fall: Number.MAX_SAFE_INTEGER, intervalMs: health.fastIntervalMs };
+    }
+    return { ...health, fall: observer.fall(health.fall), doubt: !observer.isWell };
+  }
+
+  #requestOf({ check }: HealthConfig, record: InstanceRecord, timeoutMs: number): ProbeRequest {
+    assert(check.kind !== "none", "an instance without a check is not asked");
+    switch (check.kind) {
+      case "tcp":
+        return { kind: "tcp", timeoutMs };
+      case "grpc":
+        return { ...check, timeoutMs };
+      case "http": {
+        const host = record.host.includes(":") ? `[${record.host}]` : record.host;
+        return { ...check, timeoutMs, host: `${host}:${record.port}` };
+      }
+      case "command": {
+        const { heartbeatFile: _, ...place } = this.#ports.surroundingsOf(record) ?? nowhere;
+        return { ...check, ...place, timeoutMs };
+      }
+    }
+  }
+}
+
+/** Of an instance that ends at this moment: what its check says is dropped. */
+const nowhere: Surroundings = { workingDirectory: "/", environment: {} };

@@ -1,0 +1,57 @@
+// Control's doubt in itself: a control that was away, or hears nobody, blames nobody.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { commandService, configOf, World } from "../world.fixture.ts";
+
+const three = { replicas: { min: 3, max: 3 } };
+
+function said(world: World, kind: string): readonly string[] {
+  return world.events.filter((event) => event.kind === kind).map(({ sentence }) => sentence);
+}
+
+test("a control that was stopped for ten seconds blames nobody, and says so", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", three)]));
+  await world.advance(5_000);
+  await world.stopControlFor(10_000);
+  await world.advance(5_000);
+  assert.deepEqual(said(world, "instance.down"), []);
+  assert.equal(said(world, "control.sick-observer").length, 1);
+  assert.match(
+    said(world, "control.sick-observer")[0] ?? "",
+    /held up for .* s; its checks wait 8 times as long/,
+  );
+  await world.advance(10_000);
+  assert.equal(control.patience(), 1, "and it is well again");
+});
+
+test("when all are silent at once, control waits three times as long, and says so", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", three)]));
+  await world.advance(5_000);
+  for (const id of ["web-1", "web-2", "web-3"]) world.hung.add(id);
+  const hungMs = world.nowMs;
+  let worst = 1;
+  await world.until(() => {
+    worst = Math.max(worst, control.patience());
+    return said(world, "instance.down").length === 3;
+  });
+  assert.equal(worst, 3);
+  assert.ok(world.nowMs - hungMs < 10_000, `${world.nowMs - hungMs} ms`);
+  assert.match(said(world, "control.sick-observer")[0] ?? "", /instances were silent at once/);
+});
+
+test("one silent instance of three raises no doubt", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", three)]));
+  await world.advance(5_000);
+  world.hung.add("web-2");
+  await world.until(() => {
+    assert.equal(control.patience(), 1);
+    return world.verdict("web-2") === "down";
+  });
+});
