@@ -3,7 +3,7 @@
 
 import { z } from "zod";
 import { serviceModes } from "../core/route/table.ts";
-import { choice, duration, field, text } from "./fields.ts";
+import { choice, duration, field, flag, text } from "./fields.ts";
 
 const instanceName = text(
   'an instance such as "web-2", or "cache-10.0.0.7:6379" of an endpoint',
@@ -79,6 +79,16 @@ export const failover = z.strictObject({
       "before every worker has said that it sends nothing to the old primary, or is dead. " +
       "`promote`: somebody does, and for a moment there may be two.",
     see: ["services.NAME.failover.fence"],
+  }),
+  predictive: field(flag().prefault(false), {
+    meaning:
+      "Replaces an instance before it fails: one whose memory grows towards `limits.memory`, or whose " +
+      "checks take longer and longer towards `health.timeout`, so steadily that the limit is reached " +
+      "within ten minutes. It takes five minutes of history to say so. Replaced as in a rolling " +
+      "change, one at a time, and only while another serves and all are well.",
+    interaction: "For `command` services. Said as `instance.degrading`, also when it must wait.",
+    source: "Theil-Sen slopes, and the Mann-Kendall test at z = 4.",
+    see: ["services.NAME.limits.memory", "services.NAME.health.timeout"],
   }),
 });
 

@@ -76,7 +76,8 @@ function resolveHealth(written: WrittenService["health"]): HealthConfig {
 }
 
 function resolveFailover(written: WrittenFailover): FailoverSettings {
-  const { mode, order, backups, failback, minimumHealthy, drain, fence, unfenced } = written;
+  const { mode, order, backups, failback, minimumHealthy, drain, fence } = written;
+  const { unfenced, predictive } = written;
   return {
     mode,
     order: order ?? [],
@@ -86,6 +87,7 @@ function resolveFailover(written: WrittenFailover): FailoverSettings {
     drainMs: drain,
     fenceMs: fence,
     unfenced,
+    predictive,
   };
 }
 

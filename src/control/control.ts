@@ -16,6 +16,7 @@ import type { Records } from "../ports/records.ts";
 import type { RoutingTables } from "../ports/routing-tables.ts";
 import type { Traffic } from "../ports/traffic.ts";
 import { FailoverLoop } from "./failover/failover.ts";
+import { DegradationLoop } from "./health/degradation.ts";
 import { HealthLoop } from "./health/health.ts";
 import { carefulRecords } from "./registry/careful-records.ts";
 import { createRegistry } from "./registry/create-registry.ts";
@@ -115,7 +116,7 @@ export function createControl(ports: ControlPorts): Control {
     random: random.stream("health"),
     surroundingsOf: (record) =>
       record.origin === "endpoint" ? beside(record) : supervisor.surroundingsOf(record.id),
-    measured: () => undefined,
+    measured: (instance, latencyMs) => degradation.measured(instance, latencyMs),
   });
   const supervisorRandom = random.stream("supervisor");
   const supervisor = new Supervisor({
@@ -124,6 +125,12 @@ export function createControl(ports: ControlPorts): Control {
     careful,
     remembered,
     random: supervisorRandom,
+  });
+  const degradation = new DegradationLoop({
+    ...ports,
+    registry,
+    residentBytes: (instance) => supervisor.residentBytes(instance),
+    replace: (instance, cause) => supervisor.replaceInTurn(instance, cause),
   });
   const failover = new FailoverLoop({
     ...ports,
@@ -152,6 +159,7 @@ export function createControl(ports: ControlPorts): Control {
       supervisor.start(config);
       failover.follow(config);
       health.follow(config);
+      degradation.follow(config);
       routing.follow(config);
     },
     apply(config) {
@@ -159,6 +167,7 @@ export function createControl(ports: ControlPorts): Control {
       supervisor.apply(config);
       failover.follow(config);
       health.follow(config);
+      degradation.follow(config);
       routing.follow(config);
     },
     scale: (service, replicas) => supervisor.scale(service, replicas),
@@ -182,6 +191,7 @@ export function createControl(ports: ControlPorts): Control {
       failover[Symbol.dispose]();
       supervisor.release();
       health[Symbol.dispose]();
+      degradation[Symbol.dispose]();
       routing[Symbol.dispose]();
     },
   };

@@ -407,8 +407,12 @@ export class World {
       this.nowMs >= process.startedAtMs + readyAfterMs;
     const passed = serves || this.answering.has(`${host}:${port}`);
     const detail = passed ? "answered 200" : "connection refused";
-    return { delayMs: 1, result: { passed, detail, latencyMs: 1 } };
+    const latencyMs = this.latencyMs(process?.request.name ?? `${host}:${port}`);
+    return { delayMs: 1, result: { passed, detail, latencyMs } };
   }
+
+  /** What a passed check says it took. */
+  latencyMs: (instance: string) => number = () => 1;
 
   /** Who listens for heartbeats, by instance. */
   readonly listeners = new Map<string, () => void>();

@@ -193,8 +193,12 @@ export class Instance {
     return this.#process !== undefined && !this.#process.memoryEnforced && this.#memoryLimit() > 0;
   }
 
+  residentBytes(): number | undefined {
+    return this.#process?.residentBytes();
+  }
+
   sampleMemory(): void {
-    const usedBytes = this.#process?.residentBytes();
+    const usedBytes = this.residentBytes();
     const limitBytes = this.#memoryLimit();
     if (usedBytes === undefined || usedBytes <= limitBytes) return;
     const cause = `it uses ${sayBytes(usedBytes)} of its ${sayBytes(limitBytes)} of memory`;

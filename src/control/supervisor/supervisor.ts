@@ -34,7 +34,7 @@ export class Supervisor {
   readonly #instancePorts: InstancePorts;
   readonly #instances = new Map<string, Instance>();
   readonly #unwanted = new Set<string>();
-  /** Why an operator wants an instance restarted, until its turn comes. */
+  /** Why an instance is to be restarted, by an operator or ahead of a failure, until its turn. */
   readonly #restarts = new Map<string, string>();
   readonly #words: OperatorWords;
   readonly #subscription: Disposable;
@@ -98,6 +98,18 @@ export class Supervisor {
   /** See Instance.kill. */
   kill(id: string): void {
     this.#instances.get(id)?.kill();
+  }
+
+  /** Replaces one instance when its turn has come in a rolling change: with all others well. */
+  replaceInTurn(id: string, cause: string): void {
+    if (!this.#instances.has(id)) return;
+    this.#restarts.set(id, cause);
+    this.#reviewSoon();
+  }
+
+  /** Memory of its process group now; undefined without one. */
+  residentBytes(id: string): number | undefined {
+    return this.#instances.get(id)?.residentBytes();
   }
 
   /** What an instance's process lives in; undefined for what Nines does not run. */
