@@ -100,7 +100,7 @@ export function times(prefix: string, outcomes: Outcomes): readonly Figure[] {
   ];
 }
 
-/** Failures of a peer: told, not judged. */
+/** Failures that are told, not judged. */
 export function failed(prefix: string, outcomes: Outcomes): Figure {
   const measure = { unit: "requests", over: "sum" } as const;
   return measured(`${prefix}: failed`, outcomes, measure, ({ answers }) => {

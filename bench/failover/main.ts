@@ -104,6 +104,11 @@ class Bench {
         const outcome = await measure(scenario, contender, this.#options);
         this.#results.set(key, [...(this.#results.get(key) ?? []), outcome]);
         if (outcome.answers.length > 0) printOutcome(key, outcome);
+        if (contender instanceof Nines && process.env["NINES_BENCH_EVENTS"] !== undefined) {
+          for (const { time, sentence } of await contender.events()) {
+            console.log(`    ${Date.parse(time) - outcome.startedAtMs} ms  ${sentence}`);
+          }
+        }
       } catch (error) {
         console.log(`${key}: ${String(error)}`);
       }
@@ -117,7 +122,7 @@ class Bench {
       const told = scenario.durationMs === 0 ? [] : times(scenario.name, outcomes);
       return [...scenario.promises(outcomes), ...told];
     });
-    const theirs = peers.flatMap((peer) =>
+    const theirs = (this.#options.peers ? peers : []).flatMap((peer) =>
       this.#wanted<Nines>([...compared, ...ninesOnly]).flatMap((scenario): readonly Figure[] => {
         const prefix = `${peer}: ${scenario.name}`;
         const note = scenario.cannot?.[peer];

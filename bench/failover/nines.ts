@@ -39,6 +39,8 @@ interface Worker {
 /** The part of an event that the bench reads (`GET /v1/events`). */
 export interface NinesEvent {
   readonly number: number;
+  /** ISO 8601. */
+  readonly time: string;
   readonly kind: string;
   readonly sentence: string;
   readonly instance?: string;
@@ -187,6 +189,11 @@ gateway:
         return { index, pid: pid ?? 0, port: Number(address?.split(":").at(-1) ?? "0") };
       }),
     );
+  }
+
+  async instanceStates(): Promise<readonly string[]> {
+    const { services } = await this.#mustStatus();
+    return services.flatMap((service) => service.instances.map(({ state }) => state));
   }
 
   async instancePids(): Promise<readonly number[]> {

@@ -2,8 +2,9 @@
 // or by an operator's word. Who is primary is read from what instances receive.
 
 import { type Figure, figure } from "../../shared/figures.ts";
+import { waitUntil } from "../../shared/system.ts";
 import { signal, signalIfThere } from "../acts.ts";
-import { measured, type Outcomes } from "../figures.ts";
+import { failed, measured, type Outcomes } from "../figures.ts";
 import { Nines } from "../nines.ts";
 import type { Contender, Fault, Run, Scenario } from "../scenario.ts";
 import { answeredAgainMs, failuresOf, soleReceiver, writesOutOfTurn } from "../traffic.ts";
@@ -49,6 +50,17 @@ function failback(prefix: string, outcomes: Outcomes, bar?: number): Figure {
   );
 }
 
+/** The first instance that is ready becomes primary; here it is to be the first of the file. */
+async function makeFirstPrimary(contender: Contender): Promise<void> {
+  if (!(contender instanceof Nines)) return;
+  // Refused where it is primary already.
+  await contender.command("failback", "web").catch(() => undefined);
+  await waitUntil("web-1 is primary", 10_000, async () => {
+    const states = await contender.instanceStates();
+    return states[0] === "up" && states.slice(1).every((state) => state === "standby");
+  });
+}
+
 /** Whether the first instance alone gets the traffic before the load ends. */
 async function givesBack(run: Run): Promise<number> {
   while (run.elapsedMs() < run.durationMs) {
@@ -68,15 +80,20 @@ export const primaryKilled: Scenario = {
   quickDurationMs: 12_000,
   patienceMs: 4_000,
   lane: "timed",
+  prepare: makeFirstPrimary,
   act: async (contender, run): Promise<Fault> => {
     const at = Date.now();
     const pid = await signal(contender, 0, "SIGKILL");
     await run.until(run.elapsedMs() + TAKEN_OVER_AFTER_MS);
-    const tookOver = soleReceiver(run.received()) !== 0;
+    const tookOver = (soleReceiver(run.received()) ?? 0) > 0;
     const gaveBack = tookOver ? await givesBack(run) : 0;
     return { lostPids: [pid], extra: { faultAtMs: at, gaveBack } };
   },
-  promises: (outcomes) => [...takeover(killed, outcomes, 100), failback(byItself, outcomes, 0)],
+  promises: (outcomes) => [
+    ...takeover(killed, outcomes, 100),
+    failed(killed, outcomes),
+    failback(byItself, outcomes, 0),
+  ],
   told: (prefix, outcomes) => [
     ...takeover(prefix, outcomes),
     failback(prefix.replace(killed, byItself), outcomes),
@@ -93,6 +110,7 @@ export const primaryStopped: Scenario = {
   quickDurationMs: 12_000,
   patienceMs: 4_000,
   lane: "timed",
+  prepare: makeFirstPrimary,
   act: async (contender: Contender, run): Promise<Fault> => {
     const at = Date.now();
     const pid = await signal(contender, 0, "SIGSTOP");
@@ -100,13 +118,17 @@ export const primaryStopped: Scenario = {
     signalIfThere(pid, "SIGCONT");
     const fault = { lostPids: [pid], extra: { faultAtMs: at, gaveBack: 0 } };
     if (!(contender instanceof Nines)) return fault;
-    const tookOver = soleReceiver(run.received()) !== 0;
+    const tookOver = (soleReceiver(run.received()) ?? 0) > 0;
     await run.until(run.elapsedMs() + TAKEN_OVER_AFTER_MS);
     if (!tookOver) return fault;
     await contender.command("failback", "web");
     return { ...fault, extra: { faultAtMs: at, gaveBack: await givesBack(run) } };
   },
-  promises: (outcomes) => [...takeover(stopped, outcomes, 1_000), failback(byHand, outcomes, 0)],
+  promises: (outcomes) => [
+    ...takeover(stopped, outcomes, 1_000),
+    failed(stopped, outcomes),
+    failback(byHand, outcomes, 0),
+  ],
   told: (prefix, outcomes) => [
     ...takeover(prefix, outcomes),
     figure({
