@@ -206,6 +206,19 @@ export const errorCatalogue = {
     true,
   ),
   NINES_JOURNAL_CLOSED: entry("The journal was closed.", "Open it again to go on."),
+  NINES_ERASURE_GEOMETRY: entry(
+    "Shards of such a number or size cannot be.",
+    "Take 1 to 254 data shards, 1 or more parity shards, 255 in all, and what the message names.",
+  ),
+  NINES_ERASURE_LOST: entry(
+    "More shards are lost than there is parity for.",
+    "Bring back shards from elsewhere until as many as there are data shards are there.",
+  ),
+  NINES_ERASURE_MEMORY: entry(
+    "There is no memory for a stripe.",
+    "Take smaller shards, or fewer stripes at once.",
+    true,
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

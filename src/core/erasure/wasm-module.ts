@@ -1,0 +1,103 @@
+// As much of the WebAssembly binary format as the kernels need: one imported memory, functions of
+// i32 parameters without results, locals, loops, and vectors of 128 bits. The specification's
+// chapter 5 ("Binary format") names every byte here.
+//
+// Rejected: wabt or binaryen (a megabyte, and a tenth of a second for the first kernel), text in a
+// string (nobody would have checked that it still assembles).
+
+const section = { type: 1, import: 2, function: 3, export: 7, code: 10 } as const;
+export const i32 = 0x7f;
+export const v128 = 0x7b;
+
+/** Grows by appending; all of it is bytes. */
+export type Bytes = readonly number[];
+
+/** Unsigned LEB128. */
+export function unsigned(value: number): Bytes {
+  const bytes: number[] = [];
+  let left = value;
+  do {
+    const more = left > 127;
+    bytes.push((left & 127) | (more ? 128 : 0));
+    left >>>= 7;
+  } while (left > 0);
+  return bytes;
+}
+
+/** Signed LEB128, of a number that is not negative. */
+function signed(value: number): Bytes {
+  const bytes = unsigned(value);
+  const last = bytes.at(-1) ?? 0;
+  // The sixth bit of the last byte would be the sign.
+  return (last & 64) === 0 ? bytes : [...bytes.slice(0, -1), last | 128, 0];
+}
+
+function vector(items: readonly Bytes[]): Bytes {
+  return [...unsigned(items.length), ...items.flat()];
+}
+
+function named(text: string): Bytes {
+  return vector([...text].map((letter) => [letter.charCodeAt(0)]));
+}
+
+function sectionOf(number: number, content: Bytes): Bytes {
+  return [number, ...unsigned(content.length), ...content];
+}
+
+const simd = (code: number): Bytes => [0xfd, ...unsigned(code)];
+
+/** Instructions, by their names in the specification. */
+export const op = {
+  get: (local: number): Bytes => [0x20, ...unsigned(local)],
+  set: (local: number): Bytes => [0x21, ...unsigned(local)],
+  tee: (local: number): Bytes => [0x22, ...unsigned(local)],
+  const: (value: number): Bytes => [0x41, ...signed(value)],
+  add: [0x6a],
+  lessThan: [0x49],
+  load: (offset: number): Bytes => [0x28, 2, ...unsigned(offset)],
+  loop: [0x03, 0x40],
+  branchIf: (depth: number): Bytes => [0x0d, ...unsigned(depth)],
+  end: [0x0b],
+  loadVector: (offset: number): Bytes => [...simd(0), 4, ...unsigned(offset)],
+  storeVector: (offset: number): Bytes => [...simd(11), 4, ...unsigned(offset)],
+  zeroVector: [...simd(12), ...Array.from({ length: 16 }, () => 0)],
+  swizzle: simd(14),
+  relaxedSwizzle: simd(0x100),
+  splatBytes: simd(15),
+  and: simd(78),
+  xor: simd(81),
+  shiftBytesRight: simd(109),
+} as const;
+
+export interface WasmFunction {
+  readonly name: string;
+  readonly parameters: number;
+  /** Types of the locals after the parameters. */
+  readonly locals: readonly number[];
+  readonly body: readonly Bytes[];
+}
+
+/** A module that imports its memory as `host.memory` and exports the functions. */
+export function wasmModule(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
+  const types = functions.map(({ parameters }) => [
+    0x60,
+    ...vector(Array.from({ length: parameters }, () => [i32])),
+    0,
+  ]);
+  // Any memory of one page at least will do.
+  const memory = [...named("host"), ...named("memory"), 2, 0, 1];
+  const exports = functions.map(({ name }, index) => [...named(name), 0, ...unsigned(index)]);
+  const bodies = functions.map(({ locals, body }) => {
+    // The end of the function is an instruction of its own.
+    const code = [...vector(locals.map((type) => [1, type])), ...body.flat(), ...op.end];
+    return [...unsigned(code.length), ...code];
+  });
+  return Uint8Array.from([
+    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...sectionOf(section.type, vector(types)),
+    ...sectionOf(section.import, vector([memory])),
+    ...sectionOf(section.function, vector(functions.map((_, index) => unsigned(index)))),
+    ...sectionOf(section.export, vector(exports)),
+    ...sectionOf(section.code, vector(bodies)),
+  ]);
+}
