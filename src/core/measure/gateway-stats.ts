@@ -23,6 +23,10 @@ export interface ServiceStats {
   readonly retries: number;
   /** Answers of our own making (502, 503, 504) for this service. */
   readonly refused: number;
+  /** Requests whose client saw a failure that was ours or an instance's: refused, or broken off. */
+  readonly lost: number;
+  /** Answers 5xx of instances, as clients got them. */
+  readonly serverErrors: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** Counts by bucket (histogram.ts): whole request to whole answer, in ms. */

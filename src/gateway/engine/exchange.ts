@@ -485,6 +485,7 @@ export class Exchange implements ConnectionUser, Waiter {
     this.#connection = undefined;
     if (keepsInstanceConnection) connection.release();
     else connection.destroy();
+    if (status >= 500) this.#service.serverErrors++;
     this.#finishAttempt(status >= 500 ? outcome.serverError : outcome.answered, nowMs);
     this.#service.measured(nowMs - this.#startedMs);
     this.#end();
@@ -558,6 +559,7 @@ export class Exchange implements ConnectionUser, Waiter {
     this.#dropConnection();
     this.#finishAttempt(result, this.#context.nowMs());
     this.#tell(instance, result, result === outcome.timedOut ? "ANSWER_TIMEOUT" : "ANSWER_LOST");
+    this.#service.lost++;
     this.#end();
     this.#client.cutOff(this.#answer.leavesUntilClose);
   }
@@ -569,7 +571,7 @@ export class Exchange implements ConnectionUser, Waiter {
     const keep = this.request.keepsAlive && this.request.complete && !this.#context.draining;
     const nowMs = this.#context.nowMs();
     service.leaveQueue(this);
-    if (reasons[code].status >= 500) service.refused++;
+    if (reasons[code].status >= 500) service.refuse();
     this.#dropConnection();
     this.#finishAttempt(outcome.abandoned, nowMs);
     service.measured(nowMs - this.#startedMs);

@@ -563,3 +563,42 @@ async function untilQueued(gateway: Gateway, count: number): Promise<void> {
     () => gateway.engine.stats().services[0]?.queued === count,
   );
 }
+
+describe("what clients lost", () => {
+  test(
+    "is counted as they saw it: what was refused or broken off, and answers 5xx apart from that",
+    opening(async (open) => {
+      const origin = await open(
+        startOrigin(async (peer) => {
+          for (;;) {
+            const { head } = await peer.message();
+            if (head.startsWith("GET /500")) {
+              peer.send("HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno");
+            } else if (head.startsWith("GET /broken")) {
+              peer.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+              peer.reset();
+              return;
+            } else if (head.startsWith("POST")) {
+              peer.reset();
+              return;
+            } else peer.send(ok);
+          }
+        }),
+      );
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+      const counted = () => {
+        const [service] = gateway.engine.stats().services;
+        return { lost: service?.lost, serverErrors: service?.serverErrors };
+      };
+      await gateway.ask(get);
+      assert.deepEqual(counted(), { lost: 0, serverErrors: 0 });
+      await gateway.ask(`GET /500 HTTP/1.1\r\n${host}\r\n`);
+      assert.deepEqual(counted(), { lost: 0, serverErrors: 1 });
+      assertReason(await gateway.ask(post), 502, "ANSWER_LOST");
+      assert.deepEqual(counted(), { lost: 1, serverErrors: 1 });
+      (await gateway.client()).send(`GET /broken HTTP/1.1\r\n${host}\r\n`);
+      await eventually("the broken answer is counted", () => counted().lost === 2);
+      assert.deepEqual(counted(), { lost: 2, serverErrors: 1 });
+    }),
+  );
+});

@@ -46,6 +46,8 @@ export class Service {
   active = 0;
   retries = 0;
   refused = 0;
+  lost = 0;
+  serverErrors = 0;
   bytesIn = 0;
   bytesOut = 0;
   readonly latency = new Float64Array(HISTOGRAM_BUCKETS);
@@ -118,6 +120,12 @@ export class Service {
     if (this.#queue.size > 0) this.wake();
   }
 
+  /** An answer of our own making, because no instance gave one. */
+  refuse(): void {
+    this.refused++;
+    this.lost++;
+  }
+
   measured(latencyMs: number): void {
     const bucket = bucketOf(latencyMs);
     this.latency[bucket] = (this.latency[bucket] as number) + 1;
@@ -158,6 +166,8 @@ export class Service {
       queued: this.#queue.size,
       retries: this.retries,
       refused: this.refused,
+      lost: this.lost,
+      serverErrors: this.serverErrors,
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       latency: Array.from(this.latency),

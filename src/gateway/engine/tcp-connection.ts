@@ -203,7 +203,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
   /** No instance: the client sees a reset, never an empty answer. */
   #giveUp(): void {
     if (!this.#open) return;
-    this.#service.refused++;
+    this.#service.refuse();
     this.#attempt?.connection.destroy();
     this.#finishAttempt(outcome.abandoned);
     this.wire.reset();

@@ -51,10 +51,10 @@ function isInstanceStats(fields: Fields): boolean {
 }
 
 function isServiceStats(fields: Fields): boolean {
-  const counts = ["requests", "active", "queued", "retries", "refused", "bytesIn", "bytesOut"];
+  const sums = ["requests", "retries", "refused", "lost", "serverErrors", "bytesIn", "bytesOut"];
   return (
     isText(fields["name"]) &&
-    counts.every((name) => isNumber(fields[name])) &&
+    ["active", "queued", ...sums].every((name) => isNumber(fields[name])) &&
     isList(fields["latency"], isNumber) &&
     isEachFields(fields["instances"], isInstanceStats)
   );

@@ -12,7 +12,7 @@ import type { TermClaims } from "../../ports/term-claims.ts";
 import { createClock } from "../../runtime/clock.ts";
 import { identify } from "../../runtime/process-identity.ts";
 import { createTermClaims } from "../../state/term-claims.ts";
-import { openSteward, type Steward } from "../steward/steward.ts";
+import { openSteward, type Steward, type StewardOptions } from "../steward/steward.ts";
 import type { GatewayPaths } from "./paths.ts";
 
 export function testPaths(state: string): GatewayPaths {
@@ -34,12 +34,14 @@ export function installedVersion(state: string): string {
   }
 }
 
+type Observed = Parameters<StewardOptions["onObservation"]>[0];
+
 export interface TestGateway {
   readonly state: string;
   readonly port: number;
   readonly claims: TermClaims;
   readonly events: EventEntry[];
-  readonly observations: { readonly instance: string; readonly detail: string }[];
+  readonly observations: Observed[];
   steward: Steward;
   table: RoutingTable;
   /** Publishes the table with these changes, as its next version. */
@@ -75,7 +77,7 @@ export async function startGateway(workers: number, openFiles?: number): Promise
   const claims = createTermClaims({ folder: join(state, "terms"), self, identify });
   const port = await freePort();
   const events: EventEntry[] = [];
-  const observations: { readonly instance: string; readonly detail: string }[] = [];
+  const observations: Observed[] = [];
   const shell = ["/bin/sh", "-c", `ulimit -n ${openFiles}; exec "$@"`, "sh"];
   const bounded = openFiles === undefined ? [] : shell;
   const open = (): Promise<Steward> =>

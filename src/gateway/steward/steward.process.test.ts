@@ -200,7 +200,15 @@ describe("what workers tell the steward", { timeout: 60_000 }, async () => {
   const stats = (tableVersion: number, active: number): WorkerStats => {
     const failures = { connectFailures: 0, resets: 0, timeouts: 0 };
     const instance = { ...failures, id: "web-1", requests: 7, active, answers: [0, 7, 0, 0, 0] };
-    const flow = { queued: 0, retries: 0, refused: 0, bytesIn: 0, bytesOut: 0 };
+    const flow = {
+      queued: 0,
+      retries: 0,
+      refused: 0,
+      lost: 0,
+      serverErrors: 0,
+      bytesIn: 0,
+      bytesOut: 0,
+    };
     const service = { name: "web", requests: 7, active, ...flow, latency: [7] };
     const own = { worker: 1, pid: identity.pid, connections: 1, connectionsAccepted: 9 };
     const instances = [{ ...instance, ejected: false }];
@@ -240,7 +248,9 @@ describe("what workers tell the steward", { timeout: 60_000 }, async () => {
     notice("ejected");
     notice("ejected");
     await until("all are heard", () => gateway.observations.length === 3);
-    assert.deepEqual(gateway.observations[0], { instance: "web-1", detail: "web-1 reset" });
+    const told = gateway.observations.map(({ detail, kind }) => [detail, kind]);
+    assert.deepEqual(told[0], ["web-1 reset", "seen"]);
+    assert.deepEqual(told[1], ["web-1 ejected", "ejected"]);
     const said = gateway.events.filter((event) => event.kind === "gateway.instance-ejected");
     assert.equal(said.length, 1);
     assert.equal(said[0]?.sentence, "web-1 ejected");

@@ -24,6 +24,7 @@ import type { ProcessIdentity } from "../../ports/processes.ts";
 import type { RoutingTables } from "../../ports/routing-tables.ts";
 import type { TermClaims } from "../../ports/term-claims.ts";
 import type { Traffic } from "../../ports/traffic.ts";
+import type { WorkerReports } from "../../ports/worker-reports.ts";
 import type {
   FromControl,
   Hello,
@@ -71,6 +72,7 @@ export interface StewardOptions {
   readonly onObservation: (observation: {
     readonly instance: string;
     readonly detail: string;
+    readonly kind: "seen" | "ejected" | "readmitted";
   }) => void;
 }
 
@@ -86,7 +88,7 @@ export interface GatewayStatus {
   readonly tableVersion: number;
 }
 
-export interface Steward extends RoutingTables, Traffic {
+export interface Steward extends RoutingTables, Traffic, WorkerReports {
   /**
    * Resolves when as many workers serve as the table asks for, and each has said that it follows
    * the table that was published last before this call. Rejects when that is not so in time
@@ -134,6 +136,7 @@ class GatewaySteward implements Steward {
   readonly #totals = createTotals();
   readonly #isNews = createNoticeFilter(EVENT_QUIET_MS);
   readonly #closers: Disposable[] = [];
+  readonly #reportListeners = new Set<(stats: WorkerStats) => void>();
   #waiters: Waiter[] = [];
   #table: RoutingTable | undefined;
   #stopping = false;
@@ -207,6 +210,15 @@ class GatewaySteward implements Steward {
       .lines()
       .some(({ identity }) => !pids.has(identity.pid) && lives(this.#options.identify, identity));
     return !strays && linked.every((worker) => isIdleOn(worker, instance, version));
+  }
+
+  onReport(listener: (stats: WorkerStats) => void): Disposable {
+    this.#reportListeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#reportListeners.delete(listener) };
+  }
+
+  linkedWorkers(): readonly number[] {
+    return this.#linked("worker").map(({ hello }) => hello.identity.pid);
   }
 
   async ready(withinMs: number): Promise<void> {
@@ -308,6 +320,7 @@ class GatewaySteward implements Steward {
     switch (message.type) {
       case "stats":
         peer.stats = message.stats;
+        for (const listener of this.#reportListeners) listener(message.stats);
         return this.#answerWaiters();
       case "notice":
         return this.#notice(message.notice);
@@ -329,7 +342,8 @@ class GatewaySteward implements Steward {
   #notice(notice: InstanceNotice): void {
     const { kind, instance, sentence } = notice;
     const nowMs = this.#options.clock.monotonicMs();
-    if (kind !== "readmitted") this.#options.onObservation({ instance, detail: sentence });
+    const told = kind === "ejected" || kind === "readmitted" ? kind : "seen";
+    this.#options.onObservation({ instance, detail: sentence, kind: told });
     if ((kind === "ejected" || kind === "readmitted") && this.#isNews(notice, nowMs)) {
       const level = kind === "ejected" ? "warning" : "info";
       const event = { kind: `gateway.instance-${kind}`, level, sentence, instance } as const;

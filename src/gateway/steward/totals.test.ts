@@ -9,7 +9,15 @@ import { createTotals } from "./totals.ts";
 function stats(worker: number, requests: number, active = 0): WorkerStats {
   const failures = { connectFailures: requests, resets: 1, timeouts: 0 };
   const instance = { ...failures, id: "web-1", requests, active, answers: [0, requests] };
-  const flow = { queued: active, retries: 2, refused: 0, bytesIn: 10, bytesOut: 20 };
+  const flow = {
+    queued: active,
+    retries: 2,
+    refused: 0,
+    lost: 0,
+    serverErrors: 0,
+    bytesIn: 10,
+    bytesOut: 20,
+  };
   const instances = [{ ...instance, ejected: active > 0 }];
   const service = { name: "web", requests, active, ...flow, latency: [requests, 1], instances };
   const own = { worker, pid: worker, connections: active, connectionsAccepted: requests };

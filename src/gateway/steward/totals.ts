@@ -51,6 +51,8 @@ function addServices(a: ServiceStats, b: ServiceStats): ServiceStats {
     queued: a.queued + b.queued,
     retries: a.retries + b.retries,
     refused: a.refused + b.refused,
+    lost: a.lost + b.lost,
+    serverErrors: a.serverErrors + b.serverErrors,
     bytesIn: a.bytesIn + b.bytesIn,
     bytesOut: a.bytesOut + b.bytesOut,
     latency: addCounts(a.latency, b.latency),

@@ -16,6 +16,8 @@ export function serviceStats({ attempts = {}, ...numbers }: ServiceNumbers): Ser
     queued: 0,
     retries: 0,
     refused: 0,
+    lost: 0,
+    serverErrors: 0,
     bytesIn: 0,
     bytesOut: 0,
     latency: Array.from({ length: HISTOGRAM_BUCKETS }, () => 0),
