@@ -1,0 +1,372 @@
+// Observations in, incidents out: the pure account of what happened to one service.
+//
+// One step takes what is known of the service and one observation, and gives what is known then and
+// the incident if it has changed. Everything is told with the time at which it was so, not at which
+// it was heard; what arrives is in the order of hearing. The same observations give the same
+// incidents, whoever asks again.
+//
+// Invariants: started <= detected <= transferred <= recovered, so detect + transfer + recover is
+// the whole; what was lost is counted in exactly one incident or in none; an incident is over only
+// when nobody is out.
+//
+// Rejected: an incident for each instance (one broken switch is then thirty incidents), and one for
+// the machine (then everything is always one incident).
+
+import { assert } from "../base/assert.ts";
+import { sayDuration } from "../base/duration.ts";
+import {
+  type Certainty,
+  certainty,
+  type Incident,
+  instancesMax,
+  type Losses,
+  type Moment,
+  type MomentKind,
+  nothingLost,
+  notesMax,
+  sentenceLengthMax,
+  timelineMax,
+} from "./incident.ts";
+import { type Happening, incidentTable, type State } from "./incident-table.ts";
+
+/** A sign without loss or verdict is forgotten after this long. */
+export const suspicionMs = 10_000;
+/** Without a verdict, an incident is over when nothing was lost for so long. */
+export const lossQuietMs = 5_000;
+/** Full strength has to last for so long; what fails within it is the same incident. */
+export const settleMs = 10_000;
+
+export type Observation =
+  /** `atMs` is when it began to fail: before it was heard. */
+  | { readonly kind: "sign"; readonly atMs: number; readonly sentence: string }
+  | {
+      readonly kind: "fault";
+      readonly atMs: number;
+      readonly instance: string;
+      readonly sentence: string;
+      readonly certainty: Certainty;
+    }
+  /** An instance has its place again, or is not wanted any more. */
+  | {
+      readonly kind: "mended";
+      readonly atMs: number;
+      readonly instance: string;
+      readonly sentence: string;
+    }
+  /** Traffic goes elsewhere, for all that are out. */
+  | { readonly kind: "elsewhere"; readonly atMs: number; readonly sentence: string }
+  /** What clients had between `fromMs` and `atMs`; `notable` says whether that alone is trouble. */
+  | {
+      readonly kind: "counted";
+      readonly atMs: number;
+      readonly fromMs: number;
+      readonly losses: Losses;
+      readonly notable: boolean;
+    }
+  | { readonly kind: "action"; readonly atMs: number; readonly sentence: string }
+  | { readonly kind: "note"; readonly atMs: number; readonly sentence: string }
+  /** Time passes; told at least every second while an account is open. */
+  | { readonly kind: "passed"; readonly atMs: number };
+
+/** What is known of a service: a first sign, or the incident it became. */
+export interface Account {
+  readonly state: State;
+  readonly service: string;
+  /** While suspected: the first sign and what was met, and when the last one was. */
+  readonly suspicion: Suspicion | undefined;
+  readonly incident: Incident | undefined;
+}
+
+interface Suspicion {
+  readonly first: Moment;
+  readonly firstWallMs: number;
+  readonly lastMs: number;
+  readonly losses: Losses;
+}
+
+export interface Context {
+  readonly wallMs: number;
+  /** The next incident's id; taken only when one opens. */
+  readonly id: string;
+}
+
+export function quietAccount(service: string): Account {
+  return { state: "quiet", service, suspicion: undefined, incident: undefined };
+}
+
+/** Goes on with an incident that an earlier control has opened. */
+export function resumedAccount(incident: Incident): Account {
+  const { state, service } = incident;
+  assert(state !== "closed", "what is closed is not gone on with");
+  return { state, service, suspicion: undefined, incident };
+}
+
+/** The account after one observation. `incident` of a quiet account is the one just closed. */
+export function observed(account: Account, seen: Observation, context: Context): Account {
+  // What is over is told once, by the account that closed it.
+  const fresh = account.state === "quiet" ? quietAccount(account.service) : account;
+  switch (seen.kind) {
+    case "sign":
+      return signed(fresh, seen, context);
+    case "fault":
+      return fault(fresh, seen, context);
+    case "mended":
+      return mended(fresh, seen);
+    case "elsewhere":
+      return fresh.state === "detected"
+        ? step(put(fresh, "transfer", seen), "elsewhere", seen)
+        : fresh;
+    case "counted":
+      return counted(fresh, seen, context);
+    case "action":
+      return put(fresh, "action", seen);
+    case "note":
+      return note(put(fresh, "note", seen), seen.sentence);
+    case "passed":
+      return isStill(fresh, seen.atMs) ? step(fresh, "still", seen) : fresh;
+  }
+}
+
+type Seen = { readonly atMs: number; readonly sentence?: string };
+
+/** What began to fail earlier than the incident's other signs was its beginning. */
+function signed(account: Account, seen: Seen, context: Context): Account {
+  const { incident } = account;
+  if (incident === undefined) return step(suspect(account, seen, context), "sign", seen);
+  const earlierMs = account.state === "recovered" ? 0 : incident.startedMs - seen.atMs;
+  if (earlierMs <= 0) return put(account, "sign", seen);
+  const startedWallMs = incident.startedWallMs - earlierMs;
+  return put(
+    { ...account, incident: { ...incident, startedMs: seen.atMs, startedWallMs } },
+    "sign",
+    seen,
+  );
+}
+
+/** The first sign of something is kept, whatever it becomes. */
+function suspect(account: Account, seen: Seen, context: Context): Account {
+  const known = account.suspicion;
+  const first: Moment = { atMs: seen.atMs, kind: "sign", sentence: clip(seen.sentence ?? "") };
+  const earlier = known === undefined || seen.atMs < known.first.atMs;
+  return {
+    ...account,
+    suspicion: {
+      first: earlier ? first : known.first,
+      firstWallMs: known?.firstWallMs ?? context.wallMs,
+      lastMs: Math.max(seen.atMs, known?.lastMs ?? seen.atMs),
+      losses: known?.losses ?? nothingLost,
+    },
+  };
+}
+
+type Fault = Extract<Observation, { readonly kind: "fault" }>;
+
+function fault(account: Account, seen: Fault, context: Context): Account {
+  const { instance, sentence } = seen;
+  const before = account.incident?.out[instance];
+  const opened = open(account, seen, context);
+  const incident = {
+    ...opened,
+    out: { ...opened.out, [instance]: clip(sentence) },
+    instances: withInstance(opened.instances, instance),
+    firstInstance: opened.firstInstance ?? instance,
+    ...betterCause(opened, seen),
+    detectedMs: opened.detectedMs ?? Math.max(seen.atMs, opened.startedMs),
+    recoveredMs: undefined,
+    lastSignMs: Math.max(opened.lastSignMs, seen.atMs),
+  };
+  const told = { ...account, suspicion: undefined, incident };
+  // A second word on one that is out already adds a line, and no new detection.
+  if (before !== undefined) return put(told, "fault", seen);
+  return step(put(told, "fault", seen), "fault", seen);
+}
+
+function mended(account: Account, seen: Seen & { readonly instance: string }): Account {
+  const { incident } = account;
+  if (incident === undefined || incident.out[seen.instance] === undefined) return account;
+  const { [seen.instance]: _, ...out } = incident.out;
+  const told = put({ ...account, incident: { ...incident, out } }, "mended", seen);
+  return Object.keys(out).length === 0 ? step(told, "whole", seen) : told;
+}
+
+type Counted = Extract<Observation, { readonly kind: "counted" }>;
+
+function counted(account: Account, seen: Counted, context: Context): Account {
+  const { losses, notable, fromMs, atMs } = seen;
+  const begins = { atMs: fromMs, sentence: sayLosses(losses) };
+  if (!notable && account.incident === undefined) {
+    if (account.suspicion === undefined) return account;
+    const { suspicion } = account;
+    return {
+      ...account,
+      suspicion: { ...suspicion, losses: addLosses(suspicion.losses, losses) },
+    };
+  }
+  const opened = open(account, begins, context);
+  const incident: Incident = {
+    ...opened,
+    losses: addLosses(opened.losses, losses),
+    lastSignMs: notable ? Math.max(opened.lastSignMs, atMs) : opened.lastSignMs,
+  };
+  const told = { ...account, suspicion: undefined, incident };
+  if (!notable) return told;
+  const isFirst = opened.losses.lost + opened.losses.serverErrors + opened.losses.slow === 0;
+  const line = { atMs, sentence: begins.sentence };
+  return step(isFirst ? put(told, "loss", line) : told, "loss", line);
+}
+
+/** The incident under way; or a new one, which begins with the first sign of it. */
+function open(account: Account, seen: Seen, context: Context): Incident {
+  if (account.incident !== undefined) return account.incident;
+  const known = account.suspicion;
+  const isEarlier = known !== undefined && known.first.atMs < seen.atMs;
+  const startedMs = isEarlier ? known.first.atMs : seen.atMs;
+  const sentence = clip(seen.sentence ?? "");
+  return {
+    id: context.id,
+    service: account.service,
+    state: "open",
+    cause: sentence,
+    causeCertainty: certainty.loss,
+    firstInstance: undefined,
+    instances: [],
+    out: {},
+    startedMs,
+    startedWallMs: isEarlier ? known.firstWallMs : context.wallMs,
+    detectedMs: undefined,
+    transferredMs: undefined,
+    recoveredMs: undefined,
+    closedMs: undefined,
+    lastSignMs: seen.atMs,
+    losses: known?.losses ?? nothingLost,
+    timeline: isEarlier ? [known.first] : [],
+    omitted: 0,
+    notes: [],
+  };
+}
+
+/** Which state follows, and what time that fixes. */
+function step(account: Account, happening: Happening, seen: Seen): Account {
+  const { next } = incidentTable[account.state][happening] ?? { next: account.state };
+  const { incident } = account;
+  if (next === account.state) return account;
+  if (next === "suspected") return { ...account, state: next };
+  if (next === "quiet") {
+    const closed: Incident | undefined = incident && {
+      ...incident,
+      state: "closed",
+      closedMs: seen.atMs,
+    };
+    return { ...account, state: next, suspicion: undefined, incident: closed };
+  }
+  assert(incident !== undefined, "whoever is past suspicion has an incident");
+  const moved = { ...account, state: next, incident: { ...incident, state: next } };
+  if (next === "transferred") return transferred(moved, moved.incident, seen.atMs);
+  if (next === "recovered") return recovered(moved, moved.incident, happening, seen.atMs);
+  return { ...moved, incident: { ...moved.incident, recoveredMs: undefined } };
+}
+
+function transferred(account: Account, incident: Incident, atMs: number): Account {
+  const transferredMs = incident.transferredMs ?? Math.max(atMs, incident.detectedMs ?? atMs);
+  return { ...account, incident: { ...incident, transferredMs } };
+}
+
+/**
+ * Nobody could take over before it was back: then traffic went elsewhere when it was back. What
+ * was never found out ended with its last loss.
+ */
+function recovered(
+  account: Account,
+  incident: Incident,
+  happening: Happening,
+  atMs: number,
+): Account {
+  const { detectedMs, startedMs } = incident;
+  const endMs = happening === "still" ? incident.lastSignMs : atMs;
+  const foundOut = detectedMs !== undefined;
+  const transferredMs = foundOut
+    ? (incident.transferredMs ?? Math.max(endMs, detectedMs))
+    : undefined;
+  const recoveredMs = Math.max(endMs, transferredMs ?? startedMs);
+  const lasted = sayDuration(recoveredMs - startedMs);
+  const sentence =
+    happening === "still"
+      ? `nothing is lost any more, after ${lasted}`
+      : `full strength after ${lasted}`;
+  const whole = { ...incident, transferredMs, recoveredMs };
+  return put({ ...account, incident: whole }, "recovery", { atMs: recoveredMs, sentence });
+}
+
+function isStill({ state, suspicion, incident }: Account, nowMs: number): boolean {
+  if (state === "suspected") return nowMs - (suspicion?.lastMs ?? nowMs) >= suspicionMs;
+  if (incident === undefined || Object.keys(incident.out).length > 0) return false;
+  if (state === "open") return nowMs - incident.lastSignMs >= lossQuietMs;
+  if (state !== "recovered") return false;
+  return nowMs - Math.max(incident.recoveredMs ?? nowMs, incident.lastSignMs) >= settleMs;
+}
+
+/** A line for the timeline; the beginning and the latest are kept when there are too many. */
+function put(account: Account, kind: MomentKind, { atMs, sentence = "" }: Seen): Account {
+  const { incident } = account;
+  if (incident === undefined) return account;
+  const moment: Moment = { atMs, kind, sentence: clip(sentence) };
+  const latest = incident.timeline.slice(-3);
+  if (latest.some((one) => one.sentence === moment.sentence)) return account;
+  const half = timelineMax / 2;
+  const isFull = incident.timeline.length >= timelineMax;
+  const kept = isFull
+    ? [...incident.timeline.slice(0, half), ...incident.timeline.slice(half + 1)]
+    : incident.timeline;
+  const omitted = incident.omitted + (isFull ? 1 : 0);
+  // What is heard of late stands where it happened.
+  let place = kept.length;
+  while (place > 0 && (kept[place - 1]?.atMs ?? 0) > atMs) place--;
+  const timeline = [...kept.slice(0, place), moment, ...kept.slice(place)];
+  return { ...account, incident: { ...incident, timeline, omitted } };
+}
+
+function note(account: Account, sentence: string): Account {
+  const { incident } = account;
+  if (incident === undefined || incident.notes.length >= notesMax) return account;
+  const clipped = clip(sentence);
+  if (incident.notes.includes(clipped)) return account;
+  return { ...account, incident: { ...incident, notes: [...incident.notes, clipped] } };
+}
+
+function withInstance(known: readonly string[], instance: string): readonly string[] {
+  if (known.includes(instance) || known.length >= instancesMax) return known;
+  return [...known, instance];
+}
+
+/** Of the first instance that is out, the most certain reason is the cause. */
+function betterCause(incident: Incident, seen: Fault): Partial<Incident> {
+  const isFirst = (incident.firstInstance ?? seen.instance) === seen.instance;
+  const isAny = incident.detectedMs === undefined;
+  if (!isAny && !(isFirst && seen.certainty > incident.causeCertainty)) return {};
+  return { cause: clip(seen.sentence), causeCertainty: seen.certainty };
+}
+
+export function addLosses(a: Losses, b: Losses): Losses {
+  return {
+    lost: a.lost + b.lost,
+    serverErrors: a.serverErrors + b.serverErrors,
+    slow: a.slow + b.slow,
+    worstMs: Math.max(a.worstMs, b.worstMs),
+    requests: a.requests + b.requests,
+  };
+}
+
+/** "3 requests lost, 12 answered 5xx, 4 slow" of those that are not zero. */
+export function sayLosses({ lost, serverErrors, slow }: Losses): string {
+  const parts = [
+    lost > 0 ? `${lost} ${lost === 1 ? "request" : "requests"} lost` : "",
+    serverErrors > 0 ? `${serverErrors} answered 5xx by the service` : "",
+    slow > 0 ? `${slow} slow` : "",
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "no request lost or slow" : parts.join(", ");
+}
+
+function clip(sentence: string): string {
+  if (sentence.length <= sentenceLengthMax) return sentence;
+  return `${sentence.slice(0, sentenceLengthMax - 1)}…`;
+}
