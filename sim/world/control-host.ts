@@ -8,13 +8,17 @@
 import { NinesError } from "../../src/core/base/errors.ts";
 import type { Random } from "../../src/core/base/prng.ts";
 import type { RoutingTable } from "../../src/core/route/table.ts";
+import type { Incident } from "../../src/core/incident/incident.ts";
+import type { WorkerStats } from "../../src/core/measure/gateway-stats.ts";
 import type { Config } from "../../src/config/config.ts";
 import { type Control, type ControlPorts, createControl } from "../../src/control/control.ts";
 import type { EventEntry } from "../../src/ports/events.ts";
 import type { FreePorts } from "../../src/ports/free-ports.ts";
 import type { Heartbeats } from "../../src/ports/heartbeats.ts";
+import type { History } from "../../src/ports/history.ts";
 import type { Probes } from "../../src/ports/probe.ts";
 import type { Processes, RunningProcess, StartRequest } from "../../src/ports/processes.ts";
+import type { WorkerReports } from "../../src/ports/worker-reports.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { Gate } from "./gate.ts";
 import type { MachineClock } from "./machine-clock.ts";
@@ -36,6 +40,10 @@ export interface ControlWorld {
   isIdle(instance: string, version: number): boolean;
   isFenced(instance: string, version: number): boolean;
   recorded(entry: EventEntry): void;
+  /** Incidents that any incarnation has kept. */
+  readonly history: Map<string, Incident>;
+  incidentChanged(incident: Incident): void;
+  linkedWorkers(): readonly number[];
   signalled(program: Program, signal: "SIGTERM" | "SIGKILL"): void;
   /** The incarnation ended, by a kill from outside or at one of its own calls. */
   ended(): void;
@@ -51,6 +59,7 @@ export class Incarnation {
   /** Ends at its nth call from now; undefined: does not. */
   callsLeft: number | undefined;
   control: Control | undefined;
+  readonly #reportListeners = new Set<(stats: WorkerStats) => void>();
   readonly #world: ControlWorld;
 
   constructor(number: number, world: ControlWorld) {
@@ -124,6 +133,8 @@ export class Incarnation {
         isFenced: (instance, version) => this.#world.isFenced(instance, version),
       },
       heartbeats: this.#heartbeats(),
+      workerReports: this.#workerReports(),
+      history: this.#history(),
       freePorts: this.#freePorts(),
       baseEnvironment: { PATH: "/usr/bin" },
       logFileOf: (instance) => `/state/logs/${instance}.log`,
@@ -247,6 +258,39 @@ export class Incarnation {
         };
         loop.after(0, beat);
         return { [Symbol.dispose]: () => void (listening = false) };
+      },
+    };
+  }
+
+  #workerReports(): WorkerReports {
+    return {
+      onReport: (listener) => {
+        const enter = (stats: WorkerStats): void => this.enter(() => listener(stats));
+        this.#reportListeners.add(enter);
+        return { [Symbol.dispose]: () => void this.#reportListeners.delete(enter) };
+      },
+      linkedWorkers: () => this.#world.linkedWorkers(),
+    };
+  }
+
+  /** A worker's report has come. */
+  reported(stats: WorkerStats): void {
+    for (const listener of this.#reportListeners) listener(stats);
+  }
+
+  /** The journal under it has suites of its own: here it keeps what it is given. */
+  #history(): History {
+    const { history } = this.#world;
+    return {
+      keep: (incident) => {
+        if (this.#dead()) return;
+        history.set(incident.id, incident);
+        this.#world.incidentChanged(incident);
+      },
+      incidents: () => [...history.values()],
+      whenRestored: (run) => {
+        const kept = [...history.values()];
+        this.#world.loop.after(1, () => this.enter(() => run(kept)));
       },
     };
   }

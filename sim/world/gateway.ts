@@ -19,6 +19,7 @@ const SILENCE_MS = 2000;
 /** Three heartbeats of 200 ms. */
 const HUNG_AFTER_MS = 600;
 const RECONNECT_MS = 200;
+const REPORT_MS = 250;
 /** Without any worker for so long, nobody can tell whether an instance is idle. */
 const NOBODY_MS = 2000;
 
@@ -69,6 +70,7 @@ export class Gateway {
       `serves by ${this.kept === undefined ? "no table yet" : "the kept table"}`,
     );
     this.#connectSoon(worker);
+    this.#reportSoon(worker);
   }
 
   kill(worker: Worker): void {
@@ -101,7 +103,11 @@ export class Gateway {
     const table = this.kept;
     if (table === undefined) return;
     const { network, loop } = this.#ports;
-    const deliver = (): void => worker.gate.enter(() => worker.swap(table));
+    const deliver = (): void =>
+      worker.gate.enter(() => {
+        worker.swap(table);
+        this.#report(worker);
+      });
     const inLink = (): void => {
       if (worker.linkedSinceMs !== undefined) deliver();
     };
@@ -117,6 +123,30 @@ export class Gateway {
     const deliver = (): void => control.enter(() => control.control?.observe(observation));
     loop.after(network.delayMs(), deliver);
     if (network.duplicated()) loop.after(network.delayMs(), deliver);
+  }
+
+  /** Workers that control hears, by number. */
+  linked(): readonly number[] {
+    return this.workers
+      .filter((one) => one.linkedSinceMs !== undefined)
+      .map(({ number }) => number);
+  }
+
+  /** What a worker counted: every 250 ms, and right after a table. */
+  #reportSoon(worker: Worker): void {
+    this.#ports.loop.after(REPORT_MS, () => {
+      if (worker.gate.state === "ended") return;
+      this.#reportSoon(worker);
+      if (worker.gate.state === "running") this.#report(worker);
+    });
+  }
+
+  #report(worker: Worker): void {
+    if (worker.linkedSinceMs === undefined) return;
+    const { network, loop } = this.#ports;
+    const control = this.#ports.control();
+    const stats = worker.stats();
+    loop.after(network.delayMs(), () => control?.reported(stats));
   }
 
   /** Links that can no longer be break; called when control ended or a wire was cut. */

@@ -2,6 +2,7 @@
 // promise says so by `World.violated`; it never changes anything.
 
 import type { Outcome } from "../../src/core/dispatch/dispatcher.ts";
+import type { Incident } from "../../src/core/incident/incident.ts";
 import type { RequestEnd } from "./client-request.ts";
 import type { Program } from "./program.ts";
 import type { Worker } from "./worker.ts";
@@ -26,6 +27,8 @@ export interface Watcher {
   attempted?(attempt: Attempt): void;
   attemptEnded?(worker: Worker, instance: string, result: Outcome, beganMs: number): void;
   requestEnded?(worker: Worker, request: RequestEnd): void;
+  /** Control has kept an incident that has moved on. */
+  incidentChanged?(incident: Incident): void;
   /** Every 250 ms of true time. */
   looked?(): void;
 }

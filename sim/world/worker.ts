@@ -7,6 +7,8 @@
 import type { Random } from "../../src/core/base/prng.ts";
 import { createDispatcher } from "../../src/core/dispatch/create-dispatcher.ts";
 import type { Dispatcher, Outcome } from "../../src/core/dispatch/dispatcher.ts";
+import type { ServiceStats, WorkerStats } from "../../src/core/measure/gateway-stats.ts";
+import { bucketOf, HISTOGRAM_BUCKETS } from "../../src/core/measure/histogram.ts";
 import { createRouter, type Router } from "../../src/core/route/router.ts";
 import type { RoutingTable, TableService } from "../../src/core/route/table.ts";
 import { ClientRequest, type RequestEnd } from "./client-request.ts";
@@ -21,6 +23,15 @@ export interface Lane {
   service: TableService;
   readonly dispatcher: Dispatcher;
   waiting: ClientRequest[];
+  readonly counts: Counts;
+}
+
+/** Cumulative, as in core/measure/gateway-stats.ts. */
+interface Counts {
+  requests: number;
+  lost: number;
+  serverErrors: number;
+  readonly latency: Float64Array;
 }
 
 /** What a worker reaches of the world. */
@@ -34,7 +45,12 @@ export interface WorkerPorts {
   attemptEnded(worker: Worker, instance: string, result: Outcome, beganMs: number): void;
   requestEnded(worker: Worker, end: RequestEnd): void;
   /** A notice to control; lost when there is no link. */
-  noticed(worker: Worker, instance: string, detail: string): void;
+  noticed(
+    worker: Worker,
+    instance: string,
+    detail: string,
+    kind?: "seen" | "ejected" | "readmitted",
+  ): void;
   trace(worker: Worker, subject: string, what: string): void;
 }
 
@@ -51,6 +67,7 @@ export class Worker {
   readonly #ports: WorkerPorts;
   readonly #lanes = new Map<string, Lane>();
   readonly #active = new Map<string, number>();
+  readonly #attempts = new Map<string, number>();
   #router: Router | undefined;
 
   constructor(number: number, ports: WorkerPorts, table: RoutingTable | undefined) {
@@ -91,10 +108,23 @@ export class Worker {
       ejectionBaseMs: 1000,
       ejectionMaxMs: 30_000,
       random: () => random.ratio(),
-      onEjection: (ejection) => this.#ports.trace(this, ejection.instance, ejection.sentence),
+      onEjection: ({ instance, sentence, kind }) => {
+        this.#ports.trace(this, instance, sentence);
+        this.#ports.noticed(this, instance, sentence, kind);
+      },
     });
     dispatcher.setControlAlive(this.linkedSinceMs !== undefined, this.nowMs());
-    this.#lanes.set(service.name, { service, dispatcher, waiting: [] });
+    this.#lanes.set(service.name, {
+      service,
+      dispatcher,
+      waiting: [],
+      counts: {
+        requests: 0,
+        lost: 0,
+        serverErrors: 0,
+        latency: new Float64Array(HISTOGRAM_BUCKETS),
+      },
+    });
   }
 
   linked(linked: boolean): void {
@@ -126,6 +156,39 @@ export class Worker {
     for (const request of waiting) request.tryOne();
   }
 
+  /** What the real one reports, of what there is here. */
+  stats(): WorkerStats {
+    const ejected = this.ejected();
+    const services = [...this.#lanes.values()].map(({ service, counts, waiting }): ServiceStats => {
+      const instances = service.instances.map(({ id }) => ({
+        id,
+        requests: this.#attempts.get(id) ?? 0,
+        active: this.active(id),
+        connectFailures: 0,
+        resets: 0,
+        timeouts: 0,
+        answers: [],
+        ejected: ejected.includes(id),
+      }));
+      const gauges = { active: 0, queued: waiting.length, retries: 0, refused: 0 };
+      const latency = Array.from(counts.latency);
+      const { requests, lost, serverErrors } = counts;
+      const sums = { requests, lost, serverErrors, bytesIn: 0, bytesOut: 0 };
+      return { name: service.name, ...gauges, ...sums, latency, instances };
+    });
+    return {
+      worker: this.number,
+      pid: this.number,
+      connections: 0,
+      connectionsAccepted: 0,
+      refusedHeads: 0,
+      tableVersion: this.table?.version ?? 0,
+      services,
+      residentBytes: 0,
+      loopDelayMs: 0,
+    };
+  }
+
   ejected(): readonly string[] {
     return [...this.#lanes.values()].flatMap((lane) => lane.dispatcher.ejected(this.nowMs()));
   }
@@ -135,6 +198,7 @@ export class Worker {
   }
 
   begin(instance: string): void {
+    this.#attempts.set(instance, (this.#attempts.get(instance) ?? 0) + 1);
     this.#active.set(instance, this.active(instance) + 1);
   }
 
@@ -164,7 +228,18 @@ export class Worker {
 
   requestEnded(request: ClientRequest, end: RequestEnd): void {
     this.open.delete(request);
+    this.#count(end);
     this.#ports.requestEnded(this, end);
+  }
+
+  #count({ service, result, startedAtMs, endedAtMs }: RequestEnd): void {
+    const counts = this.#lanes.get(service)?.counts;
+    if (counts === undefined) return;
+    counts.requests++;
+    if (result === "failed" || result === "refused") counts.lost++;
+    if (result === "server-error") counts.serverErrors++;
+    const bucket = bucketOf(endedAtMs - startedAtMs);
+    counts.latency[bucket] = (counts.latency[bucket] ?? 0) + 1;
   }
 
   /** kill -9: what was under way in it is lost. */

@@ -9,6 +9,7 @@
 import { createPrng, type Random } from "../../src/core/base/prng.ts";
 import type { CommandService, Config, EndpointService } from "../../src/config/config.ts";
 import { present } from "../../src/core/base/assert.ts";
+import type { Incident } from "../../src/core/incident/incident.ts";
 import { versionsInTerm } from "../../src/control/routing/memory.ts";
 import type { Plan } from "../plan.ts";
 import { Clients } from "./clients.ts";
@@ -64,6 +65,8 @@ export class World {
   readonly operator: Operator;
   /** Every instance that ever had a process. */
   readonly knownIds: string[] = [];
+  /** Incidents as control last kept them, whoever was control. */
+  readonly history = new Map<string, Incident>();
   readonly trouble: Trouble;
   /** The file as it is now. */
   file: Config;
@@ -143,6 +146,11 @@ export class World {
           entry.instance ?? entry.service ?? "",
           entry.sentence,
         ),
+      history: this.history,
+      incidentChanged: (incident) => {
+        for (const watcher of this.watchers) watcher.incidentChanged?.(incident);
+      },
+      linkedWorkers: () => this.gateway.linked(),
       signalled: (program, signal) => {
         this.note(this.#actor(), program.id, `${signal} to pid ${program.pid}`);
         for (const watcher of this.watchers) watcher.programSignalled?.(program, signal);
@@ -277,7 +285,8 @@ export class World {
         }
         for (const watcher of this.watchers) watcher.requestEnded?.(worker, end);
       },
-      noticed: (worker, instance, detail) => this.gateway.notice(worker, { instance, detail }),
+      noticed: (worker, instance, detail, kind = "seen") =>
+        this.gateway.notice(worker, { instance, detail, kind }),
       trace: (worker, subject, what) => this.note(`worker-${worker.number}`, subject, what),
     };
   }

@@ -5,19 +5,23 @@
 
 import type { Config } from "../config/config.ts";
 import type { Random } from "../core/base/prng.ts";
+import type { Incident } from "../core/incident/incident.ts";
 import type { RoutingTable } from "../core/route/table.ts";
 import type { Clock } from "../ports/clock.ts";
-import type { Events } from "../ports/events.ts";
+import type { EventEntry, Events } from "../ports/events.ts";
 import type { FreePorts } from "../ports/free-ports.ts";
 import type { Heartbeats } from "../ports/heartbeats.ts";
+import type { History } from "../ports/history.ts";
 import type { Probes } from "../ports/probe.ts";
 import type { Processes } from "../ports/processes.ts";
 import type { Records } from "../ports/records.ts";
 import type { RoutingTables } from "../ports/routing-tables.ts";
 import type { Traffic } from "../ports/traffic.ts";
 import { FailoverLoop } from "./failover/failover.ts";
+import type { WorkerReports } from "../ports/worker-reports.ts";
 import { DegradationLoop } from "./health/degradation.ts";
 import { HealthLoop } from "./health/health.ts";
+import { type Noticed, ObserveLoop } from "./observe/observe.ts";
 import { carefulRecords } from "./registry/careful-records.ts";
 import { createRegistry } from "./registry/create-registry.ts";
 import { followEndpoints } from "./registry/endpoints.ts";
@@ -39,6 +43,8 @@ export interface ControlPorts {
   readonly events: Events;
   readonly routingTables: RoutingTables;
   readonly traffic: Traffic;
+  readonly workerReports: WorkerReports;
+  readonly history: History;
   readonly freePorts: FreePorts;
   /** What every instance inherits: the environment of `nines up`, less NINES_*. */
   readonly baseEnvironment: Readonly<Record<string, string>>;
@@ -49,11 +55,7 @@ export interface ControlPorts {
 }
 
 /** What the data plane noticed of an instance: reason enough for a check at once. */
-export interface Observation {
-  readonly instance: string;
-  /** "connection refused", "reset before an answer", … */
-  readonly detail: string;
-}
+export type Observation = Noticed;
 
 export interface Control {
   readonly registry: Pick<Registry, "instances" | "get" | "subscribe" | "epoch">;
@@ -91,6 +93,10 @@ export interface Control {
   observe(observation: Observation): void;
   /** How many times as long as their settings say checks wait: more than 1 in self-doubt. */
   patience(): number;
+  /** An event that somebody else has recorded: part of the account of an incident. */
+  noted(entry: EventEntry): void;
+  /** Those that are kept and those under way, oldest first. */
+  incidents(): readonly Incident[];
   /** The table in force. */
   table(): RoutingTable | undefined;
   /**
@@ -104,54 +110,8 @@ export interface Control {
 }
 
 export function createControl(ports: ControlPorts): Control {
-  const { clock, events, random } = ports;
-  const careful = carefulRecords(ports.records, events);
-  const memory = new RoutingMemory(careful, ports.term);
-  const registry = createRegistry();
-  const remembered = (id: string) => memory.of(id);
-  // The loops hear of a change in this order: a check ends with its process before others look.
-  const health = new HealthLoop({
-    ...ports,
-    registry,
-    random: random.stream("health"),
-    surroundingsOf: (record) =>
-      record.origin === "endpoint" ? beside(record) : supervisor.surroundingsOf(record.id),
-    measured: (instance, latencyMs) => degradation.measured(instance, latencyMs),
-  });
-  const supervisorRandom = random.stream("supervisor");
-  const supervisor = new Supervisor({
-    ...ports,
-    registry,
-    careful,
-    remembered,
-    random: supervisorRandom,
-  });
-  const degradation = new DegradationLoop({
-    ...ports,
-    registry,
-    residentBytes: (instance) => supervisor.residentBytes(instance),
-    replace: (instance, cause) => supervisor.replaceInTurn(instance, cause),
-  });
-  const failover = new FailoverLoop({
-    ...ports,
-    registry,
-    careful,
-    kill: (instance) => supervisor.kill(instance),
-  });
-  const routing = new RoutingLoop({ ...ports, registry, memory });
-
-  function follow(config: Config): void {
-    registry.orderServices(config.services.map((service) => service.name));
-    const endpoints = config.services.filter((service) => service.kind === "endpoints");
-    followEndpoints(registry, endpoints, remembered, clock.wallMs());
-  }
-
-  /** What is checked by a command and runs elsewhere. */
-  function beside({ id, service, host, port }: InstanceRecord): Surroundings {
-    const own = { HOST: host, PORT: String(port), NINES_INSTANCE: id, NINES_SERVICE: service };
-    return { workingDirectory: "/", environment: { ...ports.baseEnvironment, ...own } };
-  }
-
+  const { registry, observing, health, supervisor, failover, degradation, routing, follow } =
+    createLoops(ports);
   return {
     registry,
     start(config) {
@@ -179,8 +139,13 @@ export function createControl(ports: ControlPorts): Control {
     maintain: (on, service) => failover.maintain(on, service),
     isInMaintenance: (service) => failover.isInMaintenance(service),
     explainFailover: (service) => failover.explain(service),
-    observe: ({ instance, detail }) => health.suspect(instance, detail),
     patience: () => health.patience,
+    observe({ instance, detail, kind = "seen" }) {
+      if (kind !== "readmitted") health.suspect(instance, detail);
+      observing.noticed({ instance, detail, kind });
+    },
+    noted: (entry) => observing.recorded(entry),
+    incidents: () => observing.incidents(),
     table: () => routing.table,
     stop(withinMs) {
       // Nobody takes over from those that end.
@@ -193,6 +158,82 @@ export function createControl(ports: ControlPorts): Control {
       health[Symbol.dispose]();
       degradation[Symbol.dispose]();
       routing[Symbol.dispose]();
+      observing[Symbol.dispose]();
     },
   };
+}
+
+/** Who meets whom, by the registry alone; `follow` is what comes before every loop. */
+function createLoops(ports: ControlPorts) {
+  const { clock, random, term } = ports;
+  const registry = createRegistry();
+  const observing = new ObserveLoop({ ...ports, registry, table: () => routing.table });
+  const events = alsoTo(observing, ports.events);
+  const careful = carefulRecords(ports.records, events);
+  const memory = new RoutingMemory(careful, term);
+  const remembered = (id: string) => memory.of(id);
+  // The loops hear of a change in this order: a check ends with its process before others look.
+  const health = new HealthLoop({
+    ...ports,
+    events,
+    registry,
+    random: random.stream("health"),
+    surroundingsOf: (record) =>
+      record.origin === "endpoint"
+        ? beside(record, ports.baseEnvironment)
+        : supervisor.surroundingsOf(record.id),
+    measured: (instance, latencyMs) => degradation.measured(instance, latencyMs),
+  });
+  const supervisorRandom = random.stream("supervisor");
+  const supervisor = new Supervisor({
+    ...ports,
+    events,
+    registry,
+    careful,
+    remembered,
+    random: supervisorRandom,
+  });
+  const degradation = new DegradationLoop({
+    ...ports,
+    events,
+    registry,
+    residentBytes: (instance) => supervisor.residentBytes(instance),
+    replace: (instance, cause) => supervisor.replaceInTurn(instance, cause),
+  });
+  const failover = new FailoverLoop({
+    ...ports,
+    events,
+    registry,
+    careful,
+    kill: (instance) => supervisor.kill(instance),
+  });
+  const routing = new RoutingLoop({ ...ports, registry, memory });
+
+  function follow(config: Config): void {
+    registry.orderServices(config.services.map((service) => service.name));
+    const endpoints = config.services.filter((service) => service.kind === "endpoints");
+    followEndpoints(registry, endpoints, remembered, clock.wallMs());
+    observing.follow(config);
+  }
+
+  return { registry, observing, health, supervisor, failover, degradation, routing, follow };
+}
+
+/** Events are part of the account of an incident that is under way. */
+function alsoTo(observing: ObserveLoop, events: Events): Events {
+  return {
+    record(entry) {
+      events.record(entry);
+      observing.recorded(entry);
+    },
+  };
+}
+
+/** What is checked by a command and runs elsewhere. */
+function beside(
+  { id, service, host, port }: InstanceRecord,
+  baseEnvironment: ControlPorts["baseEnvironment"],
+): Surroundings {
+  const own = { HOST: host, PORT: String(port), NINES_INSTANCE: id, NINES_SERVICE: service };
+  return { workingDirectory: "/", environment: { ...baseEnvironment, ...own } };
 }

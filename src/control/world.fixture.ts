@@ -8,8 +8,11 @@ import { assert, present } from "../core/base/assert.ts";
 import { NinesError } from "../core/base/errors.ts";
 import { createPrng } from "../core/base/prng.ts";
 import type { InstanceVerdict, RoutingTable } from "../core/route/table.ts";
+import type { Incident } from "../core/incident/incident.ts";
+import type { WorkerStats } from "../core/measure/gateway-stats.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { EventEntry } from "../ports/events.ts";
+import type { History } from "../ports/history.ts";
 import type {
   ExitReport,
   ProcessIdentity,
@@ -19,6 +22,7 @@ import type {
 } from "../ports/processes.ts";
 import type { ProbeRequest, ProbeResult, Probes, ProbeTarget } from "../ports/probe.ts";
 import type { Records } from "../ports/records.ts";
+import type { WorkerReports } from "../ports/worker-reports.ts";
 import { type Control, type ControlPorts, createControl } from "./control.ts";
 import type { InstanceRecord } from "./registry/registry.ts";
 
@@ -70,6 +74,26 @@ interface Task {
   readonly run: () => void;
 }
 
+/** Workers that say what a test makes them say. */
+export class FakeWorkers implements WorkerReports {
+  readonly #linked = new Map<number, WorkerStats>();
+  readonly #listeners = new Set<(stats: WorkerStats) => void>();
+
+  onReport(listener: (stats: WorkerStats) => void): Disposable {
+    this.#listeners.add(listener);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
+  }
+
+  linkedWorkers(): readonly number[] {
+    return [...this.#linked.keys()];
+  }
+
+  report(stats: WorkerStats): void {
+    this.#linked.set(stats.pid, stats);
+    for (const listener of this.#listeners) listener(stats);
+  }
+}
+
 export class World {
   nowMs = 1_000;
   readonly events: EventEntry[] = [];
@@ -81,6 +105,10 @@ export class World {
   /** Addresses of endpoints that answer. */
   readonly answering = new Set<string>();
   readonly busy = new Set<string>();
+  /** Incidents that controls have kept. */
+  readonly history = new Map<string, Incident>();
+  /** The gateway's workers, as far as they report. */
+  readonly workers = new FakeWorkers();
   diskRefuses = false;
   /** A worker lives that control does not hear. */
   strayWorker = false;
@@ -127,6 +155,8 @@ export class World {
           return { [Symbol.dispose]: () => void this.listeners.delete(instance) };
         },
       },
+      workerReports: this.workers,
+      history: this.#history(control),
       freePorts: {
         find: async (preferred, taken) => {
           await this.#moment("port");
@@ -257,6 +287,17 @@ export class World {
       monotonicMs: () => this.nowMs,
       wallMs: () => 1_700_000_000_000 + this.nowMs,
       after: (delayMs, run) => this.#after(control, delayMs, run),
+    };
+  }
+
+  #history(control: ControlProcess): History {
+    return {
+      keep: (incident) => void (control.dead || this.history.set(incident.id, incident)),
+      incidents: () => [...this.history.values()],
+      whenRestored: (run) => {
+        const kept = [...this.history.values()];
+        this.#after(control, 0, () => run(kept));
+      },
     };
   }
 

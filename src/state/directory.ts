@@ -6,6 +6,7 @@
 //   gateway/             the same of its parent; table.json, board
 //   run/                 unix sockets
 //   records/             small named values (records.ts)
+//   history/             the journal of incidents (history.ts)
 //   data/INSTANCE/       what an instance keeps; owned by the user it runs as
 //   logs/                INSTANCE.log, gateway.log, control.log, events.jsonl
 //
@@ -57,6 +58,8 @@ export interface StateDirectory {
   /** Where instances give signs of life; their users may write to it. */
   readonly heartbeatSocket: string;
   readonly records: string;
+  /** Made by the journal itself. */
+  readonly history: string;
   readonly controlLog: string;
   readonly gatewayLog: string;
   readonly eventLog: string;
@@ -115,6 +118,7 @@ function describe(root: string, run: string): StateDirectory {
     adminSocket: join(run, "admin.sock"),
     heartbeatSocket: join(run, "beat.sock"),
     records: at("records"),
+    history: at("history"),
     controlLog: at("logs", "control.log"),
     gatewayLog: at("logs", "gateway.log"),
     eventLog: at("logs", "events.jsonl"),

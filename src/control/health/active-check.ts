@@ -53,6 +53,7 @@ export class ActiveCheck implements Signal {
   /** Its last result told of us, not of the instance, and was dropped. */
   #doubted = false;
   #beganMs: number;
+  #failingSinceMs: number | undefined;
   #ended = false;
 
   constructor(
@@ -72,6 +73,10 @@ export class ActiveCheck implements Signal {
 
   get verdict(): ThresholdState["verdict"] {
     return this.#state.verdict;
+  }
+
+  get failingSinceMs(): number | undefined {
+    return this.#failingSinceMs;
   }
 
   suspect(detail: string): void {
@@ -122,6 +127,7 @@ export class ActiveCheck implements Signal {
     const settings = this.#settingsFor(record, health);
     const { state, changed } = judge(this.#state, result, clock.monotonicMs(), settings);
     this.#state = state;
+    this.#failingSinceMs = result.passed ? undefined : (this.#failingSinceMs ?? this.#beganMs);
     this.#tell({ detail: result.detail, changed });
     this.#schedule();
   }

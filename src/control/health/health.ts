@@ -88,7 +88,7 @@ export class HealthLoop {
     if (health === undefined || !isWatched(record)) {
       if (watch === undefined) return;
       this.#end(id);
-      return this.#ports.registry.patch(id, { health: "unknown" });
+      return this.#ports.registry.patch(id, { health: "unknown", failingSinceMs: undefined });
     }
     if (watch?.asked === askedBy(health)) return;
     this.#end(id);
@@ -145,17 +145,19 @@ export class HealthLoop {
     if (record === undefined) return;
     const health = overall(watch.signals);
     const same = health === "unknown" || health === record.health;
-    if (same || changed === undefined) this.#ports.registry.patch(id, { lastCheck: detail });
-    else this.#changed(record, health, changed, detail);
+    const failingSinceMs = earliest(watch.signals);
+    this.#ports.registry.patch(id, { lastCheck: detail, failingSinceMs });
+    if (!same && changed !== undefined) this.#changed(record, health, changed);
   }
 
   /** Announces a new verdict. The end of a start is for the supervisor to say. */
-  #changed(record: InstanceRecord, health: Health, why: string, lastCheck: string): void {
+  #changed(record: InstanceRecord, health: Health, why: string): void {
     const { registry, events, clock } = this.#ports;
     const { id, service } = record;
     const up = health === "up";
     if (record.phase === "starting") {
-      return registry.patch(id, up ? { health, lastCheck } : { lastCheck });
+      if (up) registry.patch(id, { health });
+      return;
     }
     const sentence = `${id} is ${why}`;
     const kind = up ? "instance.up" : "instance.down";
@@ -164,7 +166,7 @@ export class HealthLoop {
     const readmitted = up && (wasOut || record.health === "down");
     const generation = record.generation + (readmitted ? 1 : 0);
     const sinceWallMs = clock.wallMs();
-    registry.patch(id, { health, lastCheck, generation, why: sentence, sinceWallMs });
+    registry.patch(id, { health, generation, why: sentence, sinceWallMs });
   }
 
   /** A start is checked at once; what already runs is, with all others, spread a little. */
@@ -189,4 +191,9 @@ function askedBy({ check, heartbeat }: HealthConfig): string {
 function overall(signals: readonly Signal[]): Health {
   if (signals.some(({ verdict }) => verdict === "down")) return "down";
   return signals.every(({ verdict }) => verdict === "up") ? "up" : "unknown";
+}
+
+function earliest(signals: readonly Signal[]): number | undefined {
+  const since = signals.flatMap(({ failingSinceMs }) => failingSinceMs ?? []);
+  return since.length === 0 ? undefined : Math.min(...since);
 }

@@ -64,6 +64,12 @@ export class HeartbeatWatch implements Signal {
     return this.#watched.verdict;
   }
 
+  /** The first beat that did not come. */
+  get failingSinceMs(): number | undefined {
+    const { verdict, heardMs } = this.#watched;
+    return verdict === "down" ? heardMs + this.#everyMs : undefined;
+  }
+
   /** Live traffic cannot ask a heartbeat. */
   suspect(): void {}
 

@@ -17,6 +17,8 @@ export interface News {
 
 export interface Signal extends Disposable {
   readonly verdict: "unknown" | "up" | "down";
+  /** When the first of the failures began that speak against it now. */
+  readonly failingSinceMs: number | undefined;
   /** Live traffic met a failure. */
   suspect(detail: string): void;
 }

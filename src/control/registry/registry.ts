@@ -40,6 +40,11 @@ export interface InstanceRecord {
   readonly health: Health;
   /** Written by the health loop: what the last check met; absent before the first. */
   readonly lastCheck?: string;
+  /**
+   * Written by the health loop: when the first of the checks that fail now began, monotonic;
+   * undefined while they pass.
+   */
+  readonly failingSinceMs?: number | undefined;
   /** Written by the supervisor on an operator's word, or ahead of a stop: no new traffic. */
   readonly draining: boolean;
   /**

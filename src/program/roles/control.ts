@@ -199,12 +199,13 @@ class ControlRun {
   /** Whatever is still running goes on. */
   async #letGo(admin: AdminServer): Promise<void> {
     this.#lettingGo = true;
-    const { control, events, heartbeats, logRotation, steward } = this.#parts;
+    const { control, events, heartbeats, history, logRotation, steward } = this.#parts;
     control.release();
     heartbeats[Symbol.dispose]();
     steward.release();
     logRotation[Symbol.dispose]();
     await admin.close();
+    await history.close();
     events[Symbol.dispose]();
   }
 

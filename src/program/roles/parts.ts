@@ -10,6 +10,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Processes } from "../../ports/processes.ts";
 import type { Records } from "../../ports/records.ts";
 import { createClock } from "../../runtime/clock.ts";
+import { createDisk } from "../../runtime/disk.ts";
 import { createEventLog, type EventLog, type RecordedEvent } from "../../runtime/event-log.ts";
 import { createFreePorts } from "../../runtime/free-ports.ts";
 import { openHeartbeats } from "../../runtime/heartbeats.ts";
@@ -20,6 +21,7 @@ import { identify } from "../../runtime/process-identity.ts";
 import { createProcesses } from "../../runtime/processes.ts";
 import { createSystemRandom } from "../../runtime/random.ts";
 import { findUser } from "../../runtime/users.ts";
+import { createHistory, type DiskHistory } from "../../state/history.ts";
 import type { StateDirectory } from "../../state/directory.ts";
 import { createRecords } from "../../state/records.ts";
 import { readVersion } from "../version.ts";
@@ -33,6 +35,7 @@ export interface Parts {
   readonly clock: Clock;
   readonly random: Random;
   readonly events: EventLog;
+  readonly history: DiskHistory;
   readonly records: Records;
   readonly processes: Processes;
   readonly heartbeats: Disposable;
@@ -60,6 +63,9 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
     secret: heartbeatSecret(records),
   });
   const logRotation = createLogRotation({ clock, events });
+  const history = createHistory({ folder: state.history, disk: createDisk(), clock, events });
+  // The gateway may have something to say before there is a control.
+  let noted: Control["noted"] = () => undefined;
   const steward = await openSteward({
     version,
     clock,
@@ -67,7 +73,12 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
     identify,
     paths: gatewayPaths(state),
     parentCommand: gatewayCommand("parent", state),
-    events,
+    events: {
+      record(entry) {
+        events.record(entry);
+        noted(entry);
+      },
+    },
     onObservation: (observation) => control.observe(observation),
   });
   const control = createControl({
@@ -81,6 +92,8 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
     events,
     routingTables: steward,
     traffic: steward,
+    workerReports: steward,
+    history,
     freePorts: createFreePorts(random.stream("ports")),
     baseEnvironment: ownEnvironment(),
     logFileOf: (instance) => state.logFileOf(instance),
@@ -89,6 +102,7 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
         ? state.dataFolderOf(instance)
         : state.dataFolderOf(instance, findUser(user)),
   });
+  noted = (entry) => control.noted(entry);
   return {
     state,
     version,
@@ -96,6 +110,7 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
     clock,
     random,
     events,
+    history,
     records,
     processes,
     heartbeats,
