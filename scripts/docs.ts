@@ -10,6 +10,7 @@ import { configReference } from "../src/config/reference.ts";
 import { type ErrorEntry, errorCatalogue } from "../src/core/base/errors.ts";
 import { failoverReference } from "../src/core/failover/failover-reference.ts";
 import { detectionReference } from "../src/core/detect/detection-reference.ts";
+import { deployReference } from "../src/core/deploy/deploy-reference.ts";
 import { lifecycleReference } from "../src/core/supervise/lifecycle-reference.ts";
 import { adminReference, cliReference, metricsReference } from "../src/program/reference.ts";
 
@@ -24,6 +25,7 @@ export const pages: readonly Page[] = [
   { path: "docs/reference/cli.md", render: cliReference },
   { path: "docs/reference/config.md", render: configReference },
   { path: "docs/reference/detection.md", render: detectionReference },
+  { path: "docs/reference/deploy.md", render: deployReference },
   { path: "docs/reference/errors.md", render: errorReference },
   { path: "docs/reference/failover.md", render: failoverReference },
   { path: "docs/reference/lifecycle.md", render: lifecycleReference },

@@ -6,6 +6,7 @@
 
 import type { Random } from "../src/core/base/prng.ts";
 import { plainFailover } from "../src/core/failover/settings.ts";
+import { defaultDeploy, type DeploySettings } from "../src/core/deploy/settings.ts";
 import { balanceAlgorithms } from "../src/core/route/table.ts";
 import type {
   CommandService,
@@ -116,7 +117,21 @@ function drawCommand(random: Random, name: string, dependsOn: readonly string[])
     startTimeoutMs: 10_000,
     stopGraceMs: pick(random, [1000, 5000]),
     logs: { rotateBytes: 10 * 1024 * 1024, keep: 3 },
+    deploy: drawDeploy(random.stream("deploy")),
     portBase: random.ratio() < 0.5 ? 0 : 8000 + random.below(1000),
+  };
+}
+
+function drawDeploy(random: Random): DeploySettings {
+  const maxSurge = { count: pick(random, [0, 0, 1, 2]) };
+  return {
+    maxSurge,
+    maxUnavailable: { count: maxSurge.count === 0 ? 1 : random.below(3) },
+    minimumHealthyMs: pick(random, [0, 1000, 3000]),
+    canary: pick<readonly number[]>(random, [[], [], [0.1], [0.1, 0.5]]),
+    stepTimeMs: 2000 + random.below(5000),
+    rollback: defaultDeploy.rollback,
+    deadlineMs: pick(random, [20_000, 60_000]),
   };
 }
 

@@ -22,6 +22,7 @@ import { drawPlan, makeConfig, type Plan } from "../plan.ts";
 import type { RunOptions } from "../run.ts";
 import { printLine } from "../world/trace.ts";
 import { World } from "../world/world.ts";
+import { defaultDeploy } from "../../src/core/deploy/settings.ts";
 import type { CommandService } from "../../src/config/config.ts";
 
 const SEED = 1;
@@ -212,6 +213,7 @@ function plainService(count: string, names: readonly string[], portBase: number)
     startTimeoutMs: 10_000,
     stopGraceMs: 5000,
     logs: { rotateBytes: 10 * 1024 * 1024, keep: 3 },
+    deploy: defaultDeploy,
     portBase,
   };
 }

@@ -19,6 +19,7 @@ import type { History } from "../../src/ports/history.ts";
 import type { Probes } from "../../src/ports/probe.ts";
 import type { Processes, RunningProcess, StartRequest } from "../../src/ports/processes.ts";
 import type { WorkerReports } from "../../src/ports/worker-reports.ts";
+import type { AnswerCounts } from "../../src/ports/traffic.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { Gate } from "./gate.ts";
 import type { MachineClock } from "./machine-clock.ts";
@@ -39,6 +40,7 @@ export interface ControlWorld {
   published(table: RoutingTable): void;
   isIdle(instance: string, version: number): boolean;
   isFenced(instance: string, version: number): boolean;
+  counts(service: string): ReadonlyMap<string, AnswerCounts>;
   recorded(entry: EventEntry): void;
   /** Incidents that any incarnation has kept. */
   readonly history: Map<string, Incident>;
@@ -131,6 +133,7 @@ export class Incarnation {
       traffic: {
         isIdle: (instance, version) => this.#world.isIdle(instance, version),
         isFenced: (instance, version) => this.#world.isFenced(instance, version),
+        counts: (service) => this.#world.counts(service),
       },
       heartbeats: this.#heartbeats(),
       workerReports: this.#workerReports(),

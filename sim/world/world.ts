@@ -10,6 +10,8 @@ import { createPrng, type Random } from "../../src/core/base/prng.ts";
 import type { CommandService, Config, EndpointService } from "../../src/config/config.ts";
 import { present } from "../../src/core/base/assert.ts";
 import type { Incident } from "../../src/core/incident/incident.ts";
+import { type Outcome, outcome } from "../../src/core/dispatch/dispatcher.ts";
+import type { AnswerCounts } from "../../src/ports/traffic.ts";
 import { versionsInTerm } from "../../src/control/routing/memory.ts";
 import type { Plan } from "../plan.ts";
 import { Clients } from "./clients.ts";
@@ -63,6 +65,7 @@ export class World {
   readonly plan: Plan;
   readonly watchers: Watcher[] = [];
   readonly operator: Operator;
+  readonly #counts = new Map<string, AnswerCounts>();
   /** Every instance that ever had a process. */
   readonly knownIds: string[] = [];
   /** Incidents as control last kept them, whoever was control. */
@@ -140,6 +143,7 @@ export class World {
       },
       isIdle: (instance, version) => this.gateway.isIdle(instance, version),
       isFenced: (instance, version) => this.gateway.isFenced(instance, version),
+      counts: () => this.#counts,
       recorded: (entry) =>
         this.note(
           `control-${incarnation.number}`,
@@ -276,6 +280,7 @@ export class World {
         for (const watcher of this.watchers) watcher.attempted?.(attempt);
       },
       attemptEnded: (...ended) => {
+        this.#count(ended[1], ended[2]);
         for (const watcher of this.watchers) watcher.attemptEnded?.(...ended);
       },
       requestEnded: (worker, end) => {
@@ -289,6 +294,13 @@ export class World {
         this.gateway.notice(worker, { instance, detail, kind }),
       trace: (worker, subject, what) => this.note(`worker-${worker.number}`, subject, what),
     };
+  }
+
+  /** Control hears of each answer at once; the real gateway tells it four times a second. */
+  #count(instance: string, result: Outcome): void {
+    const { requests, errors } = this.#counts.get(instance) ?? { requests: 0, errors: 0 };
+    const failed = result !== outcome.answered && result !== outcome.abandoned;
+    this.#counts.set(instance, { requests: requests + 1, errors: errors + (failed ? 1 : 0) });
   }
 
   #look(): void {

@@ -128,6 +128,7 @@ function checkService({ path, value }: Placed<WrittenService>): readonly Finding
     ...checkEndpoints([...path, "endpoints"], value.endpoints ?? []),
     ...checkRunning(path, value),
     ...checkFailover(path, value).map((finding) => ({ ...finding, part: "value" as const })),
+    ...checkDeploy([...path, "deploy"], value),
     ...notActedOn(path, value),
   ];
 }
@@ -203,6 +204,29 @@ function checkRunning(path: Path, value: WrittenService): readonly Finding[] {
     );
   }
   return findings;
+}
+
+function checkDeploy(path: Path, { deploy, failover }: WrittenService): readonly Finding[] {
+  const { maxSurge, maxUnavailable, canary } = deploy;
+  const findings: Finding[] = [];
+  if (canary.length > 0 && failover?.mode === "primary-standby") {
+    const what = "has no meaning while one instance takes all traffic";
+    findings.push(error([...path, "canary"], what, "Leave it out."));
+  }
+  if (isNothing(maxSurge) && isNothing(maxUnavailable)) {
+    const what = "is 0 while maxSurge is 0: no instance could ever be replaced";
+    findings.push(error([...path, "maxUnavailable"], what, "Make one of the two at least 1."));
+  }
+  for (const [index, share] of canary.entries()) {
+    if (share > (canary[index - 1] ?? 0)) continue;
+    const remedy = "Write the shares in growing order.";
+    findings.push(error([...path, "canary", index], "is not more than the step before it", remedy));
+  }
+  return findings;
+}
+
+function isNothing(amount: WrittenService["deploy"]["maxSurge"]): boolean {
+  return ("count" in amount ? amount.count : amount.ratio) === 0;
 }
 
 function notActedOn(path: Path, value: WrittenService): readonly Finding[] {

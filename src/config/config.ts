@@ -2,6 +2,7 @@
 // milliseconds and every size in bytes. schema.ts makes it from what a person wrote.
 
 import type { FailoverSettings } from "../core/failover/settings.ts";
+import type { DeploySettings } from "../core/deploy/settings.ts";
 import type {
   BalanceAlgorithm,
   GatewayLimits,
@@ -101,6 +102,7 @@ export interface CommandService extends ServiceBase {
   /** SIGTERM to SIGKILL. */
   readonly stopGraceMs: number;
   readonly logs: LogConfig;
+  readonly deploy: DeploySettings;
   /** First port to try for the first ordinal; 0 lets Nines choose free ones. */
   readonly portBase: number;
 }

@@ -2,6 +2,7 @@
 // most specific route first, frozen to the bottom.
 
 import type { FailoverSettings } from "../core/failover/settings.ts";
+import type { DeploySettings } from "../core/deploy/settings.ts";
 import type { RouteMatch } from "../core/route/table.ts";
 import type {
   CheckConfig,
@@ -152,7 +153,20 @@ function resolveCommand(written: WrittenService, folder: string): CommandPart {
     startTimeoutMs: written.startTimeout,
     stopGraceMs: written.stopGrace,
     logs: { rotateBytes: written.logs.rotateAt, keep: written.logs.keep },
+    deploy: resolveDeploy(written.deploy),
     portBase: written.port,
+  };
+}
+
+function resolveDeploy(written: WrittenService["deploy"]): DeploySettings {
+  return {
+    maxSurge: written.maxSurge,
+    maxUnavailable: written.maxUnavailable,
+    minimumHealthyMs: written.minimumHealthy,
+    canary: written.canary,
+    stepTimeMs: written.stepTime,
+    rollback: written.rollback,
+    deadlineMs: written.deadline,
   };
 }
 

@@ -5,6 +5,7 @@
 
 import type { Config } from "../config/config.ts";
 import type { Random } from "../core/base/prng.ts";
+import type { Ledger } from "../core/deploy/versions.ts";
 import type { Incident } from "../core/incident/incident.ts";
 import type { RoutingTable } from "../core/route/table.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -29,6 +30,7 @@ import type { InstanceRecord, Registry } from "./registry/registry.ts";
 import type { Surroundings } from "./registry/surroundings.ts";
 import { RoutingMemory } from "./routing/memory.ts";
 import { RoutingLoop } from "./routing/routing.ts";
+import type { DeployAnswer, DeployWish } from "./supervisor/rollout.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
 
 export interface ControlPorts {
@@ -63,18 +65,36 @@ export interface Control {
   start(config: Config): void;
   /**
    * Follows a changed file: instances whose start would differ are replaced one at a time, each
-   * drained first and its successor ready before the next; the rest is left alone.
+   * drained first and its successor ready before the next; the rest is left alone. Returns a
+   * sentence for each service that stays at another version than the file's. Throws
+   * NINES_DEPLOY_UNDER_WAY, and changes nothing, when the file contradicts a deploy.
    */
-  apply(config: Config): void;
+  apply(config: Config): readonly string[];
+  /**
+   * Brings a new version of one service, a few instances at a time, and goes back when it fails.
+   * Throws NINES_SERVICE_UNKNOWN, NINES_DEPLOY_ENDPOINTS, NINES_DEPLOY_UNDER_WAY, or
+   * NINES_STATE_WRITE.
+   */
+  deploy(service: string, wish: DeployWish): DeployAnswer;
+  /**
+   * Goes back to a version that is remembered, by default the one before; a deploy under way turns
+   * round. Throws as `deploy`, and NINES_VERSION_UNKNOWN.
+   */
+  rollback(service: string, to: number | undefined, by: string): DeployAnswer;
+  /** The versions of a service and its deploy. Throws as `deploy`. */
+  versions(service: string): Ledger;
+  /** The same of all services that Nines starts. */
+  ledgers(): ReadonlyMap<string, Ledger>;
   /**
    * Throws NINES_SERVICE_UNKNOWN, or NINES_SCALE_RANGE outside `replicas`. Kept until the next
    * apply.
    */
   scale(service: string, replicas: number): void;
   /**
-   * A service or an instance: drained, ended, started, one at a time. Throws NINES_TARGET_UNKNOWN.
+   * A service or an instance: drained, ended, started, one at a time, and only while the others are
+   * well; `force` does not wait for them. Throws NINES_TARGET_UNKNOWN.
    */
-  restart(target: string): void;
+  restart(target: string, force?: boolean): void;
   /** No new traffic to this instance until `undrain`; kept across restarts of control. */
   drain(instance: string): void;
   undrain(instance: string): void;
@@ -117,21 +137,21 @@ export function createControl(ports: ControlPorts): Control {
     start(config) {
       follow(config);
       supervisor.start(config);
-      failover.follow(config);
-      health.follow(config);
-      degradation.follow(config);
-      routing.follow(config);
+      for (const loop of [failover, health, degradation, routing]) loop.follow(config);
     },
     apply(config) {
+      supervisor.refuse(config);
       follow(config);
-      supervisor.apply(config);
-      failover.follow(config);
-      health.follow(config);
-      degradation.follow(config);
-      routing.follow(config);
+      const stays = supervisor.apply(config);
+      for (const loop of [failover, health, degradation, routing]) loop.follow(config);
+      return stays;
     },
+    deploy: (service, wish) => supervisor.deploy(service, wish),
+    rollback: (service, to, by) => supervisor.rollback(service, to, by),
+    versions: (service) => supervisor.ledger(service),
+    ledgers: () => supervisor.ledgers(),
     scale: (service, replicas) => supervisor.scale(service, replicas),
-    restart: (target) => supervisor.restart(target),
+    restart: (target, force) => supervisor.restart(target, force ?? false),
     drain: (instance) => supervisor.drain(instance),
     undrain: (instance) => supervisor.undrain(instance),
     failover: (service, to) => failover.failover(service, to),
@@ -141,6 +161,7 @@ export function createControl(ports: ControlPorts): Control {
     explainFailover: (service) => failover.explain(service),
     patience: () => health.patience,
     observe({ instance, detail, kind = "seen" }) {
+      if (kind === "errors") supervisor.observe(instance, detail);
       if (kind !== "readmitted") health.suspect(instance, detail);
       observing.noticed({ instance, detail, kind });
     },

@@ -7,6 +7,7 @@ import { plainFailover } from "../core/failover/settings.ts";
 import { assert, present } from "../core/base/assert.ts";
 import { NinesError } from "../core/base/errors.ts";
 import { createPrng } from "../core/base/prng.ts";
+import { defaultDeploy } from "../core/deploy/settings.ts";
 import type { InstanceVerdict, RoutingTable } from "../core/route/table.ts";
 import type { Incident } from "../core/incident/incident.ts";
 import type { WorkerStats } from "../core/measure/gateway-stats.ts";
@@ -23,6 +24,7 @@ import type {
 import type { ProbeRequest, ProbeResult, Probes, ProbeTarget } from "../ports/probe.ts";
 import type { Records } from "../ports/records.ts";
 import type { WorkerReports } from "../ports/worker-reports.ts";
+import type { AnswerCounts } from "../ports/traffic.ts";
 import { type Control, type ControlPorts, createControl } from "./control.ts";
 import type { InstanceRecord } from "./registry/registry.ts";
 
@@ -109,9 +111,13 @@ export class World {
   readonly history = new Map<string, Incident>();
   /** The gateway's workers, as far as they report. */
   readonly workers = new FakeWorkers();
+  /** What the gateway counted, by instance. */
+  readonly counts = new Map<string, AnswerCounts>();
   diskRefuses = false;
   /** A worker lives that control does not hear. */
   strayWorker = false;
+  /** Control dies at its nth write from now, before it is done; 0: it does not. */
+  killAtWrite = 0;
   /** Called in the middle of each start, which waits for it. */
   onStart: ((moment: StartMoment) => void | Promise<void>) | undefined;
   /** Called before and after each record is written. */
@@ -147,6 +153,7 @@ export class World {
         isIdle: (instance, version) => this.#isIdle(instance, version),
         isFenced: (instance, version) =>
           !control.dead && !this.strayWorker && this.#isIdle(instance, version),
+        counts: () => this.counts,
       },
       heartbeats: {
         environmentOf: ({ file }) => ({ NINES_HEARTBEAT_FILE: file }),
@@ -309,6 +316,7 @@ export class World {
       },
       list: (prefix) => [...this.kept.keys()].filter((key) => key.startsWith(prefix)).sort(),
       write: (key, value) => {
+        if (this.killAtWrite > 0 && --this.killAtWrite === 0) this.killControl();
         if (control.dead) return;
         this.onWrite?.();
         if (control.dead) return;
@@ -332,6 +340,8 @@ export class World {
         }
         const process = this.#process(request, behaviour);
         request.announce?.(process.identity);
+        // Killed over the announcement: what was forked ends with its maker.
+        if (control.dead) return never();
         this.processes.push(process);
         this.#live(process);
         await this.#moment("announced");
@@ -509,6 +519,7 @@ export function commandService(
     startTimeoutMs: 30_000,
     stopGraceMs: 5_000,
     logs: { rotateBytes: 1_000_000, keep: 1 },
+    deploy: defaultDeploy,
     portBase: 0,
     ...fields,
   };

@@ -13,4 +13,15 @@ export interface Traffic {
    * when no worker lives.
    */
   isFenced(instance: string, version: number): boolean;
+  /**
+   * What each instance of a service has answered, and how often that was an error (5xx, a
+   * connection refused or broken, a timeout), by all workers since they started. May begin anew
+   * with a new control.
+   */
+  counts(service: string): ReadonlyMap<string, AnswerCounts>;
+}
+
+export interface AnswerCounts {
+  readonly requests: number;
+  readonly errors: number;
 }

@@ -48,7 +48,7 @@ export interface ObservePorts {
 export interface Noticed {
   readonly instance: string;
   readonly detail: string;
-  readonly kind?: "seen" | "ejected" | "readmitted";
+  readonly kind?: "seen" | "ejected" | "readmitted" | "errors";
 }
 
 const tickMs = 1_000;

@@ -58,6 +58,10 @@ export interface InstanceRecord {
   readonly startHeld: string;
   /** See TableInstance.generation. */
   readonly generation: number;
+  /** Written by the supervisor: of a full instance's traffic, in (0, 1]. Absent: all of it. */
+  readonly share?: number;
+  /** Written by the supervisor: which version of the service its process is. */
+  readonly version?: number;
   readonly pid: number | undefined;
   readonly restarts: number;
   /** Why it is in its state: the sentence of the last event about it. */

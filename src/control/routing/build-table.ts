@@ -77,8 +77,8 @@ function serviceOf(
 }
 
 function instanceOf(record: InstanceRecord, backupOf: string | undefined): TableInstance {
-  const { id, host, port, weight, backup, generation } = record;
+  const { id, host, port, weight, backup, generation, share = 1 } = record;
   const verdict = verdictOf(record);
   const stands = backupOf === undefined ? {} : { backupOf };
-  return { id, host, port, weight, backup, generation, share: 1, verdict, ...stands };
+  return { id, host, port, weight, backup, generation, share, verdict, ...stands };
 }

@@ -100,6 +100,7 @@ function changesRouting({ before, after }: RegistryChange): boolean {
     before.port !== after.port ||
     before.weight !== after.weight ||
     before.backup !== after.backup ||
+    before.share !== after.share ||
     before.draining !== after.draining ||
     before.standing !== after.standing ||
     before.phase !== after.phase ||

@@ -91,6 +91,7 @@ export class Instance {
   #port = 0;
   #surroundings: Surroundings | undefined;
   #restarts = 0;
+  #failedBy = "";
   #drained: boolean;
   #deadline: Timer | undefined;
   #idlePoll: Timer | undefined;
@@ -120,6 +121,14 @@ export class Instance {
   /** From SIGTERM to SIGKILL. */
   get stopGraceMs(): number {
     return this.#settings().stopGraceMs;
+  }
+
+  /** Why its process ended, or is being ended, unasked; undefined while it has not failed. */
+  get failure(): string | undefined {
+    const { phase, next, cause } = this.#life;
+    if (phase === "backoff" || phase === "crash-loop") return this.#failedBy;
+    const ends = phase === "draining" || phase === "stopping";
+    return ends && next === "retry" ? cause : undefined;
   }
 
   /** What its latest process was started with. */
@@ -180,7 +189,12 @@ export class Instance {
     if (result.life === this.#life) return;
     const before = this.#life;
     this.#life = result.life;
-    if (result.failed) this.#restarts++;
+    if (result.failed) {
+      this.#restarts++;
+      // Of a process that was told to end, why it was told is the better cause.
+      const told = before.next === "retry" && before.phase === "stopping" ? before.cause : "";
+      this.#failedBy = told !== "" ? told : "cause" in event ? (event.cause ?? "") : "";
+    }
     this.#armDeadline(before);
     this.#show(before, event, result);
     for (const command of result.commands) this.#carryOut(command);

@@ -4,13 +4,15 @@
 // the whole (its dependencies are ready, it is its turn in a rolling change, it has ended and is
 // not wanted). Whatever changes asks for a review; all reviews of one turn are one. So there is no
 // state of "a rolling change under way" that could be lost or left behind: it is seen in the
-// instances.
+// instances. Which version each of them is to run is asked of the service's rollout (rollout.ts).
 
 import type { CommandService, Config } from "../../config/config.ts";
+import { present } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";
+import type { Ledger } from "../../core/deploy/versions.ts";
 import { changedParts, type Fingerprint, fingerprintOf } from "../../core/supervise/fingerprint.ts";
 import { keptInstances, readKeptInstance } from "../../core/supervise/kept-instance.ts";
-import { replaceNow } from "../../core/supervise/rolling.ts";
+import { type RollingInstance, replaceNow } from "../../core/supervise/rolling.ts";
 import { waitsFor } from "../../core/supervise/start-order.ts";
 import type { Timer } from "../../ports/clock.ts";
 import type { Registry, RegistryChange, Remembered } from "../registry/registry.ts";
@@ -18,6 +20,13 @@ import type { Surroundings } from "../registry/surroundings.ts";
 import { isReady } from "../registry/verdict.ts";
 import { Instance, type InstancePorts } from "./instance.ts";
 import { OperatorWords } from "./operator-words.ts";
+import {
+  type DeployAnswer,
+  type DeployWish,
+  type InstanceView,
+  Rollout,
+  type RolloutPorts,
+} from "./rollout.ts";
 import { Shutdown } from "./shutdown.ts";
 
 export interface SupervisorPorts extends Omit<InstancePorts, "portsTaken" | "changed"> {
@@ -32,12 +41,17 @@ export const memorySampleMs = 1_000;
 export class Supervisor {
   readonly #ports: SupervisorPorts;
   readonly #instancePorts: InstancePorts;
+  readonly #rolloutPorts: RolloutPorts;
   readonly #instances = new Map<string, Instance>();
   readonly #unwanted = new Set<string>();
   /** Why an instance is to be restarted, by an operator or ahead of a failure, until its turn. */
   readonly #restarts = new Map<string, string>();
+  /** By service. */
+  readonly #rollouts = new Map<string, Rollout>();
   readonly #words: OperatorWords;
   readonly #subscription: Disposable;
+  /** A deploy may want other versions, or other instances, than before. */
+  #rolloutsMoved = false;
   #services: ReadonlyMap<string, CommandService> = new Map();
   #config: Config | undefined;
   #reviewPending: Timer | undefined;
@@ -51,20 +65,56 @@ export class Supervisor {
       portsTaken: (except) => this.#portsTaken(except),
       changed: () => this.#reviewSoon(),
     };
+    this.#rolloutPorts = { ...ports, changed: () => this.#rolloutMoved() };
     this.#words = new OperatorWords(ports.records, ports.careful);
     this.#subscription = ports.registry.subscribe((change) => this.#registryChanged(change));
   }
 
   start(config: Config): void {
-    this.#follow(config);
+    this.#follow(config, "start");
     for (const key of this.#ports.careful.list(keptInstances)) this.#adopt(key);
     this.#want({ more: "the file names it", fewer: "the file wants fewer" });
   }
 
-  apply(config: Config): void {
+  /** Throws NINES_DEPLOY_UNDER_WAY when a file contradicts a deploy. */
+  refuse(config: Config): void {
+    for (const service of config.services) {
+      const rollout = this.#rollouts.get(service.name);
+      if (service.kind !== "command" || rollout?.contradicts(service) !== true) continue;
+      const what = `${service.name} is being deployed, and the file says something else of it now.`;
+      throw new NinesError("NINES_DEPLOY_UNDER_WAY", what);
+    }
+  }
+
+  /** Returns a sentence for each service that goes on with another version than the file's. */
+  apply(config: Config): readonly string[] {
     this.#words.forgetScales();
-    this.#follow(config);
+    const stays = this.#follow(config, "apply");
     this.#want({ more: "the changed file names it", fewer: "the changed file wants fewer" });
+    return stays;
+  }
+
+  deploy(service: string, wish: DeployWish): DeployAnswer {
+    return this.#rolloutOf(service).deploy(wish);
+  }
+
+  rollback(service: string, to: number | undefined, by: string): DeployAnswer {
+    return this.#rolloutOf(service).rollback(to, by);
+  }
+
+  ledger(service: string): Ledger {
+    return this.#rolloutOf(service).ledger;
+  }
+
+  ledgers(): ReadonlyMap<string, Ledger> {
+    return new Map([...this.#rollouts].map(([name, rollout]) => [name, rollout.ledger]));
+  }
+
+  /** Workers met errors of an instance: a deploy that brought it has failed. */
+  observe(id: string, detail: string): void {
+    const instance = this.#instances.get(id);
+    if (instance === undefined) return;
+    this.#rollouts.get(instance.service)?.observe(this.#view(instance), detail);
   }
 
   scale(name: string, replicas: number): void {
@@ -82,16 +132,19 @@ export class Supervisor {
     this.#want({ more: cause, fewer: cause });
   }
 
-  restart(target: string): void {
+  /** In turn, as a change of the file would; `force` asks nobody whether it can be spared. */
+  restart(target: string, force: boolean): void {
     const why = "an operator asked for a restart";
-    const one = this.#instances.get(target);
-    if (one !== undefined && !this.#services.has(target))
-      return one.tell({ kind: "replace", cause: why });
+    const one = this.#services.has(target) ? undefined : this.#instances.get(target);
     const all = [...this.#instances.values()].filter((instance) => instance.service === target);
-    if (all.length === 0) {
+    const meant = one === undefined ? all : [one];
+    if (meant.length === 0) {
       throw new NinesError("NINES_TARGET_UNKNOWN", `Nothing named "${target}" is run by Nines.`);
     }
-    for (const instance of all) this.#restarts.set(instance.id, why);
+    for (const instance of meant) {
+      if (force) instance.tell({ kind: "replace", cause: why });
+      else this.#restarts.set(instance.id, why);
+    }
     this.#reviewSoon();
   }
 
@@ -149,23 +202,60 @@ export class Supervisor {
     this.#reviewPending?.[Symbol.dispose]();
     this.#memorySample?.[Symbol.dispose]();
     this.#shutdown?.[Symbol.dispose]();
+    for (const rollout of this.#rollouts.values()) rollout[Symbol.dispose]();
     for (const instance of this.#instances.values()) instance.release();
   }
 
-  #follow(config: Config): void {
+  #follow(config: Config, how: "start" | "apply"): readonly string[] {
     this.#config = config;
     this.#services = new Map(
       config.services.flatMap((service) =>
         service.kind === "command" ? [[service.name, service] as const] : [],
       ),
     );
-    for (const instance of this.#instances.values()) {
-      instance.follow(this.#services.get(instance.service), this.#drainMs());
-    }
+    const stays = [...this.#services.values()].flatMap((service) => {
+      const known = this.#rollouts.get(service.name);
+      if (known !== undefined) return known.follow(service, how) ?? [];
+      this.#rollouts.set(service.name, new Rollout(this.#rolloutPorts, service, how));
+      return [];
+    });
+    this.#forgetRollouts();
+    this.#followSpecs();
     for (const record of this.#ports.registry.instances()) {
       const draining = this.#words.isDrained(record.id);
       if (record.origin === "endpoint") this.#ports.registry.patch(record.id, { draining });
     }
+    return stays;
+  }
+
+  #forgetRollouts(): void {
+    for (const [name, rollout] of this.#rollouts) {
+      if (this.#services.has(name)) continue;
+      this.#rollouts.delete(name);
+      rollout.forget();
+    }
+  }
+
+  /** Each instance is started next as its rollout says. */
+  #followSpecs(): void {
+    for (const instance of this.#instances.values()) {
+      instance.follow(this.#specOf(instance.service, instance.ordinal), this.#drainMs());
+    }
+  }
+
+  #specOf(name: string, ordinal: number): CommandService | undefined {
+    const service = this.#services.get(name);
+    return service && this.#rolloutOf(name).specOf(ordinal, this.#words.replicasOf(service));
+  }
+
+  #rolloutOf(name: string): Rollout {
+    const rollout = this.#rollouts.get(name);
+    if (rollout !== undefined) return rollout;
+    if (this.#config?.services.some((service) => service.name === name) === true) {
+      const what = `"${name}" is run elsewhere: Nines can deploy only what it starts itself.`;
+      throw new NinesError("NINES_DEPLOY_ENDPOINTS", what);
+    }
+    throw new NinesError("NINES_SERVICE_UNKNOWN", `No service "${name}" is run by Nines.`);
   }
 
   #drainMs(): number {
@@ -197,7 +287,10 @@ export class Supervisor {
 
   #isWanted(serviceName: string, ordinal: number): boolean {
     const service = this.#services.get(serviceName);
-    return service !== undefined && ordinal <= this.#words.replicasOf(service);
+    if (service === undefined) return false;
+    const replicas = this.#words.replicasOf(service);
+    // Those of a deploy come and go by its moves (#roll).
+    return ordinal <= replicas || this.#rolloutOf(serviceName).owns(ordinal, replicas);
   }
 
   #bear(id: string, service: string, ordinal: number): Instance {
@@ -206,7 +299,7 @@ export class Supervisor {
       id,
       service,
       ordinal,
-      spec: this.#services.get(service),
+      spec: this.#specOf(service, ordinal),
       drainMs: this.#drainMs(),
       drained: this.#words.isDrained(id),
       told,
@@ -222,10 +315,7 @@ export class Supervisor {
     for (const service of this.#services.values()) {
       const replicas = this.#words.replicasOf(service);
       for (let ordinal = 1; ordinal <= replicas; ordinal++) {
-        const id = `${service.name}-${ordinal}`;
-        const known = this.#instances.get(id);
-        if (known === undefined) this.#bear(id, service.name, ordinal);
-        if (this.#unwanted.delete(id)) known?.tell({ kind: "wanted", cause: cause.more });
+        this.#wantOne(service.name, ordinal, cause.more);
       }
     }
     for (const instance of this.#instances.values()) {
@@ -238,6 +328,13 @@ export class Supervisor {
     this.#reviewSoon();
   }
 
+  #wantOne(service: string, ordinal: number, cause: string): void {
+    const id = `${service}-${ordinal}`;
+    const known = this.#instances.get(id);
+    if (known === undefined) this.#bear(id, service, ordinal);
+    if (this.#unwanted.delete(id)) known?.tell({ kind: "wanted", cause });
+  }
+
   #registryChanged({ before, after }: RegistryChange): void {
     if (after === undefined || before === undefined) return;
     if (before.startHeld !== after.startHeld) this.#reviewSoon();
@@ -248,6 +345,11 @@ export class Supervisor {
       const cause = `its checks fail: ${after.lastCheck ?? "no answer"}`;
       instance?.tell({ kind: "unhealthy", cause });
     }
+    this.#reviewSoon();
+  }
+
+  #rolloutMoved(): void {
+    this.#rolloutsMoved = true;
     this.#reviewSoon();
   }
 
@@ -268,23 +370,38 @@ export class Supervisor {
   }
 
   #launchAndReplace(): void {
+    if (this.#rolloutsMoved) {
+      this.#rolloutsMoved = false;
+      this.#followSpecs();
+      this.#want({ more: "it is wanted", fewer: "the deploy is over" });
+    }
     for (const service of this.#services.values()) {
+      const rollout = this.#rolloutOf(service.name);
+      const replicas = this.#words.replicasOf(service);
+      for (const ordinal of rollout.extras(replicas)) {
+        this.#wantOne(service.name, ordinal, "a deploy needs it");
+      }
       const own = [...this.#instances.values()].filter((one) => one.service === service.name);
       own.sort((a, b) => a.ordinal - b.ordinal);
       const blocker = waitsFor(service, (name) => this.#isReady(name));
       for (const instance of own.filter((one) => one.phase === "waiting")) {
-        this.#launchOrExplain(instance, blocker);
+        this.#launchOrExplain(instance, rollout, blocker);
       }
-      this.#roll(service, this.#primaryLast(own));
+      this.#roll(this.#primaryLast(own), rollout, replicas);
+      rollout.review(
+        own.map((instance) => this.#view(instance)),
+        replicas,
+      );
+      this.#showVersions(own, rollout, replicas);
     }
   }
 
-  #launchOrExplain(instance: Instance, blocker: string | undefined): void {
+  #launchOrExplain(instance: Instance, rollout: Rollout, blocker: string | undefined): void {
     const held = this.#ports.registry.get(instance.id)?.startHeld ?? "";
     if (blocker !== undefined) {
       instance.explain(`${instance.id} waits for ${blocker}: none of its instances is ready`);
     } else if (held !== "") instance.explain(held);
-    else this.#launch(instance);
+    else this.#launch(instance, rollout);
   }
 
   /** A primary is replaced when its standbys have been: so its place is handed over once. */
@@ -294,36 +411,87 @@ export class Supervisor {
     return [...own.filter(standsBy), ...own.filter((instance) => !standsBy(instance))];
   }
 
-  #launch(instance: Instance): void {
-    this.#restarts.delete(instance.id);
+  #launch(instance: Instance, rollout: Rollout): void {
+    const { id, ordinal } = instance;
+    this.#restarts.delete(id);
+    // Before it can have traffic: a canary never has more than its share.
+    const service = present(this.#services.get(instance.service), "a service to start");
+    const replicas = this.#words.replicasOf(service);
+    const share = rollout.shareOf(fingerprintOf(rollout.specOf(ordinal, replicas)), replicas);
+    this.#ports.registry.patch(id, { share });
     instance.tell({ kind: "may-start" });
   }
 
-  /** Replaces what was started otherwise than the file says now, in turn. */
-  #roll(service: CommandService, own: readonly Instance[]): void {
-    const fingerprint = fingerprintOf(service);
+  /** Replaces what was started otherwise than it would be now, and lets go what a deploy leaves. */
+  #roll(own: readonly Instance[], rollout: Rollout, replicas: number): void {
     const reasons = new Map<string, string>();
+    const leaving = new Set<string>();
+    const extras = rollout.extras(replicas);
     for (const instance of own) {
-      const changed = changeSince(instance.fingerprint, fingerprint);
-      const reason = changed ?? this.#restarts.get(instance.id);
-      if (reason !== undefined && instance.phase !== "waiting") reasons.set(instance.id, reason);
+      const { id, ordinal } = instance;
+      const surplus = ordinal > replicas && !extras.includes(ordinal);
+      if (surplus && !this.#unwanted.has(id)) leaving.add(id);
+      const reason = surplus ? undefined : this.#reasonToReplace(instance, rollout);
+      if (reason !== undefined) reasons.set(id, reason);
     }
-    if (reasons.size === 0) return;
-    const rolling = own.map((instance) => this.#rollingView(instance, reasons.has(instance.id)));
-    for (const id of replaceNow(rolling)) {
+    if (reasons.size + leaving.size === 0) return;
+    const outdated = (id: string): boolean => reasons.has(id) || leaving.has(id);
+    const rolling = own.map((instance) => this.#rollingView(instance, rollout, outdated));
+    const now = replaceNow(rolling, rollout.budget(replicas));
+    for (const instance of own) {
+      if (!this.#restarts.has(instance.id) || now.includes(instance.id)) continue;
+      instance.explain(`${instance.id} waits for its restart: another instance is not well yet`);
+    }
+    for (const id of now) {
       this.#restarts.delete(id);
-      this.#instances.get(id)?.tell({ kind: "replace", cause: reasons.get(id) ?? "" });
+      const instance = present(this.#instances.get(id), `an instance ${id}`);
+      if (leaving.has(id)) {
+        this.#unwanted.add(id);
+        instance.tell({ kind: "stop", cause: "the deploy does not need it any more" });
+      } else {
+        instance.tell({ kind: "replace", cause: reasons.get(id) ?? "" });
+      }
     }
   }
 
-  #rollingView(instance: Instance, outdated: boolean): Parameters<typeof replaceNow>[0][number] {
+  #reasonToReplace(instance: Instance, rollout: Rollout): string | undefined {
+    if (instance.phase === "waiting") return undefined;
+    const spec = this.#specOf(instance.service, instance.ordinal);
+    if (spec === undefined) return undefined;
+    const wanted = fingerprintOf(spec);
+    const changed = changeSince(instance.fingerprint, wanted);
+    if (changed === undefined) return this.#restarts.get(instance.id);
+    return rollout.isMoving ? `it becomes version ${rollout.versionOf(wanted)}` : changed;
+  }
+
+  #view(instance: Instance): InstanceView {
+    const { id, ordinal, fingerprint, phase, failure } = instance;
+    const record = this.#ports.registry.get(id);
+    const [health, readyAtMs] = [record?.health ?? "unknown", record?.readyAtMs];
+    return { id, ordinal, fingerprint, phase, failure, health, readyAtMs };
+  }
+
+  #showVersions(own: readonly Instance[], rollout: Rollout, replicas: number): void {
+    for (const { id, fingerprint, phase } of own) {
+      if (phase === "waiting") continue;
+      const version = rollout.versionOf(fingerprint);
+      const share = rollout.shareOf(fingerprint, replicas);
+      this.#ports.registry.patch(id, version === undefined ? { share } : { share, version });
+    }
+  }
+
+  #rollingView(
+    instance: Instance,
+    rollout: Rollout,
+    outdated: (id: string) => boolean,
+  ): RollingInstance {
     const { id, phase } = instance;
-    const health = this.#ports.registry.get(id)?.health;
+    const view = this.#view(instance);
     return {
       id,
-      outdated,
-      serving: phase === "running" && health !== "down",
-      well: phase === "running" && health === "up",
+      outdated: outdated(id),
+      serving: phase === "running" && view.health !== "down",
+      well: rollout.isWell(view),
       ending: phase === "draining" || phase === "stopping",
     };
   }

@@ -142,6 +142,20 @@ export const errorCatalogue = {
     "The admin API does not know what was asked, or the request is not well formed.",
     "Compare it with docs/reference/admin-api.md.",
   ),
+  NINES_DEPLOY_UNDER_WAY: entry(
+    "A deploy of the service is under way, and another one, or the file, wants something else.",
+    "Wait for it (`nines deploys SERVICE`), turn it round (`nines rollback SERVICE`), or give " +
+      "`nines deploy` the option --replace.",
+    true,
+  ),
+  NINES_DEPLOY_ENDPOINTS: entry(
+    "The service consists of endpoints, which Nines does not start.",
+    "Deploy it where it runs; `nines drain INSTANCE` takes an endpoint out of the traffic meanwhile.",
+  ),
+  NINES_VERSION_UNKNOWN: entry(
+    "The service has no such version, or what it was made of is no longer known.",
+    "`nines deploys SERVICE` lists the versions that are.",
+  ),
   NINES_JOURNAL_NOT_FOUND: entry("There is no journal in the folder.", "Name the right folder."),
   NINES_JOURNAL_FOREIGN: entry(
     "The journal's folder holds a file that is not one of its own.",

@@ -16,14 +16,14 @@ import { setTimeout as wait } from "node:timers/promises";
 import { sayDuration } from "../../core/base/duration.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { backoffCeilingMs } from "../../core/guard/backoff.ts";
-import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
+import type { InstanceStats, WorkerStats } from "../../core/measure/gateway-stats.ts";
 import type { RoutingTable } from "../../core/route/table.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
 import type { ProcessIdentity } from "../../ports/processes.ts";
 import type { RoutingTables } from "../../ports/routing-tables.ts";
 import type { TermClaims } from "../../ports/term-claims.ts";
-import type { Traffic } from "../../ports/traffic.ts";
+import type { AnswerCounts, Traffic } from "../../ports/traffic.ts";
 import type { WorkerReports } from "../../ports/worker-reports.ts";
 import type {
   FromControl,
@@ -219,6 +219,12 @@ class GatewaySteward implements Steward {
 
   linkedWorkers(): readonly number[] {
     return this.#linked("worker").map(({ hello }) => hello.identity.pid);
+  }
+
+  counts(service: string): ReadonlyMap<string, AnswerCounts> {
+    const { services } = this.status().totals;
+    const instances = services.find(({ name }) => name === service)?.instances ?? [];
+    return new Map(instances.map((one) => [one.id, answersOf(one)]));
   }
 
   async ready(withinMs: number): Promise<void> {
@@ -532,4 +538,10 @@ function isIdleOn({ stats }: Peer, instance: string, version: number): boolean {
   if (stats === undefined || stats.tableVersion < version) return false;
   const seen = stats.services.flatMap((service) => service.instances);
   return seen.every((one) => one.id !== instance || one.active === 0);
+}
+
+function answersOf(stats: InstanceStats): AnswerCounts {
+  const broken = stats.connectFailures + stats.resets + stats.timeouts;
+  const requests = stats.answers.reduce((sum, count) => sum + count, broken);
+  return { requests, errors: broken + (stats.answers[4] ?? 0) };
 }

@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import type { RecordedEvent } from "../../runtime/event-log.ts";
+import type { DeploysReport } from "../status/versions.ts";
 import type { StatusReport } from "../status/report.ts";
 
 /** What the endpoints ask of control. Each either does it or throws a NinesError. */
@@ -17,8 +18,11 @@ export interface AdminActions {
   table(): unknown;
   metrics(): string;
   apply(file: string | undefined): Promise<ApplyResult>;
+  deploy(order: DeployOrder): Promise<DeployResult>;
+  rollback(service: string, version: number | undefined, by: string): DeployResult;
+  deploys(service: string): DeploysReport;
   scale(service: string, replicas: number): void;
-  restart(target: string): void;
+  restart(target: string, force: boolean): void;
   drain(instance: string): void;
   undrain(instance: string): void;
   failover(service: string, to: string | undefined): void;
@@ -37,6 +41,27 @@ export interface ApplyResult {
   /** What is different now, a sentence each. */
   readonly changes: readonly string[];
   readonly warnings: readonly string[];
+}
+
+export interface DeployOrder {
+  readonly service: string;
+  /** Where its new version stands; undefined is the file that is followed. */
+  readonly file: string | undefined;
+  /** Shares of the traffic, in place of the file's. */
+  readonly canary: readonly number[] | undefined;
+  readonly replace: boolean;
+  /** Who asks, for the log. */
+  readonly by: string;
+}
+
+export interface DeployResult {
+  readonly service: string;
+  /** The version that it goes to. */
+  readonly version: number;
+  /** null when it is there already, and nothing is to be done. */
+  readonly from: number | null;
+  /** What is not as in the version before: names only. */
+  readonly changed: readonly string[];
 }
 
 export interface Endpoint {
@@ -72,6 +97,16 @@ function endpoint<Input extends z.ZodType>(
 const done = { done: true } as const;
 const nothing = z.strictObject({});
 const name = z.string().min(1).max(200);
+const by = z
+  .string()
+  .regex(/^[\w.@+-]{1,64}$/)
+  .default("the-admin-api");
+const growing = z
+  .array(z.number().gt(0).lt(1))
+  .max(10)
+  .refine((shares) => shares.every((share, index) => share > (shares[index - 1] ?? 0)), {
+    error: "each share is more than the one before",
+  });
 
 export const endpoints: readonly Endpoint[] = [
   endpoint("GET", "/v1/status", "What runs, in what state, and why.", nothing, (actions) =>
@@ -111,6 +146,33 @@ export const endpoints: readonly Endpoint[] = [
     (actions, { file }) => actions.apply(file),
   ),
   endpoint(
+    "GET",
+    "/v1/deploys",
+    "The versions of a service, and its deploy: the one under way, or the last one.",
+    z.strictObject({ service: name }),
+    (actions, { service }) => actions.deploys(service),
+  ),
+  endpoint(
+    "POST",
+    "/v1/deploy",
+    "Brings the version of a service that stands in the file, and goes back when it fails.",
+    z.strictObject({
+      service: name,
+      file: z.string().max(4096).optional(),
+      canary: growing.optional(),
+      replace: z.boolean().default(false),
+      by,
+    }),
+    (actions, { file, canary, ...order }) => actions.deploy({ file, canary, ...order }),
+  ),
+  endpoint(
+    "POST",
+    "/v1/rollback",
+    "Turns a deploy round, or goes back to a version, by default the one before.",
+    z.strictObject({ service: name, version: z.int().min(1).optional(), by }),
+    (actions, order) => actions.rollback(order.service, order.version, order.by),
+  ),
+  endpoint(
     "POST",
     "/v1/scale",
     "Sets a service's number of instances, within `replicas`, until the next apply.",
@@ -120,9 +182,10 @@ export const endpoints: readonly Endpoint[] = [
   endpoint(
     "POST",
     "/v1/restart",
-    "Restarts a service or an instance, one instance at a time, drained first.",
-    z.strictObject({ target: name }),
-    (actions, { target }) => (actions.restart(target), done),
+    "Restarts a service or an instance, one instance at a time, drained first, and only while the " +
+      "others are well; with `force` at once.",
+    z.strictObject({ target: name, force: z.boolean().default(false) }),
+    (actions, { target, force }) => (actions.restart(target, force), done),
   ),
   endpoint(
     "POST",

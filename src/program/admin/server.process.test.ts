@@ -9,7 +9,7 @@ import { after, before, describe, it } from "node:test";
 import { NinesError } from "../../core/base/errors.ts";
 import { callAdmin, fetchAdminText } from "./client.ts";
 import type { RecordedEvent } from "../../runtime/event-log.ts";
-import type { AdminActions } from "./endpoints.ts";
+import type { AdminActions, DeployOrder } from "./endpoints.ts";
 import { endpoints } from "./endpoints.ts";
 import { type AdminServer, serveAdmin } from "./server.ts";
 
@@ -32,12 +32,21 @@ const actions = {
     asked.push(["apply", file]);
     return { changes: [], warnings: [] };
   },
+  deploy: async (order: DeployOrder) => {
+    asked.push(["deploy", order]);
+    return { service: order.service, version: 2, from: 1, changed: ["env"] };
+  },
+  rollback: (service: string, version: number | undefined, by: string) => {
+    asked.push(["rollback", service, version, by]);
+    return { service, version: 1, from: 2, changed: [] };
+  },
+  deploys: (service: string) => ({ service, inForce: 1, versions: [], deploy: null }),
   scale: (service: string, replicas: number) => {
     asked.push(["scale", service, replicas]);
     if (service === "nobody") throw new NinesError("NINES_NOT_RUNNING", "no service nobody.");
     if (service === "bug") throw new TypeError("a bug");
   },
-  restart: (target: string) => void asked.push(["restart", target]),
+  restart: (target: string, force: boolean) => void asked.push(["restart", target, force]),
   drain: (instance: string) => void asked.push(["drain", instance]),
   undrain: (instance: string) => void asked.push(["undrain", instance]),
   failover: (service: string, to: string | undefined) => void asked.push(["failover", service, to]),
@@ -75,6 +84,8 @@ describe("the admin API", () => {
   it("answers every endpoint of its table", async () => {
     const inputs: Record<string, unknown> = {
       "/v1/scale": { service: "web", replicas: 3 },
+      "/v1/deploy": { service: "web", canary: [0.1, 0.5] },
+      "/v1/rollback": { service: "web" },
       "/v1/restart": { target: "web" },
       "/v1/drain": { instance: "web-1" },
       "/v1/undrain": { instance: "web-1" },
@@ -82,13 +93,17 @@ describe("the admin API", () => {
       "/v1/failback": { service: "db" },
       "/v1/maintenance": { on: true },
     };
-    const queries: Record<string, string> = { "/v1/failover/explain": "?service=db" };
+    const queries: Record<string, string> = {
+      "/v1/failover/explain": "?service=db",
+      "/v1/deploys": "?service=web",
+    };
     for (const { method, path, type } of endpoints) {
       if (type === "stream") continue;
       if (type === "text") {
         assert.match(await fetchAdminText({ socketPath, method, path, timeoutMs: 5000 }), /\n$/);
       } else {
-        assert.notEqual(await call(method, path + (queries[path] ?? ""), inputs[path]), undefined);
+        const query = queries[path] ?? "";
+        assert.notEqual(await call(method, path + query, inputs[path]), undefined, path);
       }
     }
     assert.deepEqual(asked.at(-1), ["stop"]);
@@ -104,6 +119,11 @@ describe("the admin API", () => {
     await call("POST", "/v1/apply", { file: "/srv/nines.yaml" });
     assert.deepEqual(asked.at(-1), ["apply", "/srv/nines.yaml"]);
     assert.deepEqual(await call("GET", "/v1/events?after=41"), [event(42)]);
+    await call("POST", "/v1/deploy", { service: "web", canary: [0.1], by: "alice" });
+    const order = { file: undefined, canary: [0.1], service: "web", replace: false, by: "alice" };
+    assert.deepEqual(asked.at(-1), ["deploy", order]);
+    await call("POST", "/v1/restart", { target: "web-1", force: true });
+    assert.deepEqual(asked.at(-1), ["restart", "web-1", true]);
   });
 
   const refused: readonly (readonly [string, "GET" | "POST", string, unknown, RegExp])[] = [
@@ -111,6 +131,7 @@ describe("the admin API", () => {
     ["an unknown path", "GET", "/v1/nothing", undefined, /There is no \/v1\/nothing/],
     ["the wrong method", "GET", "/v1/scale", undefined, /takes POST, not GET/],
     ["a missing field", "POST", "/v1/scale", { service: "web" }, /replicas/],
+    ["shares that do not grow", "POST", "/v1/deploy", { service: "a", canary: [0.5, 0.1] }, /more/],
     ["an unknown field", "POST", "/v1/drain", { instance: "a", force: 1 }, /force/],
     ["a wrong type", "POST", "/v1/scale", { service: "web", replicas: "3" }, /replicas/],
     ["a fraction", "POST", "/v1/scale", { service: "web", replicas: 1.5 }, /replicas/],

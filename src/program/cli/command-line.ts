@@ -6,6 +6,7 @@
 // function a command, each returning the exit code.
 
 import { Command, InvalidArgumentError } from "commander";
+import { parsePercent } from "../../config/units.ts";
 
 export const exitCodes = [
   [0, "Done; for `status`, Nines runs here."],
@@ -46,6 +47,23 @@ export interface JournalDumpOptions extends JournalOptions {
 export interface JournalRepairOptions {
   readonly write?: true;
 }
+export interface RestartOptions extends PlaceOptions {
+  readonly force?: true;
+}
+export interface WaitOptions extends PlaceOptions {
+  /** Absent: yes. */
+  readonly wait?: boolean;
+}
+export interface DeployOptions extends WaitOptions {
+  readonly canary?: readonly number[];
+  readonly replace?: true;
+}
+export interface RollbackOptions extends WaitOptions {
+  readonly to?: number;
+}
+export interface DeploysOptions extends PlaceOptions {
+  readonly json?: true;
+}
 export interface InitOptions {
   readonly file: string;
 }
@@ -64,7 +82,10 @@ export interface Actions {
   metrics(options: PlaceOptions): Promise<number>;
   apply(options: PlaceOptions): Promise<number>;
   scale(service: string, replicas: number, options: PlaceOptions): Promise<number>;
-  restart(target: string, options: PlaceOptions): Promise<number>;
+  deploy(service: string, options: DeployOptions): Promise<number>;
+  rollback(service: string, options: RollbackOptions): Promise<number>;
+  deploys(service: string, options: DeploysOptions): Promise<number>;
+  restart(target: string, options: RestartOptions): Promise<number>;
   drain(instance: string, options: PlaceOptions): Promise<number>;
   undrain(instance: string, options: PlaceOptions): Promise<number>;
   failover(service: string, options: FailoverOptions): Promise<number>;
@@ -118,6 +139,7 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
   addSeeing(nines, actions, ended);
   addOperating(nines, actions, ended);
   addFailover(nines, actions, ended);
+  addDeploying(nines, actions, ended);
   addJournal(nines, actions, ended);
   addWriting(nines, actions, ended);
   for (const command of nines.commands) inherit(command);
@@ -234,10 +256,12 @@ function addOperating(nines: Command, actions: Actions, ended: Ended): void {
   placed(nines.command("restart"))
     .summary("end and start a service or an instance, one instance at a time")
     .description(
-      "Each instance is drained, ended and ready again before the next; no request is lost.",
+      "Each instance is drained, ended and ready again before the next; no request is lost. It waits " +
+        "while another instance of the service is not well.",
     )
     .argument("<target>", "a service or an instance")
-    .action((target: string, options: PlaceOptions) => ended(actions.restart(target, options)));
+    .option("--force", "do not wait for the others, and for each other")
+    .action((target: string, options: RestartOptions) => ended(actions.restart(target, options)));
   placed(nines.command("drain"))
     .summary("send an instance no new traffic")
     .description("What is under way ends in its own time. Kept until `nines undrain`.")
@@ -301,6 +325,47 @@ const maintenanceWords = [
   ["on", true, "from now on, nobody takes over by itself"],
   ["off", false, "instances take over by themselves again"],
 ] as const;
+
+function addDeploying(nines: Command, actions: Actions, ended: Ended): void {
+  const waits = (command: Command): Command =>
+    command
+      .option("--wait", "say each step, and return when it is over (the default)")
+      .option("--no-wait", "return at once; `nines deploys` says how it goes");
+  waits(placed(nines.command("deploy")))
+    .summary("bring a new version of one service, and go back if it fails")
+    .description(
+      "Takes what the service is started with (command, env, workingDirectory, user, limits, port) " +
+        "as the file says it, and replaces its instances as its `deploy` says: drained first, each well for a while " +
+        "before the next. When a new one ends, does not get ready, fails its checks or answers clearly " +
+        "more errors than the old ones, all go back, and the exit code is 1. Nothing else of the file " +
+        "is followed: that is `nines apply`.",
+    )
+    .argument("<service>", "a service with a command")
+    .option("--canary <shares>", "shares of the traffic to try it with first: 10%,50%", shares)
+    .option("--replace", "take the place of a deploy that is under way")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ nines deploy web\n  $ nines deploy web --canary 5%,25% --no-wait",
+    )
+    .action((service: string, options: DeployOptions) => ended(actions.deploy(service, options)));
+  waits(placed(nines.command("rollback")))
+    .summary("go back to an earlier version of a service")
+    .description(
+      "Turns a deploy round that is under way; else goes back to the version that was in force before. " +
+        "The file still says what it said: it counts again when it changes, or with `nines deploy`.",
+    )
+    .argument("<service>", "a service with a command")
+    .option("--to <version>", "a version that `nines deploys` lists", versionNumber)
+    .action((service: string, options: RollbackOptions) =>
+      ended(actions.rollback(service, options)),
+    );
+  placed(nines.command("deploys"))
+    .summary("the versions of a service, what changed in each, and what came of it")
+    .description("Lists the last ten versions. What changed is named; values are never shown.")
+    .argument("<service>", "a service with a command")
+    .option("--json", "stable fields for programs")
+    .action((service: string, options: DeploysOptions) => ended(actions.deploys(service, options)));
+}
 
 function addJournal(nines: Command, actions: Actions, ended: Ended): void {
   const journal = nines.command("journal").summary("look into a journal (nines/journal), mend it");
@@ -379,6 +444,17 @@ function sequenceNumber(text: string): number {
 
 function replicaCount(text: string): number {
   return wholeNumber(text, 1_000);
+}
+
+function versionNumber(text: string): number {
+  return wholeNumber(text, Number.MAX_SAFE_INTEGER);
+}
+
+function shares(text: string): readonly number[] {
+  const ratios = text.split(",").map((part) => parsePercent(part.trim()) ?? Number.NaN);
+  const grow = ratios.every((ratio, index) => ratio > (ratios[index - 1] ?? 0) && ratio < 1);
+  if (!grow) throw new InvalidArgumentError("It is a list of growing shares such as 10%,50%.");
+  return ratios;
 }
 
 function wholeNumber(text: string, most: number): number {

@@ -10,7 +10,7 @@ import { complain, exitCode, say } from "./say.ts";
 
 const ANSWER_TIMEOUT_MS = 5000;
 /** A file that is a program may take its time. */
-const APPLY_TIMEOUT_MS = 20_000;
+export const APPLY_TIMEOUT_MS = 20_000;
 
 type Operations = Pick<
   Actions,
@@ -38,8 +38,9 @@ export const operations: Operations = {
     return done(`${service} goes to ${replicas}.`);
   },
   async restart(target, options) {
-    await ask(options, "/v1/restart", { target });
-    return done(`${target} restarts, one instance at a time.`);
+    await ask(options, "/v1/restart", { target, force: options.force === true });
+    const how = options.force === true ? "at once" : "one instance at a time";
+    return done(`${target} restarts, ${how}.`);
   },
   async drain(instance, options) {
     await ask(options, "/v1/drain", { instance });
@@ -70,11 +71,11 @@ function done(sentence: string): number {
   return exitCode.done;
 }
 
-function findRunning(options: PlaceOptions): StateDirectory {
+export function findRunning(options: PlaceOptions): StateDirectory {
   return findStateDirectory(stateDirectoryOf(options));
 }
 
-function ask(
+export function ask(
   options: PlaceOptions,
   path: string,
   body: unknown,

@@ -8,6 +8,7 @@ import { exitCode, report, say } from "./say.ts";
 
 const operations = async () => (await import("./operate.ts")).operations;
 const failovers = async () => (await import("./failover.ts")).failoverCommands;
+const deploying = async () => (await import("./deploy.ts")).deploying;
 const journals = async () => (await import("./journal.ts")).journalCommands;
 const files = async () => (await import("./files.ts")).fileCommands;
 
@@ -19,6 +20,9 @@ const actions: Actions = {
   events: async (options) => (await import("./tail.ts")).events(options),
   metrics: async (options) => (await operations()).metrics(options),
   apply: async (options) => (await operations()).apply(options),
+  deploy: async (...words) => (await deploying()).deploy(...words),
+  rollback: async (...words) => (await deploying()).rollback(...words),
+  deploys: async (...words) => (await deploying()).deploys(...words),
   scale: async (...words) => (await operations()).scale(...words),
   restart: async (...words) => (await operations()).restart(...words),
   drain: async (...words) => (await operations()).drain(...words),

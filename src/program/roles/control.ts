@@ -5,21 +5,29 @@
 // gives up its place by itself when somebody holds a newer term. What it is made of: parts.ts.
 
 import type { ChildProcess } from "node:child_process";
-import type { Config } from "../../config/config.ts";
+import type { Config, ServiceConfig } from "../../config/config.ts";
 import { sayDuration } from "../../core/base/duration.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { formatEvent, type RecordedEvent } from "../../runtime/event-log.ts";
 import { identify } from "../../runtime/process-identity.ts";
 import type { StateDirectory } from "../../state/directory.ts";
 import { inspect } from "../../state/inspect.ts";
-import type { AdminActions, ApplyResult, Follow } from "../admin/endpoints.ts";
+import type {
+  AdminActions,
+  ApplyResult,
+  DeployOrder,
+  DeployResult,
+  Follow,
+} from "../admin/endpoints.ts";
 import { renderMetrics } from "../admin/metrics.ts";
 import { type AdminServer, serveAdmin } from "../admin/server.ts";
 import { type LoadedConfig, loadConfigFile } from "../config-file.ts";
 import { addressOf, composeStatus } from "../status/compose.ts";
 import { RateWindow, SAMPLE_INTERVAL_MS } from "../status/rates.ts";
 import type { ServiceReport, StatusReport } from "../status/report.ts";
+import { deploysReport } from "../status/versions.ts";
 import { describeChanges } from "./changes.ts";
+import { wishOf, withStart } from "./deploying.ts";
 import { forgetConfig, keepConfig } from "./last-config.ts";
 import { avoidTakenPorts, isPortFree } from "./listen-ports.ts";
 import { mendRecords } from "./mend-records.ts";
@@ -241,6 +249,7 @@ class ControlRun {
       inMaintenance: (service) => control.isInMaintenance(service),
       gateway: { ...gateway, workerStats: stats, totals: totals.services },
       rates: this.#rates,
+      ledgers: control.ledgers(),
       control: {
         pid: process.pid,
         term: this.#options.term,
@@ -257,10 +266,12 @@ class ControlRun {
       const loaded = await loadConfigFile(file ?? this.#config.file);
       const config = await this.#onFreePorts(loaded.config);
       this.#refuseWhenStopping();
-      const changes = describeChanges(this.#config, config);
+      const different = describeChanges(this.#config, config);
+      // Before anything of it is kept: it refuses a file that contradicts a deploy.
+      const stays = this.#parts.control.apply(config);
+      const changes = [...different, ...stays];
       this.#config = config;
       this.#keep(config);
-      this.#parts.control.apply(config);
       this.#watchLogs();
       const what = changes.length === 0 ? "nothing has changed" : changes.join(" ");
       this.#record("config.applied", `Follows ${config.file}: ${what}`);
@@ -268,6 +279,37 @@ class ControlRun {
     });
     this.#applying = applied.catch(() => undefined);
     return applied;
+  }
+
+  #deploy({ service, file, canary, replace, by }: DeployOrder): Promise<DeployResult> {
+    const deployed = this.#applying.then(async () => {
+      this.#refuseWhenStopping();
+      const { config } = await loadConfigFile(file ?? this.#config.file);
+      this.#refuseWhenStopping();
+      const wanted = config.services.find(({ name }) => name === service);
+      if (wanted === undefined) {
+        throw new NinesError(
+          "NINES_SERVICE_UNKNOWN",
+          `${config.file} has no service "${service}".`,
+        );
+      }
+      const fromFile = config.file === this.#config.file;
+      const answer = this.#parts.control.deploy(
+        service,
+        wishOf(wanted, { canary, replace, by, fromFile }),
+      );
+      if (fromFile) this.#takeOver(wanted);
+      return { service, ...answer, from: answer.from ?? null };
+    });
+    this.#applying = deployed.catch(() => undefined);
+    return deployed;
+  }
+
+  /** The file says so now; what else has changed in it waits for an apply. */
+  #takeOver(deployed: ServiceConfig): void {
+    const services = this.#config.services.map((service) => withStart(service, deployed));
+    this.#config = { ...this.#config, services };
+    this.#keep(this.#config);
   }
 
   #refuse(error: unknown): void {
@@ -340,8 +382,15 @@ class ControlRun {
       table: () => control.table() ?? null,
       metrics: () => renderMetrics(this.#status(), steward.status().totals.services),
       apply: (file) => this.#apply(file),
+      deploy: (order) => this.#deploy(order),
+      rollback: (service, version, by) => {
+        this.#refuseWhenStopping();
+        const answer = control.rollback(service, version, by);
+        return { service, ...answer, from: answer.from ?? null };
+      },
+      deploys: (service) => deploysReport(service, control.versions(service)),
       scale: orderly((service, replicas) => control.scale(service, replicas)),
-      restart: orderly((target) => control.restart(target)),
+      restart: orderly((target, force) => control.restart(target, force)),
       drain: orderly((instance) => control.drain(instance)),
       undrain: orderly((instance) => control.undrain(instance)),
       failover: orderly((service, to) => control.failover(service, to)),

@@ -5,6 +5,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { CommandService, Config, GatewayConfig } from "../../config/config.ts";
+import { type Ledger, firstLedger } from "../../core/deploy/versions.ts";
+import { defaultDeploy } from "../../core/deploy/settings.ts";
 import type { InstanceRecord } from "../../control/registry/registry.ts";
 import { addressOf, composeStatus, type StatusInputs, stateOf } from "./compose.ts";
 import { type FailoverSettings, plainFailover } from "../../core/failover/settings.ts";
@@ -57,6 +59,7 @@ describe("the status report", () => {
     const totals = [{ ...serviceStats({ refused: 7 }), instances: [stats] }];
     const report = composeStatus({
       ...inputs([instanceRecord({})]),
+      ledgers: new Map([["web", deploying]]),
       gateway: { ...noGateway, totals },
     });
     assert.equal(report.services[0]?.instances[0]?.errors, 14);
@@ -72,6 +75,24 @@ describe("the status report", () => {
         ["old", 0],
       ],
     );
+  });
+
+  it("says which version each instance is, and how far a deploy has come", () => {
+    const canary = instanceRecord({ id: "web-1", version: 2, share: 0.1 });
+    const [web] = composeStatus({
+      ...inputs([canary, instanceRecord({ id: "web-2", version: 1 })]),
+      ledgers: new Map([["web", deploying]]),
+    }).services;
+    assert.deepEqual(
+      web?.instances.map(({ version, share }) => [version, share]),
+      [
+        [2, 0.1],
+        [1, 1],
+      ],
+    );
+    assert.equal(web?.version, 1);
+    assert.deepEqual([web?.deploy?.phase, web?.deploy?.steps], ["holding", 1]);
+    assert.match(web?.deploy?.why ?? "", /has 10% of the traffic/);
   });
 
   it("has every one of its fields in the reference", () => {
@@ -152,6 +173,21 @@ const noGateway: StatusInputs["gateway"] = {
   tableVersion: 1,
 };
 
+const deploying: Ledger = {
+  ...firstLedger({ fingerprint: {}, how: "start", by: "the file", wallMs: 0 }),
+  deploy: {
+    from: 1,
+    to: 2,
+    phase: "holding",
+    step: 0,
+    settings: { ...defaultDeploy, canary: [0.1] },
+    by: "alice",
+    beganWallMs: 0,
+    cause: "",
+    why: "web: version 2 is well and has 10% of the traffic for 30 s",
+  },
+};
+
 function inputs(
   instances: readonly InstanceRecord[],
   failover: FailoverSettings = plainFailover,
@@ -173,6 +209,7 @@ function inputs(
     inMaintenance: () => false,
     gateway: noGateway,
     rates: new RateWindow(),
+    ledgers: new Map(),
     control: { pid: 1, term: 1, sinceWallMs: 0 },
     nowMs: 0,
     wallMs: 0,

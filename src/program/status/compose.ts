@@ -3,6 +3,7 @@
 import type { Config, ListenConfig, ServiceConfig } from "../../config/config.ts";
 import type { InstanceRecord } from "../../control/registry/registry.ts";
 import type { InstanceStats, ServiceStats, WorkerStats } from "../../core/measure/gateway-stats.ts";
+import { type Ledger, underWay } from "../../core/deploy/versions.ts";
 import type { WorkerState } from "../../gateway/contract.ts";
 import type { RateWindow } from "./rates.ts";
 import { errorsOf } from "./rates.ts";
@@ -13,6 +14,7 @@ import type {
   ServiceReport,
   StatusReport,
 } from "./report.ts";
+import { deployReport } from "./versions.ts";
 
 /** What the gateway's processes last said of themselves. */
 export interface GatewayView {
@@ -33,6 +35,8 @@ export interface StatusInputs {
   readonly inMaintenance: (service: string) => boolean;
   readonly gateway: GatewayView;
   readonly rates: RateWindow;
+  /** Of the services that Nines starts. */
+  readonly ledgers: ReadonlyMap<string, Ledger>;
   readonly control: { readonly pid: number; readonly term: number; readonly sinceWallMs: number };
   readonly nowMs: number;
   readonly wallMs: number;
@@ -101,6 +105,8 @@ function serviceReport(
   const rates = inputs.rates.service(totals, inputs.nowMs);
   const records = inputs.instances.filter(({ service }) => service === name);
   const instances = records.map((record) => instanceReport(record, totals, inputs));
+  const ledger = inputs.ledgers.get(name);
+  const deploy = ledger && underWay(ledger);
   return {
     name,
     kind:
@@ -119,6 +125,8 @@ function serviceReport(
     retries: totals?.retries ?? 0,
     queued: totals?.queued ?? 0,
     restarts: records.reduce((sum, { restarts }) => sum + restarts, 0),
+    version: ledger?.inForce ?? null,
+    deploy: deploy === undefined ? null : deployReport(deploy),
     instances,
   };
 }
@@ -154,6 +162,8 @@ function instanceReport(
     requestsPerSecond: round(inputs.rates.instance(totals, record.id, inputs.nowMs)),
     errors: stats === undefined ? 0 : errorsOfInstance(stats),
     restarts: record.restarts,
+    version: record.version ?? null,
+    share: record.share ?? 1,
   };
 }
 

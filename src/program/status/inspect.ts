@@ -98,6 +98,8 @@ function serviceReports(instances: readonly RecordedInstance[]): readonly Servic
       errors: 0,
       retries: 0,
       queued: 0,
+      version: null,
+      deploy: null,
       restarts: mine.reduce((sum, { kept }) => sum + kept.restarts, 0),
       instances: mine.map(instanceReport),
     };
@@ -115,5 +117,7 @@ function instanceReport({ id, kept, alive }: RecordedInstance): InstanceReport {
     requestsPerSecond: 0,
     errors: 0,
     restarts: kept.restarts,
+    version: null,
+    share: 1,
   };
 }

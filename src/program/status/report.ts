@@ -3,6 +3,7 @@
 // another meaning.
 
 import type { ServiceMode } from "../../core/route/table.ts";
+import type { DeployPhase } from "../../core/deploy/deploy-table.ts";
 
 export type ControlState =
   /** It answered. */
@@ -76,6 +77,25 @@ export interface InstanceReport {
   readonly errors: number;
   /** Starts after the first. */
   readonly restarts: number;
+  /** Of what its process was started with; null for an endpoint, and when nobody remembers. */
+  readonly version: number | null;
+  /** Of a full instance's traffic, in (0, 1]; less than 1 while it is a canary. */
+  readonly share: number;
+}
+
+/** A deploy that is under way, or the last one. */
+export interface DeployReport {
+  readonly from: number;
+  readonly to: number;
+  readonly phase: DeployPhase;
+  /** Canary steps that are behind it, and how many there are. */
+  readonly step: number;
+  readonly steps: number;
+  readonly by: string;
+  /** ISO 8601: when it began. */
+  readonly since: string;
+  /** The sentence of its last step. */
+  readonly why: string;
 }
 
 export interface ServiceReport {
@@ -103,6 +123,10 @@ export interface ServiceReport {
   readonly retries: number;
   readonly queued: number;
   readonly restarts: number;
+  /** The version in force; null for endpoints, and when control is not running. */
+  readonly version: number | null;
+  /** null when none is under way. */
+  readonly deploy: DeployReport | null;
   readonly instances: readonly InstanceReport[];
 }
 

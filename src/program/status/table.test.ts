@@ -77,6 +77,14 @@ web            2/3 up               398  2.3ms  14ms    3    5
     assert.match(text(2), / 2 requests wait for an instance$/m);
   });
 
+  it("says how far a deploy has come beside its service", () => {
+    const why = "web: version 2 is well and has 10% of the traffic for 30 s";
+    const deploy = { from: 1, to: 2, phase: "holding", step: 0, steps: 1, by: "a", since: "", why };
+    const services = [{ ...web, deploy: deploy as ServiceReport["deploy"] }];
+    const text = renderStatus({ ...report, services }, { width: 200, colour: false, nowMs });
+    assert.match(text, / deploy: version 2 is well and has 10% of the traffic for 30 s$/m);
+  });
+
   it("says when there is nothing", () => {
     const empty = { ...report, services: [], gateway: null };
     assert.match(renderStatus(empty, { width: 100, colour: false, nowMs }), /No services\.\n$/);
@@ -111,6 +119,8 @@ function instance(fields: Partial<InstanceReport>): InstanceReport {
     requestsPerSecond: 199,
     errors: 0,
     restarts: 0,
+    version: 1,
+    share: 1,
     ...fields,
   };
 }
@@ -132,6 +142,8 @@ const web: ServiceReport = {
   retries: 1,
   queued: 0,
   restarts: 5,
+  version: 1,
+  deploy: null,
   instances: [
     instance({}),
     instance({

@@ -142,8 +142,15 @@ function remarks(service: ServiceReport): string {
     noPrimary ? "no primary" : "",
     service.maintenance ? "in maintenance: nobody takes over by itself" : "",
     waiting(service.queued),
+    deploying(service),
   ];
   return remarked.filter((remark) => remark !== "").join("; ");
+}
+
+/** "web goes back to version 3: …" without its name, which is in the row already. */
+function deploying({ name, deploy }: ServiceReport): string {
+  if (deploy === null) return "";
+  return `deploy: ${deploy.why.replace(new RegExp(`^${name}:? `), "")}`;
 }
 
 function waiting(requests: number): string {
