@@ -3,6 +3,7 @@
 //   npm run sim -- --runs=1000          seeds 1 to 1000, after the regressions of sim/seeds
 //   npm run sim -- --runs=50 --fresh    fifty seeds that nobody has tried
 //   npm run sim -- --seed=123           one run; its trace when it fails, or with --trace
+//   npm run sim -- --starvation         a machine short of CPU: who is blamed falsely; --hours=24
 //   npm run sim -- --stories            the scenarios; --rewrite puts what happens into the files
 //
 // Exit code 0 when every promise held, 1 when one broke, 2 for words it does not know.
@@ -14,6 +15,7 @@ import { parseArgs } from "node:util";
 import { campaign, printCampaign, printFailure } from "../sim/campaign.ts";
 import { simulate, type RunOptions } from "../sim/run.ts";
 import { playStory } from "../sim/scenarios/story.ts";
+import { printStarvation, starve } from "../sim/starvation.ts";
 import { regressions } from "../sim/seeds/regressions.ts";
 import type { World } from "../sim/world/world.ts";
 
@@ -31,6 +33,8 @@ function words() {
         seed: { type: "string" },
         trace: { type: "boolean", default: false },
         lines: { type: "string", default: String(TRACE_LINES) },
+        starvation: { type: "boolean", default: false },
+        hours: { type: "string", default: "24" },
         stories: { type: "boolean", default: false },
         rewrite: { type: "boolean", default: false },
       },
@@ -76,6 +80,12 @@ async function manySeeds(): Promise<number> {
   return result.failed === undefined ? 0 : 1;
 }
 
+async function starvation(): Promise<number> {
+  const result = await starve(Number(values.seed ?? "1"), Number(values.hours), options);
+  console.log(printStarvation(result));
+  return result.falseVerdicts.length + result.falseEjections.length === 0 ? 0 : 1;
+}
+
 async function allStories(): Promise<number> {
   let different = 0;
   for (const name of readdirSync(stories).filter((each) => each.endsWith(".txt"))) {
@@ -91,5 +101,6 @@ async function allStories(): Promise<number> {
 }
 
 if (values.stories) process.exitCode = await allStories();
+else if (values.starvation) process.exitCode = await starvation();
 else if (values.seed !== undefined) process.exitCode = await oneSeed(Number(values.seed));
 else process.exitCode = await manySeeds();

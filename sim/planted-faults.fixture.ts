@@ -89,6 +89,20 @@ export const plantedFaults: readonly Planted[] = [
     breaks: ["patience"],
   },
   {
+    name: "failed checks are not counted",
+    file: "src/core/detect/threshold.js",
+    find: 'const against = state.verdict === "down" ? 0 : state.against + 1;',
+    replace: "const against = 0;",
+    breaks: ["detection-bound", "dead-instance", "patience"],
+  },
+  {
+    name: "the end of a heartbeat's patience is forgotten",
+    file: "src/control/health/heartbeat-watch.js",
+    find: "this.#follow(silent(this.#watched, nowMs, this.#detector.explain()));",
+    replace: "void silent;",
+    breaks: ["detection-bound"],
+  },
+  {
     name: "instances are ended without a drain",
     file: "src/control/supervisor/instance.js",
     find: "this.#idlePoll = this.#ports.clock.after(idlePollMs, () => {",

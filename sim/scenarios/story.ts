@@ -146,7 +146,7 @@ function pad(cell: string, column: number, table: readonly (readonly string[])[]
 }
 
 /** The plan of a story: everything at its default, nothing left to chance but the clients. */
-function plainPlan(counts: readonly string[]): Plan {
+export function plainPlan(counts: readonly string[]): Plan {
   const drawn = drawPlan(createPrng(SEED));
   const names = counts.map((count) => count.split("=")[0] ?? "");
   const services = counts.map((count, index) => plainService(count, names, 8001 + 100 * index));

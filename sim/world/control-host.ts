@@ -235,31 +235,47 @@ export class Incarnation {
   #probes(): Probes {
     return {
       probe: (target, request) => {
-        const { result, delayMs } = probe(this.#world, target, request);
-        return this.#later(delayMs, () => result);
+        return new Promise((resolve) => {
+          probe(this.#world, target, request, (result) => {
+            this.gate.enter(() => resolve(result));
+          });
+        });
       },
     };
   }
 
-  /** As on a socket: what comes while control is stopped waits for it. */
+  /**
+   * As on a socket: what comes while control is stopped waits for it. A program that is stopped gives
+   * one sign when it goes on, however long that took.
+   */
   #heartbeats(): Heartbeats {
     const { machine, network, loop } = this.#world;
     return {
       environmentOf: () => ({}),
       listen: ({ instance, everyMs }, heard) => {
         let listening = true;
-        const beat = (): void => {
-          if (!listening || this.#dead()) return;
-          loop.after(everyMs / 2, beat);
-          const alive = machine.live(instance).some((program) => program.beats);
-          if (!alive || network.cutFromControl.has(instance)) return;
+        const held = new Set<Program>();
+        const deliver = (): void => {
+          if (network.cutFromControl.has(instance)) return;
           loop.after(network.delayMs(), () => {
             this.enter(() => {
               if (listening) heard();
             });
           });
         };
-        loop.after(0, beat);
+        const tick = (): void => {
+          if (!listening || this.#dead()) return;
+          loop.after(everyMs / 2, tick);
+          for (const program of machine.live(instance)) {
+            if (held.has(program)) continue;
+            held.add(program);
+            program.ask((status) => {
+              held.delete(program);
+              if (status === 200) deliver();
+            });
+          }
+        };
+        loop.after(0, tick);
         return { [Symbol.dispose]: () => void (listening = false) };
       },
     };

@@ -1,52 +1,59 @@
 // One health check over simulated wires: what comes back, and when.
+//
+// A program that is stopped answers when it goes on, if that is in time: a check that finds it
+// waiting for the CPU is late, and not lost.
 
 import type { ProbeRequest, ProbeResult, ProbeTarget } from "../../src/ports/probe.ts";
+import type { EventLoop } from "./event-loop.ts";
 import type { Machine } from "./machine.ts";
 import type { Network } from "./network.ts";
 
 export interface ProbeWorld {
+  readonly loop: EventLoop;
   readonly machine: Machine;
   readonly network: Network;
 }
 
 /** Commands and gRPC ask a program whether it serves, and for no status of their own. */
 const serving = [[200, 200]] as const;
+/** What the port lets a result be late at most. */
+const LATE_MAX_MS = 50;
 
-interface Answer {
-  readonly result: ProbeResult;
-  /** From the question to the result. */
-  readonly delayMs: number;
-}
-
-export function probe(world: ProbeWorld, target: ProbeTarget, request: ProbeRequest): Answer {
-  const { machine, network } = world;
+/** Calls `done` once, with the result, when it is there. */
+export function probe(
+  world: ProbeWorld,
+  target: ProbeTarget,
+  request: ProbeRequest,
+  done: (result: ProbeResult) => void,
+): void {
+  const { loop, machine, network } = world;
+  const { timeoutMs } = request;
+  const beganMs = loop.nowMs;
   const program = machine.listener(target.host, target.port);
-  const wireMs = 2 * network.delayMs();
+  const wireMs = network.delayMs() + network.delayMs();
   const id = machine.idAt(target.host, target.port);
-  const cut = id !== undefined && network.cutFromControl.has(id);
-  if (cut || network.probeLost()) return silence(request, network);
-  if (program === undefined) return answer(false, "connection refused", wireMs);
-  if (request.kind === "tcp") {
-    return wireMs > request.timeoutMs
-      ? silence(request, network)
-      : answer(true, "connected", wireMs);
+  let over = false;
+
+  function finish(passed: boolean, detail: string, silent = false): void {
+    if (over) return;
+    over = true;
+    const latencyMs = loop.nowMs - beganMs;
+    done({ passed, detail, latencyMs, ...(silent ? { silent } : {}) });
   }
-  const status = program.statusNow();
-  // A check waits for a slot of the program like any request, but does not hold one here.
-  const delayMs = wireMs + program.answerDelayMs();
-  if (status === undefined || delayMs > request.timeoutMs) return silence(request, network);
+
+  const silentMs = timeoutMs + Math.min(LATE_MAX_MS, network.delayMs());
+  loop.after(silentMs, () => finish(false, `no answer in ${timeoutMs} ms`, true));
+  if ((id !== undefined && network.cutFromControl.has(id)) || network.probeLost()) return;
+  if (program === undefined) {
+    return void loop.after(wireMs, () => finish(false, "connection refused"));
+  }
+  if (request.kind === "tcp") return void loop.after(wireMs, () => finish(true, "connected"));
   const expected = request.kind === "http" ? request.expectStatus : serving;
-  const passed = expected.some(([from, to]) => status >= from && status <= to);
-  return answer(passed, `answered ${status}`, delayMs);
-}
-
-function answer(passed: boolean, detail: string, delayMs: number): Answer {
-  return { result: { passed, detail, latencyMs: delayMs }, delayMs };
-}
-
-/** The port lets a result be 50 ms late; the simulator uses that. */
-function silence(request: ProbeRequest, network: Network): Answer {
-  const delayMs = request.timeoutMs + Math.min(50, network.delayMs());
-  const detail = `no answer in ${request.timeoutMs} ms`;
-  return { result: { passed: false, detail, latencyMs: delayMs, silent: true }, delayMs };
+  program.ask((status) => {
+    if (status === undefined) return finish(false, "connection reset");
+    const passed = expected.some(([from, to]) => status >= from && status <= to);
+    // A check waits for a slot of the program like any request, but does not hold one here.
+    const delayMs = wireMs + program.answerDelayMs();
+    loop.after(delayMs, () => finish(passed, `answered ${status}`));
+  });
 }

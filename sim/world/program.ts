@@ -91,6 +91,7 @@ export class Program {
   stoppedSinceMs: number | undefined;
   readonly #options: ProgramOptions;
   readonly #open = new Set<Exchange>();
+  readonly #asked = new Set<(status: number | undefined) => void>();
   #queue: Exchange[] = [];
   #heldBack: (() => void)[] = [];
   #busy = 0;
@@ -126,15 +127,13 @@ export class Program {
     return this.traits.residentBytes + (this.ailment.leakBytesPerSecond * ageMs) / 1000;
   }
 
-  /** A health check or a request arrives; the answer's status, or undefined when none will come. */
-  statusNow(): number | undefined {
-    if (this.stoppedSinceMs !== undefined) return undefined;
-    return this.state === "ready" ? 200 : 503;
-  }
-
-  /** Whether it gives signs of life: ready, and not stopped. */
-  get beats(): boolean {
-    return this.state === "ready" && this.stoppedSinceMs === undefined;
+  /**
+   * A health check arrives: told the status of its answer when this program runs, or undefined when
+   * it ends before.
+   */
+  ask(answer: (status: number | undefined) => void): void {
+    if (this.stoppedSinceMs === undefined) return answer(this.state === "ready" ? 200 : 503);
+    this.#asked.add(answer);
   }
 
   answerDelayMs(): number {
@@ -230,6 +229,9 @@ export class Program {
     this.stoppedSinceMs = undefined;
     if (this.state === "ready" && this.listening) this.healthySinceMs = this.#options.loop.nowMs;
     this.#options.onChange(this);
+    const asked = [...this.#asked];
+    this.#asked.clear();
+    for (const answer of asked) this.ask(answer);
     const held = this.#heldBack;
     this.#heldBack = [];
     for (const run of held) {
@@ -253,6 +255,8 @@ export class Program {
     this.#queue = [];
     this.#heldBack = [];
     this.#options.onChange(this);
+    for (const answer of this.#asked) answer(undefined);
+    this.#asked.clear();
     for (const exchange of open) if (!exchange.done) exchange.finish(outcome.reset);
   }
 }

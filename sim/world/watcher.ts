@@ -3,6 +3,8 @@
 
 import type { Outcome } from "../../src/core/dispatch/dispatcher.ts";
 import type { Incident } from "../../src/core/incident/incident.ts";
+import type { Observation } from "../../src/control/control.ts";
+import type { EventEntry } from "../../src/ports/events.ts";
 import type { RequestEnd } from "./client-request.ts";
 import type { Program } from "./program.ts";
 import type { Worker } from "./worker.ts";
@@ -29,6 +31,10 @@ export interface Watcher {
   requestEnded?(worker: Worker, request: RequestEnd): void;
   /** Control has kept an incident that has moved on. */
   incidentChanged?(incident: Incident): void;
+  /** An event of control, as a person reads it. */
+  recorded?(entry: EventEntry): void;
+  /** What a worker has to say of an instance, whether control hears it or not. */
+  noticed?(worker: Worker, notice: Observation): void;
   /** Every 250 ms of true time. */
   looked?(): void;
 }

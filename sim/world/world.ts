@@ -144,12 +144,11 @@ export class World {
       isIdle: (instance, version) => this.gateway.isIdle(instance, version),
       isFenced: (instance, version) => this.gateway.isFenced(instance, version),
       counts: () => this.#counts,
-      recorded: (entry) =>
-        this.note(
-          `control-${incarnation.number}`,
-          entry.instance ?? entry.service ?? "",
-          entry.sentence,
-        ),
+      recorded: (entry) => {
+        const subject = entry.instance ?? entry.service ?? "";
+        this.note(`control-${incarnation.number}`, subject, entry.sentence);
+        for (const watcher of this.watchers) watcher.recorded?.(entry);
+      },
       history: this.history,
       incidentChanged: (incident) => {
         for (const watcher of this.watchers) watcher.incidentChanged?.(incident);
@@ -290,8 +289,11 @@ export class World {
         }
         for (const watcher of this.watchers) watcher.requestEnded?.(worker, end);
       },
-      noticed: (worker, instance, detail, kind = "seen") =>
-        this.gateway.notice(worker, { instance, detail, kind }),
+      noticed: (worker, instance, detail, kind = "seen") => {
+        const notice = { instance, detail, kind };
+        for (const watcher of this.watchers) watcher.noticed?.(worker, notice);
+        this.gateway.notice(worker, notice);
+      },
       trace: (worker, subject, what) => this.note(`worker-${worker.number}`, subject, what),
     };
   }

@@ -107,3 +107,22 @@ test("one that was started without heartbeats is replaced, not called dead", asy
   );
   assert.ok(!sentences.some((said) => said.includes("no heartbeat")));
 });
+
+test("a control that was stopped first hears what waits for it, and blames nobody", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([service({ check: { kind: "none" } })]));
+  await world.advance(10);
+  await beats(world, 5);
+  await world.stopControlFor(10_000);
+  await world.advance(300);
+  await beats(world, 20);
+  assert.deepEqual(
+    world.events.filter(({ kind }) => kind === "instance.down"),
+    [],
+  );
+  // Silence that goes on is believed all the same, and soon.
+  const silentMs = world.nowMs;
+  await world.until(() => world.verdict("web-1") !== "up");
+  assert.ok(world.nowMs - silentMs < 3_600);
+});
