@@ -6,7 +6,7 @@ export const plantedFaults: readonly Planted[] = [
   {
     name: "readiness is skipped: a started instance gets traffic at once",
     file: "src/control/registry/verdict.js",
-    find: 'if (record.phase !== "running" && record.phase !== "external")\n        return false;',
+    find: "if (!isThere(record))\n        return false;",
     replace: 'if (record.phase === "starting") return true;',
     breaks: ["readiness", "start-order"],
   },
@@ -62,8 +62,8 @@ export const plantedFaults: readonly Planted[] = [
   {
     name: "services start in any order",
     file: "src/control/supervisor/supervisor.js",
-    find: "if (blocker === undefined)",
-    replace: "if (blocker !== null)",
+    find: "if (blocker !== undefined) {",
+    replace: "if (blocker === null) {",
     breaks: ["start-order"],
   },
   {

@@ -2,9 +2,9 @@
 // steadily towards their limit is replaced before they reach it, in its service's own time.
 //
 // core/detect/trend.ts says whether there is a trend; this file samples, and asks that an instance
-// be replaced only while another serves and all are well: a replacement ahead of time must cost less
-// than the failure that it saves. The supervisor replaces it as in any rolling change. Said either
-// way, once for each process.
+// be replaced only while another serves and all are well: a replacement ahead of time must cost
+// less than the failure that it saves. The supervisor replaces it as in any rolling change. Said
+// either way, once for each process.
 //
 // Histories are of one process, and end with it.
 
