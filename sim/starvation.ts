@@ -5,8 +5,8 @@
 // time in ten 100 ms, one in a hundred 400 ms, at most 1.5 s. Messages are late by up to 20 ms.
 // Services are at their defaults, one with heartbeats by count, one by phi.
 //
-// Whatever is called down or ejected here is called so falsely. Rejected: slowing programs down by a
-// factor, which hits only the one side and leaves control's own timers exact.
+// Whatever is called down or ejected here is called so falsely. Rejected: slowing programs down by
+// a factor, which hits only the one side and leaves control's own timers exact.
 
 import { present } from "../src/core/base/assert.ts";
 import { createPrng, type Random } from "../src/core/base/prng.ts";

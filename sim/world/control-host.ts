@@ -245,8 +245,8 @@ export class Incarnation {
   }
 
   /**
-   * As on a socket: what comes while control is stopped waits for it. A program that is stopped gives
-   * one sign when it goes on, however long that took.
+   * As on a socket: what comes while control is stopped waits for it. A program that is stopped
+   * gives one sign when it goes on, however long that took.
    */
   #heartbeats(): Heartbeats {
     const { machine, network, loop } = this.#world;
