@@ -1,7 +1,8 @@
 // What a seed decides before the run begins: the file, the programs, the load.
 //
-// Three services or more, so that one's trouble meets another's: `store` first, `web` after it, `api`
-// beside them, and endpoints that nobody here starts. Everything else is drawn: replicas, checks,
+// Several services, so that one's trouble meets another's: `store` first, `web` after it, `api`
+// beside them, `ledger` of which one instance at a time takes traffic, and endpoints that nobody here
+// starts. Everything else is drawn: replicas, checks,
 // balancing, backoff, how fast the programs start and serve.
 
 import type { Random } from "../src/core/base/prng.ts";
@@ -34,6 +35,7 @@ function pick<T>(random: Random, from: readonly [T, ...T[]]): T {
 export function drawPlan(random: Random): Plan {
   const services: ServiceConfig[] = [
     drawCommand(random.stream("store"), "store", []),
+    drawPrimary(random.stream("ledger"), "ledger"),
     drawCommand(random.stream("web"), "web", ["store"]),
     drawCommand(random.stream("api"), "api", random.ratio() < 0.5 ? ["web"] : []),
     drawEndpoints(random.stream("cache"), "cache"),
@@ -132,6 +134,22 @@ function drawDeploy(random: Random): DeploySettings {
     stepTimeMs: 2000 + random.below(5000),
     rollback: defaultDeploy.rollback,
     deadlineMs: pick(random, [20_000, 60_000]),
+  };
+}
+
+/** Of two or three, one takes traffic. */
+function drawPrimary(random: Random, name: string): CommandService {
+  const replicas = 2 + random.below(2);
+  return {
+    ...drawCommand(random, name, []),
+    replicas: { min: replicas, max: replicas + 1 },
+    failover: {
+      ...plainFailover,
+      mode: "primary-standby",
+      failback: pick(random, ["automatic", "automatic", "manual"]),
+      minimumHealthyMs: pick(random, [5_000, 30_000]),
+      fenceMs: pick(random, [0, 500]),
+    },
   };
 }
 

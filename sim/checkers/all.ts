@@ -7,8 +7,12 @@ import { detectionBound } from "./detection-bound.ts";
 import { doubling } from "./doubling.ts";
 import { drained } from "./drained.ts";
 import { ejection } from "./ejection.ts";
+import { failbackHold } from "./failback-hold.ts";
+import { flapBound } from "./flap-bound.ts";
+import { onePrimary } from "./one-primary.ts";
 import { patience } from "./patience.ts";
 import { plannedEnd } from "./planned-end.ts";
+import { promotion } from "./promotion.ts";
 import { readiness } from "./readiness.ts";
 import { restartIntensity } from "./restart-intensity.ts";
 import { rightInstance } from "./right-instance.ts";
@@ -29,4 +33,8 @@ export const checkers: readonly CreateChecker[] = [
   plannedEnd,
   startOrder,
   restartIntensity,
+  onePrimary,
+  promotion,
+  failbackHold,
+  flapBound,
 ];

@@ -5,7 +5,7 @@
 // sentences.
 
 import type { CommandService } from "../../src/config/config.ts";
-import type { TableInstance } from "../../src/core/route/table.ts";
+import type { TableInstance, TableService } from "../../src/core/route/table.ts";
 import type { World } from "../world/world.ts";
 import type { Checker } from "./checker.ts";
 
@@ -58,8 +58,18 @@ function tableFindings(world: World): readonly string[] {
     }
   }
   if (world.gateway.workers.length !== world.plan.workers) found.push("a worker is missing");
-  const listed = table.services.flatMap((service) => service.instances);
-  return [...found, ...listed.flatMap((instance) => verdictFindings(world, instance))];
+  return [...found, ...table.services.flatMap((service) => serviceFindings(world, service))];
+}
+
+function serviceFindings(world: World, service: TableService): readonly string[] {
+  const { name, mode, instances } = service;
+  if (mode !== "primary-standby") {
+    return instances.flatMap((instance) => verdictFindings(world, instance));
+  }
+  const up = instances.filter(({ verdict }) => verdict === "up").length;
+  const drained = instances.filter(({ id }) => world.operator.drainedSinceMs.has(id)).length;
+  const should = drained < instances.length ? 1 : 0;
+  return up === should ? [] : [`${name} has ${up} primaries that take traffic, not ${should}`];
 }
 
 function verdictFindings(world: World, instance: TableInstance): readonly string[] {

@@ -47,6 +47,8 @@ export function traffic(world: World): Checker {
     for (const instance of listed) {
       const program = world.machine.listener(instance.host, instance.port);
       if (program?.id !== instance.id || instance.verdict === "draining") continue;
+      // Whose turn it is not; that somebody's turn comes is promotion's promise.
+      if (instance.verdict === "standby") continue;
       const ms = servableMs(program);
       if (ms > best.ms) best = { ms, id: program.id };
     }

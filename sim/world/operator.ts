@@ -16,12 +16,15 @@ const LAUNCH_MS = 2000;
 export class Operator {
   /** Instances that get no new traffic, by a person's word, and since when. */
   readonly drainedSinceMs = new Map<string, number>();
+  /** Services whose instances may not take over by themselves, by a person's word. */
+  readonly maintained = new Set<string>();
   /** Replicas asked for since the file was applied last. */
   readonly scaled = new Map<string, number>();
   words = 0;
   readonly #world: World;
   readonly #random: Random;
   readonly #askedAtMs = new Map<string, number>();
+  readonly #movedAtMs = new Map<string, number>();
   /** Words that control died over: kept or not, nobody knows. */
   readonly #doubtful = new Set<string>();
   #fileInDoubt = false;
@@ -72,6 +75,9 @@ export class Operator {
     if (service === undefined) return;
     const ordinal = 1 + this.#random.below(this.replicas(service));
     const instance = `${service.name}-${ordinal}`;
+    if (service.failover.mode === "primary-standby" && this.#random.ratio() < 0.5) {
+      return this.#movePrimary(service.name, instance);
+    }
     const word = this.#random.below(6);
     if (word === 0) this.restart(service.name);
     else if (word === 1) this.restart(instance);
@@ -83,12 +89,43 @@ export class Operator {
     } else this.edit(service.name);
   }
 
+  #movePrimary(service: string, instance: string): void {
+    const word = this.#random.below(5);
+    if (word === 0) this.failover(service);
+    else if (word === 1) this.failover(service, instance);
+    else if (word === 2) this.failback(service);
+    else this.maintain(word === 3 && !this.maintained.has(service), service);
+  }
+
+  /** When a person last said something that may move the service's primary. */
+  movedAtMs(service: string): number {
+    return this.#movedAtMs.get(service) ?? Number.NEGATIVE_INFINITY;
+  }
+
+  failover(service: string, to?: string): void {
+    this.#movedAtMs.set(service, this.#world.loop.nowMs);
+    this.#say(`failover ${service} ${to ?? ""}`.trim(), (control) => control.failover(service, to));
+  }
+
+  failback(service: string): void {
+    this.#movedAtMs.set(service, this.#world.loop.nowMs);
+    this.#say(`failback ${service}`, (control) => control.failback(service));
+  }
+
+  maintain(on: boolean, service: string): void {
+    const word = `maintenance ${on ? "on" : "off"} ${service}`;
+    const answer = this.#say(word, (control) => control.maintain(on, service));
+    if (on && answer !== "unheard") this.maintained.add(service);
+    if (!on && answer === "done") this.maintained.delete(service);
+  }
+
   restart(target: string): void {
     this.#allowEnds(target);
     this.#say(`restart ${target}`, (control) => control.restart(target));
   }
 
   drain(instance: string): void {
+    this.#movedAtMs.set(instance.slice(0, instance.lastIndexOf("-")), this.#world.loop.nowMs);
     const answer = this.#say(`drain ${instance}`, (control) => control.drain(instance));
     if (answer === "done" && !this.drainedSinceMs.has(instance)) {
       this.drainedSinceMs.set(instance, this.#world.loop.nowMs);
@@ -148,10 +185,16 @@ export class Operator {
   goHome(): void {
     this.#over = true;
     for (const instance of this.#doubtful) this.undrain(instance);
+    for (const service of this.maintained) this.maintain(false, service);
     if (this.#fileInDoubt) this.apply();
   }
 
   #allowEnds(target: string): void {
+    for (const { name } of this.#world.file.services) {
+      if (target === name || target.startsWith(`${name}-`)) {
+        this.#movedAtMs.set(name, this.#world.loop.nowMs);
+      }
+    }
     const ids = this.#world.knownIds.filter((id) => id === target || id.startsWith(`${target}-`));
     for (const id of ids) this.#askedAtMs.set(id, this.#world.loop.nowMs);
   }

@@ -5,6 +5,7 @@ import type { Outcome } from "../../src/core/dispatch/dispatcher.ts";
 import type { Incident } from "../../src/core/incident/incident.ts";
 import type { Observation } from "../../src/control/control.ts";
 import type { EventEntry } from "../../src/ports/events.ts";
+import type { RoutingTable } from "../../src/core/route/table.ts";
 import type { RequestEnd } from "./client-request.ts";
 import type { Program } from "./program.ts";
 import type { Worker } from "./worker.ts";
@@ -35,6 +36,8 @@ export interface Watcher {
   recorded?(entry: EventEntry): void;
   /** What a worker has to say of an instance, whether control hears it or not. */
   noticed?(worker: Worker, notice: Observation): void;
+  /** By the control that runs. */
+  published?(table: RoutingTable): void;
   /** Every 250 ms of true time. */
   looked?(): void;
 }

@@ -140,6 +140,7 @@ export class World {
         const number = table.version % versionsInTerm;
         this.note(this.#actor(), "", `table ${number}: ${verdicts.join(" ")}`);
         this.gateway.publish(table);
+        for (const watcher of this.watchers) watcher.published?.(table);
       },
       isIdle: (instance, version) => this.gateway.isIdle(instance, version),
       isFenced: (instance, version) => this.gateway.isFenced(instance, version),

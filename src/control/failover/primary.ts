@@ -121,7 +121,6 @@ export class PrimaryKeeper {
       this.#state,
       this.#situation(),
       this.#service.failover,
-      this.#ports.clock.monotonicMs(),
     );
   }
 
@@ -162,12 +161,17 @@ export class PrimaryKeeper {
       failover.order,
     );
     const record = primary === undefined ? undefined : this.#ports.registry.get(primary);
+    const others = ordered.filter(({ id }) => id !== primary);
     return {
+      nowMs: this.#ports.clock.monotonicMs(),
       ...this.#primaryCondition(record),
       fit: ordered.filter(isFit).map(({ id }) => id),
+      starting: ordered.filter(isStarting).map(({ id }) => id),
       preferred: ordered[0]?.id,
       fenced: this.#isFenced(record),
-      killable: record?.origin === "command",
+      heard: others.length === 0 || others.some((each) => this.#sendsNobodyTo(each)),
+      // Whoever is drained, or ends by plan, is waited for.
+      killable: record?.origin === "command" && conditionOf(record) !== "leaving",
       maintenance: this.#ports.inMaintenance(name),
     };
   }
@@ -198,8 +202,7 @@ export class PrimaryKeeper {
   #stepOnce(): boolean {
     const situation = this.#situation();
     const { failover } = this.#service;
-    const nowMs = this.#ports.clock.monotonicMs();
-    for (const event of pendingEvents(this.#state, situation, failover, nowMs)) {
+    for (const event of pendingEvents(this.#state, situation, failover)) {
       const before = this.#state;
       if (!this.#take(event, situation).kept) return false;
       if (this.#state !== before) return true;
@@ -215,7 +218,6 @@ export class PrimaryKeeper {
     const { name, failover } = this.#service;
     const taken = step(this.#state, event, {
       service: name,
-      nowMs: this.#ports.clock.monotonicMs(),
       rules: failover,
       situation,
       nextEpoch: nextEpoch(this.#state.epoch, this.#ports.term),
@@ -307,6 +309,10 @@ export class PrimaryKeeper {
 /** Whether it could be primary this moment. */
 function isFit({ phase, health, draining }: InstanceRecord): boolean {
   return (phase === "running" || phase === "external") && health === "up" && !draining;
+}
+
+function isStarting({ phase }: InstanceRecord): boolean {
+  return phase === "waiting" || phase === "launching" || phase === "starting";
 }
 
 function conditionOf({ phase, health, draining }: InstanceRecord): PrimaryCondition {

@@ -14,9 +14,8 @@ export function explainFailover(
   state: FailoverState,
   situation: Situation,
   rules: FailoverRules,
-  nowMs: number,
 ): readonly string[] {
-  const { fit, preferred, maintenance } = situation;
+  const { fit, preferred, maintenance, nowMs } = situation;
   const others = fit.filter((id) => id !== state.primary);
   const next = candidateOf(state, situation);
   const sentences = [nowOf(service, state, nowMs)];

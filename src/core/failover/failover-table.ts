@@ -135,7 +135,7 @@ const says = {
     "{next} gets {service} back from {primary} when it has stayed well for {within}",
     "info",
   ),
-  lostAgain: saying("held", "{service} stays with {primary}: {next} is not well any more", "info"),
+  lostAgain: saying("held", "{service} stays with {primary} for now: {cause}", "info"),
   refused: saying("refused", "{service} stays as it is: {cause}"),
   already: saying("refused", "{primary} serves {service} already", "info"),
 } as const;
@@ -225,8 +225,8 @@ export const failoverTable: readonly FailoverRow[] = [
 
   promoted("fencing", "primary-ended", { when: "another is fit" }),
   row("fencing", "primary-ended", "vacant", { says: says.gone }),
-  promoted("fencing", "fenced", { when: "another is fit" }),
   row("fencing", "fenced", "vacant", { when: "nobody was primary" }),
+  promoted("fencing", "fenced", { when: "another is fit" }),
   row("fencing", "fenced", "vacant", { says: says.fenced }),
   row("fencing", "deadline", "serving", {
     when: "the primary is well",

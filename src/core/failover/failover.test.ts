@@ -69,6 +69,9 @@ class Story {
   readonly sentences: string[] = [];
   readonly commands: string[] = [];
   world: Situation = {
+    nowMs: 0,
+    starting: [],
+    heard: true,
     primary: "well",
     why: "",
     fit: ["web-1", "web-2"],
@@ -85,10 +88,10 @@ class Story {
   /** The world changes; everything that follows at once. */
   see(world: Partial<Situation>, afterMs = 0): this {
     this.nowMs += afterMs;
-    this.world = { ...this.world, ...world };
+    this.world = { ...this.world, ...world, nowMs: this.nowMs };
     for (let round = 0; round < 8; round++) {
       const before = this.state;
-      for (const event of pendingEvents(this.state, this.world, this.rules, this.nowMs)) {
+      for (const event of pendingEvents(this.state, this.world, this.rules)) {
         this.#step(event);
         if (this.state !== before) break;
       }
@@ -107,7 +110,6 @@ class Story {
   #step(event: Parameters<typeof step>[1]): void {
     const { state, command, said } = step(this.state, event, {
       service: "web",
-      nowMs: this.nowMs,
       rules: this.rules,
       situation: this.world,
       nextEpoch: nextEpoch(this.state.epoch, 1),
@@ -223,6 +225,26 @@ test("a lost primary that comes back before anybody else may: it alone is promot
   assert.equal(story.see({ fenced: true }).now, "serving web-2");
 });
 
+test("a service that starts waits a little for the one whose place it is", () => {
+  const story = new Story("lost");
+  story.see({ fenced: true, fit: ["web-2"], starting: ["web-1"] });
+  assert.equal(story.now, "vacant -");
+  assert.equal(story.see({ fit: ["web-1", "web-2"], starting: [] }, 300).now, "serving web-1");
+  const slow = new Story("lost").see({ fenced: true, fit: ["web-2"], starting: ["web-1"] });
+  assert.equal(slow.see({}, 1_999).now, "vacant -");
+  assert.equal(slow.see({}, 1).now, "serving web-2");
+});
+
+test("nothing is moved by plan while a worker is not heard", () => {
+  const kept = { epoch: 5, primary: "web-2", pinned: false };
+  assert.equal(new Story(kept).see({ heard: false }).now, "serving web-2");
+  const held = new Story(kept).see({}).see({ heard: false }, 100);
+  assert.equal(held.now, "serving web-2");
+  assert.match(held.sentences.at(-1) ?? "", /stays with web-2 for now: a worker .* is not heard/);
+  const ordered = new Story().see({ heard: false }).order("order-failover");
+  assert.match(ordered.sentences[0] ?? "", /a worker of the gateway is not heard/);
+});
+
 test("an order that cannot be followed says why", () => {
   const story = new Story().order("order-failover", "web-9");
   assert.equal(story.now, "serving web-1");
@@ -292,6 +314,9 @@ class Machine {
     const alive = primary !== undefined && this.process.get(primary) === true;
     const sick = alive && !fit.includes(primary);
     return {
+      nowMs: this.nowMs,
+      starting: [],
+      heard: true,
       primary: alive ? (sick ? "failing" : "well") : "ended",
       why: "so it is",
       fit,
@@ -305,7 +330,7 @@ class Machine {
   settle(): void {
     for (let round = 0; round < 20; round++) {
       const before = this.state;
-      for (const event of pendingEvents(before, this.situation, rules, this.nowMs)) {
+      for (const event of pendingEvents(before, this.situation, rules)) {
         this.step(event);
         if (this.state !== before) break;
       }
@@ -317,7 +342,6 @@ class Machine {
   step(event: Parameters<typeof step>[1]): void {
     const { state, command } = step(this.state, event, {
       service: "web",
-      nowMs: this.nowMs,
       rules,
       situation: this.situation,
       nextEpoch: nextEpoch(this.state.epoch, this.term),

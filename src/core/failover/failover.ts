@@ -71,15 +71,20 @@ export type PrimaryCondition =
 
 /** The world as the loop sees it now. */
 export interface Situation {
+  readonly nowMs: number;
   /** Of the primary, and why it is so as a part of a sentence. */
   readonly primary: PrimaryCondition;
   readonly why: string;
   /** Instances that could be primary now, best first; the primary itself among them if it is well. */
   readonly fit: readonly string[];
+  /** Instances whose process is about to be there, or is there and not ready yet. */
+  readonly starting: readonly string[];
   /** Whose place it is: first of the order. */
   readonly preferred: string | undefined;
   /** No living worker sends to the primary; where nobody was primary: to any of them. */
   readonly fenced: boolean;
+  /** Every living worker is heard: a planned move can be finished. */
+  readonly heard: boolean;
   /** Its process is ours to end. */
   readonly killable: boolean;
   readonly maintenance: boolean;
@@ -94,7 +99,6 @@ export interface FailoverEvent {
 
 export interface FailoverContext {
   readonly service: string;
-  readonly nowMs: number;
   readonly rules: FailoverRules;
   readonly situation: Situation;
   /** What the next promotion gets; larger than any before. */
@@ -113,6 +117,11 @@ export interface FailoverStep {
   readonly command: FailoverCommand | undefined;
   readonly said: FailoverSaid | undefined;
 }
+
+/** Workers that are well say their word within this, however long a primary is given. */
+const wordMs = 500;
+/** How long a service without a primary waits for the one whose place it is, if that one starts. */
+const startPatienceMs = 2_000;
 
 /** Epochs of one control begin above all that a control before it can have given. */
 export const epochsInTerm = 1_000_000;
@@ -138,7 +147,7 @@ export function bornFailover(
   return {
     phase: kept === undefined ? "fencing" : "serving",
     sinceMs: nowMs,
-    deadlineMs: kept === undefined ? nowMs + fenceMs : undefined,
+    deadlineMs: kept === undefined ? nowMs + Math.max(fenceMs, wordMs) : undefined,
     epoch: kept?.epoch ?? 0,
     primary: kept?.primary,
     successor: undefined,
@@ -167,7 +176,9 @@ export function mayStart(state: FailoverState, id: string, sealed: boolean): boo
 
 /** Before the last primary is out of reach, it alone may come back. */
 function vacantCandidates(state: FailoverState, situation: Situation): readonly string[] {
-  const { fit, primary, fenced } = situation;
+  const { fit, primary, fenced, starting, preferred, nowMs } = situation;
+  const expected = state.primary ?? preferred ?? "";
+  if (starting.includes(expected) && nowMs - state.sinceMs < startPatienceMs) return [];
   if (fenced || primary === "ended") return fit;
   return fit.filter((id) => id === state.primary);
 }
@@ -177,9 +188,8 @@ export function pendingEvents(
   state: FailoverState,
   situation: Situation,
   rules: FailoverRules,
-  nowMs: number,
 ): readonly FailoverEvent[] {
-  const { fit, preferred, why } = situation;
+  const { preferred, why, nowMs } = situation;
   const events: FailoverEvent[] = [];
   const add = (kind: FailoverEventKind, holds: boolean, cause: string): void => {
     if (!holds || withoutEffect[state.phase].includes(kind)) return;
@@ -188,12 +198,8 @@ export function pendingEvents(
   const known = state.primary !== undefined;
   add("primary-ended", known && situation.primary === "ended", why);
   add("primary-failing", known && situation.primary === "failing", why);
-  const lost = state.successor !== undefined && !fit.includes(state.successor);
-  add(
-    "successor-lost",
-    lost || replaced(state, preferred),
-    `${state.successor} is not fit any more`,
-  );
+  const lost = whyLost(state, situation);
+  add("successor-lost", lost !== undefined, lost ?? "");
   add("fenced", situation.fenced, state.cause);
   add("primary-leaving", known && situation.primary === "leaving", why);
   const due = state.deadlineMs !== undefined && nowMs >= state.deadlineMs;
@@ -203,18 +209,25 @@ export function pendingEvents(
   return events;
 }
 
-/** The file's order changed while somebody waited for a place that is not his any more. */
-function replaced(state: FailoverState, preferred: string | undefined): boolean {
-  return state.phase === "holding" && state.successor !== preferred;
+/** Why who was chosen cannot take over; undefined when it can. */
+function whyLost(state: FailoverState, { fit, heard, preferred }: Situation): string | undefined {
+  const { phase, successor } = state;
+  if (successor === undefined) return undefined;
+  if (!fit.includes(successor)) return `${successor} is not fit any more`;
+  if (phase !== "holding") return undefined;
+  if (successor !== preferred) return `${preferred} is preferred now`;
+  return heard ? undefined : unheard;
 }
+
+const unheard = "a worker of the gateway is not heard, it may go on by an older table";
 
 function wantsFailback(
   state: FailoverState,
-  { preferred, fit, primary }: Situation,
+  { preferred, fit, primary, heard }: Situation,
   { failback }: FailoverRules,
 ): boolean {
   if (failback === "manual" || state.pinned || preferred === undefined) return false;
-  return preferred !== state.primary && fit.includes(preferred) && primary === "well";
+  return preferred !== state.primary && heard && fit.includes(preferred) && primary === "well";
 }
 
 function deadlineCause(state: FailoverState, { minimumHealthyMs }: FailoverRules): string {
@@ -286,6 +299,7 @@ export function whyNotTo(
   if (phase === "switching" || phase === "fencing") return "it is being moved already";
   if (target === undefined) return "nobody else is fit";
   if (target === primary && phase !== "vacant") return `${target} is its primary already`;
+  if (phase !== "vacant" && !situation.heard) return unheard;
   const fit = phase === "vacant" ? vacantCandidates(state, situation) : situation.fit;
   return fit.includes(target) ? undefined : `${target} is not fit: it is not up, or it is drained`;
 }
@@ -297,13 +311,14 @@ function follow(
   row: FailoverRow,
   context: FailoverContext,
 ): FailoverStep {
-  const { nowMs, rules, situation } = context;
+  const { rules, situation } = context;
+  const { nowMs } = situation;
   const promotes = row.command === "promote";
   const ordered = event.kind === "order-failover" || event.kind === "order-failback";
   const next = ordered ? event.target : nextOf(state, event, situation);
   const refused = ordered && row.to === state.phase && !promotes;
   const cause = refused ? (whyNotTo(next, state, situation) ?? event.cause) : event.cause;
-  const lastsMs = deadlineLastsMs(row.deadline, rules);
+  const lastsMs = deadlineLastsMs(row.deadline, rules, situation);
   const deadlineMs = row.deadline === "kept" ? state.deadlineMs : undefined;
   const moved = row.to !== state.phase || promotes;
   const after: FailoverState = {
@@ -359,7 +374,11 @@ function successorAfter(
   return row.to === state.phase ? state.successor : next;
 }
 
-function deadlineLastsMs(kind: FailoverDeadline, rules: FailoverRules): number | undefined {
+function deadlineLastsMs(
+  kind: FailoverDeadline,
+  rules: FailoverRules,
+  { killable }: Situation,
+): number | undefined {
   switch (kind) {
     case "none":
     case "kept":
@@ -369,7 +388,7 @@ function deadlineLastsMs(kind: FailoverDeadline, rules: FailoverRules): number |
     case "drain":
       return rules.drainMs;
     case "fence":
-      return rules.fenceMs;
+      return killable ? rules.fenceMs : Math.max(rules.fenceMs, wordMs);
   }
 }
 
@@ -382,7 +401,7 @@ function say(
   { kind, level, sentence }: FailoverSaying,
   before: FailoverState,
   after: FailoverState,
-  { service, next, cause, nowMs }: Words,
+  { service, next, cause, situation: { nowMs } }: Words,
 ): FailoverSaid {
   const words: Readonly<Record<string, () => string>> = {
     service: () => service,
