@@ -1,7 +1,7 @@
 // What scenarios do to instances, the same for every contender.
 
 import { request } from "node:http";
-import type { Contender, Instance } from "./scenario.ts";
+import type { Contender, Instance, Lost } from "./scenario.ts";
 
 export async function instanceOf(contender: Contender, index: number): Promise<Instance> {
   const instance = (await contender.instances())[index];
@@ -15,10 +15,11 @@ export async function signal(
   contender: Contender,
   index: number,
   name: NodeJS.Signals,
-): Promise<number> {
+): Promise<Lost> {
   const { pid } = await instanceOf(contender, index);
+  const atMs = Date.now();
   process.kill(pid, name);
-  return pid;
+  return { pid, atMs };
 }
 
 /** Signals a process that may have ended meanwhile. */

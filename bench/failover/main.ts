@@ -3,9 +3,9 @@
 //
 // The same open-loop load (400 requests a second, half on kept connections, a fifth POSTs) runs
 // against Nines at its defaults and, where installed, HAProxy as set up and as tuned, and nginx.
-// Each scenario (scenarios/) is one fault or change two seconds into the load. What is promised as
-// a time is measured alone, scenario after scenario, then of the peers beside each other; what is
-// promised as a count runs in lanes beside each other at the end.
+// Each scenario (scenarios/) is one fault or change a second into the load. What is promised as
+// a time is measured alone, scenario after scenario, then the peers are, beside each other; what is
+// promised of Nines as a count runs in three lanes beside each other at the end.
 //
 // `--quick`: one round instead of three, shorter loads, the same figures. `--only=WORD`: only the
 // scenarios whose name has it. `--no-peers`: Nines alone.
@@ -51,35 +51,30 @@ class Bench {
         this.#wanted<Nines>([...compared, ...ninesOnly]).filter((one) => one.lane === name),
         (folder, setUp) => Nines.start(folder, setUp),
       );
-    const eachPeer = (timed: boolean) =>
-      (this.#options.peers ? peers : []).map((peer) =>
-        this.#inTurn(
-          peer,
-          this.#wanted(compared).filter((one) => (one.lane === "timed") === timed),
-          (folder, setUp) => startPeer(peer, folder, setUp),
-        ),
-      );
     await lane("timed");
-    await Promise.all([lane("idle"), ...eachPeer(true)]);
-    await Promise.all([lane("first"), lane("second"), lane("third"), ...eachPeer(false)]);
+    await Promise.all([lane("idle"), ...this.#eachPeer()]);
+    await Promise.all([lane("first"), lane("second"), lane("third")]);
+  }
+
+  #eachPeer(): readonly Promise<void>[] {
+    return (this.#options.peers ? peers : []).map((peer) =>
+      this.#inTurn(peer, this.#wanted(compared), (folder, setUp) => startPeer(peer, folder, setUp)),
+    );
   }
 
   #wanted<C extends Contender>(scenarios: readonly Scenario<C>[]): readonly Scenario<C>[] {
     return scenarios.filter(({ name }) => name.includes(this.#options.only));
   }
 
-  /** One after another, each row of scenarios with the same set-up on one started system. */
+  /** One after another; those with the same set-up run on one started system. */
   async #inTurn<C extends Contender>(
     name: string,
     scenarios: readonly Scenario<C>[],
     begin: (folder: string, setUp: SetUp) => Promise<C | undefined>,
   ): Promise<void> {
     let last: Promise<unknown> = Promise.resolve();
-    for (let at = 0; at < scenarios.length; ) {
-      const setUp = scenarios[at]?.setUp ?? { serviceMs: 0 };
-      const end = scenarios.findIndex((other, index) => index > at && other.setUp !== setUp);
-      const row = scenarios.slice(at, end < 0 ? undefined : end);
-      at += row.length;
+    for (const setUp of new Set(scenarios.map((scenario) => scenario.setUp))) {
+      const row = scenarios.filter((scenario) => scenario.setUp === setUp);
       const folder = temporaryFolder(name.replaceAll(" ", "-"));
       try {
         const contender = await begin(folder, setUp);
@@ -87,11 +82,11 @@ class Bench {
         await this.#onOne(contender, row);
         // The next one starts while this one stops.
         await last;
-        last = contender.stop().finally(() => removeUnlessKept(folder));
+        last = stopped(contender, folder);
       } catch (error) {
-        console.log(
-          `${name}: ${row.map((scenario) => scenario.name).join(", ")}: ${String(error)}`,
-        );
+        const names = row.map((scenario) => scenario.name).join(", ");
+        console.log(`${name}: ${names}: ${String(error)}`);
+        removeUnlessKept(folder);
       }
     }
     await last;
@@ -137,6 +132,15 @@ class Bench {
     );
     return [...own, ...theirs];
   }
+}
+
+async function stopped(contender: Contender, folder: string): Promise<void> {
+  try {
+    await contender.stop();
+  } catch (error) {
+    console.log(`${contender.name} does not stop: ${String(error)}`);
+  }
+  removeUnlessKept(folder);
 }
 
 function removeUnlessKept(folder: string): void {

@@ -1,4 +1,4 @@
-// What a scenario is: a set-up, a load, something that happens two seconds into it, and what is
+// What a scenario is: a set-up, a load, something that happens a second into it, and what is
 // promised of the outcome. Each scenario is a value in `scenarios/`; `plan.ts` lists them all.
 
 import type { Figure } from "../shared/figures.ts";
@@ -8,7 +8,7 @@ import type { Received } from "./traffic.ts";
 /** Requests a second of every load. */
 export const RATE_PER_SECOND = 400;
 /** When a scenario's fault comes, after the start of its load. */
-export const FAULT_AT_MS = 2_000;
+export const FAULT_AT_MS = 1_000;
 export const INSTANCES = 3;
 
 /** How three instances of one service stand behind a contender. */
@@ -55,10 +55,16 @@ export interface Run {
   received(): readonly Received[];
 }
 
+/** A process that is gone or stands still: the POSTs that it had been sent may be lost. */
+export interface Lost {
+  readonly pid: number;
+  /** When that happened, by the wall clock. */
+  readonly atMs: number;
+}
+
 /** What was done. */
 export interface Fault {
-  /** Processes that are gone or stand still: the POSTs that they had been sent may be lost. */
-  readonly lostPids?: readonly number[];
+  readonly lost?: readonly Lost[];
   /** Measurements of this scenario alone; NaN is "could not be measured". */
   readonly extra?: Readonly<Record<string, number>>;
 }
@@ -72,17 +78,17 @@ export interface Outcome extends LoadResult {
 }
 
 /**
- * Beside what a scenario may run, on a machine of two cores:
- * - `timed`: its figures are times. Nines runs it alone, the peers beside each other.
+ * Beside what a scenario of Nines may run, on a machine of two cores; all of a peer run one after
+ * another, beside those of the other peers.
+ * - `timed`: its figures are times; it runs alone.
  * - `idle`: it has no load and mostly waits; it runs beside the peers.
- * - `first`, `second`, `third`: its figures are counts, which a busy machine does not change; three
- *   lanes beside each other and beside the peers.
+ * - `first`, `second`, `third`: its figures are counts; three lanes beside each other.
  */
 export type Lane = "timed" | "idle" | "first" | "second" | "third";
 
 export interface Scenario<C extends Contender = Contender> {
   readonly name: string;
-  /** Scenarios with the same one run back to back on one started system. */
+  /** Scenarios with the same value here run back to back on one started system. */
   readonly setUp: SetUp;
   /** Length of the load; 0 is no load. */
   readonly durationMs: number;

@@ -12,7 +12,7 @@ export const allSlower: Scenario = {
   name,
   setUp: { serviceMs: 20 },
   durationMs: 12_000,
-  quickDurationMs: 8_000,
+  quickDurationMs: 6_000,
   lane: "timed",
   act: async (contender: Contender, run: Run) => {
     const instances = await contender.instances();

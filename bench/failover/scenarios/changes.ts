@@ -9,7 +9,7 @@ export const reload: Scenario = {
   name: "reload",
   setUp: answersOf20Ms,
   durationMs: 6_000,
-  quickDurationMs: 5_000,
+  quickDurationMs: 4_000,
   lane: "timed",
   act: async (contender) => {
     for (let times = 0; times < 3; times++) await contender.reload();
@@ -22,7 +22,7 @@ export const drain: Scenario = {
   name: "drain",
   setUp: answersOf20Ms,
   durationMs: 8_000,
-  quickDurationMs: 6_000,
+  quickDurationMs: 5_000,
   lane: "timed",
   act: async (contender) => {
     await contender.drain(0);

@@ -6,6 +6,7 @@ import { failedGets, measured, type Outcomes } from "../figures.ts";
 import {
   type Contender,
   INSTANCES,
+  type Lost,
   RATE_PER_SECOND,
   type Run,
   type Scenario,
@@ -31,7 +32,7 @@ function flapping(how: "hanging" | "refusing", start: Scenario["act"]): Scenario
     name,
     setUp: { serviceMs: 20 },
     durationMs: 60_000,
-    quickDurationMs: 24_000,
+    quickDurationMs: 21_000,
     patienceMs: 4_000,
     lane: "second",
     act: start,
@@ -42,20 +43,21 @@ function flapping(how: "hanging" | "refusing", start: Scenario["act"]): Scenario
 
 /** Stops it and lets it go on until the load ends. A process that ends meanwhile is not ours. */
 async function hang(contender: Contender, run: Run) {
-  const lostPids: number[] = [];
+  const lost: Lost[] = [];
   while (run.elapsedMs() + PERIOD_MS < run.durationMs) {
-    const pid = await signal(contender, FLAPPING, "SIGSTOP").catch(() => 0);
-    lostPids.push(pid);
+    const stopped = await signal(contender, FLAPPING, "SIGSTOP").catch(() => undefined);
+    if (stopped !== undefined) lost.push(stopped);
     await run.until(run.elapsedMs() + PERIOD_MS);
-    if (pid !== 0) signalIfThere(pid, "SIGCONT");
+    if (stopped !== undefined) signalIfThere(stopped.pid, "SIGCONT");
     await run.until(run.elapsedMs() + PERIOD_MS);
   }
-  return { lostPids };
+  return { lost };
 }
 
 export const oneHangingNowAndThen = flapping("hanging", hang);
 export const oneRefusingNowAndThen = flapping("refusing", async (contender) => {
   const instance = await instanceOf(contender, FLAPPING);
+  const atMs = Date.now();
   await behave(instance, { refuseEveryMs: PERIOD_MS });
-  return { lostPids: [instance.pid] };
+  return { lost: [{ pid: instance.pid, atMs }] };
 });

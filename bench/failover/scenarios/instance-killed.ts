@@ -12,8 +12,8 @@ export const instanceKilled: Scenario = {
   name,
   setUp: answersOf20Ms,
   durationMs: 8_000,
-  quickDurationMs: 6_000,
+  quickDurationMs: 5_000,
   lane: "timed",
-  act: async (contender) => ({ lostPids: [await signal(contender, 1, "SIGKILL")] }),
+  act: async (contender) => ({ lost: [await signal(contender, 1, "SIGKILL")] }),
   promises: (outcomes) => onlyItsPostsFailed(name, outcomes),
 };

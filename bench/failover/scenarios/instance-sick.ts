@@ -11,7 +11,7 @@ export const oneSlower: Scenario = {
   name: slow,
   setUp: { serviceMs: 20 },
   durationMs: 12_000,
-  quickDurationMs: 8_000,
+  quickDurationMs: 6_000,
   patienceMs: 4_000,
   lane: "timed",
   act: async (contender) => {
@@ -33,7 +33,7 @@ export const oneFailing: Scenario = {
   name: errors,
   setUp: { serviceMs: 20 },
   durationMs: 12_000,
-  quickDurationMs: 8_000,
+  quickDurationMs: 6_000,
   lane: "timed",
   act: async (contender) => {
     await behave(await instanceOf(contender, 1), { status: 500 });

@@ -16,10 +16,10 @@ function instanceStopped(options: {
     name,
     setUp: { serviceMs },
     durationMs: 12_000,
-    quickDurationMs: 10_000,
+    quickDurationMs: 9_000,
     patienceMs: 4_000,
     lane: "timed",
-    act: async (contender) => ({ lostPids: [await signal(contender, 1, "SIGSTOP")] }),
+    act: async (contender) => ({ lost: [await signal(contender, 1, "SIGSTOP")] }),
     promises: (outcomes) => [
       ...onlyItsPostsFailed(name, outcomes),
       slowShare(name, outcomes, { overMs, barPercent }),

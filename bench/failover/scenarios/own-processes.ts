@@ -83,7 +83,7 @@ export const workerKilled: Scenario<Nines> = {
   name: "worker kill -9",
   setUp: answersOf20Ms,
   durationMs: 6_000,
-  quickDurationMs: 5_000,
+  quickDurationMs: 4_000,
   lane: "timed",
   act: async (nines) => {
     process.kill((await nines.workers())[0]?.pid ?? 0, "SIGKILL");
@@ -96,7 +96,7 @@ export const workerStopped: Scenario<Nines> = {
   name: "worker SIGSTOP",
   setUp: answersOf20Ms,
   durationMs: 6_000,
-  quickDurationMs: 5_000,
+  quickDurationMs: 4_000,
   lane: "timed",
   act: async (nines) => {
     const stopped = (await nines.workers())[0];
@@ -118,7 +118,7 @@ export const parentKilled: Scenario<Nines> = {
   name: "parent kill -9 twice",
   setUp: ownProcesses,
   durationMs: 9_000,
-  quickDurationMs: 7_000,
+  quickDurationMs: 6_000,
   lane: "first",
   act: async (nines) => {
     for (let times = 0; times < 2; times++) {
@@ -138,7 +138,7 @@ export const controlKilled: Scenario<Nines> = {
   name: "control kill -9",
   setUp: ownProcesses,
   durationMs: 10_000,
-  quickDurationMs: 8_000,
+  quickDurationMs: 7_000,
   lane: "first",
   act: async (nines) => {
     const before = await nines.instancePids();
@@ -156,10 +156,10 @@ export const controlKilled: Scenario<Nines> = {
 
 export const controlStopped: Scenario<Nines> = {
   name: "control SIGSTOP 10 s",
-  setUp: ownProcesses,
+  setUp: { serviceMs: 20 },
   durationMs: 14_000,
-  quickDurationMs: 13_000,
-  lane: "first",
+  quickDurationMs: 12_500,
+  lane: "third",
   act: async (nines) => {
     process.kill(nines.controlPid, "SIGSTOP");
     await pause(10_000);
@@ -172,8 +172,8 @@ export const controlStopped: Scenario<Nines> = {
 export const loggingWithoutControl: Scenario<Nines> = {
   name: "logging without control 30 s",
   setUp: ownProcesses,
-  durationMs: 34_000,
-  quickDurationMs: 33_000,
+  durationMs: 33_000,
+  quickDurationMs: 32_000,
   lane: "first",
   prepare: (nines) => nines.logEveryRequest(),
   act: async (nines) => {

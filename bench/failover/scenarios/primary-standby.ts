@@ -77,17 +77,16 @@ export const primaryKilled: Scenario = {
   name: killed,
   setUp: { serviceMs: 20, primary: "automatic failback" },
   durationMs: 16_000,
-  quickDurationMs: 12_000,
+  quickDurationMs: 10_000,
   patienceMs: 4_000,
   lane: "timed",
   prepare: makeFirstPrimary,
   act: async (contender, run): Promise<Fault> => {
-    const at = Date.now();
-    const pid = await signal(contender, 0, "SIGKILL");
+    const lost = await signal(contender, 0, "SIGKILL");
     await run.until(run.elapsedMs() + TAKEN_OVER_AFTER_MS);
     const tookOver = (soleReceiver(run.received()) ?? 0) > 0;
     const gaveBack = tookOver ? await givesBack(run) : 0;
-    return { lostPids: [pid], extra: { faultAtMs: at, gaveBack } };
+    return { lost: [lost], extra: { faultAtMs: lost.atMs, gaveBack } };
   },
   promises: (outcomes) => [
     ...takeover(killed, outcomes, 100),
@@ -107,22 +106,22 @@ export const primaryStopped: Scenario = {
   name: stopped,
   setUp: { serviceMs: 20, primary: "manual failback" },
   durationMs: 16_000,
-  quickDurationMs: 12_000,
+  quickDurationMs: 10_000,
   patienceMs: 4_000,
   lane: "timed",
   prepare: makeFirstPrimary,
   act: async (contender: Contender, run): Promise<Fault> => {
-    const at = Date.now();
-    const pid = await signal(contender, 0, "SIGSTOP");
+    const lost = await signal(contender, 0, "SIGSTOP");
     await run.until(run.elapsedMs() + TAKEN_OVER_AFTER_MS);
-    signalIfThere(pid, "SIGCONT");
-    const fault = { lostPids: [pid], extra: { faultAtMs: at, gaveBack: 0 } };
+    signalIfThere(lost.pid, "SIGCONT");
+    const extra = { faultAtMs: lost.atMs, gaveBack: 0 };
+    const fault = { lost: [lost], extra };
     if (!(contender instanceof Nines)) return fault;
     const tookOver = (soleReceiver(run.received()) ?? 0) > 0;
     await run.until(run.elapsedMs() + TAKEN_OVER_AFTER_MS);
     if (!tookOver) return fault;
     await contender.command("failback", "web");
-    return { ...fault, extra: { faultAtMs: at, gaveBack: await givesBack(run) } };
+    return { ...fault, extra: { ...extra, gaveBack: await givesBack(run) } };
   },
   promises: (outcomes) => [
     ...takeover(stopped, outcomes, 1_000),
