@@ -12,6 +12,7 @@ import { failoverReference } from "../src/core/failover/failover-reference.ts";
 import { detectionReference } from "../src/core/detect/detection-reference.ts";
 import { deployReference } from "../src/core/deploy/deploy-reference.ts";
 import { lifecycleReference } from "../src/core/supervise/lifecycle-reference.ts";
+import { incidentsReference } from "../src/program/incidents/reference.ts";
 import { adminReference, cliReference, metricsReference } from "../src/program/reference.ts";
 
 export interface Page {
@@ -28,6 +29,7 @@ export const pages: readonly Page[] = [
   { path: "docs/reference/deploy.md", render: deployReference },
   { path: "docs/reference/errors.md", render: errorReference },
   { path: "docs/reference/failover.md", render: failoverReference },
+  { path: "docs/reference/incidents.md", render: incidentsReference },
   { path: "docs/reference/lifecycle.md", render: lifecycleReference },
   { path: "docs/reference/metrics.md", render: metricsReference },
 ];

@@ -133,7 +133,7 @@ class JournalHistory implements DiskHistory {
     this.#closed = true;
     this.#retry?.[Symbol.dispose]();
     await this.#opening;
-    await this.#writing;
+    while (this.#writing !== undefined) await this.#writing;
     await this.#store?.close().catch(() => undefined); // said when it failed
     this.#store = undefined;
   }
@@ -167,8 +167,11 @@ class JournalHistory implements DiskHistory {
   /** One after another, until nothing waits. */
   #write(): void {
     if (this.#store === undefined || this.#writing !== undefined) return;
+    if (this.#waiting.size === 0) return;
     this.#writing = this.#writeAll(this.#store).finally(() => {
       this.#writing = undefined;
+      // What came after the last look.
+      this.#write();
     });
   }
 

@@ -5,8 +5,12 @@ import { type Account, sayLosses } from "../../core/incident/fold.ts";
 import { type Incident, timesOf } from "../../core/incident/incident.ts";
 import type { Events } from "../../ports/events.ts";
 
-export function announce(events: Events, before: Account, after: Account): void {
+export function announce(events: Events, known: Account, after: Account): void {
   const { incident } = after;
+  const isSame = known.incident?.id === incident?.id;
+  const before: Pick<Account, "state" | "incident"> = isSame
+    ? known
+    : { state: "quiet", incident: undefined };
   if (incident === undefined) return;
   const { service } = incident;
   const instance = incident.firstInstance;

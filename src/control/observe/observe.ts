@@ -52,8 +52,6 @@ export interface Noticed {
 }
 
 const tickMs = 1_000;
-/** A worker that has just ejected says so in its next report, every 250 ms. */
-const ejectionToldMs = 500;
 /** Kinds of events that concern every service. */
 const concernsAll = /^(gateway|control|maintenance)\./;
 
@@ -63,8 +61,8 @@ export class ObserveLoop {
   readonly #accounts = new Map<string, Account>();
   readonly #losses = new LossCounter();
   readonly #views: WorkerViews;
-  /** Until then an instance counts as ejected by the notice alone. */
-  readonly #ejectedUntilMs = new Map<string, number>();
+  /** When a notice said so: it counts until each worker has reported since. */
+  readonly #ejectedMs = new Map<string, number>();
   /** Accounts that have changed since they were kept. */
   readonly #unkept = new Set<string>();
   readonly #startedMs: number;
@@ -96,7 +94,7 @@ export class ObserveLoop {
     const atMs = this.#nowMs();
     this.#observe(record.service, { kind: "sign", atMs, sentence: detail });
     if (kind !== "ejected") return;
-    this.#ejectedUntilMs.set(instance, atMs + ejectionToldMs);
+    this.#ejectedMs.set(instance, atMs);
     this.#fault(record, atMs, detail, certainty.ejection);
   }
 
@@ -197,9 +195,9 @@ export class ObserveLoop {
   }
 
   #isEjected(id: string): boolean {
-    const untilMs = this.#ejectedUntilMs.get(id);
-    if (untilMs !== undefined && this.#nowMs() < untilMs) return true;
-    this.#ejectedUntilMs.delete(id);
+    const sinceMs = this.#ejectedMs.get(id);
+    if (sinceMs !== undefined && !this.#views.allReportedAfter(sinceMs)) return true;
+    this.#ejectedMs.delete(id);
     return this.#views.isEjected(id);
   }
 
@@ -248,10 +246,11 @@ export class ObserveLoop {
     if (after === before) return;
     this.#accounts.set(service, after);
     if (after.incident?.id === id) this.#opened++;
+    if (after.previous !== undefined) this.#ports.history.keep(after.previous);
     if (after.incident !== before.incident) this.#unkept.add(service);
     this.#tickSoon();
-    if (after.state === before.state) return;
-    const isNew = after.incident !== undefined && before.incident === undefined;
+    const isNew = after.incident !== undefined && after.incident.id !== before.incident?.id;
+    if (after.state === before.state && !isNew) return;
     if (isNew) this.#relate(after);
     announce(this.#ports.events, before, after);
     this.#keep(service);

@@ -48,6 +48,11 @@ export class WorkerViews {
     return this.#reports.linkedWorkers();
   }
 
+  /** A link keeps its order: what comes after a notice knows of it. */
+  allReportedAfter(sinceMs: number): boolean {
+    return this.linked().every((pid) => (this.#views.get(pid)?.atMs ?? sinceMs) > sinceMs);
+  }
+
   isEjected(id: string): boolean {
     return this.linked().some(
       (pid) => this.#views.get(pid)?.instances.get(id)?.instance.ejected === true,

@@ -210,6 +210,10 @@ export const errorCatalogue = {
     "A change is in the journal, and the application's `apply` threw on it.",
     "Mend `apply`, then start anew: no change is lost.",
   ),
+  NINES_INCIDENT_UNKNOWN: entry(
+    "There is no incident with this id, or it is older than what is kept.",
+    "`nines incidents` lists the latest; `--last 10000` all that are kept.",
+  ),
   NINES_FAILOVER_MODE: entry(
     "The service has no primary that could be moved: its mode is another.",
     "Write `failover: { mode: primary-standby }` in the file if it is to have one.",

@@ -42,6 +42,7 @@ function tell(seen: readonly Observation[], from: Account = quietAccount("web"))
     const id = `1-${opened + 1}`;
     const after = observed(account, one, { wallMs: wallMs + one.atMs, id });
     if (after.incident?.id === id && account.incident?.id !== id) opened++;
+    if (after.previous !== undefined) closed.push(after.previous);
     if (after !== account && after.incident?.state === "closed") closed.push(after.incident);
     account = after;
   }
@@ -137,6 +138,17 @@ describe("the account of an incident", () => {
     assert.deepEqual(
       apart.incidents.map(({ id }) => id),
       ["1-1", "1-2"],
+    );
+  });
+
+  it("ends when another instance is out after it: that is another incident", () => {
+    const { incidents } = tell([fault(1_000), mended(2_000), fault(3_000, "web-1")]);
+    assert.deepEqual(
+      incidents.map(({ id, state, instances }) => [id, state, instances]),
+      [
+        ["1-1", "closed", ["web-2"]],
+        ["1-2", "detected", ["web-1"]],
+      ],
     );
   });
 

@@ -33,7 +33,7 @@ import { type Happening, incidentTable, type State } from "./incident-table.ts";
 export const suspicionMs = 10_000;
 /** Without a verdict, an incident is over when nothing was lost for so long. */
 export const lossQuietMs = 5_000;
-/** Full strength has to last for so long; what fails within it is the same incident. */
+/** Full strength has to last for so long; the same instance out again is the same incident. */
 export const settleMs = 10_000;
 
 export type Observation =
@@ -75,6 +75,8 @@ export interface Account {
   /** While suspected: the first sign and what was met, and when the last one was. */
   readonly suspicion: Suspicion | undefined;
   readonly incident: Incident | undefined;
+  /** The one that this very step has closed, because another begins. */
+  readonly previous: Incident | undefined;
 }
 
 interface Suspicion {
@@ -91,20 +93,27 @@ export interface Context {
 }
 
 export function quietAccount(service: string): Account {
-  return { state: "quiet", service, suspicion: undefined, incident: undefined };
+  return {
+    state: "quiet",
+    service,
+    suspicion: undefined,
+    incident: undefined,
+    previous: undefined,
+  };
 }
 
 /** Goes on with an incident that an earlier control has opened. */
 export function resumedAccount(incident: Incident): Account {
   const { state, service } = incident;
   assert(state !== "closed", "what is closed is not gone on with");
-  return { state, service, suspicion: undefined, incident };
+  return { state, service, suspicion: undefined, incident, previous: undefined };
 }
 
 /** The account after one observation. `incident` of a quiet account is the one just closed. */
 export function observed(account: Account, seen: Observation, context: Context): Account {
   // What is over is told once, by the account that closed it.
-  const fresh = account.state === "quiet" ? quietAccount(account.service) : account;
+  const isTold = account.state === "quiet" && account.incident !== undefined;
+  const fresh = isTold || account.previous !== undefined ? told(account) : account;
   switch (seen.kind) {
     case "sign":
       return signed(fresh, seen, context);
@@ -125,6 +134,11 @@ export function observed(account: Account, seen: Observation, context: Context):
     case "passed":
       return isStill(fresh, seen.atMs) ? step(fresh, "still", seen) : fresh;
   }
+}
+
+function told(account: Account): Account {
+  const incident = account.state === "quiet" ? undefined : account.incident;
+  return { ...account, incident, previous: undefined };
 }
 
 type Seen = { readonly atMs: number; readonly sentence?: string };
@@ -163,7 +177,12 @@ type Fault = Extract<Observation, { readonly kind: "fault" }>;
 
 function fault(account: Account, seen: Fault, context: Context): Account {
   const { instance, sentence } = seen;
-  const before = account.incident?.out[instance];
+  const { state, incident: known } = account;
+  if (state === "recovered" && known?.instances.includes(instance) === false) {
+    const previous = step(account, "still", seen).incident;
+    return { ...fault(quietAccount(account.service), seen, context), previous };
+  }
+  const before = known?.out[instance];
   const opened = open(account, seen, context);
   const incident = {
     ...opened,
@@ -175,18 +194,18 @@ function fault(account: Account, seen: Fault, context: Context): Account {
     recoveredMs: undefined,
     lastSignMs: Math.max(opened.lastSignMs, seen.atMs),
   };
-  const told = { ...account, suspicion: undefined, incident };
+  const counted = { ...account, suspicion: undefined, incident };
   // A second word on one that is out already adds a line, and no new detection.
-  if (before !== undefined) return put(told, "fault", seen);
-  return step(put(told, "fault", seen), "fault", seen);
+  if (before !== undefined) return put(counted, "fault", seen);
+  return step(put(counted, "fault", seen), "fault", seen);
 }
 
 function mended(account: Account, seen: Seen & { readonly instance: string }): Account {
   const { incident } = account;
   if (incident === undefined || incident.out[seen.instance] === undefined) return account;
   const { [seen.instance]: _, ...out } = incident.out;
-  const told = put({ ...account, incident: { ...incident, out } }, "mended", seen);
-  return Object.keys(out).length === 0 ? step(told, "whole", seen) : told;
+  const after = put({ ...account, incident: { ...incident, out } }, "mended", seen);
+  return Object.keys(out).length === 0 ? step(after, "whole", seen) : after;
 }
 
 type Counted = Extract<Observation, { readonly kind: "counted" }>;
@@ -208,11 +227,11 @@ function counted(account: Account, seen: Counted, context: Context): Account {
     losses: addLosses(opened.losses, losses),
     lastSignMs: notable ? Math.max(opened.lastSignMs, atMs) : opened.lastSignMs,
   };
-  const told = { ...account, suspicion: undefined, incident };
-  if (!notable) return told;
+  const after = { ...account, suspicion: undefined, incident };
+  if (!notable) return after;
   const isFirst = opened.losses.lost + opened.losses.serverErrors + opened.losses.slow === 0;
   const line = { atMs, sentence: begins.sentence };
-  return step(isFirst ? put(told, "loss", line) : told, "loss", line);
+  return step(isFirst ? put(after, "loss", line) : after, "loss", line);
 }
 
 /** The incident under way; or a new one, which begins with the first sign of it. */
@@ -310,8 +329,13 @@ function put(account: Account, kind: MomentKind, { atMs, sentence = "" }: Seen):
   const { incident } = account;
   if (incident === undefined) return account;
   const moment: Moment = { atMs, kind, sentence: clip(sentence) };
-  const latest = incident.timeline.slice(-3);
-  if (latest.some((one) => one.sentence === moment.sentence)) return account;
+  const known = incident.timeline.slice(-3).find((one) => one.sentence === moment.sentence);
+  if (known !== undefined) {
+    // The event came first, and what it meant after it: one line, of the more telling kind.
+    if (known.kind !== "action" || kind === "action") return account;
+    const timeline = incident.timeline.map((one) => (one === known ? { ...known, kind } : one));
+    return { ...account, incident: { ...incident, timeline } };
+  }
   const half = timelineMax / 2;
   const isFull = incident.timeline.length >= timelineMax;
   const kept = isFull

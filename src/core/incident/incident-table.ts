@@ -85,7 +85,10 @@ export const incidentTable: Readonly<Record<State, Row>> = {
   recovered: {
     sign: stays,
     loss: { next: "open", because: "it is not over, clients still notice" },
-    fault: { next: "detected", because: "it is not over, an instance is out again" },
+    fault: {
+      next: "detected",
+      because: "it is not over, the same instance is out again; another's begins a new one",
+    },
     elsewhere: stays,
     whole: stays,
     still: { next: "quiet", because: "full strength has lasted: the incident is closed" },

@@ -3,9 +3,9 @@
 //
 // The first report of a worker counts nothing: it may have served for hours under another control.
 // Slow is an answer of max(200 ms, 10 times the typical one) or more, rounded up to a bucket's
-// limit (at most 12.5%); typical is the median of the service's answers, with a half-life of a minute,
-// and learns nothing while something is wrong, so that a long trouble does not become the measure.
-// It comes from the latency histogram, which costs the workers nothing more.
+// limit (at most 12.5%); typical is the median of the service's answers, with a half-life of a
+// minute, and learns nothing while something is wrong, so that a long trouble does not become the
+// measure. It comes from the latency histogram, which costs the workers nothing more.
 
 import type { ServiceStats, WorkerStats } from "../measure/gateway-stats.ts";
 import { bucketLimitMs, bucketOf, HISTOGRAM_BUCKETS, quantileMs } from "../measure/histogram.ts";

@@ -7,6 +7,7 @@
 import { z } from "zod";
 import type { RecordedEvent } from "../../runtime/event-log.ts";
 import type { DeploysReport } from "../status/versions.ts";
+import type { IncidentReport, Wanted } from "../incidents/report.ts";
 import type { StatusReport } from "../status/report.ts";
 
 /** What the endpoints ask of control. Each either does it or throws a NinesError. */
@@ -15,6 +16,7 @@ export interface AdminActions {
   /** Those that came after the event with this number. */
   events(after: number): readonly RecordedEvent[];
   follow(after: number): Follow;
+  incidents(wanted: Wanted): readonly IncidentReport[];
   table(): unknown;
   metrics(): string;
   apply(file: string | undefined): Promise<ApplyResult>;
@@ -126,6 +128,17 @@ export const endpoints: readonly Endpoint[] = [
     z.strictObject({ after: z.coerce.number().int().min(0).default(0) }),
     (actions, { after }) => actions.follow(after),
     "stream",
+  ),
+  endpoint(
+    "GET",
+    "/v1/incidents",
+    "The latest incidents, oldest first, those under way included; of one service, or one by its id.",
+    z.strictObject({
+      service: name.optional(),
+      id: name.optional(),
+      last: z.coerce.number().int().min(0).max(10_000).default(20),
+    }),
+    (actions, wanted) => actions.incidents(wanted),
   ),
   endpoint("GET", "/v1/table", "The routing table in force.", nothing, (actions) =>
     actions.table(),

@@ -53,6 +53,7 @@ const actions = {
   failback: (service: string) => void asked.push(["failback", service]),
   maintain: (on: boolean, service: string | undefined) =>
     void asked.push(["maintain", on, service]),
+  incidents: () => [],
   explainFailover: (service: string) => [`web-1 is primary of ${service}.`],
   restartGateway: () => void asked.push(["restartGateway"]),
   restartControl: () => void asked.push(["restartControl"]),

@@ -37,6 +37,10 @@ export interface EventsOptions extends LogsOptions {
 export interface FailoverOptions extends PlaceOptions {
   readonly to?: string;
 }
+export interface IncidentsOptions extends PlaceOptions {
+  readonly json?: true;
+  readonly last: number;
+}
 export interface JournalOptions {
   readonly json?: true;
 }
@@ -79,6 +83,8 @@ export interface Actions {
   status(options: StatusOptions): Promise<number>;
   logs(names: readonly string[], options: LogsOptions): Promise<number>;
   events(options: EventsOptions): Promise<number>;
+  incidents(service: string | undefined, options: IncidentsOptions): Promise<number>;
+  incident(id: string, options: Omit<IncidentsOptions, "last">): Promise<number>;
   metrics(options: PlaceOptions): Promise<number>;
   apply(options: PlaceOptions): Promise<number>;
   scale(service: string, replicas: number, options: PlaceOptions): Promise<number>;
@@ -137,6 +143,7 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
     .exitOverride();
   addRunning(nines, actions, ended);
   addSeeing(nines, actions, ended);
+  addIncidents(nines, actions, ended);
   addOperating(nines, actions, ended);
   addFailover(nines, actions, ended);
   addDeploying(nines, actions, ended);
@@ -235,6 +242,32 @@ function addSeeing(nines: Command, actions: Actions, ended: Ended): void {
     .summary("counters and histograms, as Prometheus reads them")
     .description("Prints what GET /metrics on the admin socket answers.")
     .action((options: PlaceOptions) => ended(actions.metrics(options)));
+}
+
+function addIncidents(nines: Command, actions: Actions, ended: Ended): void {
+  const incidents = nines
+    .command("incidents")
+    .summary("what was wrong, how long each step took, and what clients lost");
+  placed(incidents.command("list", { isDefault: true }))
+    .summary("the latest incidents, a line each; `list` may be left out")
+    .description(
+      "From the first failed request or missed check to full strength: detect, transfer, recover, what " +
+        "was lost, and why. Works from the state directory when control is gone.",
+    )
+    .argument("[service]", "only those of this service")
+    .option("-n, --last <count>", "latest incidents", incidentCount, 20)
+    .option("--json", "stable fields for programs: docs/reference/incidents.md")
+    .addHelpText("after", "\nExamples:\n  $ nines incidents\n  $ nines incidents web --json -n 5")
+    .action((service: string | undefined, options: IncidentsOptions) =>
+      ended(actions.incidents(service, options)),
+    );
+  placed(incidents.command("show"))
+    .summary("the whole account of one, line by line")
+    .argument("<id>", "such as 3-1; `nines incidents` lists them")
+    .option("--json", "the same as JSON")
+    .action((id: string, options: Omit<IncidentsOptions, "last">) =>
+      ended(actions.incident(id, options)),
+    );
 }
 
 function addOperating(nines: Command, actions: Actions, ended: Ended): void {
@@ -436,6 +469,10 @@ function addWriting(nines: Command, actions: Actions, ended: Ended): void {
 
 function lineCount(text: string): number {
   return wholeNumber(text, 100_000);
+}
+
+function incidentCount(text: string): number {
+  return wholeNumber(text, 10_000);
 }
 
 function sequenceNumber(text: string): number {

@@ -24,6 +24,7 @@ import { type AdminServer, serveAdmin } from "../admin/server.ts";
 import { type LoadedConfig, loadConfigFile } from "../config-file.ts";
 import { addressOf, composeStatus } from "../status/compose.ts";
 import { RateWindow, SAMPLE_INTERVAL_MS } from "../status/rates.ts";
+import { incidentReports } from "../incidents/report.ts";
 import type { ServiceReport, StatusReport } from "../status/report.ts";
 import { deploysReport } from "../status/versions.ts";
 import { describeChanges } from "./changes.ts";
@@ -250,6 +251,7 @@ class ControlRun {
       gateway: { ...gateway, workerStats: stats, totals: totals.services },
       rates: this.#rates,
       ledgers: control.ledgers(),
+      incidents: control.incidents(),
       control: {
         pid: process.pid,
         term: this.#options.term,
@@ -379,6 +381,7 @@ class ControlRun {
       status: () => this.#status(),
       events: (after) => events.recent().filter(({ number }) => number > after),
       follow: (after) => followEvents(events, after),
+      incidents: (wanted) => incidentReports(control.incidents(), wanted),
       table: () => control.table() ?? null,
       metrics: () => renderMetrics(this.#status(), steward.status().totals.services),
       apply: (file) => this.#apply(file),

@@ -210,6 +210,7 @@ function inputs(
     gateway: noGateway,
     rates: new RateWindow(),
     ledgers: new Map(),
+    incidents: [],
     control: { pid: 1, term: 1, sinceWallMs: 0 },
     nowMs: 0,
     wallMs: 0,

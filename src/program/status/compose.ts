@@ -2,15 +2,18 @@
 
 import type { Config, ListenConfig, ServiceConfig } from "../../config/config.ts";
 import type { InstanceRecord } from "../../control/registry/registry.ts";
+import type { Incident } from "../../core/incident/incident.ts";
 import type { InstanceStats, ServiceStats, WorkerStats } from "../../core/measure/gateway-stats.ts";
 import { type Ledger, underWay } from "../../core/deploy/versions.ts";
 import type { WorkerState } from "../../gateway/contract.ts";
+import { headlineOf } from "../incidents/report.ts";
 import type { RateWindow } from "./rates.ts";
 import { errorsOf } from "./rates.ts";
 import type {
   GatewayReport,
   InstanceReport,
   InstanceState,
+  OpenIncidentReport,
   ServiceReport,
   StatusReport,
 } from "./report.ts";
@@ -37,6 +40,7 @@ export interface StatusInputs {
   readonly rates: RateWindow;
   /** Of the services that Nines starts. */
   readonly ledgers: ReadonlyMap<string, Ledger>;
+  readonly incidents: readonly Incident[];
   readonly control: { readonly pid: number; readonly term: number; readonly sinceWallMs: number };
   readonly nowMs: number;
   readonly wallMs: number;
@@ -65,7 +69,15 @@ export function composeStatus(inputs: StatusInputs): StatusReport {
       // No longer in the file, and still being ended.
       ...leaving.map((name) => serviceReport(name, undefined, inputs)),
     ],
+    incidents: inputs.incidents.flatMap(openIncident),
   };
+}
+
+/** None when it is closed. */
+function openIncident(incident: Incident): readonly OpenIncidentReport[] {
+  const { id, service, state, startedWallMs } = incident;
+  if (state === "closed") return [];
+  return [{ id, service, state, since: toIso(startedWallMs), headline: headlineOf(incident) }];
 }
 
 function gatewayReport(listen: readonly ListenConfig[], inputs: StatusInputs): GatewayReport {

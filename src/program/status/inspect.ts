@@ -37,6 +37,7 @@ export function inspectState(state: StateDirectory): StatusReport {
             tableVersion: 0,
           },
     services: serviceReports(instances),
+    incidents: [],
   };
 }
 

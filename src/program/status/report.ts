@@ -130,6 +130,15 @@ export interface ServiceReport {
   readonly instances: readonly InstanceReport[];
 }
 
+export interface OpenIncidentReport {
+  readonly id: string;
+  readonly service: string;
+  readonly state: "open" | "detected" | "transferred" | "recovered";
+  /** ISO 8601. */
+  readonly since: string;
+  readonly headline: string;
+}
+
 export interface StatusReport {
   /** Version of Nines. */
   readonly nines: string;
@@ -147,4 +156,6 @@ export interface StatusReport {
   /** null when the file has no gateway, or none runs. */
   readonly gateway: GatewayReport | null;
   readonly services: readonly ServiceReport[];
+  /** Under way, oldest first; of others `nines incidents` tells. */
+  readonly incidents: readonly OpenIncidentReport[];
 }

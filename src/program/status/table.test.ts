@@ -85,6 +85,21 @@ web            2/3 up               398  2.3ms  14ms    3    5
     assert.match(text, / deploy: version 2 is well and has 10% of the traffic for 30 s$/m);
   });
 
+  it("says first what is wrong now", () => {
+    const incident = {
+      id: "3-1",
+      service: "web",
+      state: "detected",
+      since: new Date(nowMs - 12_000).toISOString(),
+      headline: "web is in trouble: web-2 ended: signal SIGKILL; 1 request lost",
+    } as const;
+    const text = renderStatus(
+      { ...report, incidents: [incident] },
+      { width: 200, colour: false, nowMs },
+    );
+    assert.match(text, /^incident 3-1, began 12s ago: web is in trouble: web-2 ended/m);
+  });
+
   it("says when there is nothing", () => {
     const empty = { ...report, services: [], gateway: null };
     assert.match(renderStatus(empty, { width: 100, colour: false, nowMs }), /No services\.\n$/);
@@ -200,4 +215,5 @@ const report: StatusReport = {
     ],
   },
   services: [web],
+  incidents: [],
 };

@@ -3,7 +3,13 @@
 // Pure: report, width and colour in, text out. Instances stand indented under their service.
 // Numbers keep their columns; `why`, which one came for, takes all that is left of the width.
 
-import type { GatewayReport, InstanceReport, ServiceReport, StatusReport } from "./report.ts";
+import type {
+  GatewayReport,
+  InstanceReport,
+  OpenIncidentReport,
+  ServiceReport,
+  StatusReport,
+} from "./report.ts";
 
 export interface TableOptions {
   /** Columns of the terminal; Infinity where nobody counts them. */
@@ -39,6 +45,7 @@ export function renderStatus(report: StatusReport, options: TableOptions): strin
   const paints = palette(options.colour);
   const lines = [controlLine(report, options, paints)];
   if (report.gateway !== null) lines.push(...gatewayLines(report.gateway, options.width));
+  for (const incident of report.incidents) lines.push(incidentLine(incident, options, paints));
   lines.push("");
   if (report.services.length === 0) lines.push("No services.");
   else lines.push(...table(report, options, paints));
@@ -62,6 +69,16 @@ function controlLine(report: StatusReport, options: TableOptions, paints: Palett
   }
   const age = since === null ? "" : `, since ${formatAge(Date.parse(since), options.nowMs)}`;
   return `control  pid ${pid}, term ${term}${age}  ${report.file ?? ""}`.trimEnd();
+}
+
+function incidentLine(
+  { id, since, state, headline }: OpenIncidentReport,
+  { width, nowMs }: TableOptions,
+  paints: Palette,
+): string {
+  const age = formatAge(Date.parse(since), nowMs);
+  const line = shorten(`incident ${id}, began ${age} ago: ${headline}`, width);
+  return state === "recovered" ? paints.warn(line) : paints.bad(line);
 }
 
 function somethingLives({ gateway, services }: StatusReport): boolean {
