@@ -23,6 +23,8 @@ export class RoutingMemory {
   readonly #records: CarefulRecords;
   readonly #before: ReadonlyMap<string, KeptVerdict>;
   #reserved: number;
+  /** What of it is on disk. */
+  #kept: number;
   #version: number;
 
   constructor(records: CarefulRecords, term: number) {
@@ -31,6 +33,7 @@ export class RoutingMemory {
     this.#before = kept.instances;
     this.#reserved = Math.max(kept.reserved, term * versionsInTerm);
     this.#version = this.#reserved;
+    this.#kept = kept.reserved;
   }
 
   /** What the control before this one told of an instance. */
@@ -46,12 +49,18 @@ export class RoutingMemory {
     return this.#version;
   }
 
-  /** Keeps what is about to be published. */
+  /** Whether this version may be published before it is kept: no control will ever give it again. */
+  isReserved(version: number): boolean {
+    return version <= this.#kept;
+  }
+
+  /** Keeps what is published. */
   keep(version: number, instances: readonly (KeptVerdict & { readonly id: string })[]): void {
     const ahead = this.#reserved - version;
     if (ahead < versionsReserved / 2) this.#reserved = version + versionsReserved;
     const told = instances.map(({ id, verdict, generation }) => [id, { verdict, generation }]);
-    this.#records.write(key, { reserved: this.#reserved, instances: Object.fromEntries(told) });
+    const value = { reserved: this.#reserved, instances: Object.fromEntries(told) };
+    if (this.#records.write(key, value)) this.#kept = this.#reserved;
   }
 }
 

@@ -67,8 +67,11 @@ export class RoutingLoop {
     // As in the table, whatever a listener makes of it while it is told.
     const told = registry.instances().map((record) => ({ ...record, verdict: verdictOf(record) }));
     if (changed) {
+      // The disk is what takes time here, and clients may wait for the table.
+      const early = memory.isReserved(table.version);
+      if (early) routingTables.publish(table);
       memory.keep(table.version, told);
-      routingTables.publish(table);
+      if (!early) routingTables.publish(table);
     }
     for (const { id, verdict } of told) this.#tell(id, verdict, table.version);
   }

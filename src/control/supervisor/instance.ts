@@ -315,8 +315,9 @@ export class Instance {
     // Children that outlive their leader hold its port; what they still do nobody waits for.
     process.signal("SIGKILL");
     this.#process = undefined;
-    this.#ports.careful.remove(this.#key);
     this.tell({ kind: "ended", cause: sayExit(report) });
+    // Last, for the disk takes its time; a control that dies first finds a process that has ended.
+    this.#ports.careful.remove(this.#key);
   }
 
   #armDeadline(before: Life): void {
