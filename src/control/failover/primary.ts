@@ -25,6 +25,7 @@ import {
   readKeptFailover,
   type Situation,
   sayEpoch,
+  startPatienceMs,
   step,
 } from "../../core/failover/failover.ts";
 import { byPreference } from "../../core/failover/preference.ts";
@@ -162,11 +163,13 @@ export class PrimaryKeeper {
     );
     const record = primary === undefined ? undefined : this.#ports.registry.get(primary);
     const others = ordered.filter(({ id }) => id !== primary);
+    const nowMs = this.#ports.clock.monotonicMs();
     return {
-      nowMs: this.#ports.clock.monotonicMs(),
+      nowMs,
       ...this.#primaryCondition(record),
       fit: ordered.filter(isFit).map(({ id }) => id),
       starting: ordered.filter(isStarting).map(({ id }) => id),
+      settled: ordered.some((record) => isFit(record) && !isNew(record, nowMs)),
       preferred: ordered[0]?.id,
       fenced: this.#isFenced(record),
       heard: others.length === 0 || others.some((each) => this.#sendsNobodyTo(each)),
@@ -313,6 +316,10 @@ function isFit({ phase, health, draining }: InstanceRecord): boolean {
 
 function isStarting({ phase }: InstanceRecord): boolean {
   return phase === "waiting" || phase === "launching" || phase === "starting";
+}
+
+function isNew({ readyAtMs }: InstanceRecord, nowMs: number): boolean {
+  return readyAtMs !== undefined && nowMs - readyAtMs < startPatienceMs;
 }
 
 function conditionOf({ phase, health, draining }: InstanceRecord): PrimaryCondition {

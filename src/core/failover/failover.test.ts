@@ -71,6 +71,7 @@ class Story {
   world: Situation = {
     nowMs: 0,
     starting: [],
+    settled: false,
     heard: true,
     primary: "well",
     why: "",
@@ -230,6 +231,10 @@ test("a service that starts waits a little for the one whose place it is", () =>
   story.see({ fenced: true, fit: ["web-2"], starting: ["web-1"] });
   assert.equal(story.now, "vacant -");
   assert.equal(story.see({ fit: ["web-1", "web-2"], starting: [] }, 300).now, "serving web-1");
+  const left = new Story({ epoch: 5, primary: "web-1", pinned: false });
+  left.see({ primary: "ended", fit: [], why: "it ended" });
+  left.see({ fit: ["web-2"], starting: ["web-1"], settled: true });
+  assert.equal(left.now, "serving web-2", "it was there before");
   const slow = new Story("lost").see({ fenced: true, fit: ["web-2"], starting: ["web-1"] });
   assert.equal(slow.see({}, 1_999).now, "vacant -");
   assert.equal(slow.see({}, 1).now, "serving web-2");
@@ -316,6 +321,7 @@ class Machine {
     return {
       nowMs: this.nowMs,
       starting: [],
+      settled: false,
       heard: true,
       primary: alive ? (sick ? "failing" : "well") : "ended",
       why: "so it is",

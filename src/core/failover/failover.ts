@@ -79,6 +79,8 @@ export interface Situation {
   readonly fit: readonly string[];
   /** Instances whose process is about to be there, or is there and not ready yet. */
   readonly starting: readonly string[];
+  /** Somebody fit has been so for long: this is no common start. */
+  readonly settled: boolean;
   /** Whose place it is: first of the order. */
   readonly preferred: string | undefined;
   /** No living worker sends to the primary; where nobody was primary: to any of them. */
@@ -120,8 +122,8 @@ export interface FailoverStep {
 
 /** Workers that are well say their word within this, however long a primary is given. */
 const wordMs = 500;
-/** How long a service without a primary waits for the one whose place it is, if that one starts. */
-const startPatienceMs = 2_000;
+/** How long a service whose instances start together waits for the one whose place it is. */
+export const startPatienceMs = 2_000;
 
 /** Epochs of one control begin above all that a control before it can have given. */
 export const epochsInTerm = 1_000_000;
@@ -176,9 +178,9 @@ export function mayStart(state: FailoverState, id: string, sealed: boolean): boo
 
 /** Before the last primary is out of reach, it alone may come back. */
 function vacantCandidates(state: FailoverState, situation: Situation): readonly string[] {
-  const { fit, primary, fenced, starting, preferred, nowMs } = situation;
-  const expected = state.primary ?? preferred ?? "";
-  if (starting.includes(expected) && nowMs - state.sinceMs < startPatienceMs) return [];
+  const { fit, primary, fenced, starting, settled, preferred, nowMs } = situation;
+  const isExpected = starting.includes(state.primary ?? preferred ?? "");
+  if (isExpected && !settled && nowMs - state.sinceMs < startPatienceMs) return [];
   if (fenced || primary === "ended") return fit;
   return fit.filter((id) => id === state.primary);
 }

@@ -1,0 +1,135 @@
+// A service with a primary, in real processes: killed, stopped, moved by plan, left without control.
+
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import type { ServiceReport } from "../../src/program/status/report.ts";
+import { createNines, kill, load, type Nines, until } from "./nines.fixture.ts";
+
+const failover = "    failover: { mode: primary-standby, minimumHealthy: 1h }";
+
+/** Two instances, the first of them primary. */
+async function createPrimary(t: TestContext): Promise<Nines> {
+  const nines = await createNines(t);
+  nines.write({ replicas: 2, more: failover });
+  return nines;
+}
+
+async function web(nines: Nines): Promise<ServiceReport> {
+  const { services } = await nines.status();
+  const [service] = services;
+  assert.ok(service, "the service is known");
+  return service;
+}
+
+async function untilPrimary(nines: Nines, primary: string): Promise<ServiceReport> {
+  let last: ServiceReport | undefined;
+  await until(
+    async () => (last = await web(nines)).primary === primary && last.up === 2,
+    () => `${primary} is primary: ${JSON.stringify(last)}`,
+  );
+  return last as unknown as ServiceReport;
+}
+
+function pidOf(service: ServiceReport, id: string): number {
+  const pid = service.instances.find((one) => one.id === id)?.pid ?? 0;
+  assert.ok(pid > 1, `${id} has a process`);
+  return pid;
+}
+
+/** Who answers, of some requests that are answered. */
+async function answering(nines: Nines): Promise<readonly string[]> {
+  const who = new Set<string>();
+  for (let count = 0; count < 20; count++) {
+    const { status, body } = await nines.get();
+    if (status === 200) who.add(body.instance);
+  }
+  return [...who];
+}
+
+describe("a service with a primary", () => {
+  it("is moved and moved back by plan without a failed request", async (t) => {
+    const nines = await createPrimary(t);
+    await nines.up();
+    const first = await untilPrimary(nines, "web-1");
+    assert.deepEqual(await answering(nines), ["web-1"]);
+    const { stop } = load(t, nines.port);
+    const moved = await nines.run("failover", "web");
+    assert.equal(moved.code, 0, moved.stderr);
+    const second = await untilPrimary(nines, "web-2");
+    assert.ok(second.epoch > first.epoch);
+    assert.equal((await nines.run("failback", "web")).code, 0);
+    await untilPrimary(nines, "web-1");
+    const { asked, failures } = await stop();
+    assert.deepEqual(failures, [], `of ${asked}`);
+    const refused = await nines.run("failover", "web", "--to", "web-1");
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /web-1 is its primary already.*NINES_FAILOVER_REFUSED/s);
+  });
+
+  it("has another primary when its own is killed, and the old one stands by", async (t) => {
+    const nines = await createPrimary(t);
+    await nines.up();
+    kill(pidOf(await untilPrimary(nines, "web-1"), "web-1"));
+    await untilPrimary(nines, "web-2");
+    assert.deepEqual(await answering(nines), ["web-2"]);
+    const { stdout } = await nines.run("events", "-n", "200");
+    assert.match(stdout, /web-2 is primary of web \(epoch \d+\.2\): web-1 restarts in/);
+  });
+
+  it("has another primary when its own is stopped; continued, that one stands by", async (t) => {
+    const nines = await createPrimary(t);
+    await nines.up();
+    const pid = pidOf(await untilPrimary(nines, "web-1"), "web-1");
+    process.kill(pid, "SIGSTOP");
+    await until(
+      async () => (await web(nines)).primary === "web-2",
+      () => "web-2 is primary",
+    );
+    process.kill(pid, "SIGCONT");
+    const service = await untilPrimary(nines, "web-2");
+    assert.equal(pidOf(service, "web-1"), pid, "every worker had said so: no need to kill it");
+    assert.deepEqual(await answering(nines), ["web-2"]);
+  });
+
+  it("has one primary again when control and the primary were killed together", async (t) => {
+    const nines = await createPrimary(t);
+    const { child, ended } = await nines.up();
+    const before = await untilPrimary(nines, "web-1");
+    child.kill("SIGKILL");
+    await ended;
+    kill(pidOf(before, "web-1"));
+    await nines.up();
+    // Whichever is fit first: the one that is left, or the one that is started again.
+    let after = before;
+    await until(
+      async () => (after = await web(nines)).primary !== null && after.up === 2,
+      () => `somebody is primary: ${JSON.stringify(after)}`,
+    );
+    assert.ok(after.epoch > before.epoch);
+    assert.deepEqual(await answering(nines), [after.primary]);
+    const explained = await nines.run("explain", "failover", "web");
+    assert.match(
+      explained.stdout,
+      new RegExp(`^${after.primary} is primary of web \\(epoch 2.1\\)`),
+    );
+  });
+
+  it("stays where it is in maintenance, which outlives control", async (t) => {
+    const nines = await createPrimary(t);
+    const { child, ended } = await nines.up();
+    await untilPrimary(nines, "web-1");
+    assert.equal((await nines.run("maintenance", "on", "web")).code, 0);
+    child.kill("SIGKILL");
+    await ended;
+    await nines.up();
+    const service = await untilPrimary(nines, "web-1");
+    assert.ok(service.maintenance);
+    kill(pidOf(service, "web-1"));
+    await untilPrimary(nines, "web-1");
+    assert.match((await nines.run("status")).stdout, /in maintenance: nobody takes over by itself/);
+    assert.equal((await nines.run("maintenance", "off")).code, 0);
+    await nines.untilStatus("maintenance is over", ({ services }) => !services[0]?.maintenance);
+    const table = await nines.run("explain", "failover");
+    assert.match(table.stdout, /primary-failing, if another is fit: fencing/);
+  });
+});
