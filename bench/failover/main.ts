@@ -39,6 +39,8 @@ type Results = Map<string, Outcome[]>;
 class Bench {
   readonly #options: Options;
   readonly #results: Results = new Map();
+  readonly #running = new Set<Promise<Contender | undefined>>();
+  #isEnding = false;
 
   constructor(options: Options) {
     this.#options = options;
@@ -74,15 +76,18 @@ class Bench {
   ): Promise<void> {
     let last: Promise<unknown> = Promise.resolve();
     for (const setUp of new Set(scenarios.map((scenario) => scenario.setUp))) {
+      if (this.#isEnding) return;
       const row = scenarios.filter((scenario) => scenario.setUp === setUp);
       const folder = temporaryFolder(name.replaceAll(" ", "-"));
       try {
-        const contender = await begin(folder, setUp);
+        const starting = begin(folder, setUp);
+        this.#running.add(starting);
+        const contender = await starting;
         if (contender === undefined) return;
         await this.#onOne(contender, row);
         // The next one starts while this one stops.
         await last;
-        last = stopped(contender, folder);
+        last = this.#stopped(starting).then(() => removeUnlessKept(folder));
       } catch (error) {
         const names = row.map((scenario) => scenario.name).join(", ");
         console.log(`${name}: ${names}: ${String(error)}`);
@@ -90,6 +95,22 @@ class Bench {
       }
     }
     await last;
+  }
+
+  /** Stops what runs or starts, and starts nothing more. */
+  async stop(): Promise<void> {
+    this.#isEnding = true;
+    await Promise.all([...this.#running].map((starting) => this.#stopped(starting)));
+  }
+
+  /** A system that does not stop is told of. */
+  async #stopped(starting: Promise<Contender | undefined>): Promise<void> {
+    this.#running.delete(starting);
+    try {
+      await (await starting)?.stop();
+    } catch (error) {
+      console.log(`A contender does not stop: ${String(error)}`);
+    }
   }
 
   async #onOne<C extends Contender>(contender: C, row: readonly Scenario<C>[]): Promise<void> {
@@ -134,15 +155,6 @@ class Bench {
   }
 }
 
-async function stopped(contender: Contender, folder: string): Promise<void> {
-  try {
-    await contender.stop();
-  } catch (error) {
-    console.log(`${contender.name} does not stop: ${String(error)}`);
-  }
-  removeUnlessKept(folder);
-}
-
 function removeUnlessKept(folder: string): void {
   if (process.env["NINES_BENCH_KEEP"] === undefined) removeFolder(folder);
 }
@@ -171,6 +183,9 @@ async function main(words: readonly string[]): Promise<void> {
     peers: !words.includes("--no-peers"),
   };
   const bench = new Bench(options);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.once(signal, () => void bench.stop().then(() => process.exit(1)));
+  }
   for (let round = 0; round < (options.quick ? 1 : 3); round++) await bench.round();
   printFigures("failover", bench.figures());
 }

@@ -51,6 +51,8 @@ export async function measure<C extends Contender>(
     durationMs,
     timeoutMs: scenario.patienceMs ?? PATIENCE_MS,
   });
+  // It is awaited after the act; one that ends early must not end the bench before that.
+  load.catch(() => undefined);
   await run.until(FAULT_AT_MS);
   const fault = await scenario.act(contender, run);
   const result = await load;
@@ -67,6 +69,7 @@ async function startLoad(options: LoadOptions): Promise<LoadResult> {
   let output = "";
   child.stdout?.on("data", (text) => (output += String(text)));
   await new Promise<void>((resolve) => child.once("close", () => resolve()));
+  if (output === "") throw new Error("the load ended before its time");
   return JSON.parse(output) as LoadResult;
 }
 

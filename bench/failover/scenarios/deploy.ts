@@ -38,7 +38,7 @@ export const failingDeploy: Scenario<Nines> = {
   name: failing,
   setUp: { serviceMs: 20 },
   durationMs: 30_000,
-  quickDurationMs: 16_000,
+  quickDurationMs: 9_000,
   lane: "third",
   cannot: notTheirs,
   act: async (nines, run) => {
