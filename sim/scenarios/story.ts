@@ -5,11 +5,13 @@
 // that the file is at once a test and a page to read (after raft's and CockroachDB's datadriven
 // tests).
 //
-//   services web=3 store=1     first of all: what the file says (dependsOn: web after store)
+//   services web=3 store=1     first of all: what the file says (dependsOn: web after store);
+//                              db=2:primary-standby is a service with a primary
 //   start                      `nines up`, two workers, clients for each service
 //   advance 10s                lets time pass
 //   crash web-2 | hang web-2 | resume web-2 | crash-at-start web-2 | heal web-2
 //   kill control | start control | stop control | continue control | kill worker
+//   failover db | failback db | maintenance on db | maintenance off db
 //   drain web-1 | undrain web-1 | restart web | scale web 2
 //   status                     a table of what control and the workers think
 //   down
@@ -103,6 +105,10 @@ function act(world: World, word: string, rest: readonly string[]): void {
   else if (word === "resume") program(world, whom).resume();
   else if (word === "crash-at-start") world.machine.ailment(whom).endsAfterMs = 50;
   else if (word === "heal") world.machine.ailment(whom).endsAfterMs = undefined;
+  else if (word === "failover") world.operator.failover(whom);
+  else if (word === "failback") world.operator.failback(whom);
+  else if (what === "maintenance on") world.operator.maintain(true, value);
+  else if (what === "maintenance off") world.operator.maintain(false, value);
   else if (word === "drain") world.operator.drain(whom);
   else if (word === "undrain") world.operator.undrain(whom);
   else if (word === "restart") world.operator.restart(whom);
@@ -179,7 +185,7 @@ const PLAIN_TRAITS = {
 } as const;
 
 function plainService(count: string, names: readonly string[], portBase: number): CommandService {
-  const [name = "", replicas = "1"] = count.split("=");
+  const [name = "", replicas = "1", mode] = count.split(/[=:]/);
   return {
     kind: "command",
     name,
@@ -196,7 +202,7 @@ function plainService(count: string, names: readonly string[], portBase: number)
     dependsOn: name === "web" && names.includes("store") ? ["store"] : [],
     maxConnections: 0,
     queueLength: 100,
-    failover: plainFailover,
+    failover: mode === "primary-standby" ? { ...plainFailover, mode } : plainFailover,
     command: ["/usr/bin/node", `${name}.js`],
     replicas: { min: Number(replicas), max: 8 },
     workingDirectory: "/srv",

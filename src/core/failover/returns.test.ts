@@ -86,6 +86,7 @@ test("what somebody asked for is not counted", () => {
 test("three changes in any minute at most, of whoever can be spared", () => {
   const words = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 20_000 })), {
     maxLength: 80,
+    size: "max",
   });
   fc.assert(
     fc.property(words, (each) => {

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
@@ -12,6 +13,7 @@ import { identify } from "../../runtime/process-identity.ts";
 import type { FromControl, ToControl } from "../contract.ts";
 import { keepLinked, type LinkClient } from "../link/client.ts";
 import { readFromControl } from "../link/messages.ts";
+import { launchedLine, openBoard } from "../process/board.ts";
 import {
   ask,
   freePort,
@@ -235,6 +237,22 @@ describe("what workers tell the steward", { timeout: 60_000 }, async () => {
     await reported(6, 0);
     assert.equal(gateway.steward.isIdle("web-1", 5), true);
     assert.equal(gateway.steward.status().totals.services[0]?.requests, 7);
+  });
+
+  it("an instance is fenced when every worker that lives has said so, linked or not", async () => {
+    assert.equal(gateway.steward.isFenced("web-1", 6), true);
+    assert.equal(gateway.steward.isFenced("web-1", 7), false, "an older table");
+    const stray = spawn("sleep", ["60"], { stdio: "ignore" });
+    const strayIdentity = identify(stray.pid ?? 0);
+    assert.ok(strayIdentity);
+    using board = openBoard(testPaths(gateway.state).boardFile);
+    board.publish(launchedLine(2, strayIdentity));
+    assert.equal(gateway.steward.isIdle("web-1", 6), true, "nobody waits for a stray");
+    assert.equal(gateway.steward.isFenced("web-1", 6), false);
+    stray.kill("SIGKILL");
+    await once(stray, "exit");
+    assert.equal(gateway.steward.isFenced("web-1", 6), true, "the dead send nothing");
+    board.clear(2);
   });
 
   it("notices become observations, ejections also events, each once", async () => {
