@@ -8,6 +8,7 @@
 import { readFileSync } from "node:fs";
 import type { ProcessIdentity } from "../ports/processes.ts";
 import {
+  isRunning,
   type ProcessStat,
   readAllProcessStats,
   readProcessStat,
@@ -24,17 +25,36 @@ export function membersOf(
   return processes.filter((stat) => stat.session === identity.pid && runs(stat));
 }
 
-/** False when nothing is left to signal. */
-export function signalGroup(identity: ProcessIdentity, signal: "SIGTERM" | "SIGKILL"): boolean {
-  const members = membersOf(identity);
-  if (members.length === 0) return false;
+/**
+ * False when nothing is left to signal. `walk` gives all processes as they were a moment ago: to
+ * end a hundred instances must not be a hundred walks over /proc in one turn. A leader that runs is
+ * asked to end without any.
+ */
+export function signalGroup(
+  identity: ProcessIdentity,
+  signal: "SIGTERM" | "SIGKILL",
+  walk: () => readonly ProcessStat[] = readAllProcessStats,
+): boolean {
+  const leader = readProcessStat(identity.pid);
+  const leads = leader !== undefined && leader.startTime === identity.startTime && runs(leader);
+  const listed = leads && signal === "SIGTERM" ? [] : membersOf(identity, walk());
+  const members = listed.filter((stat) => isRunning(stat));
+  if (!leads && members.length === 0) return false;
   send(-identity.pid, signal);
   // A stopped process could not hear the request to end.
   if (signal === "SIGTERM") send(-identity.pid, "SIGCONT");
-  // A shell with job control puts its children into groups of their own: the end is for them, too.
-  const elsewhere = members.filter((stat) => stat.processGroup !== identity.pid);
-  if (signal === "SIGKILL") for (const stat of elsewhere) send(stat.pid, signal);
+  if (signal === "SIGKILL") killElsewhere(identity, members);
   return true;
+}
+
+/**
+ * A shell with job control puts its children into groups of their own: the end is for them, too. A
+ * pid of the walk that is another's by now is left alone.
+ */
+export function killElsewhere(identity: ProcessIdentity, members: readonly ProcessStat[]): void {
+  for (const stat of members) {
+    if (stat.processGroup !== identity.pid && isRunning(stat)) send(stat.pid, "SIGKILL");
+  }
 }
 
 /**

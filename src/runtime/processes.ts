@@ -17,12 +17,20 @@ import type {
 } from "../ports/processes.ts";
 import { createMemoryCgroups, type MemoryCgroup, type MemoryCgroups } from "./cgroups.ts";
 import { type Launched, planLaunch, spawnGate } from "./launch.ts";
-import { endOrphans, membersOf, residentBytesOf, signalGroup } from "./process-group.ts";
+import {
+  endOrphans,
+  killElsewhere,
+  membersOf,
+  residentBytesOf,
+  signalGroup,
+} from "./process-group.ts";
 import { identify, isRunning, type ProcessStat, readAllProcessStats } from "./process-identity.ts";
 
 const lookIntervalMs = 200;
 /** One walk over all processes serves every instance that is sampled within this time. */
 const walkAgeMsMax = 500;
+/** And every one that is signalled within this. */
+const signalWalkAgeMsMax = 50;
 
 export interface ProcessesOptions {
   /** Tells our cgroups from those of another Nines: the state directory's id. */
@@ -109,6 +117,9 @@ class Watched implements RunningProcess {
   readonly #child: ChildProcess | undefined;
   readonly #listeners: ((report: ExitReport) => void)[] = [];
   #report: ExitReport | undefined;
+  #endedAtMs = 0;
+  /** Whatever is left of the group is to end: seen again at each look. */
+  #killed = false;
   #groupGone = false;
   #released = false;
 
@@ -139,14 +150,15 @@ class Watched implements RunningProcess {
 
   signal(signal: "SIGTERM" | "SIGKILL"): boolean {
     if (this.#groupGone) return false;
-    const reached = signalGroup(this.identity, signal);
-    if (!reached && this.#report !== undefined) this.#groupGone = true;
-    return reached;
+    if (signal === "SIGKILL") this.#killed = true;
+    const walk = () => this.#watcher.processes(performance.now() - signalWalkAgeMsMax);
+    return signalGroup(this.identity, signal, walk);
   }
 
   residentBytes(): number | undefined {
     if (this.#groupGone) return undefined;
-    let members = membersOf(this.identity, this.#watcher.processes());
+    const walk = this.#watcher.processes(performance.now() - walkAgeMsMax);
+    let members = membersOf(this.identity, walk);
     // Younger than the last walk, or ended: a new one tells.
     if (members.length === 0) members = membersOf(this.identity);
     return members.length === 0 ? undefined : residentBytesOf(members);
@@ -165,15 +177,25 @@ class Watched implements RunningProcess {
   look(): void {
     if (this.#report === undefined) {
       if (!isRunning(this.identity)) this.#end({ kind: "unknown" });
-    } else if (membersOf(this.identity).length === 0) {
-      this.#groupGone = true;
-      this.#cgroup?.remove();
-      this.#watcher.remove(this);
+    } else {
+      this.#lookAtRest();
     }
+  }
+
+  /** What is left after its end. A group that was seen empty since then stays so. */
+  #lookAtRest(): void {
+    const notBeforeMs = Math.max(this.#endedAtMs, performance.now() - lookIntervalMs / 2);
+    const members = membersOf(this.identity, this.#watcher.processes(notBeforeMs));
+    if (this.#killed && members.length > 0) killElsewhere(this.identity, members);
+    if (members.length > 0) return;
+    this.#groupGone = true;
+    this.#cgroup?.remove();
+    this.#watcher.remove(this);
   }
 
   #end(report: ExitReport): void {
     this.#report = report;
+    this.#endedAtMs = performance.now();
     // Until the group is seen empty its number is still ours.
     if (!this.#released) this.#watcher.add(this);
     for (const listener of this.#listeners.splice(0)) listener(report);
@@ -192,8 +214,8 @@ class Watched implements RunningProcess {
 interface Watcher {
   add(watched: Watched): void;
   remove(watched: Watched): void;
-  /** All processes, as they were at most `walkAgeMsMax` ago. */
-  processes(): readonly ProcessStat[];
+  /** All processes, as they were at this time or later. */
+  processes(notBeforeMs: number): readonly ProcessStat[];
 }
 
 function createWatcher(): Watcher {
@@ -214,11 +236,10 @@ function createWatcher(): Watcher {
       clearInterval(timer);
       timer = undefined;
     },
-    processes() {
-      const nowMs = performance.now();
-      if (nowMs - walkedAtMs > walkAgeMsMax) {
+    processes(notBeforeMs) {
+      if (walkedAtMs < notBeforeMs) {
+        walkedAtMs = performance.now();
         walk = readAllProcessStats();
-        walkedAtMs = nowMs;
       }
       return walk;
     },
