@@ -18,7 +18,7 @@ export const allSlower: Scenario = {
     const instances = await contender.instances();
     await Promise.all(instances.map((instance) => behave(instance, { serviceMs: 2_000 })));
     await run.until(run.durationMs);
-    return { extra: await blamed(contender) };
+    return { extra: { blamed: await blamed(contender) } };
   },
   promises: (outcomes) => [
     noneFailed(name, outcomes),

@@ -25,7 +25,7 @@ export const allCoresBusy: Scenario<Nines> = {
     } finally {
       for (const child of busy) child.kill("SIGKILL");
     }
-    return { extra: await blamed(nines) };
+    return { extra: { blamed: await blamed(nines) } };
   },
   promises: (outcomes) => [
     noneFailed(name, outcomes),

@@ -2,8 +2,9 @@
 // nothing refuses and nothing breaks; it is only silent. It stays stopped until the load is over.
 
 import { signal } from "../acts.ts";
-import { onlyItsPostsFailed, slowShare } from "../figures.ts";
+import { measured, onlyItsPostsFailed, slowShare } from "../figures.ts";
 import type { Scenario } from "../scenario.ts";
+import { foundOutMs } from "./verdicts.ts";
 
 function instanceStopped(options: {
   readonly serviceMs: number;
@@ -19,10 +20,17 @@ function instanceStopped(options: {
     quickDurationMs: 9_000,
     patienceMs: 4_000,
     lane: "timed",
-    act: async (contender) => ({ lost: [await signal(contender, 1, "SIGSTOP")] }),
+    act: async (contender, run) => {
+      const lost = await signal(contender, 1, "SIGSTOP");
+      await run.until(run.durationMs);
+      return { lost: [lost], extra: { foundOutMs: await foundOutMs(contender, lost.atMs) } };
+    },
     promises: (outcomes) => [
       ...onlyItsPostsFailed(name, outcomes),
       slowShare(name, outcomes, { overMs, barPercent }),
+      measured(`${name}: ejected after`, outcomes, { unit: "ms", over: "worst" }, ({ extra }) => {
+        return extra["foundOutMs"] ?? Number.NaN;
+      }),
     ],
     told: (prefix, outcomes) => [slowShare(prefix, outcomes, { overMs })],
   };

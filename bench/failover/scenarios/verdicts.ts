@@ -1,14 +1,24 @@
-// Whom Nines has blamed, by its own events.
+// Whom Nines has blamed, by its own events; a peer does not tell.
 
-import { type Contender } from "../scenario.ts";
 import { Nines } from "../nines.ts";
+import type { Contender } from "../scenario.ts";
 
-const blaming: readonly string[] = ["instance.ejected", "instance.down", "failover.started"];
+const blaming: readonly string[] = ["gateway.instance-ejected", "instance.down"];
 
-/** How many verdicts against an instance there were since the start; a peer does not tell. */
-export async function blamed(contender: Contender): Promise<Readonly<Record<string, number>>> {
-  if (!(contender instanceof Nines)) return {};
+/** When each verdict against an instance came since the start, by the wall clock. */
+async function verdictsAtMs(contender: Contender): Promise<readonly number[]> {
+  if (!(contender instanceof Nines)) return [];
   const against = (await contender.events()).filter(({ kind }) => blaming.includes(kind));
-  for (const { sentence } of against) console.log(`    ${sentence}`);
-  return { blamed: against.length };
+  return against.map(({ time }) => Date.parse(time));
+}
+
+/** How many there were. */
+export async function blamed(contender: Contender): Promise<number> {
+  return (await verdictsAtMs(contender)).length;
+}
+
+/** From a fault to the first one; NaN when there was none. */
+export async function foundOutMs(contender: Contender, faultAtMs: number): Promise<number> {
+  const later = (await verdictsAtMs(contender)).filter((atMs) => atMs >= faultAtMs);
+  return later.length === 0 ? Number.NaN : Math.min(...later) - faultAtMs;
 }
