@@ -170,4 +170,33 @@ export const plantedFaults: readonly Planted[] = [
     replace: "",
     breaks: ["promotion", "traffic"],
   },
+  {
+    name: "an instance that ends is in no incident",
+    file: "src/control/observe/observe.js",
+    find: 'if (phase === "backoff" || phase === "crash-loop")',
+    replace: 'if (phase === "never")',
+    breaks: ["incident-cover"],
+  },
+  {
+    name: "a new control does not go on with an incident",
+    file: "src/control/observe/observe.js",
+    find: "ports.history.whenRestored((kept) => this.#restore(kept));",
+    replace: "",
+    breaks: ["incident-cover"],
+  },
+  {
+    name: "an incident is over while an instance is still out",
+    file: "src/control/observe/observe.js",
+    find: 'if (verdict !== "up" && !standsBy)',
+    replace: "if (phase === undefined && standsBy)",
+    breaks: ["incident-truth", "incident-cover"],
+    slow: true,
+  },
+  {
+    name: "losses are counted again with each report",
+    file: "src/core/incident/losses.js",
+    find: "this.#workers.set(stats.pid, { atMs: nowMs, services });",
+    replace: "if (known === undefined) this.#workers.set(stats.pid, { atMs: nowMs, services });",
+    breaks: ["incident-truth"],
+  },
 ];

@@ -9,6 +9,8 @@ import { drained } from "./drained.ts";
 import { ejection } from "./ejection.ts";
 import { failbackHold } from "./failback-hold.ts";
 import { flapBound } from "./flap-bound.ts";
+import { incidentCover } from "./incident-cover.ts";
+import { incidentTruth } from "./incident-truth.ts";
 import { onePrimary } from "./one-primary.ts";
 import { patience } from "./patience.ts";
 import { plannedEnd } from "./planned-end.ts";
@@ -24,6 +26,8 @@ export const checkers: readonly CreateChecker[] = [
   readiness,
   drained,
   rightInstance,
+  incidentCover,
+  incidentTruth,
   traffic,
   ejection,
   doubling,

@@ -146,7 +146,9 @@ export class Gateway {
     const { network, loop } = this.#ports;
     const control = this.#ports.control();
     const stats = worker.stats();
-    loop.after(network.delayMs(), () => control?.reported(stats));
+    // Nothing in a link is overtaken.
+    worker.reportedMs = Math.max(worker.reportedMs, loop.nowMs + network.delayMs());
+    loop.after(worker.reportedMs - loop.nowMs, () => control?.reported(stats));
   }
 
   /** Links that can no longer be break; called when control ended or a wire was cut. */

@@ -64,6 +64,8 @@ export class Worker {
   table: RoutingTable | undefined;
   /** When it was told something last: a table, or that control is there or gone. */
   toldAtMs = 0;
+  /** When its last report is heard. */
+  reportedMs = 0;
   readonly #ports: WorkerPorts;
   readonly #lanes = new Map<string, Lane>();
   readonly #active = new Map<string, number>();

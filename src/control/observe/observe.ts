@@ -151,7 +151,7 @@ export class ObserveLoop {
     if (phase === "backoff" || phase === "crash-loop") {
       this.#fault(record, nowMs, why, certainty.end);
     } else if (mayServe(record) && record.health === "down") {
-      this.#fault(record, nowMs, why, certainty.checks);
+      this.#fault(record, nowMs, why, certainty.checks, failingSinceMs);
     } else if (this.#isInPlace(record)) {
       this.#mend(record, why);
     }
@@ -220,11 +220,17 @@ export class ObserveLoop {
 
   // What is told to the accounts.
 
-  #fault(record: InstanceRecord, atMs: number, sentence: string, sure: Certainty): void {
+  #fault(
+    record: InstanceRecord,
+    atMs: number,
+    sentence: string,
+    sure: Certainty,
+    sinceMs?: number,
+  ): void {
     const { id: instance, service } = record;
     const known = this.#account(service).incident?.out[instance];
     if (known === sentence) return;
-    this.#observe(service, { kind: "fault", atMs, instance, sentence, certainty: sure });
+    this.#observe(service, { kind: "fault", atMs, sinceMs, instance, sentence, certainty: sure });
     this.#lookElsewhere(service);
   }
 

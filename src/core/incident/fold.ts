@@ -33,6 +33,8 @@ import { type Happening, incidentTable, type State } from "./incident-table.ts";
 export const suspicionMs = 10_000;
 /** Without a verdict, an incident is over when nothing was lost for so long. */
 export const lossQuietMs = 5_000;
+/** Reports come every 250 ms: more than this between two is a gap. */
+const reportGapMs = 1_000;
 /** Full strength has to last for so long; the same instance out again is the same incident. */
 export const settleMs = 10_000;
 
@@ -42,6 +44,8 @@ export type Observation =
   | {
       readonly kind: "fault";
       readonly atMs: number;
+      /** When it began to fail, where that is known. */
+      readonly sinceMs?: number | undefined;
       readonly instance: string;
       readonly sentence: string;
       readonly certainty: Certainty;
@@ -183,7 +187,7 @@ function fault(account: Account, seen: Fault, context: Context): Account {
     return { ...fault(quietAccount(account.service), seen, context), previous };
   }
   const before = known?.out[instance];
-  const opened = open(account, seen, context);
+  const opened = open(account, { ...seen, atMs: seen.sinceMs ?? seen.atMs }, context);
   const incident = {
     ...opened,
     out: { ...opened.out, [instance]: clip(sentence) },
@@ -227,11 +231,22 @@ function counted(account: Account, seen: Counted, context: Context): Account {
     losses: addLosses(opened.losses, losses),
     lastSignMs: notable ? Math.max(opened.lastSignMs, atMs) : opened.lastSignMs,
   };
-  const after = { ...account, suspicion: undefined, incident };
+  const after = mindGap({ ...account, suspicion: undefined, incident }, seen);
   if (!notable) return after;
   const isFirst = opened.losses.lost + opened.losses.serverErrors + opened.losses.slow === 0;
   const line = { atMs, sentence: begins.sentence };
   return step(isFirst ? put(after, "loss", line) : after, "loss", line);
+}
+
+/** What a worker counted while nobody heard it may have been before this incident. */
+function mindGap(account: Account, { losses, fromMs, atMs }: Counted): Account {
+  const beforeMs = (account.incident?.startedMs ?? fromMs) - fromMs;
+  if (beforeMs <= reportGapMs || losses.lost + losses.serverErrors + losses.slow === 0) {
+    return account;
+  }
+  const silentFor = `a worker was out of touch for ${sayDuration(atMs - fromMs)}`;
+  const early = `may have been up to ${sayDuration(beforeMs)} before the first sign`;
+  return note(account, `${sayLosses(losses)} ${early}: ${silentFor}`);
 }
 
 /** The incident under way; or a new one, which begins with the first sign of it. */
