@@ -140,8 +140,10 @@ function drawDeploy(random: Random): DeploySettings {
 /** Of two or three, one takes traffic. */
 function drawPrimary(random: Random, name: string): CommandService {
   const replicas = 2 + random.below(2);
+  const service = drawCommand(random, name, []);
   return {
-    ...drawCommand(random, name, []),
+    ...service,
+    deploy: { ...service.deploy, canary: [] },
     replicas: { min: replicas, max: replicas + 1 },
     failover: {
       ...plainFailover,

@@ -4,6 +4,7 @@ import { adoption } from "./adoption.ts";
 import type { CreateChecker } from "./checker.ts";
 import { deadInstance } from "./dead-instance.ts";
 import { detectionBound } from "./detection-bound.ts";
+import { deploying } from "./deploying.ts";
 import { doubling } from "./doubling.ts";
 import { drained } from "./drained.ts";
 import { ejection } from "./ejection.ts";
@@ -31,6 +32,7 @@ export const checkers: readonly CreateChecker[] = [
   traffic,
   ejection,
   doubling,
+  deploying,
   adoption,
   patience,
   detectionBound,

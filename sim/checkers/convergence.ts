@@ -16,6 +16,7 @@ export function findings(world: World): readonly string[] {
   const found: string[] = [];
   if (!world.controlRuns()) found.push("control does not run");
   for (const service of world.commandServices()) found.push(...instanceFindings(world, service));
+  if (world.operator.waits) found.push("the file waits to be followed");
   found.push(...leftovers(world), ...tableFindings(world));
   return found;
 }
@@ -35,6 +36,18 @@ function instanceFindings(world: World, service: CommandService): readonly strin
     if (record?.phase !== "running") found.push(`${id} is "${record?.phase}" to control`);
     if (record?.health !== "up") found.push(`${id} is "${record?.health}" to its checks`);
   }
+  return [...found, ...versionFindings(world, service)];
+}
+
+/** One version, and none that has a defect: what failed has been taken back. */
+function versionFindings(world: World, { name }: CommandService): readonly string[] {
+  const found: string[] = [];
+  if (world.operator.isDeploying(name)) found.push(`${name} is being deployed`);
+  const own = world.machine.programs().filter(({ id }) => id.startsWith(`${name}-`));
+  const versions = new Set(own.map(({ environment: { REVISION, TRY } }) => `${REVISION} ${TRY}`));
+  if (versions.size > 1) found.push(`${name} runs as ${[...versions].join(" and ")}`);
+  const broken = own.find(({ environment }) => environment["DEFECT"] !== undefined);
+  if (broken !== undefined) found.push(`${broken.id} runs a version that has a defect`);
   return found;
 }
 

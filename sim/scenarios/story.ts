@@ -13,6 +13,7 @@
 //   kill control | start control | stop control | continue control | kill worker
 //   failover db | failback db | maintenance on db | maintenance off db
 //   drain web-1 | undrain web-1 | restart web | scale web 2
+//   deploy web | deploy web crashes | deploy web never-ready | rollback web
 //   status                     a table of what control and the workers think
 //   down
 
@@ -22,6 +23,7 @@ import { present } from "../../src/core/base/assert.ts";
 import { checkers } from "../checkers/all.ts";
 import { drawPlan, makeConfig, type Plan } from "../plan.ts";
 import type { RunOptions } from "../run.ts";
+import { defects } from "../world/program.ts";
 import { printLine } from "../world/trace.ts";
 import { World } from "../world/world.ts";
 import { defaultDeploy } from "../../src/core/deploy/settings.ts";
@@ -112,6 +114,12 @@ function act(world: World, word: string, rest: readonly string[]): void {
   else if (word === "drain") world.operator.drain(whom);
   else if (word === "undrain") world.operator.undrain(whom);
   else if (word === "restart") world.operator.restart(whom);
+  else if (word === "deploy")
+    world.operator.deploy(
+      whom,
+      defects.find((defect) => defect === value),
+    );
+  else if (word === "rollback") world.operator.rollback(whom);
   else if (word === "scale") world.operator.scale(whom, Number(value));
   else if (word === "down") world.shutDown(() => world.note("operator", "", "all is ended"));
   else throw new Error(`a story cannot say "${word} ${rest.join(" ")}"`);

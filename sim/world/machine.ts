@@ -68,16 +68,23 @@ export class Machine {
     if (this.ailment(NINES_INSTANCE).execFails) {
       throw new NinesError("NINES_PROCESS_START", `${NINES_INSTANCE}: too many processes`);
     }
-    return this.run(NINES_INSTANCE, "127.0.0.1", port, identity);
+    return this.run(NINES_INSTANCE, "127.0.0.1", port, identity, request.environment);
   }
 
-  run(id: string, host: string, port: number, identity = this.reserve()): Program {
+  run(
+    id: string,
+    host: string,
+    port: number,
+    identity = this.reserve(),
+    environment: Readonly<Record<string, string>> = {},
+  ): Program {
     const ailment = this.ailment(id);
     const program: Program = new Program({
       id,
       identity,
       host,
       port,
+      environment,
       traits: this.#traitsOf(id),
       // A port that somebody else holds ends the program at its start, as EADDRINUSE does.
       ailment: this.listener(host, port) === undefined ? ailment : { ...ailment, endsAfterMs: 5 },

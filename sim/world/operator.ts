@@ -1,4 +1,4 @@
-// The person at the keyboard: restarts, drains, scales and edits while all else goes wrong.
+// The person at the keyboard: restarts, drains, scales, edits and deploys while all else goes wrong.
 //
 // What was asked for is kept here, so that checkers know what to expect and whom to excuse: a word
 // may end what started before it, at any time, since a rolling change waits for each step. Words
@@ -8,10 +8,15 @@ import type { Random } from "../../src/core/base/prng.ts";
 import { NinesError } from "../../src/core/base/errors.ts";
 import type { CommandService } from "../../src/config/config.ts";
 import type { Control } from "../../src/control/control.ts";
+import { underWay } from "../../src/core/deploy/versions.ts";
+import { startPartsOf } from "../../src/control/supervisor/start-parts.ts";
+import { defects } from "./program.ts";
 import type { World } from "./world.ts";
 
 /** A launch under way when the word comes may be undone by it. */
 const LAUNCH_MS = 2000;
+/** Before the same word is said again. */
+const PATIENCE_MS = 5000;
 
 export class Operator {
   /** Instances that get no new traffic, by a person's word, and since when. */
@@ -25,6 +30,10 @@ export class Operator {
   readonly #random: Random;
   readonly #askedAtMs = new Map<string, number>();
   readonly #movedAtMs = new Map<string, number>();
+  /** When a deploy of the service was seen under way last. */
+  readonly #deployingAtMs = new Map<string, number>();
+  /** When something else than a deploy was said last, that may end or begin an instance. */
+  otherWordAtMs = Number.NEGATIVE_INFINITY;
   /** Words that control died over: kept or not, nobody knows. */
   readonly #doubtful = new Set<string>();
   #fileInDoubt = false;
@@ -64,6 +73,7 @@ export class Operator {
 
   /** Whether a person's word is reason enough for ending what started then: it is older. */
   mayEnd(id: string, startedAtMs: number): boolean {
+    if (this.isDeploying(id.slice(0, id.indexOf("-")))) return true;
     return startedAtMs <= this.askedAtMs(id) + LAUNCH_MS;
   }
 
@@ -78,7 +88,7 @@ export class Operator {
     if (service.failover.mode === "primary-standby" && this.#random.ratio() < 0.5) {
       return this.#movePrimary(service.name, instance);
     }
-    const word = this.#random.below(6);
+    const word = this.#random.below(9);
     if (word === 0) this.restart(service.name);
     else if (word === 1) this.restart(instance);
     else if (word === 2) this.drain(instance);
@@ -86,7 +96,10 @@ export class Operator {
     else if (word === 4) {
       const { min, max } = service.replicas;
       this.scale(service.name, min + this.#random.below(max - min + 1));
-    } else this.edit(service.name);
+    } else if (word === 5) this.edit(service.name);
+    else if (word === 6) this.deploy(service.name);
+    else if (word === 7) this.deploy(service.name, defects[this.#random.below(defects.length)]);
+    else this.rollback(service.name);
   }
 
   #movePrimary(service: string, instance: string): void {
@@ -103,11 +116,13 @@ export class Operator {
   }
 
   failover(service: string, to?: string): void {
+    this.otherWordAtMs = this.#world.loop.nowMs;
     this.#movedAtMs.set(service, this.#world.loop.nowMs);
     this.#say(`failover ${service} ${to ?? ""}`.trim(), (control) => control.failover(service, to));
   }
 
   failback(service: string): void {
+    this.otherWordAtMs = this.#world.loop.nowMs;
     this.#movedAtMs.set(service, this.#world.loop.nowMs);
     this.#say(`failback ${service}`, (control) => control.failback(service));
   }
@@ -120,6 +135,7 @@ export class Operator {
   }
 
   restart(target: string): void {
+    this.otherWordAtMs = this.#world.loop.nowMs;
     this.#allowEnds(target);
     this.#say(`restart ${target}`, (control) => control.restart(target));
   }
@@ -144,6 +160,7 @@ export class Operator {
   }
 
   scale(service: string, replicas: number): void {
+    this.otherWordAtMs = this.#world.loop.nowMs;
     this.#allowEnds(service);
     const answer = this.#say(`scale ${service} ${replicas}`, (control) =>
       control.scale(service, replicas),
@@ -155,17 +172,59 @@ export class Operator {
   /** Changes the file: the service's programs start differently from now on. */
   edit(service: string): void {
     const revision = String(++this.words);
-    const services = this.#world.file.services.map((each) =>
-      each.name === service && each.kind === "command"
-        ? { ...each, environment: { ...each.environment, REVISION: revision } }
-        : each,
-    );
-    this.#world.file = { ...this.#world.file, services };
+    const known = this.#world.commandServices().find((each) => each.name === service);
+    if (known === undefined) return;
+    this.#follow({ ...known, environment: { ...known.environment, REVISION: revision } });
     this.#world.note("operator", service, "edits the file");
     this.apply();
   }
 
+  /** A new version: of the file when it is good, of a file of its own when it has a defect. */
+  deploy(name: string, defect?: (typeof defects)[number]): void {
+    const service = this.#world.commandServices().find((each) => each.name === name);
+    if (service === undefined) return;
+    const revision = String(++this.words);
+    const own = defect === undefined ? { REVISION: revision } : { DEFECT: defect, TRY: revision };
+    const next = { ...service, environment: { ...service.environment, ...own } };
+    if (defect === undefined) this.#follow(next);
+    this.#allowEnds(name);
+    const answer = this.#say(`deploy ${name}, ${defect ?? "good"}`, (control) => {
+      control.deploy(name, {
+        parts: startPartsOf(next),
+        settings: service.deploy,
+        by: "the-operator",
+        fromFile: defect === undefined,
+        replace: this.#random.ratio() < 0.3,
+      });
+    });
+    // What the file says now was not taken: it is followed at the end.
+    if (defect === undefined && answer !== "done") this.#fileInDoubt = true;
+  }
+
+  rollback(name: string): void {
+    this.#allowEnds(name);
+    this.#say(`rollback ${name}`, (control) => control.rollback(name, undefined, "the-operator"));
+  }
+
+  /** Whether a deploy of the service is under way, as control knows, or was a moment ago. */
+  isDeploying(name: string): boolean {
+    const ledger = this.#world.control?.control?.ledgers().get(name);
+    if (ledger !== undefined && underWay(ledger) !== undefined) {
+      this.#deployingAtMs.set(name, this.#world.loop.nowMs);
+    }
+    const atMs = this.#deployingAtMs.get(name) ?? Number.NEGATIVE_INFINITY;
+    return this.#world.loop.nowMs - atMs <= LAUNCH_MS;
+  }
+
+  #follow(changed: CommandService): void {
+    const services = this.#world.file.services.map((each) =>
+      each.name === changed.name ? changed : each,
+    );
+    this.#world.file = { ...this.#world.file, services };
+  }
+
   apply(): void {
+    this.otherWordAtMs = this.#world.loop.nowMs;
     const { file } = this.#world;
     for (const service of this.#world.commandServices()) this.#allowEnds(service.name);
     const answer = this.#say("apply", (control) => control.apply(file));
@@ -186,7 +245,18 @@ export class Operator {
     this.#over = true;
     for (const instance of this.#doubtful) this.undrain(instance);
     for (const service of this.maintained) this.maintain(false, service);
-    if (this.#fileInDoubt) this.apply();
+    if (this.#fileInDoubt) this.#applyUntilTaken();
+  }
+
+  /** Whether the file is still to be followed: a deploy may have to end first. */
+  get waits(): boolean {
+    return this.#over && this.#fileInDoubt;
+  }
+
+  #applyUntilTaken(): void {
+    this.#fileInDoubt = false;
+    this.apply();
+    if (this.#fileInDoubt) this.#world.loop.after(PATIENCE_MS, () => this.#applyUntilTaken());
   }
 
   #allowEnds(target: string): void {

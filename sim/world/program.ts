@@ -25,6 +25,9 @@ export interface ProgramTraits {
   readonly residentBytes: number;
 }
 
+/** What a version of a program can have wrong with it: it ends at its start, or is never ready. */
+export const defects = ["crashes", "never-ready"] as const;
+
 /** What ails an instance, whichever program runs as it. Written by the faults. */
 export interface Ailment {
   /** Ends this soon after its start; undefined: does not. */
@@ -62,6 +65,8 @@ export interface ProgramOptions {
   readonly identity: ProcessIdentity;
   readonly host: string;
   readonly port: number;
+  /** What it was started with. DEFECT names what is wrong with this version of the program. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly traits: ProgramTraits;
   readonly ailment: Ailment;
   readonly random: Random;
@@ -75,6 +80,7 @@ export class Program {
   readonly startTime: string;
   readonly host: string;
   readonly port: number;
+  readonly environment: Readonly<Record<string, string>>;
   readonly traits: ProgramTraits;
   readonly ailment: Ailment;
   readonly startedAtMs: number;
@@ -103,13 +109,16 @@ export class Program {
     this.startTime = options.identity.startTime;
     this.host = options.host;
     this.port = options.port;
+    this.environment = options.environment;
     this.traits = options.traits;
     this.ailment = options.ailment;
     this.startedAtMs = options.loop.nowMs;
     if (this.traits.listensEarly) this.listening = true;
     const [leastMs, mostMs] = this.traits.startMs;
     const readyMs = leastMs + this.#options.random.ratio() * (mostMs - leastMs);
-    this.#later(readyMs, () => this.#becomeReady());
+    const { DEFECT } = this.environment;
+    if (DEFECT === undefined) this.#later(readyMs, () => this.#becomeReady());
+    if (DEFECT === "crashes") this.#later(readyMs / 2, () => this.end({ kind: "exited", code: 3 }));
     if (this.ailment.endsAfterMs !== undefined) {
       this.#later(this.ailment.endsAfterMs, () => {
         if (this.ailment.endsAfterMs !== undefined) this.end({ kind: "exited", code: 1 });

@@ -152,6 +152,10 @@ export const errorCatalogue = {
     "The service consists of endpoints, which Nines does not start.",
     "Deploy it where it runs; `nines drain INSTANCE` takes an endpoint out of the traffic meanwhile.",
   ),
+  NINES_DEPLOY_CANARY: entry(
+    "The service has one instance that takes all traffic, so that no share of it can be tried.",
+    "Deploy without canary steps: the standbys come first, then the primary hands its place over.",
+  ),
   NINES_VERSION_UNKNOWN: entry(
     "The service has no such version, or what it was made of is no longer known.",
     "`nines deploys SERVICE` lists the versions that are.",

@@ -9,11 +9,15 @@ import type { DeployOrder } from "../admin/endpoints.ts";
 
 type Order = Pick<DeployOrder, "canary" | "replace" | "by"> & { readonly fromFile: boolean };
 
-/** Throws NINES_DEPLOY_ENDPOINTS. */
+/** Throws NINES_DEPLOY_ENDPOINTS, NINES_DEPLOY_CANARY. */
 export function wishOf(service: ServiceConfig, { canary, ...order }: Order): DeployWish {
   if (service.kind !== "command") {
     const what = `The file says that "${service.name}" is run elsewhere.`;
     throw new NinesError("NINES_DEPLOY_ENDPOINTS", what);
+  }
+  if (canary !== undefined && canary.length > 0 && service.failover.mode === "primary-standby") {
+    const what = `One instance of "${service.name}" takes all of its traffic.`;
+    throw new NinesError("NINES_DEPLOY_CANARY", what);
   }
   const settings = canary === undefined ? service.deploy : { ...service.deploy, canary };
   return { ...order, settings, parts: startPartsOf(service) };
