@@ -188,6 +188,19 @@ test("a version whose checks fail once it serves is rolled back", async () => {
   assert.deepEqual(running(world), all("server.js"));
 });
 
+test("the way back keeps its promise, too: none is missing where none may be", async () => {
+  const { world, control } = await started();
+  const surge = { maxSurge: { count: 1 }, maxUnavailable: { count: 0 } };
+  control.deploy("web", wish("new", { ...surge, minimumHealthyMs: 3_000 }));
+  await world.until(() => running(world)["web-2"] === "new.js" && serving(world).length === 4);
+  const errors = { kind: "errors", detail: "5 errors in a row" } as const;
+  control.observe({ instance: "web-2", ...errors });
+  await world.until(() => phase(control) === "rolling-back", 100);
+  const { fewest, most } = await untilOver(world, control);
+  assert.deepEqual([fewest, most], [3, 4]);
+  assert.deepEqual(running(world), all("server.js"));
+});
+
 test("when old and new are down alike, it is not for the new version", async () => {
   const { world, control } = await started();
   control.deploy("web", wish("new", { minimumHealthyMs: 10_000 }));

@@ -29,10 +29,12 @@ export class ReturnsKeeper {
     const records = this.#ports.registry
       .instances()
       .filter(({ service }) => service === this.#service);
+    // What a deploy adds for its time is not missing before it is there.
+    const count = records.filter(({ extra }) => extra !== true).length;
     const next = new Map<string, Presence>();
     for (const { id } of records) {
       const record = this.#ports.registry.get(id);
-      if (record !== undefined) next.set(id, this.#lookAt(record, records.length));
+      if (record !== undefined) next.set(id, this.#lookAt(record, count));
     }
     this.#presences = next;
     this.#wait();

@@ -60,6 +60,8 @@ export interface InstanceRecord {
   readonly generation: number;
   /** Written by the supervisor: of a full instance's traffic, in (0, 1]. Absent: all of it. */
   readonly share?: number;
+  /** Written by the supervisor: it is one more than there are to be, for the time of a deploy. */
+  readonly extra?: boolean;
   /** Written by the supervisor: which version of the service its process is. */
   readonly version?: number;
   readonly pid: number | undefined;

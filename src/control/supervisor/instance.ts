@@ -67,6 +67,8 @@ export interface InstanceBirth {
   readonly id: string;
   readonly service: string;
   readonly ordinal: number;
+  /** Beyond the replicas, for a deploy. */
+  readonly extra: boolean;
   /** Undefined: the file does not name it any more. */
   readonly spec: CommandService | undefined;
   /** Longest drain before a planned end; 0 when no data plane serves it. */
@@ -449,6 +451,7 @@ export class Instance {
       id: this.id,
       service: this.service,
       ordinal: this.ordinal,
+      extra: birth.extra,
       origin: "command",
       host: "127.0.0.1",
       port: 0,

@@ -74,6 +74,8 @@ export interface InstanceView {
   readonly fingerprint: Fingerprint | undefined;
   readonly phase: Phase;
   readonly health: Health;
+  /** Well, and kept from traffic all the same, since it came and went too often. */
+  readonly heldBack: boolean;
   /** Why its process ended, or is ended, unasked; undefined while it has not failed. */
   readonly failure: string | undefined;
   readonly readyAtMs: number | undefined;
@@ -116,6 +118,8 @@ export class Rollout {
   #look: Timer | undefined;
   /** How many instances were as the phase wants them. */
   #progress = 0;
+  /** Whether all but the extra ones are as the phase wants them. */
+  #allAreBack = false;
   readonly #upSinceMs = new Map<string, number>();
   /** The version that each ordinal runs, for a deploy that stays where it is. */
   readonly #at = new Map<number, number>();
@@ -222,8 +226,7 @@ export class Rollout {
   extras(replicas: number): readonly number[] {
     const deploy = this.#deploy;
     if (deploy === undefined) return [];
-    const leave = deploy.phase === "finishing" || deploy.phase === "rolling-back";
-    const extra = leave ? 0 : this.#plan(deploy, replicas).extra;
+    const extra = this.#extraStays(deploy, replicas) ? this.#plan(deploy, replicas).extra : 0;
     return Array.from({ length: extra }, (_, index) => replicas + index + 1);
   }
 
@@ -255,8 +258,8 @@ export class Rollout {
   }
 
   /** Whether an instance counts: up, and of the new version for long enough. */
-  isWell({ id, phase, health, fingerprint, readyAtMs }: InstanceView): boolean {
-    if (phase !== "running" || health !== "up") return false;
+  isWell({ id, phase, health, heldBack, fingerprint, readyAtMs }: InstanceView): boolean {
+    if (phase !== "running" || health !== "up" || heldBack) return false;
     const deploy = this.#deploy;
     if (deploy === undefined || !goesForward(deploy) || !this.#isFresh(fingerprint)) return true;
     const nowMs = this.#ports.clock.monotonicMs();
@@ -281,6 +284,8 @@ export class Rollout {
       const number = this.versionOf(view.fingerprint);
       if (number !== undefined) this.#at.set(view.ordinal, number);
     }
+    const own = views.filter(({ ordinal }) => ordinal <= replicas);
+    this.#allAreBack = own.every((view) => this.#isAsWanted(view, replicas));
     this.#count(views);
     const event = this.#eventOf(deploy, views, replicas);
     if (event !== undefined) this.#step(event);
@@ -324,6 +329,13 @@ export class Rollout {
     if (phase === "stopped") return this.#at.get(ordinal) ?? from;
     if (phase === "finishing" || ordinal > replicas) return to;
     return ordinal <= this.#plan(deploy, replicas).replaced ? to : from;
+  }
+
+  /** On the way back extra ones are kept, at the old version, where none of the others may miss. */
+  #extraStays(deploy: Deploy, replicas: number): boolean {
+    if (deploy.phase === "finishing") return false;
+    if (deploy.phase !== "rolling-back") return true;
+    return !this.#allAreBack && unavailableOf(deploy.settings, replicas) === 0;
   }
 
   #isFresh(fingerprint: Fingerprint | undefined): boolean {
@@ -461,6 +473,7 @@ export class Rollout {
       this.#ledger = this.#after(result.deploy);
       if (moved) {
         this.#progress = 0;
+        this.#allAreBack = false;
         careful.write(this.#key, this.#ledger);
       }
     }

@@ -295,10 +295,12 @@ export class Supervisor {
 
   #bear(id: string, service: string, ordinal: number): Instance {
     const { told, generation } = this.#ports.remembered(id);
+    const named = this.#services.get(service);
     const instance = new Instance(this.#instancePorts, {
       id,
       service,
       ordinal,
+      extra: named !== undefined && ordinal > this.#words.replicasOf(named),
       spec: this.#specOf(service, ordinal),
       drainMs: this.#drainMs(),
       drained: this.#words.isDrained(id),
@@ -468,11 +470,15 @@ export class Supervisor {
     const { id, ordinal, fingerprint, phase, failure } = instance;
     const record = this.#ports.registry.get(id);
     const [health, readyAtMs] = [record?.health ?? "unknown", record?.readyAtMs];
-    return { id, ordinal, fingerprint, phase, failure, health, readyAtMs };
+    // A standby by its mode is as good as its primary, and takes its place.
+    const byMode = this.#services.get(instance.service)?.failover.mode === "primary-standby";
+    const heldBack = !byMode && record?.standing === "standby";
+    return { id, ordinal, fingerprint, phase, failure, health, heldBack, readyAtMs };
   }
 
   #showVersions(own: readonly Instance[], rollout: Rollout, replicas: number): void {
-    for (const { id, fingerprint, phase } of own) {
+    for (const { id, ordinal, fingerprint, phase } of own) {
+      this.#ports.registry.patch(id, { extra: ordinal > replicas });
       if (phase === "waiting") continue;
       const version = rollout.versionOf(fingerprint);
       const share = rollout.shareOf(fingerprint, replicas);
@@ -490,7 +496,7 @@ export class Supervisor {
     return {
       id,
       outdated: outdated(id),
-      serving: phase === "running" && view.health !== "down",
+      serving: phase === "running" && view.health !== "down" && !view.heldBack,
       well: rollout.isWell(view),
       ending: phase === "draining" || phase === "stopping",
     };
