@@ -1,4 +1,4 @@
-// The person at the keyboard: restarts, drains, scales, edits and deploys while all else goes wrong.
+// The person at the keyboard: restarts, drains, scales, edits, deploys while all else goes wrong.
 //
 // What was asked for is kept here, so that checkers know what to expect and whom to excuse: a word
 // may end what started before it, at any time, since a rolling change waits for each step. Words

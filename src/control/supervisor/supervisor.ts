@@ -339,7 +339,8 @@ export class Supervisor {
 
   #registryChanged({ before, after }: RegistryChange): void {
     if (after === undefined || before === undefined) return;
-    if (before.startHeld !== after.startHeld) this.#reviewSoon();
+    const moved = before.startHeld !== after.startHeld || before.standing !== after.standing;
+    if (moved) this.#reviewSoon();
     if (before.health === after.health) return;
     const instance = this.#instances.get(after.id);
     if (after.health === "up") instance?.tell({ kind: "healthy" });
