@@ -48,7 +48,7 @@ export class ActiveCheck implements Signal {
   #state: ThresholdState;
   #timer: Timer | undefined;
   #asking = false;
-  /** What live traffic met since the probe under way began: that one cannot answer it. */
+  /** What live traffic met since the probe under way began: its pass does not answer that. */
   #metMeanwhile: string | undefined;
   /** Its last result told of us, not of the instance, and was dropped. */
   #doubted = false;
@@ -124,12 +124,20 @@ export class ActiveCheck implements Signal {
     this.#doubted = false;
     observer.asked(record.id, silent);
     if (result.passed) measured(record.id, result.latencyMs);
+    else this.#twoWitnesses();
     const settings = this.#settingsFor(record, health);
     const { state, changed } = judge(this.#state, result, clock.monotonicMs(), settings);
     this.#state = state;
     this.#failingSinceMs = result.passed ? undefined : (this.#failingSinceMs ?? this.#beganMs);
     this.#tell({ detail: result.detail, changed });
     this.#schedule();
+  }
+
+  /** A check that fails while traffic meets failures confirms them, whichever of the two began. */
+  #twoWitnesses(): void {
+    if (this.#metMeanwhile === undefined) return;
+    this.#isNews(this.#metMeanwhile);
+    this.#metMeanwhile = undefined;
   }
 
   #schedule(): void {

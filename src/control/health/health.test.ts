@@ -103,6 +103,21 @@ test("a suspicion that came during a probe is not answered by that probe's pass"
   assert.equal(world.verdict("api-10.0.0.7:80"), "failing");
 });
 
+test("a suspicion that came during a probe is confirmed by that probe's failure", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", two)]));
+  await world.advance(5_000);
+  world.hung.add("web-2");
+  const begunBefore = world.probesBegun;
+  await world.until(() => world.probesUnderWay === 1 && world.probesBegun > begunBefore, 2_000);
+  const askedMs = world.nowMs;
+  await world.advance(100);
+  control.observe({ instance: "web-2", detail: "3 requests unanswered for 100 ms" });
+  await world.until(() => world.verdict("web-2") === "failing");
+  assert.ok(world.nowMs - askedMs <= 600, `${world.nowMs - askedMs} ms`);
+});
+
 test("the answer of a process that is gone says nothing of its successor", async () => {
   const world = new World();
   const control = world.control();
