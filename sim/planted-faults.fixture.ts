@@ -13,7 +13,7 @@ export const plantedFaults: readonly Planted[] = [
   {
     name: "an ejection is forgotten",
     file: "src/core/dispatch/create-dispatcher.js",
-    find: "this.#ejections.eject(slot, nowMs, false);",
+    find: "this.#ejections.eject(slot, nowMs, why);",
     replace: "this.#ejections.isEjected(slot);",
     breaks: ["ejection"],
   },

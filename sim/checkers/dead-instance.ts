@@ -3,8 +3,9 @@
 // Known dead means: its process has ended, or answers nobody, for longer than control needs to see
 // it (at once for an end, by checks for silence), and the worker was in touch with control all the
 // time. A worker that is out of touch may try: it has nobody to ask, and one real request is how it
-// asks. A stopped program passes a tcp check, since its kernel accepts: such a service asked for no
-// more.
+// asks. So may one that has nobody else: it tries whoever fails his checks, rather than refuse
+// (panic). A stopped program passes a tcp check, since its kernel accepts: such a service asked for
+// no more.
 
 import type { Attempt } from "../world/watcher.ts";
 import type { World } from "../world/world.ts";
@@ -40,6 +41,13 @@ export function deadInstance(world: World): Checker {
     );
   }
 
+  /** Whether it could have asked another one that is not known to be in trouble. */
+  function hadAnother({ worker, service }: Attempt): boolean {
+    const ejected = worker.ejected();
+    const listed = worker.table?.services.find((each) => each.name === service)?.instances ?? [];
+    return listed.some(({ id, verdict }) => verdict === "up" && !ejected.includes(id));
+  }
+
   return {
     name,
     promise: "no request goes to an instance known dead for longer than the bound",
@@ -51,8 +59,14 @@ export function deadInstance(world: World): Checker {
       world.checks++;
       const inTouchMs = world.inTouchForMs(attempt.worker);
       if (inTouchMs <= FOLLOW_MS) return;
+      if (isFailing(attempt) && !hadAnother(attempt)) return;
       checkEnded(attempt, inTouchMs);
       checkSilent(attempt, inTouchMs);
     },
   };
+}
+
+function isFailing({ worker, service, instance }: Attempt): boolean {
+  const listed = worker.table?.services.find((each) => each.name === service)?.instances ?? [];
+  return listed.some(({ id, verdict }) => id === instance && verdict === "failing");
 }

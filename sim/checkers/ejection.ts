@@ -1,7 +1,8 @@
 // What a worker has found unreachable it leaves alone, at once and for the first second, whatever
 // control knows: a first try goes elsewhere while there is an elsewhere.
 //
-// And whoever answers a request that began after its failure is taken back at once.
+// And whoever answers a request that began after its failure is taken back at once, unless it was
+// taken back in the last minute already: then it flaps, and waits (core/guard/flap-damping.ts).
 //
 // Excused: a newer table or an answer since, which say otherwise, and having nobody else: no
 // instance that is up in the worker's table and that it has not ejected too.
@@ -13,6 +14,9 @@ import type { Checker } from "./checker.ts";
 
 /** The first ejection's length, by a clock that may run 5 % fast. */
 const EJECTION_MS = 940;
+
+/** By the same clock. */
+const FLAP_MS = 64_000;
 
 interface Failure {
   readonly atMs: number;
@@ -45,7 +49,10 @@ export function ejection(world: World): Checker {
     attemptEnded(worker, instance, result, beganMs) {
       const known = ofWorker(worker).get(instance);
       const { nowMs } = world.loop;
+      const returnedMs = worker.readmittedAtMs.get(instance) ?? -Infinity;
       if (isFailure(result)) {
+        // What began before it was taken back says nothing of the time after.
+        if (beganMs < returnedMs) return;
         // Only the first failure since an answer counts, later ones need not lengthen the ejection;
         // and one request without an answer ejects nobody yet.
         const atMs = result === outcome.timedOut ? Number.NEGATIVE_INFINITY : nowMs;
@@ -57,7 +64,8 @@ export function ejection(world: World): Checker {
         // What began before the failure says nothing of the instance now.
         if (beganMs <= known.lastMs) return;
         ofWorker(worker).delete(instance);
-        if (beganMs <= worker.toldAtMs || !worker.ejected().includes(instance)) return;
+        if (nowMs - returnedMs < FLAP_MS || beganMs <= worker.toldAtMs) return;
+        if (!worker.ejected().includes(instance)) return;
         world.violated(name, `worker-${worker.number} leaves ${instance} ejected, which answered`);
       }
     },

@@ -44,6 +44,7 @@ const resultNames = [
   "reset",
   "timed out",
   "abandoned",
+  "silent",
 ] as const;
 
 export class ClientRequest {
@@ -82,6 +83,7 @@ export class ClientRequest {
       this.#key,
       this.#tried,
       this.#triedCount,
+      this.#idempotent,
     );
     if (slot === ALL_BUSY || slot === NO_INSTANCE) this.#wait();
     else this.#attempt(slot);
@@ -108,6 +110,7 @@ export class ClientRequest {
     const target = dispatcher.instance(slot);
     this.#tried[this.#triedCount++] = slot;
     dispatcher.started(slot, this.#worker.nowMs());
+    dispatcher.awaits(slot, this.#worker.nowMs());
     const program = this.#worker.listener(target.host, target.port);
     const attempt = new Attempt(
       this,
@@ -132,7 +135,13 @@ export class ClientRequest {
   }
 
   attemptEnded({ slot, instance, result, startedAtMs, latencyMs }: AttemptEnd): void {
-    this.#lane.dispatcher.finished(slot, this.#worker.nowMs(), result, latencyMs);
+    const { dispatcher } = this.#lane;
+    const nowMs = this.#worker.nowMs();
+    const isAnswer = result === outcome.answered || result === outcome.serverError;
+    if (isAnswer) {
+      dispatcher.answering(slot, nowMs, latencyMs, latencyMs, result === outcome.answered);
+    }
+    dispatcher.finished(slot, nowMs, result, latencyMs, !isAnswer);
     this.#worker.attemptEnded(instance, result, startedAtMs);
     if (result === outcome.answered) this.end("answered");
     else if (result === outcome.serverError) this.end("server-error");

@@ -66,6 +66,8 @@ export class Worker {
   toldAtMs = 0;
   /** When its last report is heard. */
   reportedMs = 0;
+  /** When it took an instance back last. */
+  readonly readmittedAtMs = new Map<string, number>();
   readonly #ports: WorkerPorts;
   readonly #lanes = new Map<string, Lane>();
   readonly #active = new Map<string, number>();
@@ -107,12 +109,12 @@ export class Worker {
     }
     const random = this.#ports.random.stream(service.name);
     const dispatcher = createDispatcher(service, this.nowMs(), {
-      ejectionBaseMs: 1000,
-      ejectionMaxMs: 30_000,
       random: () => random.ratio(),
       onEjection: ({ instance, sentence, kind }) => {
+        if (kind === "readmitted") this.readmittedAtMs.set(instance, this.loop.nowMs);
         this.#ports.trace(this, instance, sentence);
-        this.#ports.noticed(this, instance, sentence, kind);
+        const isChange = kind === "ejected" || kind === "readmitted";
+        this.#ports.noticed(this, instance, sentence, isChange ? kind : "seen");
       },
     });
     dispatcher.setControlAlive(this.linkedSinceMs !== undefined, this.nowMs());

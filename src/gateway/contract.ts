@@ -58,7 +58,15 @@ export interface EngineOptions {
 }
 
 export interface InstanceNotice {
-  readonly kind: "connect-failed" | "reset" | "timed-out" | "ejected" | "readmitted";
+  readonly kind:
+    | "connect-failed"
+    | "reset"
+    | "timed-out"
+    | "ejected"
+    | "readmitted"
+    /** Requests stay unanswered, or are answered with errors: reason for a check, not more. */
+    | "silent"
+    | "errors";
   readonly instance: string;
   readonly sentence: string;
 }

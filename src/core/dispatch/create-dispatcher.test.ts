@@ -26,8 +26,6 @@ class Story {
 
   constructor(instances: readonly TableInstance[], maxConnections = 0) {
     this.dispatcher = createDispatcher(service(instances, maxConnections), 0, {
-      ejectionBaseMs: 1000,
-      ejectionMaxMs: 30_000,
       random: () => 0,
       onEjection: ({ sentence }) => this.sentences.push(sentence),
     });
@@ -35,7 +33,7 @@ class Story {
 
   choose(tried: readonly number[] = []): number {
     const list = Int32Array.from([...tried, 0]);
-    return this.dispatcher.choose("round-robin", this.nowMs, 0, list, tried.length);
+    return this.dispatcher.choose("round-robin", this.nowMs, 0, list, tried.length, true);
   }
 
   /** One attempt, begun and ended now; the id of its instance. */
@@ -44,7 +42,7 @@ class Story {
     if (slot < 0) return String(slot);
     const { id } = this.dispatcher.instance(slot);
     this.dispatcher.started(slot, this.nowMs);
-    this.dispatcher.finished(slot, this.nowMs, result, 0);
+    this.dispatcher.finished(slot, this.nowMs, result, 0, false);
     return id;
   }
 
@@ -76,7 +74,7 @@ test("when the ejection is over, one request finds out; an answer readmits", () 
   story.dispatcher.started(probe, 1000);
   assert.deepEqual(story.attempts(3), ["web-2", "web-2", "web-2"], "one at a time");
   story.nowMs = 1010;
-  story.dispatcher.finished(probe, 1010, outcome.answered, 10);
+  story.dispatcher.finished(probe, 1010, outcome.answered, 10, false);
   assert.deepEqual(new Set(story.attempts(2)), new Set(["web-1", "web-2"]));
   assert.equal(story.sentences.at(-1), "web-1 readmitted: it answered a request");
 });
@@ -102,7 +100,7 @@ test("a probe's answer need not end to readmit, and a probe without one blocks n
   const second = story.choose();
   assert.equal(second, hung, "the next probe's time has come");
   story.dispatcher.started(second, 3000);
-  story.dispatcher.answering(second, 3050, 50);
+  story.dispatcher.answering(second, 3050, 50, -1, true);
   assert.deepEqual(story.dispatcher.ejected(3050), []);
 });
 
@@ -150,7 +148,7 @@ test("instances at their limit make a request wait, also when a backup is idle",
   const slot = story.choose();
   story.dispatcher.started(slot, 0);
   assert.equal(story.choose(), ALL_BUSY);
-  story.dispatcher.finished(slot, 0, outcome.answered, 0);
+  story.dispatcher.finished(slot, 0, outcome.answered, 0, false);
   assert.equal(story.choose(), slot);
 });
 
@@ -164,11 +162,12 @@ test("a newer generation clears the ejection, the same one does not", () => {
 });
 
 test("three requests in a row without an answer eject, two and an answer do not", () => {
-  const story = new Story([instance(1)]);
+  const story = new Story([instance(1), instance(2)]);
   const { timedOut, answered } = outcome;
-  for (const result of [timedOut, timedOut, answered, timedOut, timedOut]) story.attempt(result);
+  const first = (result: Outcome) => story.attempt(result, [1]);
+  for (const result of [timedOut, timedOut, answered, timedOut, timedOut]) first(result);
   assert.deepEqual(story.dispatcher.ejected(0), []);
-  story.attempt(timedOut);
+  first(timedOut);
   assert.deepEqual(story.sentences, ["web-1 ejected for 1 s: 3 requests in a row went unanswered"]);
 });
 
@@ -177,8 +176,8 @@ test("what began before the ejection is no evidence of the time after it", () =>
   const slot = story.choose();
   story.dispatcher.started(slot, 0);
   story.dispatcher.started(slot, 0);
-  story.dispatcher.finished(slot, 100, outcome.reset, 100);
-  story.dispatcher.finished(slot, 200, outcome.answered, 200);
+  story.dispatcher.finished(slot, 100, outcome.reset, 100, false);
+  story.dispatcher.finished(slot, 200, outcome.answered, 200, false);
   assert.deepEqual(story.dispatcher.ejected(200), ["web-1"]);
 });
 
@@ -190,7 +189,7 @@ test("an attempt keeps its instance when the table loses it, and another gets an
   story.dispatcher.update(service([instance(2)]), 1);
   assert.equal(story.dispatcher.instance(slot), before);
   assert.equal(story.attempt(outcome.answered), "web-2");
-  story.dispatcher.finished(slot, 2, outcome.answered, 2);
+  story.dispatcher.finished(slot, 2, outcome.answered, 2, false);
   story.dispatcher.update(service([instance(2), instance(3)]), 3);
   assert.equal(story.dispatcher.instance(slot).id, "web-3", "then the slot is lent anew");
 });
@@ -199,7 +198,7 @@ test("10,000 instances are served, and a thousand come and go", () => {
   const many = Array.from({ length: 10_000 }, (_unused, number) => instance(number));
   const story = new Story(many);
   for (const algorithm of ["least-request", "weighted", "source-hash"] as const) {
-    assert.ok(story.dispatcher.choose(algorithm, 0, 1, NONE_TRIED, 0) >= 0);
+    assert.ok(story.dispatcher.choose(algorithm, 0, 1, NONE_TRIED, 0, true) >= 0);
   }
   story.dispatcher.update(service(many.slice(0, 9000)), 1);
   assert.equal(story.attempts(9001).at(-1), story.attempts(9000).at(-1));
@@ -215,18 +214,68 @@ test("does what its obvious twin does", () => {
 const DISPATCHER = "src/core/dispatch/create-dispatcher.js";
 const EJECTIONS = "src/core/dispatch/ejections.js";
 const SLOTS = "src/core/dispatch/slots.js";
+const TIERS = "src/core/dispatch/tiers.js";
+const OUTLIER = "src/core/detect/outlier.js";
 const planted: readonly PlantedFault[] = [
   {
     name: "a draining instance is chosen",
-    file: DISPATCHER,
-    find: "verdict === verdictCode.up ||",
-    replace: "verdict !== verdictCode.down ||",
+    file: TIERS,
+    find: "if (verdict[slot] === verdictCode.up)",
+    replace: "if (verdict[slot] === verdictCode.up || verdict[slot] === verdictCode.draining)",
+  },
+  {
+    name: "a standby is chosen",
+    file: TIERS,
+    find: "if (verdict[slot] === verdictCode.up)",
+    replace: "if (verdict[slot] === verdictCode.up || verdict[slot] === verdictCode.standby)",
+  },
+  {
+    name: "a failing instance is never tried",
+    file: TIERS,
+    find: "|| this.#isFailing(slot);",
+    replace: ";",
+  },
+  {
+    name: "a failing instance shares the traffic",
+    file: TIERS,
+    find: "return this.isOpen(slot) && !",
+    replace: "return (this.isOpen(slot) || this.#isFailing(slot)) && !",
   },
   {
     name: "an instance that control calls down is chosen",
-    file: DISPATCHER,
-    find: "(verdict === verdictCode.down && !this.#controlAlive)",
-    replace: "verdict === verdictCode.down",
+    file: TIERS,
+    find: "=== verdictCode.down && !controlAlive",
+    replace: "=== verdictCode.down",
+  },
+  {
+    name: "without control a primary that is down is tried",
+    file: TIERS,
+    find: '!controlAlive && mode !== "primary-standby"',
+    replace: "!controlAlive",
+  },
+  {
+    name: "an ejected primary is tried by everybody",
+    file: TIERS,
+    find: 'if (this.rules.mode === "primary-standby")',
+    replace: "if (false)",
+  },
+  {
+    name: "a stand-in shares the traffic",
+    file: TIERS,
+    find: "if (standsIn && this.isUsable(backed))",
+    replace: "if (false)",
+  },
+  {
+    name: "a stand-in waits for one that drains or is ejected",
+    file: TIERS,
+    find: "standsIn && this.isUsable(backed)",
+    replace: "standsIn",
+  },
+  {
+    name: "nobody panics before the last one is gone",
+    file: TIERS,
+    find: "if (usable > 0 &&",
+    replace: "if (false &&",
   },
   {
     name: "an instance is tried twice",
@@ -235,10 +284,58 @@ const planted: readonly PlantedFault[] = [
     replace: "if (false)",
   },
   {
-    name: "a broken instance is not ejected",
+    name: "a refused connection does not eject",
     file: DISPATCHER,
-    find: "this.#ejections.eject(slot, nowMs, false);",
+    find: 'this.#eject(slot, nowMs, cause.connect, "the connection failed");',
     replace: "",
+  },
+  {
+    name: "the cap is tested before the candidate is added",
+    file: DISPATCHER,
+    find: "let out = 1;",
+    replace: "let out = 0;",
+  },
+  {
+    name: "errors eject although the peers fail too",
+    file: OUTLIER,
+    find: "return this.peersGoodInRun(slot) >= runMax;",
+    replace: "return true;",
+  },
+  {
+    name: "errors in a row never eject",
+    file: DISPATCHER,
+    find: "this.#outlier.bad(slot);",
+    replace: "",
+  },
+  {
+    name: "an error readmits who was ejected for errors",
+    file: DISPATCHER,
+    find: "if (!isGood && this.#ejections.causes[slot] === cause.errors)",
+    replace: "if (false)",
+  },
+  {
+    name: "an instance comes and goes without end",
+    file: DISPATCHER,
+    find: "if (this.#isAnyUsable() && this.#ejections.hold(slot, nowMs))",
+    replace: "if (false)",
+  },
+  {
+    name: "the only one left is held back",
+    file: DISPATCHER,
+    find: "this.#isAnyUsable() && this.#ejections.hold",
+    replace: "this.#ejections.hold",
+  },
+  {
+    name: "what failed before a readmission ejects after it",
+    file: EJECTIONS,
+    find: "return beganMs + ROUNDING_MS >= this.#clearedMs[slot];",
+    replace: "return true;",
+  },
+  {
+    name: "a readmission forgives",
+    file: EJECTIONS,
+    find: "isRemembered ? this.#nextMs[slot] : 0",
+    replace: "0",
   },
   {
     name: "many requests probe at once",
@@ -253,16 +350,22 @@ const planted: readonly PlantedFault[] = [
     replace: "this.lengthMs[slot]",
   },
   {
-    name: "nobody is tried when all are ejected",
+    name: "a request that must not fail is the probe",
     file: DISPATCHER,
-    find: "of this.#tiers)",
-    replace: "of this.#tiers.slice(0, 2))",
+    find: "if (repeatable || !this.#tiers",
+    replace: "if (true || !this.#tiers",
+  },
+  {
+    name: "nobody is tried when all are ejected",
+    file: TIERS,
+    find: "usable > 0 ? this.#wellOnes : this.all",
+    replace: "this.#wellOnes",
   },
   {
     name: "backups share the traffic",
-    file: DISPATCHER,
-    find: "slots.backup[slot] === 1 ? USABLE_BACKUP : 0",
-    replace: "0",
+    file: TIERS,
+    find: "const isBackup = this.#slots.backup[slot] === 1;",
+    replace: "const isBackup = false;",
   },
   {
     name: "the busy spill to backups",
@@ -309,8 +412,8 @@ const planted: readonly PlantedFault[] = [
   {
     name: "a hung instance is never ejected",
     file: DISPATCHER,
-    find: "result === outcome.timedOut && !",
-    replace: "result === outcome.timedOut || !",
+    find: "result === outcome.timedOut && this",
+    replace: "false && this",
   },
   {
     name: "a dead control's verdicts stay final",

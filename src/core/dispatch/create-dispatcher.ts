@@ -1,34 +1,40 @@
-// The dispatcher (dispatcher.ts): who may be chosen, in which order of preference.
+// The dispatcher (dispatcher.ts): who takes this request, and what its outcome teaches.
 //
-// The instances that may get traffic at all lie in four tiers; the first tier that has somebody to
-// offer decides, and within it the route's algorithm spreads:
+// tiers.ts says who may be chosen in which order; here one of them is chosen. Before the tiers, an
+// ejected instance whose time is over takes one request as its probe, but never one that failed
+// elsewhere already: a retry deserves the best bet. A request that may be sent again is preferred as
+// the probe, since nobody is hurt when it fails; where none comes for as long again as the ejection
+// was, any request will do. A late instance gets such a request now and then as well.
 //
-//   0 usable   1 usable backups   2 ejected   3 ejected backups
+// Busy is not gone: a tier whose instances are all at `maxConnections` makes the request wait rather
+// than spill to backups.
 //
-// Tiers 2 and 3 are panic: reached only when nobody is usable. Before the tiers, an ejected
-// instance whose time is over takes one request as its probe, but never one that failed elsewhere
-// already: a retry deserves the best bet. Draining instances, and those that a living control calls
-// down, lie in no tier. Busy is not gone: a tier whose instances are all at `maxConnections` makes
-// the request wait rather than spill to backups.
-//
-// The tiers are rebuilt when a state changes, not when a request comes: the common request looks at
-// one deadline and goes to its algorithm with the list as it lies.
+// Evidence comes in two kinds. A refused connection is certain and ejects at once. All else (broken
+// connections, errors, silence) might be the request's fault or everybody's: it ejects only while
+// no more than `maxEjectedRatio` of the instances are out, the candidate counted in.
 
 import { algorithms } from "../balance/algorithms.ts";
 import type { Balancer } from "../balance/balancer.ts";
 import { assert } from "../base/assert.ts";
+import { Outlier } from "../detect/outlier.ts";
+import { StallDetector } from "../detect/stall.ts";
 import { RetryBudget } from "../guard/retry-budget.ts";
 import { type BalanceAlgorithm, balanceAlgorithms, type TableService } from "../route/table.ts";
 import {
   ALL_BUSY,
   type Dispatcher,
   type DispatcherOptions,
+  type Ejection,
   NO_INSTANCE,
   type Outcome,
   outcome,
 } from "./dispatcher.ts";
-import { Ejections, UNANSWERED_MAX } from "./ejections.ts";
+import { type Cause, cause, Ejections, UNANSWERED_MAX } from "./ejections.ts";
 import { Slots, verdictCode } from "./slots.ts";
+import { emptyTier, type Rules, rank, type Tier, Tiers } from "./tiers.ts";
+
+/** A late instance gets a request that may be sent again this often, or once in its patience. */
+export const LATE_PROBE_MS_MIN = 50;
 
 export function createDispatcher(
   service: TableService,
@@ -38,37 +44,31 @@ export function createDispatcher(
   return new ServiceDispatcher(service, nowMs, options);
 }
 
-interface Tier {
-  /** Slots, ascending; the first `count` entries hold. */
-  slots: Int32Array;
-  count: number;
-}
-
-const USABLE = 0;
-const USABLE_BACKUP = 1;
-const EJECTED = 2;
-const EJECTED_BACKUP = 3;
-
 class ServiceDispatcher implements Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #slots: Slots;
   readonly #ejections: Ejections;
+  readonly #stall = new StallDetector();
+  readonly #outlier = new Outlier();
+  readonly #tiers: Tiers;
   readonly #balancers: Readonly<Record<BalanceAlgorithm, Balancer>>;
-  readonly #budget: RetryBudget;
-  readonly #tiers: readonly [Tier, Tier, Tier, Tier] = [tier(), tier(), tier(), tier()];
-  readonly #scratch = tier();
-  /** No probe is due before. */
-  #nextDueMs = Infinity;
+  readonly #retryBudget: RetryBudget;
+  readonly #hedgeBudget: RetryBudget;
+  readonly #scratch = emptyTier();
+  #lateProbeDueMs = -Infinity;
   #stale = true;
   #controlAlive = true;
-  #maxConnections = 0;
+  #service: TableService;
 
   constructor(service: TableService, nowMs: number, options: DispatcherOptions) {
     this.#options = options;
-    this.#ejections = new Ejections(options);
+    this.#service = service;
+    this.#ejections = new Ejections(service.detection);
     this.#slots = new Slots((slot) => this.#lent(slot));
+    this.#tiers = new Tiers(this.#slots, this.#ejections, this.#stall, this.#rules);
     this.#balancers = eachAlgorithm((name) => algorithms[name](options.random));
-    this.#budget = new RetryBudget(nowMs);
+    this.#retryBudget = new RetryBudget(nowMs);
+    this.#hedgeBudget = new RetryBudget(nowMs);
     this.update(service, nowMs);
   }
 
@@ -78,16 +78,34 @@ class ServiceDispatcher implements Dispatcher {
     key: number,
     tried: Int32Array,
     triedCount: number,
+    repeatable: boolean,
   ): number {
-    if (this.#stale) this.#rebuild();
-    if (triedCount === 0 && nowMs >= this.#nextDueMs) {
-      const due = this.#dueProbe(nowMs);
-      if (due !== NO_INSTANCE) return due;
+    if (this.#stale) this.#rebuild(nowMs);
+    if (triedCount === 0) {
+      const probed = this.#dueProbe(nowMs, repeatable);
+      if (probed !== NO_INSTANCE) return probed;
     }
     const balancer = this.#balancers[balance];
-    const untried = this.#fromTiers(balancer, key, tried, triedCount);
+    const untried = this.#fromTiers(balancer, nowMs, key, tried, triedCount);
     if (untried !== NO_INSTANCE || triedCount === 0) return untried;
-    return this.#fromTiers(balancer, key, tried, 0);
+    return this.#fromTiers(balancer, nowMs, key, tried, 0);
+  }
+
+  chooseHedge(
+    balance: BalanceAlgorithm,
+    nowMs: number,
+    key: number,
+    tried: Int32Array,
+    triedCount: number,
+  ): number {
+    if (this.#stale) this.#rebuild(nowMs);
+    for (const which of [rank.usable, rank.backup]) {
+      const tier = this.#tiers.all[which];
+      if (tier.count === 0) continue;
+      const slot = this.#fromTier(tier, this.#balancers[balance], nowMs, key, tried, triedCount);
+      if (slot >= 0) return slot;
+    }
+    return NO_INSTANCE;
   }
 
   started(slot: number, nowMs: number): void {
@@ -97,30 +115,90 @@ class ServiceDispatcher implements Dispatcher {
     if (this.#ejections.begin(slot, nowMs)) this.#stale = true;
   }
 
-  answering(slot: number, nowMs: number, latencyMs: number): void {
-    if (this.#ejections.isEjected(slot)) this.#answeredWhileEjected(slot, nowMs - latencyMs);
+  awaits(slot: number, nowMs: number): void {
+    this.#stall.awaits(slot, nowMs);
   }
 
-  finished(slot: number, nowMs: number, result: Outcome, latencyMs: number): void {
+  answering(slot: number, nowMs: number, latencyMs: number, waitedMs: number, good: boolean): void {
+    if (waitedMs >= 0 && this.#stall.answered(slot, nowMs, waitedMs)) this.#stale = true;
+    if (this.#ejections.isEjected(slot)) {
+      this.#answeredWhileEjected(slot, nowMs, nowMs - latencyMs, good);
+    }
+  }
+
+  finished(slot: number, nowMs: number, result: Outcome, latencyMs: number, awaits: boolean): void {
     const active = this.#slots.active;
     assert((active[slot] as number) > 0, "every finished attempt was started");
     active[slot] = (active[slot] as number) - 1;
+    if (awaits) {
+      if (result === outcome.abandoned) this.#stall.left(slot);
+      else this.#stall.unanswered(slot);
+    }
     if (this.#ejections.isEjected(slot)) {
       this.#finishedWhileEjected(slot, nowMs, result, nowMs - latencyMs);
-    } else if (result === outcome.answered || result === outcome.serverError) {
-      this.#ejections.answered(slot);
-    } else if (result !== outcome.abandoned) {
-      this.#failed(slot, nowMs, result);
+    } else {
+      this.#learn(slot, nowMs, result, nowMs - latencyMs);
     }
     this.#slots.release(slot);
   }
 
+  scan(nowMs: number, lateByMs: number): void {
+    const slots = this.#slots;
+    if (!this.#service.detection.stall) return;
+    if (this.#stall.scan(nowMs, lateByMs, slots.count)) this.#stale = true;
+    if (this.#stale) this.#rebuild(nowMs);
+    const [usable, late] = this.#tiers.all;
+    const isAlone = usable.count + late.count <= 1;
+    for (let slot = 0; slot < slots.count; slot++) {
+      if (this.#stall.awaiting[slot] === 0 || slots.listed[slot] === 0) continue;
+      if (this.#ejections.isEjected(slot)) continue;
+      if (this.#stall.isStalled(slot, nowMs, slots.count) && this.#mayEject(slot)) {
+        this.#eject(slot, nowMs, cause.stall, this.#stallWords(slot, nowMs));
+      } else if (this.#stall.isSuspect(slot, nowMs, slots.count, isAlone)) {
+        this.#stall.told[slot] = 1;
+        this.#tell(slot, "silent", `is silent: ${this.#stallWords(slot, nowMs)}`);
+      }
+    }
+  }
+
+  tick(nowMs: number): void {
+    const { successRate } = this.#service.detection;
+    for (const { slot, rate } of this.#outlier.sweep(nowMs, this.#slots.count)) {
+      if (!successRate || this.#ejections.isEjected(slot) || !this.#mayEject(slot)) continue;
+      const percent = Math.floor(100 * rate);
+      const words = `${percent}% of its answers were good, far fewer than its peers'`;
+      this.#eject(slot, nowMs, cause.errors, words);
+    }
+  }
+
+  get awaitingCount(): number {
+    return this.#stall.awaitingInAll;
+  }
+
+  hedgeAfterMs(slot: number, nowMs: number): number {
+    if (this.#stall.late[slot] === 0) return Infinity;
+    return this.#stall.patienceMs(slot, nowMs, this.#slots.count);
+  }
+
+  isLate(slot: number): boolean {
+    return this.#stall.late[slot] === 1;
+  }
+
+  isEjected(slot: number): boolean {
+    return this.#ejections.isEjected(slot);
+  }
+
   requestSeen(nowMs: number): void {
-    this.#budget.requestSeen(nowMs);
+    this.#retryBudget.requestSeen(nowMs);
+    this.#hedgeBudget.requestSeen(nowMs);
   }
 
   takeRetry(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean {
-    return this.#budget.take(nowMs, budgetRatio, budgetPerSecond);
+    return this.#retryBudget.take(nowMs, budgetRatio, budgetPerSecond);
+  }
+
+  takeHedge(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean {
+    return this.#hedgeBudget.take(nowMs, budgetRatio, budgetPerSecond);
   }
 
   instance(slot: number): { readonly id: string; readonly host: string; readonly port: number } {
@@ -129,7 +207,9 @@ class ServiceDispatcher implements Dispatcher {
 
   update(service: TableService, nowMs: number): void {
     const slots = this.#slots;
-    this.#maxConnections = service.maxConnections;
+    this.#service = service;
+    this.#ejections.times = service.detection;
+    this.#tiers.rules = this.#rules;
     slots.listed.fill(0);
     for (const instance of service.instances) {
       const found = slots.find(instance);
@@ -137,10 +217,11 @@ class ServiceDispatcher implements Dispatcher {
       const before = slots.verdict[slot] as number;
       const renewed = instance.generation > (slots.generation[slot] as number);
       slots.list(slot, instance);
-      if (renewed) this.#renewed(slot);
+      if (renewed) this.#renewed(slot, nowMs);
       const news = found === undefined || renewed || before !== slots.verdict[slot];
       if (news && !this.#controlAlive) this.#suspectIfDown(slot, nowMs);
     }
+    slots.pair(service.instances);
     for (let slot = 0; slot < slots.count; slot++) slots.release(slot);
     this.#stale = true;
   }
@@ -148,10 +229,11 @@ class ServiceDispatcher implements Dispatcher {
   setControlAlive(alive: boolean, nowMs: number): void {
     if (alive === this.#controlAlive) return;
     this.#controlAlive = alive;
+    this.#tiers.rules = this.#rules;
     this.#stale = true;
     for (let slot = 0; slot < this.#slots.count; slot++) {
       if (!alive) this.#suspectIfDown(slot, nowMs);
-      else if (this.#ejections.byVerdict[slot] === 1) this.#ejections.clear(slot);
+      else if (this.#ejections.isByVerdict(slot)) this.#forgive(slot, nowMs);
     }
   }
 
@@ -167,11 +249,34 @@ class ServiceDispatcher implements Dispatcher {
 
   // Choosing.
 
+  get #rules(): Rules {
+    const { mode, detection, slowStartMs } = this.#service;
+    return {
+      mode,
+      panicRatio: detection.panicRatio,
+      slowStartMs,
+      controlAlive: this.#controlAlive,
+    };
+  }
+
+  #rebuild(nowMs: number): void {
+    this.#tiers.rebuild(nowMs);
+    const { capacity } = this.#slots;
+    if (this.#scratch.slots.length < capacity) this.#scratch.slots = new Int32Array(capacity);
+    this.#stale = false;
+  }
+
   /** The first tier that has a candidate outside the first `triedCount` of `tried`. */
-  #fromTiers(balancer: Balancer, key: number, tried: Int32Array, triedCount: number): number {
-    for (const candidates of this.#tiers) {
+  #fromTiers(
+    balancer: Balancer,
+    nowMs: number,
+    key: number,
+    tried: Int32Array,
+    triedCount: number,
+  ): number {
+    for (const candidates of this.#tiers.open) {
       if (candidates.count === 0) continue;
-      const slot = this.#fromTier(candidates, balancer, key, tried, triedCount);
+      const slot = this.#fromTier(candidates, balancer, nowMs, key, tried, triedCount);
       if (slot !== NO_INSTANCE) return slot;
     }
     return NO_INSTANCE;
@@ -180,11 +285,13 @@ class ServiceDispatcher implements Dispatcher {
   #fromTier(
     candidates: Tier,
     balancer: Balancer,
+    nowMs: number,
     key: number,
     tried: Int32Array,
     triedCount: number,
   ): number {
-    if (triedCount === 0 && this.#maxConnections === 0) {
+    const { partial } = this.#tiers;
+    if (triedCount === 0 && this.#service.maxConnections === 0 && !partial) {
       return balancer.choose(candidates.slots, candidates.count, this.#slots, key);
     }
     const free = this.#scratch;
@@ -196,122 +303,209 @@ class ServiceDispatcher implements Dispatcher {
       if (this.#isBusy(slot)) busy = true;
       else free.slots[free.count++] = slot;
     }
-    if (free.count > 0) return balancer.choose(free.slots, free.count, this.#slots, key);
-    return busy ? ALL_BUSY : NO_INSTANCE;
+    if (free.count === 0) return busy ? ALL_BUSY : NO_INSTANCE;
+    if (partial) return this.#accepted(free, balancer, nowMs, key);
+    return balancer.choose(free.slots, free.count, this.#slots, key);
   }
 
-  /** An ejected instance that may have its probe now; a backup's only when backups are in use. */
-  #dueProbe(nowMs: number): number {
-    const own = this.#dueIn(this.#tiers[EJECTED], nowMs);
-    if (own !== NO_INSTANCE || this.#tiers[USABLE].count > 0) return own;
-    return this.#dueIn(this.#tiers[EJECTED_BACKUP], nowMs);
-  }
-
-  #dueIn(candidates: Tier, nowMs: number): number {
-    for (let index = 0; index < candidates.count; index++) {
-      const slot = candidates.slots[index] as number;
-      if (nowMs >= (this.#ejections.dueMs[slot] as number) && !this.#isBusy(slot)) return slot;
+  /** A choice of who has a part of a share only is accepted as often as that; else the next. */
+  #accepted(free: Tier, balancer: Balancer, nowMs: number, key: number): number {
+    for (;;) {
+      const slot = balancer.choose(free.slots, free.count, this.#slots, key);
+      if (free.count === 1) return slot;
+      const share = this.#tiers.shareOf(slot, nowMs);
+      if (share >= 1 || this.#options.random() < share) return slot;
+      remove(free, slot);
     }
-    return NO_INSTANCE;
+  }
+
+  /** Who may have its probe now; a backup, or who fails his checks, only when nobody is usable. */
+  #dueProbe(nowMs: number, repeatable: boolean): number {
+    const { all, ejected, nextDueMs, isAnyWell, isPanic } = this.#tiers;
+    if (nowMs >= nextDueMs) {
+      for (let index = 0; index < ejected.count; index++) {
+        const slot = ejected.slots[index] as number;
+        if (this.#slots.backup[slot] === 1 && isAnyWell) continue;
+        if (!isPanic && !this.#tiers.isOpen(slot)) continue;
+        if (this.#isDue(slot, nowMs, repeatable) && !this.#isBusy(slot)) return slot;
+      }
+    }
+    const late = all[rank.late];
+    if (late.count === 0 || !repeatable || nowMs < this.#lateProbeDueMs) return NO_INSTANCE;
+    return this.#lateProbe(late, nowMs);
+  }
+
+  #isDue(slot: number, nowMs: number, repeatable: boolean): boolean {
+    const dueMs = this.#ejections.dueMs[slot] as number;
+    if (repeatable || !this.#tiers.isAnyWell) return nowMs >= dueMs;
+    return nowMs >= dueMs + (this.#ejections.lengthMs[slot] as number);
+  }
+
+  /** One for all of them: they take turns. */
+  #lateProbe(late: Tier, nowMs: number): number {
+    const turn = Math.floor(this.#options.random() * late.count);
+    const slot = late.slots[turn] as number;
+    if (this.#isBusy(slot)) return NO_INSTANCE;
+    const patienceMs = this.#stall.patienceMs(slot, nowMs, this.#slots.count);
+    this.#lateProbeDueMs = nowMs + Math.max(LATE_PROBE_MS_MIN, patienceMs) / late.count;
+    return slot;
   }
 
   #isBusy(slot: number): boolean {
-    return this.#maxConnections > 0 && (this.#slots.active[slot] as number) >= this.#maxConnections;
-  }
-
-  #rebuild(): void {
-    const slots = this.#slots;
-    this.#nextDueMs = Infinity;
-    for (const each of [...this.#tiers, this.#scratch]) {
-      each.count = 0;
-      if (each.slots.length < slots.capacity) each.slots = new Int32Array(slots.capacity);
-    }
-    for (let slot = 0; slot < slots.count; slot++) {
-      if (!this.#mayTakeTraffic(slot)) continue;
-      const ejected = this.#ejections.isEjected(slot);
-      if (ejected)
-        this.#nextDueMs = Math.min(this.#nextDueMs, this.#ejections.dueMs[slot] as number);
-      const rank = (ejected ? EJECTED : USABLE) + (slots.backup[slot] === 1 ? USABLE_BACKUP : 0);
-      const its = this.#tiers[rank] as Tier;
-      its.slots[its.count++] = slot;
-    }
-    this.#stale = false;
-  }
-
-  #mayTakeTraffic(slot: number): boolean {
-    if (this.#slots.listed[slot] === 0) return false;
-    const verdict = this.#slots.verdict[slot];
-    return verdict === verdictCode.up || (verdict === verdictCode.down && !this.#controlAlive);
+    const { maxConnections } = this.#service;
+    return maxConnections > 0 && (this.#slots.active[slot] as number) >= maxConnections;
   }
 
   // Learning.
 
-  #failed(slot: number, nowMs: number, result: Outcome): void {
-    if (result === outcome.timedOut && !this.#ejections.unanswered(slot)) return;
-    this.#ejections.eject(slot, nowMs, false);
+  #learn(slot: number, nowMs: number, result: Outcome, beganMs: number): void {
+    if (result === outcome.answered) {
+      this.#ejections.answered(slot);
+      this.#outlier.good(slot);
+      return;
+    }
+    if (result === outcome.abandoned || result === outcome.silent) return;
+    if (result === outcome.serverError) this.#ejections.answered(slot);
+    if (!this.#ejections.isRecent(slot, beganMs)) return;
+    this.#outlier.bad(slot);
+    if (result === outcome.connectFailed) {
+      this.#eject(slot, nowMs, cause.connect, "the connection failed");
+    } else if (result === outcome.reset) {
+      const words = "the connection broke before the answer's end";
+      if (this.#mayEject(slot)) this.#eject(slot, nowMs, cause.broken, words);
+    } else if (result === outcome.timedOut && this.#ejections.unanswered(slot)) {
+      const words = `${UNANSWERED_MAX} requests in a row went unanswered`;
+      if (this.#mayEject(slot)) this.#eject(slot, nowMs, cause.broken, words);
+    } else {
+      this.#judgeErrors(slot, nowMs);
+    }
+  }
+
+  #judgeErrors(slot: number, nowMs: number): void {
+    const { consecutiveErrors } = this.#service.detection;
+    const run = this.#outlier.run[slot] as number;
+    if (this.#outlier.isOutlier(slot, consecutiveErrors) && this.#mayEject(slot)) {
+      const good = this.#outlier.peersGoodInRun(slot);
+      const words = `${run} errors in a row while its peers gave ${good} good answers`;
+      this.#eject(slot, nowMs, cause.errors, words);
+    } else if (consecutiveErrors > 0 && run === consecutiveErrors) {
+      this.#tell(slot, "errors", `answered ${run} requests in a row with errors`);
+    }
+  }
+
+  /** Whether so many may be out, this one counted in. */
+  #mayEject(candidate: number): boolean {
+    let members = 0;
+    let out = 1;
+    for (let slot = 0; slot < this.#slots.count; slot++) {
+      if (!this.#tiers.isMember(slot)) continue;
+      members++;
+      if (slot !== candidate && !this.#tiers.isUsable(slot)) out++;
+    }
+    return out <= this.#service.detection.maxEjectedRatio * members;
+  }
+
+  #eject(slot: number, nowMs: number, why: Cause, words: string): void {
+    this.#ejections.eject(slot, nowMs, why);
     this.#stale = true;
-    this.#announceEjection(slot, result);
+    this.#announceEjection(slot, words);
   }
 
   #finishedWhileEjected(slot: number, nowMs: number, result: Outcome, beganMs: number): void {
     if (result === outcome.answered || result === outcome.serverError) {
-      this.#answeredWhileEjected(slot, beganMs);
+      const isGood = result === outcome.answered;
+      if (this.#answeredWhileEjected(slot, nowMs, beganMs, isGood) || isGood) return;
+      if (this.#ejections.probeFailed(slot, beganMs, nowMs)) {
+        this.#stale = true;
+        this.#announceEjection(slot, "it answered an error again");
+      }
     } else if (result === outcome.abandoned) {
       if (this.#ejections.probeAbandoned(slot, beganMs, nowMs)) this.#stale = true;
     } else if (this.#ejections.probeFailed(slot, beganMs, nowMs)) {
       this.#stale = true;
-      this.#announceEjection(slot, result);
+      this.#announceEjection(slot, probeWords(result));
     }
   }
 
-  #answeredWhileEjected(slot: number, beganMs: number): void {
-    if (!this.#ejections.readmits(slot, beganMs)) return;
-    this.#ejections.clear(slot);
+  /** True when it is readmitted. An error disproves silence, and not errors. */
+  #answeredWhileEjected(slot: number, nowMs: number, beganMs: number, isGood: boolean): boolean {
+    if (!this.#ejections.readmits(slot, beganMs)) return false;
+    if (!isGood && this.#ejections.causes[slot] === cause.errors) return false;
     this.#stale = true;
-    this.#announceReadmission(slot, "it answered a request");
+    if (this.#isAnyUsable() && this.#ejections.hold(slot, nowMs)) return false;
+    this.#forgive(slot, nowMs);
+    this.#readmitted(slot, nowMs, "it answered a request");
+    return true;
+  }
+
+  #isAnyUsable(): boolean {
+    for (let slot = 0; slot < this.#slots.count; slot++) {
+      if (this.#tiers.isUsable(slot)) return true;
+    }
+    return false;
   }
 
   /** Control has seen it start anew, or pass its checks again: what was held against it is past. */
-  #renewed(slot: number): void {
+  #renewed(slot: number, nowMs: number): void {
     const wasEjected = this.#ejections.isEjected(slot);
-    this.#ejections.clear(slot);
-    if (wasEjected && this.#mayTakeTraffic(slot))
-      this.#announceReadmission(slot, "it was checked anew");
+    this.#forgive(slot, nowMs);
+    this.#stall.forget(slot);
+    if (wasEjected && this.#tiers.isUsable(slot)) {
+      this.#readmitted(slot, nowMs, "it was checked anew");
+    }
+  }
+
+  #readmitted(slot: number, nowMs: number, why: string): void {
+    this.#ejections.returned(slot, nowMs);
+    this.#tell(slot, "readmitted", `readmitted: ${why}`);
+  }
+
+  #forgive(slot: number, nowMs: number): void {
+    this.#ejections.clear(slot, nowMs);
+    this.#outlier.forget(slot);
   }
 
   #suspectIfDown(slot: number, nowMs: number): void {
     const down = this.#slots.listed[slot] === 1 && this.#slots.verdict[slot] === verdictCode.down;
-    if (down && !this.#ejections.isEjected(slot)) this.#ejections.eject(slot, nowMs, true);
+    if (down && !this.#ejections.isEjected(slot)) this.#ejections.eject(slot, nowMs, cause.verdict);
   }
 
-  #announceReadmission(slot: number, cause: string): void {
-    const id = this.#slots.instance(slot).id;
-    this.#options.onEjection({
-      instance: id,
-      kind: "readmitted",
-      sentence: `${id} readmitted: ${cause}`,
-    });
-  }
-
-  #announceEjection(slot: number, result: Outcome): void {
-    const id = this.#slots.instance(slot).id;
+  #announceEjection(slot: number, words: string): void {
     const time = spoken(this.#ejections.lengthMs[slot] as number);
-    this.#options.onEjection({
-      instance: id,
-      kind: "ejected",
-      sentence: `${id} ejected for ${time}: ${failureWords(result)}`,
-    });
+    this.#tell(slot, "ejected", `ejected for ${time}: ${words}`);
+  }
+
+  #tell(slot: number, kind: Ejection["kind"], words: string): void {
+    const { id } = this.#slots.instance(slot);
+    this.#options.onEjection({ instance: id, kind, sentence: `${id} ${words}` });
+  }
+
+  #stallWords(slot: number, nowMs: number): string {
+    const count = this.#stall.unansweredInRow(slot);
+    const silence = `${Math.round(this.#stall.silenceMs(slot, nowMs))} ms`;
+    const peers = this.#stall.peersAnswered(slot);
+    const requests = `${count} ${count === 1 ? "request" : "requests"}`;
+    const compared = peers > 0 ? ` while its peers answered ${peers}` : "";
+    return `${requests} unanswered for ${silence}${compared}`;
   }
 
   #lent(slot: number): void {
-    this.#ejections.grow(this.#slots.capacity);
-    this.#ejections.clear(slot);
+    const { capacity } = this.#slots;
+    this.#ejections.grow(capacity);
+    this.#stall.grow(capacity);
+    this.#outlier.grow(capacity);
+    this.#ejections.forget(slot);
+    this.#stall.forget(slot);
+    this.#outlier.forget(slot);
+    this.#tiers.forget(slot);
     for (const name of balanceAlgorithms) this.#balancers[name].forget(slot);
   }
 }
 
-function tier(): Tier {
-  return { slots: new Int32Array(0), count: 0 };
+function remove(tier: Tier, slot: number): void {
+  const index = tier.slots.subarray(0, tier.count).indexOf(slot);
+  tier.slots.copyWithin(index, index + 1, tier.count);
+  tier.count--;
 }
 
 function eachAlgorithm(
@@ -331,10 +525,10 @@ function includes(tried: Int32Array, triedCount: number, slot: number): boolean 
   return false;
 }
 
-function failureWords(result: Outcome): string {
+function probeWords(result: Outcome): string {
   if (result === outcome.connectFailed) return "the connection failed";
   if (result === outcome.reset) return "the connection broke before the answer's end";
-  return `${UNANSWERED_MAX} requests in a row went unanswered`;
+  return "the request that tried it went unanswered";
 }
 
 function spoken(durationMs: number): string {

@@ -5,17 +5,24 @@
 // is in flat arrays by slot; `choose`, `started` and `finished` allocate nothing.
 //
 // Promises:
-// - `choose` never returns a draining instance, nor one in `tried` while another can be had.
-// - A connect failure or reset ejects at once, locally, for an ejection time that doubles from
-//   `ejectionBaseMs`; when it has passed, exactly one real request is let through as the probe; its
-//   success readmits, its failure doubles. A table with a larger `generation` readmits too. A probe
-//   that has not ended by the next one's time (a tunnel, a hung instance) does not hold that up.
-// - Three requests in a row that went unanswered eject as well: a hung instance still accepts.
-// - Only evidence newer than the ejection counts: what began before neither readmits nor doubles.
+// - `choose` never returns a draining instance nor a standby, and none in `tried` while another can
+//   be had. Of `primary-standby` it returns nobody but the one that control has named; a stand-in
+//   (`backupOf`) exactly while the instance that it stands in for is not usable.
+// - A connect failure ejects at once, locally; a broken connection, three unanswered requests, errors
+//   in a row, a success rate far below the peers', or silence while the peers answer do so while
+//   `maxEjectedRatio` allows it.
+// - An ejection lasts `ejectionBaseMs`, doubled by each further one and each failed probe within a
+//   minute. When it has passed, exactly one real request is let through as the probe; its success
+//   readmits, its failure doubles. A table with a larger `generation` readmits too. A probe that has
+//   not ended by the next one's time (a tunnel, a hung instance) does not hold that up.
+// - At most three changes of an instance in a minute reach the traffic: a readmission by an answer
+//   beyond that waits, while anybody else is usable.
+// - Only evidence newer than the ejection counts: what began before neither readmits nor doubles;
+//   what began before a readmission does not eject.
 // - While `controlAlive` is false, the table's own `down` verdicts count as ejections of that kind:
 //   one real request finds out. While it is true they are final.
-// - When every instance that is not draining is ejected, `choose` tries anyway (panic): a request
-//   is refused only when there is nothing to try.
+// - When every instance that may take traffic is ejected or failing, or no more than `panicRatio` is
+//   not, `choose` tries all (panic): a request is refused only when there is nothing to try.
 // - Backups are chosen only when no other instance can be.
 
 import type { BalanceAlgorithm, TableService } from "../route/table.ts";
@@ -24,7 +31,7 @@ import type { BalanceAlgorithm, TableService } from "../route/table.ts";
 export const outcome = {
   /** An answer below 500 was relayed to its end, or a tunnel closed in order. */
   answered: 0,
-  /** The instance answered 5xx. Counted; a foundation gateway does not eject on it. */
+  /** The instance answered 5xx, or no HTTP at all. */
   serverError: 1,
   /** The connection could not be made: refused, unreachable, timed out. */
   connectFailed: 2,
@@ -34,6 +41,8 @@ export const outcome = {
   timedOut: 4,
   /** The client went away, or the attempt was given up for reasons not the instance's. */
   abandoned: 5,
+  /** Unanswered until another instance had answered in its place. */
+  silent: 6,
 } as const;
 export type Outcome = (typeof outcome)[keyof typeof outcome];
 
@@ -44,7 +53,8 @@ export const ALL_BUSY = -2;
 
 export interface Ejection {
   readonly instance: string;
-  readonly kind: "ejected" | "readmitted";
+  /** `silent` and `errors` eject nobody: reasons for control to look. */
+  readonly kind: "ejected" | "readmitted" | "silent" | "errors";
   /** "web-2 ejected for 1 s: connection refused". */
   readonly sentence: string;
 }
@@ -53,9 +63,18 @@ export interface Dispatcher {
   /**
    * A slot to try now, or NO_INSTANCE or ALL_BUSY. `tried` lists the first `triedCount` slots
    * already tried for this request. `key` is a 32-bit hash of the client's address, used by
-   * source-hash only.
+   * source-hash only. `repeatable`: it may be sent again elsewhere, so it may try a sick instance.
    */
   choose(
+    balance: BalanceAlgorithm,
+    nowMs: number,
+    key: number,
+    tried: Int32Array,
+    triedCount: number,
+    repeatable: boolean,
+  ): number;
+  /** A slot for a second attempt beside one in `tried`: usable and not late, or NO_INSTANCE. */
+  chooseHedge(
     balance: BalanceAlgorithm,
     nowMs: number,
     key: number,
@@ -67,17 +86,38 @@ export interface Dispatcher {
    * one `finished`.
    */
   started(slot: number, nowMs: number): void;
+  /** The whole request lies with the instance: from now on it can answer. */
+  awaits(slot: number, nowMs: number): void;
   /**
-   * The answer's head has come, any status: proof of life, which need not wait for the end of a
-   * long answer. May be left out where the end is near. `latencyMs` is the time since `started`.
+   * The answer's head has come: proof of life, which need not wait for the end of a long answer.
+   * `latencyMs` is the time since `started`, `waitedMs` that since `awaits` or -1 without one;
+   * `good`: not a server error.
    */
-  answering(slot: number, nowMs: number, latencyMs: number): void;
-  /** `latencyMs` is the time since `started`: what began before an ejection is told by it. */
-  finished(slot: number, nowMs: number, result: Outcome, latencyMs: number): void;
+  answering(slot: number, nowMs: number, latencyMs: number, waitedMs: number, good: boolean): void;
+  /**
+   * `latencyMs` is the time since `started`: what began before an ejection is told by it. `awaits`:
+   * there was an `awaits` without an `answering` after it.
+   */
+  finished(slot: number, nowMs: number, result: Outcome, latencyMs: number, awaits: boolean): void;
+  /** Requests that await an answer: while there are any, `scan` is worth calling. */
+  readonly awaitingCount: number;
+  /**
+   * Judges silence; every few milliseconds. `lateByMs` is how much later the caller comes than it
+   * meant to: who was away himself has not seen the instances be silent.
+   */
+  scan(nowMs: number, lateByMs: number): void;
+  /** Judges success rates; every second or more often. */
+  tick(nowMs: number): void;
+  /** After how long unanswered a request on the slot is worth a second attempt; Infinity: never. */
+  hedgeAfterMs(slot: number, nowMs: number): number;
+  isLate(slot: number): boolean;
+  isEjected(slot: number): boolean;
   /** A first attempt (not a retry) was made; feeds the retry budget. */
   requestSeen(nowMs: number): void;
   /** Whether one more try may be made; taking it spends from the budget. */
   takeRetry(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean;
+  /** The same for a second attempt beside the first, of its own budget. */
+  takeHedge(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean;
   /**
    * The instance in a slot: a slot keeps its instance for as long as any attempt on it is under
    * way, also when the instance left the table. The object is the same for as long: another one
@@ -92,11 +132,7 @@ export interface Dispatcher {
 }
 
 export interface DispatcherOptions {
-  /** First ejection, doubled at each failed probe; default 1000. */
-  readonly ejectionBaseMs: number;
-  /** Default 30000. */
-  readonly ejectionMaxMs: number;
-  /** Draws for `random` and for ties; in [0, 1). */
+  /** Draws for `random`, for ties and for shares; in [0, 1). */
   readonly random: () => number;
   readonly onEjection: (ejection: Ejection) => void;
 }

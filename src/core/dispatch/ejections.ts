@@ -1,7 +1,7 @@
 // Who is kept from traffic for a while, by what one worker saw itself. The state of one service.
 //
-//            connect failed, reset,                 time over, and a real
-//            3 unanswered in a row                  request began on it
+//            sure evidence, or               time over, and a real
+//            enough of it (cause)            request began on it
 //   usable ─────────────────────────> ejected ────────────────────────────> probed
 //      ^                                 ^  ^                                 │ │
 //      │                                 │  └──── failed: twice as long ──────┘ │
@@ -15,14 +15,36 @@
 // refunded.
 //
 // Evidence counts only when it is newer: an answer or a failure of an attempt that began before the
-// ejection says nothing of the instance now.
+// ejection says nothing of the instance now, nor does a failure of one that began before it was
+// readmitted. A stall is the exception: any answer disproves silence. A readmission does not
+// forgive: an ejection within a minute of the last one is twice as long, and the fourth change of a
+// minute waits (core/guard/flap-damping.ts).
 
-import { grown } from "./slots.ts";
+import { assert } from "../base/assert.ts";
+import { grown } from "../base/grown.ts";
+import { heldUntilMs } from "../guard/flap-damping.ts";
 
 /** Requests in a row that went unanswered before the instance is ejected for it. */
 export const UNANSWERED_MAX = 3;
+/** An ejection is remembered for so long after its end. */
+export const MEMORY_MS = 60_000;
 // A start is computed back from an end: two roundings of a clock's reading, in milliseconds.
 const ROUNDING_MS = 0.001;
+
+/** Why an instance is ejected; what readmits it depends on it. */
+export const cause = {
+  /** It refused, or could not be reached: certain. */
+  connect: 0,
+  /** A connection broke, or requests timed out. */
+  broken: 1,
+  /** It answers errors while its peers do not. */
+  errors: 2,
+  /** It is silent while its peers answer. */
+  stall: 3,
+  /** The table's `down`, while control is gone. */
+  verdict: 4,
+} as const;
+export type Cause = (typeof cause)[keyof typeof cause];
 
 export interface EjectionTimes {
   readonly ejectionBaseMs: number;
@@ -30,53 +52,102 @@ export interface EjectionTimes {
 }
 
 export class Ejections {
+  times: EjectionTimes;
   /** Length of the ejection; 0 is not ejected. */
   lengthMs = new Float64Array(16);
   /** When the next probe may begin. */
   dueMs = new Float64Array(16);
-  /** 1: by the table's verdict, while control is gone. */
-  byVerdict = new Uint8Array(16);
+  causes = new Uint8Array(16);
   #sinceMs = new Float64Array(16);
   #probeMs = new Float64Array(16);
   #unanswered = new Uint8Array(16);
-  readonly #times: EjectionTimes;
+  /** What the next ejection takes, if it comes before the memory of the last one ends. */
+  #nextMs = new Float64Array(16);
+  #clearedMs = new Float64Array(16);
+  /** When it was taken back last. */
+  #returnedMs = new Float64Array(16);
 
   constructor(times: EjectionTimes) {
-    this.#times = times;
+    this.times = times;
   }
 
   isEjected(slot: number): boolean {
     return (this.lengthMs[slot] as number) > 0;
   }
 
-  /** The first ejection of a usable instance. */
-  eject(slot: number, nowMs: number, byVerdict: boolean): void {
-    this.lengthMs[slot] = this.#times.ejectionBaseMs;
-    this.dueMs[slot] = nowMs + this.#times.ejectionBaseMs;
-    this.byVerdict[slot] = byVerdict ? 1 : 0;
-    this.#sinceMs[slot] = nowMs;
-    this.#probeMs[slot] = Infinity;
+  isByVerdict(slot: number): boolean {
+    return this.isEjected(slot) && this.causes[slot] === cause.verdict;
   }
 
-  clear(slot: number): void {
+  /** The first ejection of a usable instance. */
+  eject(slot: number, nowMs: number, why: Cause): void {
+    assert(!this.isEjected(slot), "who is ejected is not ejected again");
+    const { ejectionBaseMs, ejectionMaxMs } = this.times;
+    const isRemembered = nowMs - (this.#clearedMs[slot] as number) < MEMORY_MS;
+    const wantedMs = isRemembered ? (this.#nextMs[slot] as number) : 0;
+    const lengthMs = Math.min(Math.max(wantedMs, ejectionBaseMs), ejectionMaxMs);
+    this.lengthMs[slot] = lengthMs;
+    this.dueMs[slot] = nowMs + lengthMs;
+    this.causes[slot] = why;
+    this.#sinceMs[slot] = nowMs;
+    this.#probeMs[slot] = Infinity;
+    if (why === cause.verdict) return;
+    this.#nextMs[slot] = 2 * lengthMs;
+  }
+
+  /** What was held against it is past; its memory is not. */
+  clear(slot: number, nowMs: number): void {
     this.lengthMs[slot] = 0;
-    this.byVerdict[slot] = 0;
     this.#unanswered[slot] = 0;
+    this.#clearedMs[slot] = nowMs;
+  }
+
+  /** It was ejected, and is in traffic again. */
+  returned(slot: number, nowMs: number): void {
+    this.#returnedMs[slot] = nowMs;
+  }
+
+  /** The slot is another instance's now. */
+  forget(slot: number): void {
+    this.lengthMs[slot] = 0;
+    this.#unanswered[slot] = 0;
+    this.#nextMs[slot] = 0;
+    this.#clearedMs[slot] = -Infinity;
+    this.#returnedMs[slot] = -Infinity;
+  }
+
+  /** Whether it has gone and come so often that it must wait; then no probe begins before. */
+  hold(slot: number, nowMs: number): boolean {
+    // Out and in alternate: the last change is that it was ejected, the one before its return.
+    const beforeLastMs = this.#returnedMs[slot] as number;
+    const untilMs = heldUntilMs({ lastMs: this.#sinceMs[slot] as number, beforeLastMs });
+    if (nowMs >= untilMs) return false;
+    this.#probeMs[slot] = Infinity;
+    this.#sinceMs[slot] = nowMs;
+    this.dueMs[slot] = untilMs;
+    return true;
   }
 
   /** An attempt on an ejected instance begins: true when it is the probe that was due. */
   begin(slot: number, nowMs: number): boolean {
     if (nowMs < (this.dueMs[slot] as number)) return false;
     this.#probeMs[slot] = nowMs;
-    const doubledMs = Math.min(2 * (this.lengthMs[slot] as number), this.#times.ejectionMaxMs);
+    const doubledMs = Math.min(2 * (this.lengthMs[slot] as number), this.times.ejectionMaxMs);
     this.lengthMs[slot] = doubledMs;
+    this.#nextMs[slot] = Math.max(this.#nextMs[slot] as number, doubledMs);
     this.dueMs[slot] = nowMs + doubledMs;
     return true;
   }
 
   /** Whether an answer to an attempt that began at `beganMs` readmits the ejected instance. */
   readmits(slot: number, beganMs: number): boolean {
+    if (this.causes[slot] === cause.stall) return true;
     return beganMs + ROUNDING_MS >= (this.#sinceMs[slot] as number);
+  }
+
+  /** Whether a failure of an attempt that began at `beganMs` is evidence of the instance now. */
+  isRecent(slot: number, beganMs: number): boolean {
+    return beganMs + ROUNDING_MS >= (this.#clearedMs[slot] as number);
   }
 
   /** An attempt on an ejected instance failed: true when it was its probe; the ejection goes on. */
@@ -92,7 +163,7 @@ export class Ejections {
   probeAbandoned(slot: number, beganMs: number, nowMs: number): boolean {
     if (beganMs + ROUNDING_MS < (this.#probeMs[slot] as number)) return false;
     this.#probeMs[slot] = Infinity;
-    this.lengthMs[slot] = Math.max((this.lengthMs[slot] as number) / 2, this.#times.ejectionBaseMs);
+    this.lengthMs[slot] = Math.max((this.lengthMs[slot] as number) / 2, this.times.ejectionBaseMs);
     this.dueMs[slot] = nowMs;
     return true;
   }
@@ -112,9 +183,12 @@ export class Ejections {
     if (capacity <= this.lengthMs.length) return;
     this.lengthMs = grown(this.lengthMs, new Float64Array(capacity));
     this.dueMs = grown(this.dueMs, new Float64Array(capacity));
-    this.byVerdict = grown(this.byVerdict, new Uint8Array(capacity));
+    this.causes = grown(this.causes, new Uint8Array(capacity));
     this.#sinceMs = grown(this.#sinceMs, new Float64Array(capacity));
     this.#probeMs = grown(this.#probeMs, new Float64Array(capacity));
     this.#unanswered = grown(this.#unanswered, new Uint8Array(capacity));
+    this.#nextMs = grown(this.#nextMs, new Float64Array(capacity));
+    this.#clearedMs = grown(this.#clearedMs, new Float64Array(capacity));
+    this.#returnedMs = grown(this.#returnedMs, new Float64Array(capacity));
   }
 }

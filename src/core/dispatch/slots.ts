@@ -7,10 +7,16 @@
 // Invariant: `active` > 0 or `listed` = 1 for every slot that is lent; a free slot is all zeros.
 
 import { assert } from "../base/assert.ts";
+import { grown } from "../base/grown.ts";
 import { fnv1a32 } from "../base/prng.ts";
 import type { InstanceVerdict, TableInstance } from "../route/table.ts";
 
 const FIRST_CAPACITY = 16;
+/** In `backs`: it stands in for nobody; */
+export const NOBODY = -1;
+/** for one that is not in the table. */
+export const ABSENT = -2;
+
 export const verdictCode = {
   up: 0,
   draining: 1,
@@ -30,6 +36,9 @@ export class Slots {
   backup = new Uint8Array(FIRST_CAPACITY);
   verdict = new Uint8Array(FIRST_CAPACITY);
   generation = new Float64Array(FIRST_CAPACITY);
+  share = new Float64Array(FIRST_CAPACITY);
+  /** The slot of the instance that this one stands in for, NOBODY, or ABSENT. */
+  backs = new Int32Array(FIRST_CAPACITY);
   readonly #instances: (TableInstance | undefined)[] = [];
   readonly #byKey = new Map<string, number>();
   readonly #free: number[] = [];
@@ -73,6 +82,19 @@ export class Slots {
     this.backup[slot] = instance.backup ? 1 : 0;
     this.verdict[slot] = verdictCode[instance.verdict];
     this.generation[slot] = instance.generation;
+    this.share[slot] = instance.share;
+  }
+
+  /** Once all are listed: who stands in for whom. */
+  pair(instances: readonly TableInstance[]): void {
+    const byId = new Map(instances.map((instance) => [instance.id, instance]));
+    for (const instance of instances) {
+      const slot = this.find(instance);
+      assert(slot !== undefined, "what is listed has its slot");
+      const backed = instance.backupOf === undefined ? undefined : byId.get(instance.backupOf);
+      const none = instance.backupOf === undefined ? NOBODY : ABSENT;
+      this.backs[slot] = backed === undefined ? none : (this.find(backed) ?? ABSENT);
+    }
   }
 
   /** Takes back the slot when nobody needs it any more. */
@@ -93,17 +115,9 @@ export class Slots {
     this.backup = grown(this.backup, new Uint8Array(capacity));
     this.verdict = grown(this.verdict, new Uint8Array(capacity));
     this.generation = grown(this.generation, new Float64Array(capacity));
+    this.share = grown(this.share, new Float64Array(capacity));
+    this.backs = grown(this.backs, new Int32Array(capacity));
   }
-}
-
-interface Numbers {
-  set(from: ArrayLike<number>): void;
-}
-
-/** `larger`, beginning with what `smaller` holds. */
-export function grown<Larger extends Numbers>(smaller: ArrayLike<number>, larger: Larger): Larger {
-  larger.set(smaller);
-  return larger;
 }
 
 function keyOf(instance: TableInstance): string {

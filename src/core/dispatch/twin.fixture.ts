@@ -7,8 +7,13 @@ import fc from "fast-check";
 import {
   type BalanceAlgorithm,
   balanceAlgorithms,
+  defaultDetection,
+  type InstanceVerdict,
+  instanceVerdicts,
   plainService,
+  type ServiceMode,
   type TableInstance,
+  type TableService,
 } from "../route/table.ts";
 import type { createDispatcher } from "./create-dispatcher.ts";
 import { ALL_BUSY, type Dispatcher, NO_INSTANCE, type Outcome, outcome } from "./dispatcher.ts";
@@ -21,13 +26,20 @@ interface Ejected {
   dueMs: number;
   sinceMs: number;
   probeMs: number;
-  byVerdict: boolean;
+  cause: "connect" | "broken" | "errors" | "verdict";
 }
 
 interface Known {
   table: TableInstance;
   ejected: Ejected | undefined;
   unansweredInRow: number;
+  /** Of the last ejection's end, and what the next one takes if it comes within a minute of that. */
+  clearedMs: number;
+  nextMs: number;
+  returnedMs: number;
+  good: number;
+  errorsInRow: number;
+  peersGoodBefore: number;
 }
 
 interface Attempt {
@@ -36,30 +48,51 @@ interface Attempt {
   readonly beganMs: number;
 }
 
+const MINUTE_MS = 60_000;
+
 class Twin {
   readonly known = new Map<string, Known>();
   readonly attempts: Attempt[] = [];
   listed = new Set<string>();
   controlAlive = true;
-  maxConnections = 0;
+  service: TableService = { ...plainService, name: "web", instances: [] };
   readonly notices: string[] = [];
 
   /** Ids that may be chosen, or why none. */
-  allowed(nowMs: number, tried: ReadonlySet<string>): ReadonlySet<string> | number {
-    const all = [...this.listed].filter((id) => this.#mayTakeTraffic(id));
-    const [own, backups] = [
-      all.filter((id) => !this.#backup(id)),
-      all.filter((id) => this.#backup(id)),
+  allowed(nowMs: number, tried: ReadonlySet<string>, repeatable: boolean) {
+    const members = [...this.listed].filter((id) => this.#isMember(id));
+    const own = members.filter((id) => !this.#backup(id));
+    const backups = members.filter((id) => this.#backup(id));
+    const usable = (ids: string[]) => ids.filter((id) => this.#isUsable(id));
+    const out = (ids: string[]) => ids.filter((id) => !this.#isUsable(id));
+    const { panicRatio } = this.service.detection;
+    const usableCount = usable(members).length;
+    const isPanic = usableCount > 0 && usableCount <= panicRatio * members.length;
+    const tried0 = isPanic ? this.#panicTiers(own, backups) : undefined;
+    const isChoosable = (id: string) => {
+      if (usableCount > 0) return false;
+      const isEjected = this.#of(id).ejected !== undefined;
+      return !(isEjected && this.service.mode === "primary-standby");
+    };
+    const tiers = tried0 ?? [
+      usable(own),
+      usable(backups),
+      out(own).filter(isChoosable),
+      out(backups).filter(isChoosable),
     ];
-    const usable = (ids: string[]) => ids.filter((id) => this.#of(id).ejected === undefined);
-    const ejected = (ids: string[]) => ids.filter((id) => this.#of(id).ejected !== undefined);
+    const isUsableCrowd = (tiers[0]?.length ?? 0) > 0;
     if (tried.size === 0) {
-      const isDue = (id: string) => nowMs >= (this.#of(id).ejected?.dueMs ?? Infinity);
-      const probes = (ids: string[]) => ids.filter((id) => isDue(id) && !this.#busy(id));
-      if (probes(own).length > 0) return new Set(probes(own));
-      if (usable(own).length === 0 && probes(backups).length > 0) return new Set(probes(backups));
+      const isDue = (id: string) => {
+        const { ejected } = this.#of(id);
+        if (ejected === undefined) return false;
+        const waitsMs = repeatable || !isUsableCrowd ? 0 : ejected.lengthMs;
+        return nowMs >= ejected.dueMs + waitsMs;
+      };
+      const isLastResort = (id: string) =>
+        (this.#backup(id) && isUsableCrowd) || (!this.#isOpen(id) && usableCount > 0);
+      const probes = members.filter((id) => isDue(id) && !this.#busy(id) && !isLastResort(id));
+      if (probes.length > 0) return new Set(probes);
     }
-    const tiers = [usable(own), usable(backups), ejected(own), ejected(backups)];
     for (const without of [tried, new Set<string>()]) {
       for (const tier of tiers) {
         const left = tier.filter((id) => !without.has(id));
@@ -71,62 +104,109 @@ class Twin {
     return NO_INSTANCE;
   }
 
+  #panicTiers(own: string[], backups: string[]): string[][] {
+    const primary = this.service.mode === "primary-standby";
+    const isOut = (id: string) => primary && this.#of(id).ejected !== undefined;
+    const usable = backups.filter((id) => this.#isUsable(id));
+    return [own.filter((id) => !isOut(id)), usable];
+  }
+
   begin(id: string, slot: number, nowMs: number): void {
     this.attempts.push({ id, slot, beganMs: nowMs });
-    const { ejected } = this.#of(id);
+    const known = this.#of(id);
+    const { ejected } = known;
     if (ejected === undefined || nowMs < ejected.dueMs) return;
     ejected.lengthMs = Math.min(2 * ejected.lengthMs, MAX_MS);
     ejected.dueMs = nowMs + ejected.lengthMs;
     ejected.probeMs = nowMs;
+    known.nextMs = Math.max(known.nextMs, ejected.lengthMs);
   }
 
-  head(attempt: Attempt): void {
+  /** True: it is in traffic again. */
+  head(attempt: Attempt, nowMs: number, good: boolean): boolean {
     const known = this.#of(attempt.id);
-    if (known.ejected !== undefined && attempt.beganMs >= known.ejected.sinceMs) {
-      this.#readmit(attempt.id);
+    const { ejected } = known;
+    if (ejected === undefined || attempt.beganMs < ejected.sinceMs) return false;
+    if (ejected.cause === "errors" && !good) return false;
+    const isAnyUsable = [...this.listed].some((id) => this.#isUsable(id));
+    if (isAnyUsable && nowMs < known.returnedMs + MINUTE_MS) {
+      ejected.probeMs = Infinity;
+      ejected.sinceMs = nowMs;
+      ejected.dueMs = known.returnedMs + MINUTE_MS;
+      return false;
     }
+    this.#pardon(known, nowMs);
+    known.returnedMs = nowMs;
+    this.notices.push(`${attempt.id} readmitted`);
+    return true;
   }
 
   end(attempt: Attempt, nowMs: number, result: Outcome): void {
     this.attempts.splice(this.attempts.indexOf(attempt), 1);
     const known = this.#of(attempt.id);
     const { ejected } = known;
-    const answered = result === outcome.answered || result === outcome.serverError;
-    if (ejected === undefined) {
-      if (answered) known.unansweredInRow = 0;
-      if (result === outcome.timedOut) known.unansweredInRow++;
-      const broke = result === outcome.connectFailed || result === outcome.reset;
-      if (broke || (result === outcome.timedOut && known.unansweredInRow >= 3)) {
-        known.ejected = ejection(nowMs, false);
-        this.notices.push(`${attempt.id} ejected`);
-      }
-    } else if (answered) {
-      this.head(attempt);
-    } else if (attempt.beganMs >= ejected.probeMs) {
-      ejected.probeMs = Infinity;
-      if (result === outcome.abandoned) {
-        ejected.lengthMs = Math.max(ejected.lengthMs / 2, BASE_MS);
-        ejected.dueMs = nowMs;
-      } else {
-        ejected.sinceMs = nowMs;
-        ejected.dueMs = nowMs + ejected.lengthMs;
-        this.notices.push(`${attempt.id} ejected`);
-      }
-    }
+    if (ejected === undefined) this.#learn(attempt, nowMs, result);
+    else this.#probed(attempt, ejected, nowMs, result);
     this.#forgetGone();
   }
 
-  update(instances: readonly TableInstance[], nowMs: number): void {
-    this.listed = new Set(instances.map((table) => table.id));
-    for (const table of instances) {
+  #learn(attempt: Attempt, nowMs: number, result: Outcome): void {
+    const known = this.#of(attempt.id);
+    if (result === outcome.abandoned || result === outcome.silent) return;
+    if (result === outcome.answered || result === outcome.serverError) known.unansweredInRow = 0;
+    if (result === outcome.answered) {
+      known.good++;
+      known.errorsInRow = 0;
+      return;
+    }
+    if (attempt.beganMs < known.clearedMs) return;
+    if (known.errorsInRow++ === 0) known.peersGoodBefore = this.#peersGood(attempt.id);
+    if (result === outcome.timedOut) known.unansweredInRow++;
+    if (result === outcome.connectFailed) this.#eject(attempt.id, nowMs, "connect");
+    else if (result === outcome.reset) this.#ejectIfAllowed(attempt.id, nowMs, "broken");
+    else if (result === outcome.timedOut && known.unansweredInRow >= 3) {
+      this.#ejectIfAllowed(attempt.id, nowMs, "broken");
+    } else this.#judgeErrors(attempt.id, nowMs);
+  }
+
+  #judgeErrors(id: string, nowMs: number): void {
+    const { errorsInRow, peersGoodBefore } = this.#of(id);
+    const { consecutiveErrors } = this.service.detection;
+    if (errorsInRow < consecutiveErrors) return;
+    const didPeersWell = this.#peersGood(id) - peersGoodBefore >= consecutiveErrors;
+    if (didPeersWell && this.#ejectIfAllowed(id, nowMs, "errors")) return;
+    if (errorsInRow === consecutiveErrors) this.notices.push(`${id} errors`);
+  }
+
+  #probed(attempt: Attempt, ejected: Ejected, nowMs: number, result: Outcome): void {
+    const isGood = result === outcome.answered;
+    if (isGood || result === outcome.serverError) {
+      if (this.head(attempt, nowMs, isGood) || isGood) return;
+    }
+    if (attempt.beganMs < ejected.probeMs) return;
+    ejected.probeMs = Infinity;
+    if (result === outcome.abandoned) {
+      ejected.lengthMs = Math.max(ejected.lengthMs / 2, BASE_MS);
+      ejected.dueMs = nowMs;
+    } else {
+      ejected.sinceMs = nowMs;
+      ejected.dueMs = nowMs + ejected.lengthMs;
+      this.notices.push(`${attempt.id} ejected`);
+    }
+  }
+
+  update(service: TableService, nowMs: number): void {
+    this.service = service;
+    this.listed = new Set(service.instances.map((table) => table.id));
+    for (const table of service.instances) {
       const before = this.known.get(table.id);
-      const known = before ?? { table, ejected: undefined, unansweredInRow: 0 };
-      const renewed = table.generation > known.table.generation;
+      const known = before ?? newlyKnown(table);
+      const isRenewed = table.generation > known.table.generation;
       const turned = table.verdict !== known.table.verdict;
       known.table = table;
       this.known.set(table.id, known);
-      if (renewed) this.#renew(known);
-      if (before === undefined || renewed || turned) this.#suspectIfDown(known, nowMs);
+      if (isRenewed) this.#renew(known, nowMs);
+      if (before === undefined || isRenewed || turned) this.#suspectIfDown(known, nowMs);
     }
     this.#forgetGone();
   }
@@ -136,7 +216,7 @@ class Twin {
     this.controlAlive = alive;
     for (const known of this.known.values()) {
       if (!alive) this.#suspectIfDown(known, nowMs);
-      else if (known.ejected?.byVerdict) this.#pardon(known);
+      else if (known.ejected?.cause === "verdict") this.#pardon(known, nowMs);
     }
   }
 
@@ -144,33 +224,72 @@ class Twin {
     return [...this.listed].filter((id) => this.#of(id).ejected !== undefined).sort();
   }
 
-  #renew(known: Known): void {
+  #renew(known: Known, nowMs: number): void {
     const wasEjected = known.ejected !== undefined;
-    this.#pardon(known);
-    if (wasEjected && this.#mayTakeTraffic(known.table.id)) {
+    this.#pardon(known, nowMs);
+    if (wasEjected && this.#isUsable(known.table.id)) {
+      known.returnedMs = nowMs;
       this.notices.push(`${known.table.id} readmitted`);
     }
   }
 
-  #readmit(id: string): void {
-    this.#pardon(this.#of(id));
-    this.notices.push(`${id} readmitted`);
-  }
-
-  #pardon(known: Known): void {
+  #pardon(known: Known, nowMs: number): void {
     known.ejected = undefined;
     known.unansweredInRow = 0;
+    known.errorsInRow = 0;
+    known.clearedMs = nowMs;
+  }
+
+  #eject(id: string, nowMs: number, cause: Ejected["cause"]): void {
+    const known = this.#of(id);
+    const wantedMs = nowMs - known.clearedMs < MINUTE_MS ? known.nextMs : 0;
+    const lengthMs = Math.min(Math.max(wantedMs, BASE_MS), MAX_MS);
+    const dueMs = nowMs + lengthMs;
+    known.ejected = { lengthMs, dueMs, sinceMs: nowMs, probeMs: Infinity, cause };
+    if (cause === "verdict") return;
+    known.nextMs = 2 * lengthMs;
+    this.notices.push(`${id} ejected`);
+  }
+
+  #ejectIfAllowed(id: string, nowMs: number, cause: Ejected["cause"]): boolean {
+    const members = [...this.listed].filter((each) => this.#isMember(each));
+    const out = members.filter((each) => each !== id && !this.#isUsable(each)).length + 1;
+    if (out > this.service.detection.maxEjectedRatio * members.length) return false;
+    this.#eject(id, nowMs, cause);
+    return true;
   }
 
   #suspectIfDown(known: Known, nowMs: number): void {
-    const down = known.table.verdict === "down" && this.listed.has(known.table.id);
-    if (down && !this.controlAlive) known.ejected ??= ejection(nowMs, true);
+    const { id, verdict } = known.table;
+    const isSuspect = verdict === "down" && this.listed.has(id) && !this.controlAlive;
+    if (isSuspect && known.ejected === undefined) this.#eject(id, nowMs, "verdict");
   }
 
-  #mayTakeTraffic(id: string): boolean {
-    const { verdict } = this.#of(id).table;
-    return verdict === "up" || (verdict === "down" && !this.controlAlive);
+  #isUsable(id: string): boolean {
+    return this.listed.has(id) && this.#isOpen(id) && this.#of(id).ejected === undefined;
   }
+
+  #isMember(id: string): boolean {
+    const { verdict, backupOf } = this.#of(id).table;
+    const isBackedUsable = backupOf !== undefined && this.listed.has(backupOf);
+    if (isBackedUsable && this.#isUsable(backupOf)) return false;
+    return this.listed.has(id) && (this.#isOpen(id) || verdict === "failing");
+  }
+
+  #isOpen(id: string): boolean {
+    const { verdict } = this.#of(id).table;
+    const isAlone = !this.controlAlive && this.service.mode !== "primary-standby";
+    return verdict === "up" || (verdict === "down" && isAlone);
+  }
+
+  #peersGood(id: string): number {
+    let sum = 0;
+    for (const [other, { good }] of this.known) if (other !== id) sum += good;
+    return sum + this.goodOfTheGone;
+  }
+
+  /** Good answers of instances that left the table count for those that stay. */
+  goodOfTheGone = 0;
 
   #backup(id: string): boolean {
     return this.#of(id).table.backup;
@@ -178,7 +297,7 @@ class Twin {
 
   #busy(id: string): boolean {
     const active = this.attempts.filter((attempt) => attempt.id === id).length;
-    return this.maxConnections > 0 && active >= this.maxConnections;
+    return this.service.maxConnections > 0 && active >= this.service.maxConnections;
   }
 
   #of(id: string): Known {
@@ -189,26 +308,45 @@ class Twin {
 
   /** What left the table is remembered for as long as an attempt on it is under way. */
   #forgetGone(): void {
-    for (const id of this.known.keys()) {
+    for (const [id, { good }] of this.known) {
       const active = this.attempts.some((attempt) => attempt.id === id);
-      if (!active && !this.listed.has(id)) this.known.delete(id);
+      if (active || this.listed.has(id)) continue;
+      this.goodOfTheGone += good;
+      this.known.delete(id);
     }
   }
 }
 
-function ejection(nowMs: number, byVerdict: boolean): Ejected {
-  const dueMs = nowMs + BASE_MS;
-  return { lengthMs: BASE_MS, dueMs, sinceMs: nowMs, probeMs: Infinity, byVerdict };
+function newlyKnown(table: TableInstance): Known {
+  return {
+    table,
+    ejected: undefined,
+    unansweredInRow: 0,
+    clearedMs: -Infinity,
+    nextMs: 0,
+    returnedMs: -Infinity,
+    good: 0,
+    errorsInRow: 0,
+    peersGoodBefore: 0,
+  };
 }
 
 export type Command =
-  | { readonly kind: "request"; readonly balance: BalanceAlgorithm; readonly triedBits: number }
+  | {
+      readonly kind: "request";
+      readonly balance: BalanceAlgorithm;
+      readonly triedBits: number;
+      readonly repeatable: boolean;
+    }
   | { readonly kind: "head" | "end"; readonly which: number; readonly result: Outcome }
   | { readonly kind: "pass"; readonly durationMs: number }
   | { readonly kind: "control"; readonly alive: boolean }
   | {
       readonly kind: "table";
       readonly maxConnections: number;
+      readonly mode: ServiceMode;
+      readonly maxEjectedRatio: number;
+      readonly panicRatio: number;
       readonly instances: readonly (TableInstance | undefined)[];
     };
 
@@ -223,6 +361,7 @@ export function commands(): fc.Arbitrary<readonly Command[]> {
     kind: fc.constant("request" as const),
     balance,
     triedBits: fc.oneof(fc.constant(0), fc.nat(31)),
+    repeatable: fc.constantFrom(true, true, false),
   });
   const end = fc.record({
     kind: fc.constantFrom("end" as const, "end" as const, "head" as const),
@@ -231,7 +370,7 @@ export function commands(): fc.Arbitrary<readonly Command[]> {
   });
   const pass = fc.record({
     kind: fc.constant("pass" as const),
-    durationMs: fc.oneof(fc.nat(50), fc.constantFrom(999, 1000, 2000, 4000)),
+    durationMs: fc.oneof(fc.nat(50), fc.constantFrom(999, 1000, 2000, 4000, 30_000)),
   });
   const control = fc.record({ kind: fc.constant("control" as const), alive: fc.boolean() });
   const one = fc.oneof(
@@ -254,14 +393,10 @@ function table(): fc.Arbitrary<Command> {
         port: fc.constant(9000 + index),
         weight: fc.integer({ min: 1, max: 3 }),
         backup: fc.constant(index >= 3),
-        verdict: fc.constantFrom(
-          "up" as const,
-          "up" as const,
-          "draining" as const,
-          "down" as const,
-        ),
+        verdict: fc.constantFrom<InstanceVerdict>("up", "up", "up", ...instanceVerdicts),
         generation: fc.constantFrom(1, 1, 1, 2, 3),
         share: fc.constant(1),
+        ...(index === 2 ? { backupOf: fc.constantFrom("web-1", "web-9") } : {}),
       }),
       { nil: undefined },
     ),
@@ -269,8 +404,20 @@ function table(): fc.Arbitrary<Command> {
   return fc.record({
     kind: fc.constant("table" as const),
     maxConnections: fc.constantFrom(0, 0, 1, 3),
+    mode: fc.constantFrom<ServiceMode>("active-active", "active-active", "primary-standby"),
+    maxEjectedRatio: fc.constantFrom(0.5, 1),
+    panicRatio: fc.constantFrom(0, 0, 0.5),
     instances: fc.tuple(...instances),
   });
+}
+
+function serviceOf(command: Extract<Command, { kind: "table" }>): TableService {
+  const { maxConnections, mode, maxEjectedRatio, panicRatio } = command;
+  const times = { ejectionBaseMs: BASE_MS, ejectionMaxMs: MAX_MS };
+  const limits = { consecutiveErrors: 2, maxEjectedRatio, panicRatio };
+  const detection = { ...defaultDetection, ...times, ...limits };
+  const instances = command.instances.filter((each) => each !== undefined);
+  return { ...plainService, name: "web", instances, maxConnections, mode, detection };
 }
 
 /** Plays the commands to a new dispatcher and to its twin; throws where they part. */
@@ -289,8 +436,6 @@ class Play {
   constructor(create: typeof createDispatcher) {
     const nothing = { ...plainService, name: "web", instances: [] };
     this.#dispatcher = create(nothing, this.#nowMs, {
-      ejectionBaseMs: BASE_MS,
-      ejectionMaxMs: MAX_MS,
       random: () => (this.#draws++ * 0.618) % 1,
       onEjection: ({ instance, kind }) => this.#notices.push(`${instance} ${kind}`),
     });
@@ -311,33 +456,33 @@ class Play {
       dispatcher.setControlAlive(command.alive, nowMs);
       twin.setControlAlive(command.alive, nowMs);
     } else if (command.kind === "table") {
-      const { maxConnections } = command;
-      const instances = command.instances.filter((each) => each !== undefined);
-      dispatcher.update({ ...plainService, name: "web", instances, maxConnections }, nowMs);
-      twin.maxConnections = maxConnections;
-      twin.update(instances, nowMs);
+      const service = serviceOf(command);
+      dispatcher.update(service, nowMs);
+      twin.update(service, nowMs);
     } else if (command.kind === "request") {
-      this.#request(command.balance, command.triedBits);
+      this.#request(command.balance, command.triedBits, command.repeatable);
     } else {
       // 0 is the latest: often a probe.
       const attempt = twin.attempts.at(-1 - (command.which % Math.max(1, twin.attempts.length)));
       if (attempt === undefined) return;
       const latencyMs = nowMs - attempt.beganMs;
       if (command.kind === "head") {
-        dispatcher.answering(attempt.slot, nowMs, latencyMs);
-        twin.head(attempt);
+        const good = command.result !== outcome.serverError;
+        dispatcher.answering(attempt.slot, nowMs, latencyMs, -1, good);
+        twin.head(attempt, nowMs, good);
       } else {
-        dispatcher.finished(attempt.slot, nowMs, command.result, latencyMs);
+        dispatcher.finished(attempt.slot, nowMs, command.result, latencyMs, false);
         twin.end(attempt, nowMs, command.result);
       }
     }
   }
 
-  #request(balance: BalanceAlgorithm, triedBits: number): void {
+  #request(balance: BalanceAlgorithm, triedBits: number, repeatable: boolean): void {
     const triedIds = IDS.filter((id, bit) => (triedBits >> bit) & 1 && this.#slotOf.has(id));
     const tried = Int32Array.from(triedIds, (id) => this.#slotOf.get(id) ?? -1);
-    const slot = this.#dispatcher.choose(balance, this.#nowMs, 7, tried, tried.length);
-    const allowed = this.#twin.allowed(this.#nowMs, new Set(triedIds));
+    const { length } = tried;
+    const slot = this.#dispatcher.choose(balance, this.#nowMs, 7, tried, length, repeatable);
+    const allowed = this.#twin.allowed(this.#nowMs, new Set(triedIds), repeatable);
     if (typeof allowed === "number" || slot < 0) {
       assert.equal(slot, allowed);
       return;

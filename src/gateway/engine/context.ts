@@ -7,6 +7,7 @@ import { RequestHead } from "../http1/request-head.ts";
 import { ResponseHead } from "../http1/response-head.ts";
 import { Writer } from "../http1/writer.ts";
 import { READ_BYTES } from "../transport/wire.ts";
+import type { Scanner } from "./scanner.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 
 export const TICK_MS = 50;
@@ -37,6 +38,7 @@ export const DRAIN_PATIENCE_RATIO = 0.8;
 export class Context {
   readonly timers: TimerWheel;
   readonly writer: Writer;
+  readonly scanner: Scanner;
   readonly random: Random;
   readonly notice: (notice: InstanceNotice) => void;
   limits: GatewayLimits;
@@ -53,10 +55,12 @@ export class Context {
     readonly limits: GatewayLimits;
     readonly random: Random;
     readonly nowMs: number;
+    readonly scanner: Scanner;
     readonly notice: (notice: InstanceNotice) => void;
   }) {
     this.timers = new TimerWheel({ tickMs: TICK_MS, slots: WHEEL_SLOTS, nowMs: options.nowMs });
     this.writer = new Writer(options.limits.headBytes + READ_BYTES + 4096);
+    this.scanner = options.scanner;
     this.random = options.random;
     this.notice = options.notice;
     this.limits = options.limits;

@@ -16,6 +16,7 @@ import type { RequestHead } from "../http1/request-head.ts";
 import { SLASH } from "../http1/syntax.ts";
 import { ClientConnection, type ClientOwner } from "./client-connection.ts";
 import { Context, DRAIN_PATIENCE_RATIO, TICK_MS } from "./context.ts";
+import { Scanner } from "./scanner.ts";
 import { Service, type Target } from "./service.ts";
 import { TcpConnection } from "./tcp-connection.ts";
 
@@ -61,6 +62,7 @@ class WorkerEngine implements Engine, ClientOwner {
       limits: options.table.limits,
       random: createPrng(randomBytes(4).readUInt32LE(0)),
       nowMs: this.#lastTickMs,
+      scanner: new Scanner((nowMs, lateByMs) => this.#scan(nowMs, lateByMs)),
       notice: options.onNotice,
     });
     this.#adopt(options.table);
@@ -198,10 +200,19 @@ class WorkerEngine implements Engine, ClientOwner {
     this.#lastTickMs = nowMs;
     if (lateMs > this.#loopDelayMs) this.#loopDelayMs = lateMs;
     this.#context.timers.advance(nowMs);
+    for (const service of this.#services.values()) service.tick(nowMs);
     const drain = this.#drain;
     if (drain === undefined) return;
     if (nowMs >= drain.deadlineMs) this.#cut();
     else if (nowMs >= drain.closeIdleMs) for (const client of this.#http) client.closeIdle();
+  }
+
+  #scan(nowMs: number, lateByMs: number): boolean {
+    let isAnyUnanswered = false;
+    for (const service of this.#services.values()) {
+      if (service.scan(nowMs, lateByMs)) isAnyUnanswered = true;
+    }
+    return isAnyUnanswered;
   }
 
   #cut(): void {
@@ -215,6 +226,7 @@ class WorkerEngine implements Engine, ClientOwner {
     if (drain === undefined || this.connections > 0) return;
     for (const service of this.#services.values()) service.retire();
     clearInterval(this.#ticker);
+    this.#context.scanner.close();
     drain.resolve();
   }
 }

@@ -5,13 +5,17 @@
 //    none free  v  │     └── try another ─┴────────────────┘             └─> cut off
 //              queue
 //
+// While an attempt waits on an instance that has fallen silent (core/detect/stall.ts), a second one
+// may run beside it on another instance: the first head that comes wins, the other is dropped.
+//
 // Every exit leads to exactly one `finished` for each attempt (dispatcher.ts) and exactly one
 // `exchangeEnded` for the client. A client's connection has one exchange, used for request after
 // request; it holds no more of a request than what a second attempt would need.
 //
 // Tried again: whatever was not sent; and what was sent, if the method is idempotent, the whole of
 // what was sent is still kept (`replayBytes`) and no byte of an answer has come to the client.
-// Nothing else, ever: a POST that an instance may have seen is not sent twice.
+// Nothing else, ever: a POST that an instance may have seen is not sent twice. A second attempt
+// beside the first obeys the same rule, and needs the whole request to be there.
 
 import { present } from "../../core/base/assert.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
@@ -24,9 +28,10 @@ import { type ReasonCode, reasons } from "../http1/reasons.ts";
 import { framing, type RequestHead } from "../http1/request-head.ts";
 import { ResponseHead } from "../http1/response-head.ts";
 import type { Wire } from "../transport/wire.ts";
+import { Attempt, type AttemptOwner } from "./attempt.ts";
 import { type Context, HALF_CLOSED_MS, INTERIM_ANSWERS_MAX } from "./context.ts";
 import { IncomingAnswer } from "./incoming-answer.ts";
-import { type ConnectionUser, type Instance, InstanceConnection } from "./instance-connection.ts";
+import { CUT, type Instance, InstanceConnection } from "./instance-connection.ts";
 import { OutgoingRequest } from "./outgoing-request.ts";
 import type { Service, Target, Waiter } from "./service.ts";
 import { Timer } from "./timer-wheel.ts";
@@ -55,23 +60,21 @@ export interface ExchangeClient {
 
 const ATTEMPTS_MAX = 16;
 
-const phase = { idle: 0, queued: 1, connecting: 2, sent: 3, answering: 4, upgraded: 5 } as const;
+const phase = { idle: 0, queued: 1, trying: 2, answering: 3, upgraded: 4 } as const;
 type Phase = (typeof phase)[keyof typeof phase];
-
-const NO_SLOT = -1;
 
 interface AttemptFailure {
   readonly result: Outcome;
   readonly code: ReasonCode;
   readonly wasSent: boolean;
-  /**
-   * Of the connection, not of the instance: costs no retry budget, and the instance may be next.
-   */
+  /** Of the connection, not of the instance, which may be next: on a new one. */
   readonly stale: boolean;
+  /** Nobody's failure, or paid for already: another try costs no budget. */
+  readonly free: boolean;
 }
 
 function failure(result: Outcome, code: ReasonCode, wasSent: boolean): AttemptFailure {
-  return { result, code, wasSent, stale: false };
+  return { result, code, wasSent, stale: false, free: false };
 }
 const connectFailed = failure(outcome.connectFailed, "CONNECT_FAILED", false);
 const connectTimedOut = failure(outcome.connectFailed, "CONNECT_TIMEOUT", false);
@@ -79,12 +82,21 @@ const connectTimedOut = failure(outcome.connectFailed, "CONNECT_TIMEOUT", false)
 const connectGivenUp = failure(outcome.abandoned, "CONNECT_FAILED", false);
 const answerLost = failure(outcome.reset, "ANSWER_LOST", true);
 const answerTimedOut = failure(outcome.timedOut, "ANSWER_TIMEOUT", true);
-const staleConnection = { ...failure(outcome.abandoned, "ANSWER_LOST", true), stale: true };
+const staleConnection = {
+  ...failure(outcome.abandoned, "ANSWER_LOST", true),
+  stale: true,
+  free: true,
+};
+/** Control has named another primary. */
+const fencedUnsent = { ...failure(outcome.abandoned, "NO_INSTANCE", false), free: true };
+const fencedSent = { ...failure(outcome.abandoned, "ANSWER_LOST", true), free: true };
+/** The client of a probe has not asked for one: what an ejected instance refuses, another answers. */
+const refusedProbe = failure(outcome.serverError, "ANSWER_LOST", true);
 
 /** Out of descriptors, ports or memory, here. */
 const ownFaults = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"]);
 
-export class Exchange implements ConnectionUser, Waiter {
+export class Exchange implements AttemptOwner, Waiter {
   readonly #context: Context;
   readonly #client: ExchangeClient;
   readonly #timer: Timer;
@@ -96,11 +108,12 @@ export class Exchange implements ConnectionUser, Waiter {
   /** Why it is queued: NO_INSTANCE or ALL_BUSY. */
   #waitsFor = NO_INSTANCE;
 
-  // The attempt under way, and those before it.
-  #slot = NO_SLOT;
-  #instance: Instance | undefined = undefined;
-  #connection: InstanceConnection | undefined = undefined;
-  #attemptMs = 0;
+  /** The attempt under way; the one whose answer is relayed. */
+  #attempt = new Attempt(this);
+  /** Runs beside it while the request is hedged. */
+  #rival: Attempt | undefined = undefined;
+  /** Kept from one hedge to the next. */
+  #spare: Attempt | undefined = undefined;
   #attempts = 0;
   readonly #tried = new Int32Array(ATTEMPTS_MAX);
   #triedCount = 0;
@@ -110,7 +123,7 @@ export class Exchange implements ConnectionUser, Waiter {
   constructor(context: Context, client: ExchangeClient) {
     this.#context = context;
     this.#client = client;
-    this.#timer = new Timer(() => this.#onDeadline());
+    this.#timer = new Timer((nowMs) => this.#onDeadline(nowMs));
   }
 
   get underWay(): boolean {
@@ -125,8 +138,9 @@ export class Exchange implements ConnectionUser, Waiter {
     return present(this.#target, "an exchange under way has its target").service;
   }
 
-  get #openConnection(): InstanceConnection {
-    return present(this.#connection, "a request that was sent has its connection");
+  /** Whether nothing of the request has been written to an instance. */
+  get #isUnsent(): boolean {
+    return this.#phase < phase.trying || (this.#phase === phase.trying && !this.#attempt.sent);
   }
 
   // The request.
@@ -173,14 +187,22 @@ export class Exchange implements ConnectionUser, Waiter {
     }
     this.#service.bytesIn += next - from;
     if (out.used > 0) this.#send();
+    this.#awaitIfWhole();
     return next;
+  }
+
+  /** From when all of the request has come, the instance is what is waited for. */
+  #awaitIfWhole(): void {
+    const attempt = this.#attempt;
+    if (this.#phase !== phase.trying || attempt.awaits || !this.request.complete) return;
+    this.#service.awaits(attempt, this.#context.nowMs());
   }
 
   /** Sends what the writer holds, or keeps it until there is a connection. */
   #send(): void {
     const out = this.#context.writer;
     const fits = this.request.fits(out.used, this.#route.retry.replayBytes);
-    if (this.#phase < phase.sent) {
+    if (this.#isUnsent) {
       this.request.keep(out.take());
       if (!fits) this.#client.pauseBody();
       return;
@@ -188,16 +210,16 @@ export class Exchange implements ConnectionUser, Waiter {
     if (fits) {
       const bytes = out.take();
       this.request.keep(bytes);
-      this.#write(bytes);
+      this.#write(this.#attempt, bytes);
     } else {
       this.request.forget();
-      if (!out.flush(this.#openConnection.wire)) this.#client.pauseBody();
+      if (!out.flush(this.#attempt.openConnection.wire)) this.#client.pauseBody();
     }
-    this.#setSentDeadline(this.#context.nowMs());
+    this.#setSentDeadline(this.#attempt, this.#context.nowMs());
   }
 
-  #write(bytes: Buffer): void {
-    if (!this.#openConnection.wire.write(bytes)) this.#client.pauseBody();
+  #write(attempt: Attempt, bytes: Buffer): void {
+    if (!attempt.openConnection.wire.write(bytes)) this.#client.pauseBody();
   }
 
   // Choosing and trying.
@@ -214,9 +236,12 @@ export class Exchange implements ConnectionUser, Waiter {
       this.#client.addressHash,
       this.#tried,
       this.#triedCount,
+      this.#mayRepeat(),
     );
     if (slot === NO_INSTANCE || slot === ALL_BUSY) return this.#wait(nowMs, slot);
-    this.#attempt(slot, nowMs);
+    this.#attempts++;
+    this.#phase = phase.trying;
+    this.#begin(this.#attempt, slot, nowMs);
     return true;
   }
 
@@ -232,37 +257,35 @@ export class Exchange implements ConnectionUser, Waiter {
     return false;
   }
 
-  #attempt(slot: number, nowMs: number): void {
+  #begin(attempt: Attempt, slot: number, nowMs: number): void {
     const service = this.#service;
     const instance = service.instance(slot);
-    this.#slot = slot;
-    this.#instance = instance;
-    this.#attemptMs = nowMs;
-    this.#attempts++;
+    attempt.begin(slot, instance, nowMs);
+    attempt.isProbe = service.dispatcher.isEjected(slot);
     service.started(slot, instance, nowMs);
+    if (this.request.complete) service.awaits(attempt, nowMs);
     const mayReuse = this.#mayRepeat() || this.#client.requestsBefore > 0;
     const idle = mayReuse && !this.#freshOnly ? instance.takeIdle() : undefined;
     if (idle !== undefined) {
-      this.#connection = idle;
-      idle.use(this);
-      this.#sendKept(nowMs);
+      attempt.connection = idle;
+      idle.use(attempt);
+      this.#sendKept(attempt, nowMs);
       return;
     }
-    this.#phase = phase.connecting;
-    this.#deadline(nowMs, this.#route.timeouts.connectMs);
-    this.#connection = new InstanceConnection(this.#context, instance, this);
+    this.#attemptDeadline(attempt, nowMs, this.#route.timeouts.connectMs);
+    attempt.connection = new InstanceConnection(this.#context, instance, attempt);
   }
 
-  onConnected(): void {
-    this.#sendKept(this.#context.nowMs());
+  onConnected(attempt: Attempt): void {
+    this.#sendKept(attempt, this.#context.nowMs());
   }
 
-  #sendKept(nowMs: number): void {
-    this.#phase = phase.sent;
+  #sendKept(attempt: Attempt, nowMs: number): void {
+    attempt.sent = true;
     this.#client.resumeBody();
-    for (const bytes of this.request.kept) this.#write(bytes);
+    for (const bytes of this.request.kept) this.#write(attempt, bytes);
     if (!this.request.fits(0, this.#route.retry.replayBytes)) this.request.forget();
-    this.#setSentDeadline(nowMs);
+    this.#setSentDeadline(attempt, nowMs);
   }
 
   /** Whether what was sent may be sent again. */
@@ -270,23 +293,58 @@ export class Exchange implements ConnectionUser, Waiter {
     return this.request.repeatable && this.#answer.interims === 0;
   }
 
+  hedge(attempt: Attempt, nowMs: number): void {
+    if (this.#rival !== undefined || this.#phase !== phase.trying) return;
+    if (!this.request.complete || !this.#mayRepeat()) return;
+    if (this.#triedCount + 1 >= ATTEMPTS_MAX) return;
+    const { dispatcher } = this.#service;
+    const { balance, hedge } = this.#route;
+    const { addressHash } = this.#client;
+    this.#tried[this.#triedCount] = attempt.slot;
+    const triedCount = this.#triedCount + 1;
+    const slot = dispatcher.chooseHedge(balance, nowMs, addressHash, this.#tried, triedCount);
+    if (slot === NO_INSTANCE) return;
+    if (!dispatcher.takeHedge(nowMs, hedge.budgetRatio, hedge.budgetPerSecond)) return;
+    this.#service.hedges++;
+    attempt.onInstance.hedges++;
+    this.#rival = this.#spare ?? new Attempt(this);
+    this.#spare = undefined;
+    this.#begin(this.#rival, slot, nowMs);
+  }
+
+  /** Of two attempts this one goes on alone. */
+  #goOnWith(attempt: Attempt): Attempt {
+    const rival = present(this.#rival, "a second attempt is under way");
+    const other = attempt === rival ? this.#attempt : rival;
+    this.#attempt = attempt;
+    this.#rival = undefined;
+    this.#spare = other;
+    return other;
+  }
+
+  /** The other one was silent for longer than usual, until this one was heard. */
+  #wins(attempt: Attempt): void {
+    const other = this.#goOnWith(attempt);
+    other.dropConnection();
+    this.#finishAttempt(other, outcome.silent, this.#context.nowMs());
+  }
+
   /** The attempt failed before an answer: tries another instance, or says why. */
-  #failAttempt(failure: AttemptFailure): void {
+  #failAttempt(attempt: Attempt, failure: AttemptFailure, status = 0): void {
     const nowMs = this.#context.nowMs();
     const service = this.#service;
-    const instance = present(this.#instance, "an attempt has its instance");
-    this.#dropConnection();
-    this.#timer.stop();
+    const instance = attempt.onInstance;
+    attempt.dropConnection();
     if (failure.stale) this.#freshOnly = true;
-    else this.#tried[this.#triedCount++] = this.#slot;
-    this.#finishAttempt(failure.result, nowMs);
-    if (failure.result !== outcome.abandoned) this.#tell(instance, failure.result, failure.code);
-    const { budgetRatio, budgetPerSecond, attempts } = this.#route.retry;
-    const isRetried =
-      (!failure.wasSent || this.#mayRepeat()) &&
-      this.#attempts <= Math.min(attempts, ATTEMPTS_MAX - 1) &&
-      (failure.stale || service.dispatcher.takeRetry(nowMs, budgetRatio, budgetPerSecond));
-    if (!isRetried) {
+    else this.#tried[this.#triedCount++] = attempt.slot;
+    this.#finishAttempt(attempt, failure.result, nowMs, status);
+    if (isInstances(failure.result)) this.#tell(instance, failure.result, failure.code);
+    if (this.#rival !== undefined) {
+      this.#goOnWith(attempt === this.#rival ? this.#attempt : this.#rival);
+      return;
+    }
+    this.#timer.stop();
+    if (!this.#mayTryAgain(failure, nowMs)) {
       this.#giveUp(failure.code);
       return;
     }
@@ -295,19 +353,31 @@ export class Exchange implements ConnectionUser, Waiter {
     this.#choose(nowMs);
   }
 
-  #finishAttempt(result: Outcome, nowMs: number): void {
-    if (this.#slot === NO_SLOT) return;
-    const slot = this.#slot;
-    const instance = present(this.#instance, "an attempt has its instance");
-    const { status } = this.#answer;
-    this.#slot = NO_SLOT;
-    this.#instance = undefined;
-    this.#service.finished(slot, instance, nowMs, result, nowMs - this.#attemptMs, status);
+  #mayTryAgain({ wasSent, free }: AttemptFailure, nowMs: number): boolean {
+    const { budgetRatio, budgetPerSecond, attempts } = this.#route.retry;
+    return (
+      (!wasSent || this.#mayRepeat()) &&
+      this.#attempts <= Math.min(attempts, ATTEMPTS_MAX - 1) &&
+      (free || this.#service.dispatcher.takeRetry(nowMs, budgetRatio, budgetPerSecond))
+    );
   }
 
-  #dropConnection(): void {
-    this.#connection?.destroy();
-    this.#connection = undefined;
+  #finishAttempt(attempt: Attempt, result: Outcome, nowMs: number, status = 0): void {
+    if (!attempt.underWay) return;
+    const { slot, awaits, onInstance: instance, startedMs } = attempt;
+    attempt.end();
+    const ended = { slot, instance, awaits };
+    this.#service.finished(ended, nowMs, result, nowMs - startedMs, status);
+  }
+
+  /** Ends whatever is under way. */
+  #finishAll(result: Outcome, nowMs: number): void {
+    this.#attempt.dropConnection();
+    this.#finishAttempt(this.#attempt, result, nowMs, this.#answer.status);
+    if (this.#rival === undefined) return;
+    const rival = this.#goOnWith(this.#attempt);
+    rival.dropConnection();
+    this.#finishAttempt(rival, outcome.abandoned, nowMs);
   }
 
   #tell(instance: Instance, result: Outcome, code: ReasonCode): void {
@@ -322,81 +392,97 @@ export class Exchange implements ConnectionUser, Waiter {
 
   // What the instance's connection tells.
 
-  onConnectionLost(cause: string): void {
+  onConnectionLost(attempt: Attempt, cause: string): void {
     switch (this.#phase) {
-      case phase.connecting:
-        this.#connectFailed(cause);
-        return;
-      case phase.sent:
-        this.#failAttempt(this.#isStale(cause) ? staleConnection : answerLost);
+      case phase.trying:
+        if (cause === CUT) this.#failAttempt(attempt, attempt.sent ? fencedSent : fencedUnsent);
+        else if (!attempt.sent) this.#connectFailed(attempt, cause);
+        else
+          this.#failAttempt(attempt, this.#isStale(attempt, cause) ? staleConnection : answerLost);
         return;
       case phase.answering:
         if (this.#answer.endsByClose && cause === "") this.#completeUntilClose();
-        else this.#breakOff(outcome.reset);
+        else this.#breakOff(cause === CUT ? outcome.abandoned : outcome.reset);
         return;
       default:
         return;
     }
   }
 
-  #connectFailed(cause: string): void {
-    if (!ownFaults.has(cause)) return this.#failAttempt(connectFailed);
+  #connectFailed(attempt: Attempt, cause: string): void {
+    if (!ownFaults.has(cause)) return this.#failAttempt(attempt, connectFailed);
     // What lies idle has a descriptor and a port to spare for the next attempt.
     this.#service.closeIdle();
-    this.#failAttempt(connectGivenUp);
+    this.#failAttempt(attempt, connectGivenUp);
   }
 
   /** The instance closed, in order, a connection that had served before: nobody's failure. */
-  #isStale(cause: string): boolean {
-    const connection = this.#openConnection;
+  #isStale(attempt: Attempt, cause: string): boolean {
+    const connection = attempt.openConnection;
     const isUntouched = connection.stash.length === 0 && this.#answer.interims === 0;
     return connection.reused && cause === "" && isUntouched;
   }
 
-  onAnswerEnd(): void {
-    this.onConnectionLost("");
+  onRequestDrained(attempt: Attempt): void {
+    if (attempt.sent) this.#client.resumeBody();
   }
 
-  onRequestDrained(): void {
-    if (this.#phase >= phase.sent) this.#client.resumeBody();
-  }
-
-  onAnswerBytes(bytes: Buffer, from: number, to: number): void {
+  onAnswerBytes(attempt: Attempt, bytes: Buffer, from: number, to: number): void {
     this.#context.writer.clear();
     if (this.#phase === phase.answering) {
       this.#relay(bytes, from, to);
       return;
     }
-    const connection = this.#openConnection;
+    const connection = attempt.openConnection;
     const { stash } = connection;
     if (stash.length === 0) {
-      this.#readHeads(connection, bytes, from, to);
+      this.#readHeads(attempt, connection, bytes, from, to);
       return;
     }
     if (stash.add(bytes, from, to)) connection.head = undefined;
-    this.#readHeads(connection, stash.bytes, stash.from, stash.to);
+    this.#readHeads(attempt, connection, stash.bytes, stash.from, stash.to);
   }
 
   // The answer.
 
   /** Reads interim heads and the final one in [from, to); stashes what is incomplete. */
-  #readHeads(connection: InstanceConnection, bytes: Buffer, from: number, to: number): void {
+  #readHeads(
+    attempt: Attempt,
+    connection: InstanceConnection,
+    bytes: Buffer,
+    from: number,
+    to: number,
+  ): void {
     let start = from;
     while (start < to) {
       const head = connection.head ?? this.#context.responseHead;
       if (connection.head === undefined) head.reset(start);
       const end = head.scan(bytes, to);
-      if (end === FAULT) return this.#refuseAnswer();
+      if (end === FAULT) return this.#refuseAnswer(attempt);
       if (end === INCOMPLETE) break;
       connection.head = undefined;
+      const isError = head.status >= 500;
+      this.#heard(attempt, !isError && !head.interim);
+      if (isError && attempt.isProbe && this.#mayTryAgain(refusedProbe, this.#context.nowMs())) {
+        return this.#failAttempt(attempt, refusedProbe, head.status);
+      }
       if (!head.interim) return this.#beginAnswer(connection, bytes, start, head, to);
       if (head.status === 101) return this.#upgrade(connection, bytes, start, head, to);
-      if (this.#answer.interims++ === INTERIM_ANSWERS_MAX) return this.#refuseAnswer();
+      if (this.#answer.interims++ === INTERIM_ANSWERS_MAX) return this.#refuseAnswer(attempt);
       this.#passInterim(bytes, start, head);
       start = end;
     }
     this.#stash(connection, bytes, start, to);
     this.#flush();
+  }
+
+  /** The first sign of life of an attempt: it goes on alone. */
+  #heard(attempt: Attempt, good: boolean): void {
+    if (this.#rival !== undefined) this.#wins(attempt);
+    const nowMs = this.#context.nowMs();
+    const waitedMs = attempt.awaits ? nowMs - attempt.awaitsSinceMs : -1;
+    if (attempt.awaits) attempt.awaitNoMore();
+    this.#service.answering(attempt.slot, nowMs, nowMs - attempt.startedMs, waitedMs, good);
   }
 
   #stash(connection: InstanceConnection, bytes: Buffer, start: number, to: number): void {
@@ -411,7 +497,7 @@ export class Exchange implements ConnectionUser, Waiter {
 
   #passInterim(bytes: Buffer, start: number, head: ResponseHead): void {
     if (head.status === 100) this.request.awaitsContinue = false;
-    this.#setSentDeadline(this.#context.nowMs());
+    this.#setSentDeadline(this.#attempt, this.#context.nowMs());
     if (this.request.minorVersion === 0) return;
     writeResponseHead(this.#context.writer, bytes, start, head, {
       body: framing.none,
@@ -434,10 +520,6 @@ export class Exchange implements ConnectionUser, Waiter {
     connection.heed(head, bytes);
     connection.stash.clear();
     answer.writeHead(this.#context.writer, bytes, start, head, this.request, mayKeep);
-    if (!answer.complete) {
-      const nowMs = this.#context.nowMs();
-      this.#service.dispatcher.answering(this.#slot, nowMs, nowMs - this.#attemptMs);
-    }
     this.#relay(bytes, head.end, to);
   }
 
@@ -451,7 +533,7 @@ export class Exchange implements ConnectionUser, Waiter {
       this.#endAnswer();
       return;
     }
-    if (!this.#flush()) this.#openConnection.wire.pause();
+    if (!this.#flush()) this.#attempt.openConnection.wire.pause();
     this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
   }
 
@@ -466,7 +548,7 @@ export class Exchange implements ConnectionUser, Waiter {
   /** The client has taken what was written. */
   onAnswerDrained(): void {
     if (this.#phase !== phase.answering) return;
-    this.#openConnection.wire.resume();
+    this.#attempt.openConnection.wire.resume();
     this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
   }
 
@@ -479,14 +561,16 @@ export class Exchange implements ConnectionUser, Waiter {
 
   #endAnswer(): void {
     const nowMs = this.#context.nowMs();
-    const connection = this.#openConnection;
+    const attempt = this.#attempt;
+    const connection = attempt.openConnection;
     const { status, keepsClient, keepsInstanceConnection } = this.#answer;
     this.#flush();
-    this.#connection = undefined;
+    attempt.connection = undefined;
     if (keepsInstanceConnection) connection.release();
     else connection.destroy();
     if (status >= 500) this.#service.serverErrors++;
-    this.#finishAttempt(status >= 500 ? outcome.serverError : outcome.answered, nowMs);
+    const result = status >= 500 ? outcome.serverError : outcome.answered;
+    this.#finishAttempt(attempt, result, nowMs, status);
     this.#service.measured(nowMs - this.#startedMs);
     this.#end();
     this.#client.exchangeEnded(keepsClient);
@@ -499,13 +583,13 @@ export class Exchange implements ConnectionUser, Waiter {
     head: ResponseHead,
     to: number,
   ): void {
-    if (!this.request.wantsUpgrade) return this.#refuseAnswer();
+    if (!this.request.wantsUpgrade) return this.#refuseAnswer(this.#attempt);
     const out = this.#context.writer;
     const route = this.#route;
     this.#answer.status = head.status;
     this.#phase = phase.upgraded;
     this.#timer.stop();
-    this.#connection = undefined;
+    this.#attempt.connection = undefined;
     writeResponseHead(out, bytes, start, head, {
       body: framing.none,
       toHead: false,
@@ -517,7 +601,8 @@ export class Exchange implements ConnectionUser, Waiter {
     connection.stash.clear();
     const taken = this.#flush();
     this.#client.upgraded(connection, route, () => {
-      this.#finishAttempt(outcome.answered, this.#context.nowMs());
+      const { status } = this.#answer;
+      this.#finishAttempt(this.#attempt, outcome.answered, this.#context.nowMs(), status);
       this.#end();
     });
     if (!taken) connection.wire.pause();
@@ -534,8 +619,7 @@ export class Exchange implements ConnectionUser, Waiter {
   abandon(): void {
     if (this.#phase === phase.idle || this.#phase === phase.upgraded) return;
     this.#service.leaveQueue(this);
-    this.#dropConnection();
-    this.#finishAttempt(outcome.abandoned, this.#context.nowMs());
+    this.#finishAll(outcome.abandoned, this.#context.nowMs());
     this.#end();
   }
 
@@ -545,20 +629,20 @@ export class Exchange implements ConnectionUser, Waiter {
     if (this.#timer.deadlineMs > nowMs + HALF_CLOSED_MS) this.#deadline(nowMs, HALF_CLOSED_MS);
   }
 
-  #refuseAnswer(): void {
-    const instance = present(this.#instance, "an attempt has its instance");
-    this.#dropConnection();
-    this.#finishAttempt(outcome.serverError, this.#context.nowMs());
+  #refuseAnswer(attempt: Attempt): void {
+    if (this.#rival !== undefined) this.#wins(attempt);
+    const instance = attempt.onInstance;
+    this.#finishAll(outcome.serverError, this.#context.nowMs());
     this.#tell(instance, outcome.reset, "BAD_ANSWER");
     this.#giveUp("BAD_ANSWER");
   }
 
   /** The answer can't be completed. What the client has must not look complete. */
   #breakOff(result: Outcome): void {
-    const instance = present(this.#instance, "an attempt has its instance");
-    this.#dropConnection();
-    this.#finishAttempt(result, this.#context.nowMs());
-    this.#tell(instance, result, result === outcome.timedOut ? "ANSWER_TIMEOUT" : "ANSWER_LOST");
+    const instance = this.#attempt.onInstance;
+    const code = result === outcome.timedOut ? "ANSWER_TIMEOUT" : "ANSWER_LOST";
+    this.#finishAll(result, this.#context.nowMs());
+    if (isInstances(result)) this.#tell(instance, result, code);
     this.#service.lost++;
     this.#end();
     this.#client.cutOff(this.#answer.leavesUntilClose);
@@ -572,8 +656,7 @@ export class Exchange implements ConnectionUser, Waiter {
     const nowMs = this.#context.nowMs();
     service.leaveQueue(this);
     if (reasons[code].status >= 500) service.refuse();
-    this.#dropConnection();
-    this.#finishAttempt(outcome.abandoned, nowMs);
+    this.#finishAll(outcome.abandoned, nowMs);
     service.measured(nowMs - this.#startedMs);
     this.#end();
     if (isAnswering) this.#client.cutOff(this.#answer.leavesUntilClose);
@@ -595,13 +678,20 @@ export class Exchange implements ConnectionUser, Waiter {
     this.#context.timers.schedule(this.#timer, nowMs + bounded);
   }
 
-  #setSentDeadline(nowMs: number): void {
-    const { responseMs, idleMs } = this.#route.timeouts;
-    const awaitsAnswer = this.request.complete && this.#phase === phase.sent;
-    this.#deadline(nowMs, awaitsAnswer ? responseMs : idleMs);
+  /** Of one attempt; the timer rings for the first of the two. */
+  #attemptDeadline(attempt: Attempt, nowMs: number, ms: number): void {
+    attempt.deadlineMs = nowMs + ms;
+    const other = attempt === this.#attempt ? this.#rival : this.#attempt;
+    const firstMs = Math.min(attempt.deadlineMs, other?.deadlineMs ?? Infinity);
+    this.#deadline(nowMs, firstMs - nowMs);
   }
 
-  #onDeadline(): void {
+  #setSentDeadline(attempt: Attempt, nowMs: number): void {
+    const { responseMs, idleMs } = this.#route.timeouts;
+    this.#attemptDeadline(attempt, nowMs, this.request.complete ? responseMs : idleMs);
+  }
+
+  #onDeadline(nowMs: number): void {
     if (this.#client.halfClosed) {
       this.#leave();
       return;
@@ -610,11 +700,8 @@ export class Exchange implements ConnectionUser, Waiter {
       case phase.queued:
         this.#giveUp(this.#waitsFor === ALL_BUSY ? "QUEUE_TIMEOUT" : "NO_INSTANCE");
         return;
-      case phase.connecting:
-        this.#failAttempt(connectTimedOut);
-        return;
-      case phase.sent:
-        this.#onRequestStalled();
+      case phase.trying:
+        this.#onTryingDeadline(nowMs);
         return;
       case phase.answering:
         this.#onAnswerStalled();
@@ -624,11 +711,24 @@ export class Exchange implements ConnectionUser, Waiter {
     }
   }
 
-  #onRequestStalled(): void {
-    const { wire } = this.#openConnection;
-    if (wire.progressed()) this.#setSentDeadline(this.#context.nowMs());
+  #onTryingDeadline(nowMs: number): void {
+    const rival = this.#rival;
+    if (rival !== undefined && rival.deadlineMs <= nowMs) this.#onAttemptDeadline(rival);
+    if (this.#phase !== phase.trying) return;
+    const attempt = this.#attempt;
+    if (attempt.deadlineMs <= nowMs) this.#onAttemptDeadline(attempt);
+    else this.#attemptDeadline(attempt, nowMs, attempt.deadlineMs - nowMs);
+  }
+
+  #onAttemptDeadline(attempt: Attempt): void {
+    if (!attempt.sent) {
+      this.#failAttempt(attempt, connectTimedOut);
+      return;
+    }
+    const { wire } = attempt.openConnection;
+    if (wire.progressed()) this.#setSentDeadline(attempt, this.#context.nowMs());
     else if (this.#isClientsTurn(wire)) this.#giveUp("BODY_TIMEOUT");
-    else this.#failAttempt(answerTimedOut);
+    else this.#failAttempt(attempt, answerTimedOut);
   }
 
   /** The client owes more of the body, and everybody has taken what it sent. */
@@ -648,6 +748,11 @@ export class Exchange implements ConnectionUser, Waiter {
     this.abandon();
     this.#client.cutOff(this.#answer.leavesUntilClose);
   }
+}
+
+/** Whether a failure is the instance's, and worth a word to control. */
+function isInstances(result: Outcome): boolean {
+  return result !== outcome.abandoned && result !== outcome.serverError;
 }
 
 function noticeSentence(instance: Instance, code: ReasonCode): string {

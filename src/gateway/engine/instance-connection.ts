@@ -9,6 +9,7 @@
 import type { TableInstance } from "../../core/route/table.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import { connectWire, type Wire, type WireOwner } from "../transport/wire.ts";
+import { AttemptList } from "./attempt.ts";
 import {
   type Context,
   IDLE_CONNECTION_MS,
@@ -18,6 +19,9 @@ import {
 } from "./context.ts";
 import { Stash } from "./stash.ts";
 import { Timer } from "./timer-wheel.ts";
+
+/** Why a connection closed that was cut from here. */
+export const CUT = "NINES_CUT";
 
 /** Who a connection works for. */
 export interface ConnectionUser {
@@ -41,6 +45,10 @@ export class Instance {
   connectFailures = 0;
   resets = 0;
   timeouts = 0;
+  hedges = 0;
+  /** Attempts that await their answers, oldest first. */
+  readonly unanswered = new AttemptList();
+  readonly #open = new Set<InstanceConnection>();
   readonly answers = [0, 0, 0, 0, 0];
   readonly #idle: InstanceConnection[] = [];
 
@@ -78,6 +86,22 @@ export class Instance {
     for (const connection of this.#idle) connection.destroy();
     this.#idle.length = 0;
   }
+
+  opened(connection: InstanceConnection): void {
+    this.#open.add(connection);
+  }
+
+  closed(connection: InstanceConnection): void {
+    this.#open.delete(connection);
+  }
+
+  /**
+   * The fence: another instance is the primary now. Whatever is under way here ends, whoever waits
+   * for it, and nothing more can reach the instance from here when this returns.
+   */
+  cut(): void {
+    for (const connection of this.#open) connection.cut();
+  }
 }
 
 export class InstanceConnection implements WireOwner {
@@ -100,6 +124,7 @@ export class InstanceConnection implements WireOwner {
     this.user = user;
     this.#idleTimer = new Timer(() => this.#expire());
     this.wire = connectWire(instance.host, instance.port, this, () => this.user?.onConnected());
+    instance.opened(this);
   }
 
   /** Takes it out of the pool for a request. */
@@ -133,7 +158,16 @@ export class InstanceConnection implements WireOwner {
   destroy(): void {
     this.user = undefined;
     this.#context.timers.remove(this.#idleTimer);
+    this.instance.closed(this);
     this.wire.destroy();
+  }
+
+  /** Whoever uses it hears that it is lost; what was written has not been taken back. */
+  cut(): void {
+    const { owner } = this.wire;
+    this.instance.closed(this);
+    this.wire.reset();
+    owner.onClosed(CUT);
   }
 
   onBytes(bytes: Buffer, from: number, to: number): void {
@@ -153,6 +187,7 @@ export class InstanceConnection implements WireOwner {
 
   onClosed(cause: string): void {
     this.#context.timers.remove(this.#idleTimer);
+    this.instance.closed(this);
     const { user } = this;
     if (user === undefined) this.instance.forget(this);
     else user.onConnectionLost(cause);

@@ -4,12 +4,10 @@ import { createDispatcher } from "../../core/dispatch/create-dispatcher.ts";
 import { type Dispatcher, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
 import type { ServiceStats } from "../../core/measure/gateway-stats.ts";
 import { bucketOf, HISTOGRAM_BUCKETS } from "../../core/measure/histogram.ts";
-import type { TableRoute, TableService } from "../../core/route/table.ts";
+import type { TableInstance, TableRoute, TableService } from "../../core/route/table.ts";
+import type { Attempt } from "./attempt.ts";
 import type { Context } from "./context.ts";
 import { Instance } from "./instance-connection.ts";
-
-const EJECTION_BASE_MS = 1000;
-const EJECTION_MAX_MS = 30_000;
 
 /** Where a request goes. */
 export interface Target {
@@ -23,6 +21,14 @@ export interface Waiter {
   tryAgain(): boolean;
 }
 
+/** What of an attempt tells the dispatcher and the counters whose it was. */
+export interface EndedAttempt {
+  readonly slot: number;
+  readonly instance: Instance;
+  /** Its whole request lies unanswered. */
+  readonly awaits: boolean;
+}
+
 /** The dispatcher's name for what is in a slot: the same object until the slot is lent anew. */
 interface Lent {
   readonly lent: object;
@@ -34,6 +40,7 @@ export class Service {
   /** What an HTTP/1.0 request without a Host is forwarded with. */
   readonly hostIfNone: Buffer;
   readonly dispatcher: Dispatcher;
+  readonly #context: Context;
   #queueLength = 0;
   readonly #queue = new Set<Waiter>();
   #waking = false;
@@ -45,6 +52,7 @@ export class Service {
   requests = 0;
   active = 0;
   retries = 0;
+  hedges = 0;
   refused = 0;
   lost = 0;
   serverErrors = 0;
@@ -53,11 +61,10 @@ export class Service {
   readonly latency = new Float64Array(HISTOGRAM_BUCKETS);
 
   constructor(context: Context, service: TableService, workers: number, nowMs: number) {
+    this.#context = context;
     this.name = service.name;
     this.hostIfNone = Buffer.from(service.name, "latin1");
     this.dispatcher = createDispatcher(shareOf(service, workers), nowMs, {
-      ejectionBaseMs: EJECTION_BASE_MS,
-      ejectionMaxMs: EJECTION_MAX_MS,
       random: () => context.random.ratio(),
       onEjection: (ejection) => context.notice(ejection),
     });
@@ -99,15 +106,51 @@ export class Service {
     this.dispatcher.started(slot, nowMs);
   }
 
+  /** A sign of life of the attempt that began `latencyMs` ago. */
+  answering(slot: number, nowMs: number, latencyMs: number, waitedMs = -1, good = true): void {
+    this.dispatcher.answering(slot, nowMs, latencyMs, waitedMs, good);
+  }
+
+  /** The whole request lies with the instance. */
+  awaits(attempt: Attempt, nowMs: number): void {
+    attempt.await(nowMs);
+    this.dispatcher.awaits(attempt.slot, nowMs);
+    this.#context.scanner.arm(nowMs);
+  }
+
+  /** Looks for silent instances, and for what waits on them. True: something is unanswered. */
+  scan(nowMs: number, lateByMs: number): boolean {
+    const { dispatcher } = this;
+    if (dispatcher.awaitingCount === 0) return false;
+    dispatcher.scan(nowMs, lateByMs);
+    for (const [slot, lent] of this.#bySlot.entries()) {
+      if (lent?.instance.unanswered.first === undefined) continue;
+      const untilMs = nowMs - dispatcher.hedgeAfterMs(slot, nowMs);
+      let attempt: Attempt | undefined = lent.instance.unanswered.first;
+      while (attempt !== undefined && attempt.awaitsSinceMs <= untilMs) {
+        const next: Attempt | undefined = attempt.next;
+        attempt.hedge(nowMs);
+        attempt = next;
+      }
+    }
+    return true;
+  }
+
+  /** Every tick: what nothing else wakes. */
+  tick(nowMs: number): void {
+    this.dispatcher.tick(nowMs);
+    if (this.#queue.size > 0) this.wake();
+  }
+
   /** `status` of the answer, or 0. */
   finished(
-    slot: number,
-    instance: Instance,
+    attempt: EndedAttempt,
     nowMs: number,
     result: Outcome,
     latencyMs: number,
     status: number,
   ): void {
+    const { slot, instance, awaits } = attempt;
     instance.active--;
     if (result === outcome.connectFailed) instance.connectFailures++;
     else if (result === outcome.reset) instance.resets++;
@@ -116,7 +159,7 @@ export class Service {
     if (answerClass >= 0 && answerClass < instance.answers.length) {
       instance.answers[answerClass] = (instance.answers[answerClass] as number) + 1;
     }
-    this.dispatcher.finished(slot, nowMs, result, latencyMs);
+    this.dispatcher.finished(slot, nowMs, result, latencyMs, awaits);
     if (this.#queue.size > 0) this.wake();
   }
 
@@ -195,11 +238,19 @@ export class Service {
       this.#listed.set(entry.id, instance);
       if (entry.verdict === "draining") instance.retire();
       else instance.retired = false;
+      if (isFenced(service, entry)) instance.cut();
     }
     for (const instance of before.values()) {
-      if (this.#listed.get(instance.id) !== instance) instance.retire();
+      if (this.#listed.get(instance.id) === instance) continue;
+      instance.retire();
+      if (service.mode === "primary-standby") instance.cut();
     }
   }
+}
+
+/** Whether the table says that another one is, or will be, the primary. */
+function isFenced(service: TableService, { verdict }: TableInstance): boolean {
+  return service.mode === "primary-standby" && (verdict === "standby" || verdict === "down");
 }
 
 /** `maxConnections` is for the instance; a worker takes its part, and at least one. */

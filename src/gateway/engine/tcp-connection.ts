@@ -8,7 +8,12 @@ import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatc
 import type { TableRoute } from "../../core/route/table.ts";
 import { Wire, type WireOwner } from "../transport/wire.ts";
 import type { Context } from "./context.ts";
-import { type ConnectionUser, type Instance, InstanceConnection } from "./instance-connection.ts";
+import {
+  type ConnectionUser,
+  CUT,
+  type Instance,
+  InstanceConnection,
+} from "./instance-connection.ts";
 import type { Service, Waiter } from "./service.ts";
 import { Stash } from "./stash.ts";
 import { Timer } from "./timer-wheel.ts";
@@ -21,6 +26,7 @@ const tunnelOutcome: Readonly<Record<TunnelEnd, Outcome>> = {
   silent: outcome.abandoned,
   "client-lost": outcome.abandoned,
   "instance-lost": outcome.reset,
+  cut: outcome.abandoned,
 };
 
 interface Attempt {
@@ -28,6 +34,7 @@ interface Attempt {
   readonly instance: Instance;
   readonly startedMs: number;
   readonly connection: InstanceConnection;
+  readonly awaits: false;
 }
 
 export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
@@ -90,13 +97,14 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
       this.#addressHash,
       this.#tried,
       this.#triedCount,
+      false,
     );
     if (slot === NO_INSTANCE || slot === ALL_BUSY) return this.#wait(nowMs);
     this.#queued = false;
     const instance = this.#service.instance(slot);
     this.#service.started(slot, instance, nowMs);
     const connection = new InstanceConnection(this.#context, instance, this);
-    this.#attempt = { slot, instance, startedMs: nowMs, connection };
+    this.#attempt = { slot, instance, startedMs: nowMs, connection, awaits: false };
     this.#context.timers.schedule(this.#timer, nowMs + this.#route.timeouts.connectMs);
     return true;
   }
@@ -118,18 +126,20 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     this.#attempt = undefined;
     const nowMs = this.#context.nowMs();
     const latencyMs = nowMs - attempt.startedMs;
-    this.#service.finished(attempt.slot, attempt.instance, nowMs, result, latencyMs, 0);
+    this.#service.finished(attempt, nowMs, result, latencyMs, 0);
   }
 
-  #connectFailed(): void {
+  #connectFailed(result: Outcome): void {
     const attempt = this.#attempt;
     if (attempt === undefined) return;
     attempt.connection.destroy();
     this.#tried[this.#triedCount++] = attempt.slot;
-    this.#finishAttempt(outcome.connectFailed);
+    this.#finishAttempt(result);
     const { id } = attempt.instance;
-    const sentence = `${id} could not be connected to`;
-    this.#context.notice({ kind: "connect-failed", instance: id, sentence });
+    if (result === outcome.connectFailed) {
+      const sentence = `${id} could not be connected to`;
+      this.#context.notice({ kind: "connect-failed", instance: id, sentence });
+    }
     const nowMs = this.#context.nowMs();
     const { attempts, budgetRatio, budgetPerSecond } = this.#route.retry;
     const isRetried =
@@ -149,7 +159,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     this.#timer.stop();
     const nowMs = this.#context.nowMs();
     // For a TCP service the accepted connection is the proof of life.
-    this.#service.dispatcher.answering(attempt.slot, nowMs, nowMs - attempt.startedMs);
+    this.#service.answering(attempt.slot, nowMs, nowMs - attempt.startedMs);
     this.#tunnel = joinTunnel(this.#context, {
       client: this.wire,
       instance: attempt.connection,
@@ -169,8 +179,8 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     this.wire.resume();
   }
 
-  onConnectionLost(): void {
-    this.#connectFailed();
+  onConnectionLost(cause: string): void {
+    this.#connectFailed(cause === CUT ? outcome.abandoned : outcome.connectFailed);
   }
 
   onAnswerBytes(): void {}
@@ -178,7 +188,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
   onRequestDrained(): void {}
 
   #onDeadline(): void {
-    if (this.#attempt !== undefined) this.#connectFailed();
+    if (this.#attempt !== undefined) this.#connectFailed(outcome.connectFailed);
     else this.#giveUp();
   }
 

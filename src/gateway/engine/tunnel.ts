@@ -6,11 +6,11 @@
 
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import type { Context } from "./context.ts";
-import type { InstanceConnection } from "./instance-connection.ts";
+import { CUT, type InstanceConnection } from "./instance-connection.ts";
 import { Timer } from "./timer-wheel.ts";
 
 /** Why a tunnel ended. */
-export type TunnelEnd = "closed" | "client-lost" | "instance-lost" | "silent";
+export type TunnelEnd = "closed" | "client-lost" | "instance-lost" | "silent" | "cut";
 
 export interface TunnelOptions {
   readonly client: Wire;
@@ -84,6 +84,7 @@ class Tunnel {
     this.#context.timers.remove(this.#timer);
     this.#options.client.reset();
     this.#options.instance.wire.reset();
+    this.#options.instance.instance.closed(this.#options.instance);
     this.#options.onClosed(why);
   }
 
@@ -124,7 +125,8 @@ class Side implements WireOwner {
 
   onClosed(cause: string): void {
     this.closed = true;
-    if (cause === "" && this.#ended) this.#tunnel.settle();
+    if (cause === CUT) this.#tunnel.end("cut");
+    else if (cause === "" && this.#ended) this.#tunnel.settle();
     else this.#tunnel.lost(this);
   }
 }

@@ -1,0 +1,107 @@
+// Which instance answers errors that its peers do not: the state of one service in one worker.
+//
+// In a row: `run` errors without a good answer between them, while the peers gave at least as many
+// good ones. Envoy's consecutive_5xx (5), with that condition added: when everybody fails, it is the
+// request or what lies behind, and ejecting somebody helps nobody.
+//
+// By rate: every 10 s, an instance whose share of good answers lies more than 1.9 standard
+// deviations below the mean of all, where five instances and more had 100 requests and more
+// (Envoy's success-rate detection). It finds what fails half of the time and never in a row.
+//
+// Rejected: a rate over few requests, or a decayed average: the first is chance, the second hides
+// an outage behind the burst before it (Linkerd's breaker/unified.rs tells of one).
+
+import { assert } from "../base/assert.ts";
+import { grown } from "../base/grown.ts";
+
+export const RATE_WINDOW_MS = 10_000;
+export const RATE_REQUESTS_MIN = 100;
+export const RATE_INSTANCES_MIN = 5;
+export const RATE_DEVIATIONS = 1.9;
+
+/** Success rates below this are outliers: the mean less 1.9 standard deviations. */
+export function rateThreshold(rates: ArrayLike<number>): number {
+  assert(rates.length > 0, "a threshold of something");
+  let sum = 0;
+  for (let index = 0; index < rates.length; index++) sum += rates[index] as number;
+  const mean = sum / rates.length;
+  let squares = 0;
+  for (let index = 0; index < rates.length; index++)
+    squares += ((rates[index] as number) - mean) ** 2;
+  return mean - RATE_DEVIATIONS * Math.sqrt(squares / rates.length);
+}
+
+export class Outlier {
+  /** Errors in a row. */
+  run = new Int32Array(16);
+  #good = new Float64Array(16);
+  #goodOfAll = 0;
+  /** Good answers of the peers when the run began. */
+  #peersAtStart = new Float64Array(16);
+  #windowGood = new Float64Array(16);
+  #windowAll = new Float64Array(16);
+  #windowEndsMs = -Infinity;
+
+  good(slot: number): void {
+    this.run[slot] = 0;
+    this.#good[slot] = (this.#good[slot] as number) + 1;
+    this.#goodOfAll++;
+    this.#windowGood[slot] = (this.#windowGood[slot] as number) + 1;
+    this.#windowAll[slot] = (this.#windowAll[slot] as number) + 1;
+  }
+
+  bad(slot: number): void {
+    if (this.run[slot] === 0) this.#peersAtStart[slot] = this.#peersGood(slot);
+    this.run[slot] = (this.run[slot] as number) + 1;
+    this.#windowAll[slot] = (this.#windowAll[slot] as number) + 1;
+  }
+
+  /** Whether it failed `runMax` times in a row while the peers did well as often. */
+  isOutlier(slot: number, runMax: number): boolean {
+    if (runMax === 0 || (this.run[slot] as number) < runMax) return false;
+    return this.peersGoodInRun(slot) >= runMax;
+  }
+
+  peersGoodInRun(slot: number): number {
+    return this.#peersGood(slot) - (this.#peersAtStart[slot] as number);
+  }
+
+  /** Once every window: the slots below `count` whose success rate is an outlier, with that rate. */
+  sweep(nowMs: number, count: number): readonly { readonly slot: number; readonly rate: number }[] {
+    if (nowMs < this.#windowEndsMs) return [];
+    const isFirst = this.#windowEndsMs === -Infinity;
+    this.#windowEndsMs = nowMs + RATE_WINDOW_MS;
+    const judged = [];
+    for (let slot = 0; slot < count && !isFirst; slot++) {
+      const all = this.#windowAll[slot] as number;
+      if (all >= RATE_REQUESTS_MIN)
+        judged.push({ slot, rate: (this.#windowGood[slot] as number) / all });
+    }
+    this.#windowGood.fill(0);
+    this.#windowAll.fill(0);
+    if (judged.length < RATE_INSTANCES_MIN) return [];
+    const threshold = rateThreshold(judged.map(({ rate }) => rate));
+    return judged.filter(({ rate }) => rate < threshold);
+  }
+
+  /** The slot is another instance's, or what was held against it is past. */
+  forget(slot: number): void {
+    this.run[slot] = 0;
+    this.#windowGood[slot] = 0;
+    this.#windowAll[slot] = 0;
+  }
+
+  grow(capacity: number): void {
+    if (capacity <= this.run.length) return;
+    const larger = (numbers: Float64Array) => grown(numbers, new Float64Array(capacity));
+    this.run = grown(this.run, new Int32Array(capacity));
+    this.#good = larger(this.#good);
+    this.#peersAtStart = larger(this.#peersAtStart);
+    this.#windowGood = larger(this.#windowGood);
+    this.#windowAll = larger(this.#windowAll);
+  }
+
+  #peersGood(slot: number): number {
+    return this.#goodOfAll - (this.#good[slot] as number);
+  }
+}

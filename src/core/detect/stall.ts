@@ -1,0 +1,277 @@
+// Which instance has fallen silent while its peers answer: the state of one service in one worker.
+//
+// A stopped, paging or cut-off instance accepts connections and answers nothing. Timeouts that are
+// safe for the slowest request notice it after seconds; its peers tell within milliseconds. Per
+// instance we know how long it has been silent (unanswered work, and no answer of any request), and
+// how long its answers typically take. Silent for longer than that while others go on answering is
+// *late*: a suspicion that costs little (new requests go elsewhere, waiting ones are hedged) and
+// that any answer clears. Three requests unanswered for 250 ms and more is *stalled*: certain enough
+// to eject.
+//
+//   patience T = max(10 ms, 2 (srtt + 4 rttvar))     RFC 6298's estimate of a round trip, doubled
+//
+// bounded to [the peers' median, 10 times it], so that neither an instance that has always been
+// slow nor one that has no answer yet has a patience of its own making. All patience is multiplied
+// by the number of instances that are silent at once, up to 4 (as Lifeguard does: who finds several
+// peers sick at once had better suspect himself).
+//
+// Peers' answers count as evidence only when they took no longer than their own patience: when all
+// are slow, nobody is late. Rejected: fixed thresholds (right for one service at one load), phi
+// accrual (it needs a regular stream of signs of life; a request's latency has no such rhythm).
+
+import { assert } from "../base/assert.ts";
+import { grown } from "../base/grown.ts";
+
+export const PATIENCE_MS_MIN = 10;
+/** Of the median of the peers' patience. */
+export const PATIENCE_RATIO_MAX = 10;
+export const SILENT_AT_ONCE_MAX = 4;
+/** Typical answers of the peers since the silence reached half of the patience. */
+export const PEER_ANSWERS_MIN = 2;
+export const STALLED_MS_MIN = 250;
+export const STALLED_PATIENCES = 4;
+export const UNANSWERED_MIN = 3;
+/** A silence this long is told to control, whose check finds out more. */
+export const SUSPECT_MS_MIN = 100;
+/** Above so many instances, one does not move the median of the others. */
+const MEDIAN_EXACT_MAX = 32;
+const MEDIAN_EVERY_MS = 100;
+
+/** How long an answer may take before it is unusual. */
+export function patienceMs(srttMs: number, rttvarMs: number): number {
+  return Math.max(PATIENCE_MS_MIN, 2 * (srttMs + 4 * rttvarMs));
+}
+
+const UNMARKED = -1;
+
+export class StallDetector {
+  /** Requests that lie wholly with the instance and have no byte of an answer. */
+  awaiting = new Int32Array(16);
+  /** 1: silent for longer than usual, while its peers answered. */
+  late = new Uint8Array(16);
+  /** 1: of this silence control has been told. */
+  told = new Uint8Array(16);
+  /** Of all slots. */
+  awaitingInAll = 0;
+  /** Requests that ended unanswered since the last answer: hedged away, or timed out. */
+  #unanswered = new Int32Array(16);
+  /** When the silence began. */
+  #sinceMs = new Float64Array(16);
+  /** When the present unanswered work began: it is not waited for longer than it is there. */
+  #workMs = new Float64Array(16);
+  /** -1 before the first answer. */
+  #srttMs = new Float64Array(16).fill(-1);
+  #rttvarMs = new Float64Array(16);
+  #typical = new Float64Array(16);
+  #typicalOfAll = 0;
+  /** The peers' typical answers when the silence reached half of the patience. */
+  #mark = new Float64Array(16).fill(UNMARKED);
+  #silentAtOnce = 1;
+  #medianMs = 0;
+  #medianAtMs = -Infinity;
+  #sampled = 0;
+
+  /** A request lies wholly with the instance: from now on it can answer. */
+  awaits(slot: number, nowMs: number): void {
+    const before = this.awaiting[slot] as number;
+    this.awaiting[slot] = before + 1;
+    this.awaitingInAll++;
+    if (before > 0) return;
+    this.#workMs[slot] = nowMs;
+    if (this.#unanswered[slot] === 0) this.#sinceMs[slot] = nowMs;
+  }
+
+  /** The first byte of an answer. True when the instance was late until now. */
+  answered(slot: number, nowMs: number, waitedMs: number): boolean {
+    this.#leave(slot);
+    const own = this.#ownPatienceMs(slot);
+    const isTypical = own !== undefined && waitedMs <= own;
+    if (isTypical) {
+      this.#typical[slot] = (this.#typical[slot] as number) + 1;
+      this.#typicalOfAll++;
+    }
+    this.#follow(slot, waitedMs);
+    const wasLate = this.late[slot] === 1;
+    this.late[slot] = 0;
+    this.told[slot] = 0;
+    this.#unanswered[slot] = 0;
+    this.#sinceMs[slot] = nowMs;
+    this.#workMs[slot] = nowMs;
+    this.#mark[slot] = UNMARKED;
+    return wasLate;
+  }
+
+  /** It ended without an answer, and the instance had had its time. */
+  unanswered(slot: number): void {
+    this.#leave(slot);
+    this.#unanswered[slot] = (this.#unanswered[slot] as number) + 1;
+  }
+
+  /** It ended without an answer, for reasons not the instance's. */
+  left(slot: number): void {
+    this.#leave(slot);
+  }
+
+  /** Judges all below `count`. `lateByMs`: how much later it comes than meant. True: `late` changed. */
+  scan(nowMs: number, lateByMs: number, count: number): boolean {
+    let silent = 0;
+    for (let slot = 0; slot < count; slot++) {
+      if (this.awaiting[slot] === 0) continue;
+      this.#forgive(slot, nowMs, lateByMs);
+      if (this.silenceMs(slot, nowMs) >= this.#boundedMs(slot, nowMs, count)) silent++;
+    }
+    this.#silentAtOnce = Math.min(Math.max(silent, 1), SILENT_AT_ONCE_MAX);
+    let changed = false;
+    for (let slot = 0; slot < count; slot++) {
+      if (this.awaiting[slot] === 0 || this.late[slot] === 1) continue;
+      if (!this.#turnsLate(slot, nowMs, count)) continue;
+      this.late[slot] = 1;
+      changed = true;
+    }
+    return changed;
+  }
+
+  #turnsLate(slot: number, nowMs: number, count: number): boolean {
+    const silenceMs = this.silenceMs(slot, nowMs);
+    const patience = this.patienceMs(slot, nowMs, count);
+    if (silenceMs < patience / 2) return false;
+    if (this.#mark[slot] === UNMARKED) this.#mark[slot] = this.#peersTypical(slot);
+    return silenceMs >= patience && this.peersAnswered(slot) >= PEER_ANSWERS_MIN;
+  }
+
+  /** The observer was away for that long: the instance need not have been. */
+  #forgive(slot: number, nowMs: number, lateByMs: number): void {
+    if (lateByMs <= 0) return;
+    this.#sinceMs[slot] = Math.min(nowMs, (this.#sinceMs[slot] as number) + lateByMs);
+    this.#workMs[slot] = Math.min(nowMs, (this.#workMs[slot] as number) + lateByMs);
+  }
+
+  silenceMs(slot: number, nowMs: number): number {
+    return nowMs - (this.#sinceMs[slot] as number);
+  }
+
+  unansweredInRow(slot: number): number {
+    return (this.#unanswered[slot] as number) + (this.awaiting[slot] as number);
+  }
+
+  /** Typical answers of its peers since its silence became unusual. */
+  peersAnswered(slot: number): number {
+    const mark = this.#mark[slot] as number;
+    return mark === UNMARKED ? 0 : this.#peersTypical(slot) - mark;
+  }
+
+  /** Smoothed time to the first byte, or undefined before the first. */
+  typicalMs(slot: number): number | undefined {
+    const srttMs = this.#srttMs[slot] as number;
+    return srttMs < 0 ? undefined : srttMs;
+  }
+
+  patienceMs(slot: number, nowMs: number, count: number): number {
+    return this.#boundedMs(slot, nowMs, count) * this.#silentAtOnce;
+  }
+
+  /** Late, and with so much evidence that it need not be suspected only. */
+  isStalled(slot: number, nowMs: number, count: number): boolean {
+    if (this.late[slot] === 0 || this.awaiting[slot] === 0) return false;
+    const patience = this.patienceMs(slot, nowMs, count);
+    return (
+      this.unansweredInRow(slot) >= UNANSWERED_MIN &&
+      nowMs - (this.#workMs[slot] as number) >= patience &&
+      this.silenceMs(slot, nowMs) >= Math.max(STALLED_MS_MIN, STALLED_PATIENCES * patience)
+    );
+  }
+
+  /** Silent for so long that control should look, whether or not there are peers to compare with. */
+  isSuspect(slot: number, nowMs: number, count: number, isAlone: boolean): boolean {
+    if (this.awaiting[slot] === 0 || this.told[slot] === 1) return false;
+    if (!isAlone && this.late[slot] === 0) return false;
+    const silentMs = Math.min(this.silenceMs(slot, nowMs), nowMs - (this.#workMs[slot] as number));
+    const patience = this.patienceMs(slot, nowMs, count);
+    return silentMs >= Math.max(SUSPECT_MS_MIN, isAlone ? 2 * patience : patience);
+  }
+
+  /** The slot is another instance's now, or its instance has been checked anew. */
+  forget(slot: number): void {
+    if ((this.#srttMs[slot] as number) >= 0) this.#sampled--;
+    this.late[slot] = 0;
+    this.told[slot] = 0;
+    this.#unanswered[slot] = 0;
+    this.#srttMs[slot] = -1;
+    this.#mark[slot] = UNMARKED;
+  }
+
+  grow(capacity: number): void {
+    if (capacity <= this.awaiting.length) return;
+    const larger = (numbers: Float64Array, rest: number) =>
+      grown(numbers, new Float64Array(capacity).fill(rest));
+    this.awaiting = grown(this.awaiting, new Int32Array(capacity));
+    this.late = grown(this.late, new Uint8Array(capacity));
+    this.told = grown(this.told, new Uint8Array(capacity));
+    this.#unanswered = grown(this.#unanswered, new Int32Array(capacity));
+    this.#sinceMs = larger(this.#sinceMs, 0);
+    this.#workMs = larger(this.#workMs, 0);
+    this.#srttMs = larger(this.#srttMs, -1);
+    this.#rttvarMs = larger(this.#rttvarMs, 0);
+    this.#typical = larger(this.#typical, 0);
+    this.#mark = larger(this.#mark, UNMARKED);
+  }
+
+  #leave(slot: number): void {
+    assert((this.awaiting[slot] as number) > 0, "what ends was awaited");
+    this.awaiting[slot] = (this.awaiting[slot] as number) - 1;
+    this.awaitingInAll--;
+  }
+
+  /** RFC 6298, section 2: a mean and a deviation that follow, with gains of 1/8 and 1/4. */
+  #follow(slot: number, sampleMs: number): void {
+    const srttMs = this.#srttMs[slot] as number;
+    if (srttMs < 0) {
+      this.#sampled++;
+      this.#srttMs[slot] = sampleMs;
+      this.#rttvarMs[slot] = sampleMs / 2;
+      return;
+    }
+    const rttvarMs = this.#rttvarMs[slot] as number;
+    this.#rttvarMs[slot] = 0.75 * rttvarMs + 0.25 * Math.abs(srttMs - sampleMs);
+    this.#srttMs[slot] = 0.875 * srttMs + 0.125 * sampleMs;
+  }
+
+  #peersTypical(slot: number): number {
+    return this.#typicalOfAll - (this.#typical[slot] as number);
+  }
+
+  #ownPatienceMs(slot: number): number | undefined {
+    const srttMs = this.#srttMs[slot] as number;
+    return srttMs < 0 ? undefined : patienceMs(srttMs, this.#rttvarMs[slot] as number);
+  }
+
+  #boundedMs(slot: number, nowMs: number, count: number): number {
+    const own = this.#ownPatienceMs(slot);
+    const median = this.#medianOfPeersMs(slot, nowMs, count);
+    // Without a peer to compare with, its own word counts; without that, nobody is judged.
+    if (median === undefined) return own ?? Infinity;
+    return Math.min(Math.max(own ?? median, median), PATIENCE_RATIO_MAX * median);
+  }
+
+  /** The upper median: of two, the more patient one. */
+  #medianOfPeersMs(slot: number, nowMs: number, count: number): number | undefined {
+    if (this.#sampled > MEDIAN_EXACT_MAX) {
+      if (nowMs - this.#medianAtMs >= MEDIAN_EVERY_MS) {
+        this.#medianMs = this.#medianWithout(-1, count) ?? PATIENCE_MS_MIN;
+        this.#medianAtMs = nowMs;
+      }
+      return this.#medianMs;
+    }
+    return this.#medianWithout(slot, count);
+  }
+
+  #medianWithout(slot: number, count: number): number | undefined {
+    const all: number[] = [];
+    for (let other = 0; other < count; other++) {
+      const own = other === slot ? undefined : this.#ownPatienceMs(other);
+      if (own !== undefined) all.push(own);
+    }
+    all.sort((a, b) => a - b);
+    return all[all.length >>> 1];
+  }
+}
