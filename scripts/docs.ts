@@ -13,7 +13,12 @@ import { detectionReference } from "../src/core/detect/detection-reference.ts";
 import { deployReference } from "../src/core/deploy/deploy-reference.ts";
 import { lifecycleReference } from "../src/core/supervise/lifecycle-reference.ts";
 import { incidentsReference } from "../src/program/incidents/reference.ts";
-import { adminReference, cliReference, metricsReference } from "../src/program/reference.ts";
+import {
+  adminReference,
+  cliReference,
+  metricsReference,
+  openApiReference,
+} from "../src/program/reference.ts";
 
 export interface Page {
   /** From the repository's root. */
@@ -32,6 +37,7 @@ export const pages: readonly Page[] = [
   { path: "docs/reference/incidents.md", render: incidentsReference },
   { path: "docs/reference/lifecycle.md", render: lifecycleReference },
   { path: "docs/reference/metrics.md", render: metricsReference },
+  { path: "docs/reference/openapi.json", render: openApiReference },
 ];
 
 const root = join(import.meta.dirname, "..", "..");

@@ -4,6 +4,7 @@
 import type { Command, Option } from "commander";
 import { z } from "zod";
 import { type Endpoint, endpoints } from "./admin/endpoints.ts";
+import { describeApi } from "./admin/openapi.ts";
 import { latencyMetric, metrics } from "./admin/metrics.ts";
 import { type Actions, buildCommandLine, exitCodes, pathOf } from "./cli/command-line.ts";
 
@@ -66,7 +67,23 @@ It is what the command line itself uses.
 
 A refusal is \`{ "error": { "code", "message", "remedy", "retriable" } }\`; [errors](errors.md) lists the
 codes. Heads over 8 KiB, bodies over 64 KiB, requests that take over 10 s to arrive, and more than
-64 connections at once are refused. What \`/v1/status\` answers is described in [status](status.md).
+64 connections at once are refused. What \`/v1/status\` answers is described in [status](status.md);
+[openapi.json](openapi.json), which \`GET /v1/openapi.json\` answers too, describes every endpoint, field by
+field (OpenAPI 3.1).
+
+## Following events
+
+\`GET /v1/events/stream\` answers with server-sent events: an EventSource reads them, and so does \`curl -N\`.
+The data of each is the event as JSON, its \`id\` the event's number. Numbers grow by one, over restarts too.
+A follower that was cut off asks again with the last number as \`Last-Event-ID\` (an EventSource does so by
+itself, after a second) or as \`after\`, and goes on where it was. When events between are no longer kept (the
+latest 1,000 are), or the number is of another state directory, an event named \`gap\` comes first, with
+\`{"after": …, "next": …}\`: the number that was asked for and that of the next event. A follower that leaves
+1 MiB unread is cut off. A comment line each 15 s keeps the connection alive.
+
+    curl -N --unix-socket .nines/run/admin.sock http://nines/v1/events/stream
+
+## Endpoints
 
 ${generated}
 
@@ -86,6 +103,11 @@ function endpointRow({ method, path, summary, input }: Endpoint): string {
   const where = method === "GET" ? "query" : "body";
   const shown = fields.length === 0 ? "none" : `${where}: ${fields.join(", ")}`;
   return tableRow([`\`${method} ${path}\``, summary, shown]);
+}
+
+/** The document that GET /v1/openapi.json answers. */
+export function openApiReference(): string {
+  return `${JSON.stringify(describeApi(endpoints), undefined, 2)}\n`;
 }
 
 export function metricsReference(): string {

@@ -77,8 +77,7 @@ export class Nines {
   }
 
   write({ replicas = 3, command = "node service.mjs", more = "", port = this.port }: FileOptions) {
-    writeFileSync(
-      this.file,
+    this.writeText(
       `
 services:
   web:
@@ -92,6 +91,11 @@ gateway:
   routes: [{ match: { path: / }, service: web }]
 `,
     );
+  }
+
+  /** A file of a test's own. */
+  writeText(text: string) {
+    writeFileSync(this.file, text);
   }
 
   /** A command that ends; it has twenty seconds. */

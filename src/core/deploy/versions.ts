@@ -32,7 +32,8 @@ export interface Version {
   readonly outcome: string;
 }
 
-export type VersionOrigin = "start" | "apply" | "deploy";
+export const versionOrigins = ["start", "apply", "deploy"] as const;
+export type VersionOrigin = (typeof versionOrigins)[number];
 
 export interface Ledger {
   /** What the file said last. */

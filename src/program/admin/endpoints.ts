@@ -1,23 +1,35 @@
-// The admin API: one table from which the server answers and the reference page is written.
+// The admin API: one table from which the server answers and the reference pages are written.
 //
-// JSON over HTTP on a unix socket that only its owner may open (0600). Small on purpose: whatever
-// the command line can ask of a running Nines, and nothing else. A refusal is `{ "error": { code,
-// message, remedy, retriable } }` with the code of the error catalogue.
+// JSON over HTTP on a unix socket that only its owner may open (0600), and where the file asks for
+// it on a TCP port behind a token. Small on purpose: whatever the command line can ask of a running
+// Nines, and nothing else. A refusal is `{ "error": { code, message, remedy, retriable } }` with the
+// code of the error catalogue.
 
 import { z } from "zod";
-import type { RecordedEvent } from "../../runtime/event-log.ts";
-import type { DeploysReport } from "../status/versions.ts";
 import type { IncidentReport, Wanted } from "../incidents/report.ts";
-import type { StatusReport } from "../status/report.ts";
+import type { DeploysReport } from "../status/versions.ts";
+import type { RoutingTable } from "../../core/route/table.ts";
+import { type StatusReport, statusReport } from "../status/report.ts";
+import {
+  applyResult,
+  deployResult,
+  deploysReport,
+  done,
+  incidents,
+  openApiDocument,
+  recordedEvent,
+  recordedEvents,
+  sentences,
+  tableInForce,
+} from "./answers.ts";
+import { type EventSource, since, streamEvents } from "./event-stream.ts";
+import { describeApi } from "./openapi.ts";
 
 /** What the endpoints ask of control. Each either does it or throws a NinesError. */
-export interface AdminActions {
+export interface AdminActions extends EventSource {
   status(): StatusReport;
-  /** Those that came after the event with this number. */
-  events(after: number): readonly RecordedEvent[];
-  follow(after: number): Follow;
   incidents(wanted: Wanted): readonly IncidentReport[];
-  table(): unknown;
+  table(): RoutingTable | null;
   metrics(): string;
   apply(file: string | undefined): Promise<ApplyResult>;
   deploy(order: DeployOrder): Promise<DeployResult>;
@@ -36,14 +48,10 @@ export interface AdminActions {
   stop(): void;
 }
 
-/** Sends what is there, then each event as it happens, until disposed. */
-export type Follow = (send: (event: RecordedEvent) => void) => Disposable;
+export type ApplyResult = z.infer<typeof applyResult>;
 
-export interface ApplyResult {
-  /** What is different now, a sentence each. */
-  readonly changes: readonly string[];
-  readonly warnings: readonly string[];
-}
+/** Writes to a follower until disposed. */
+export type Follow = (write: (text: string) => void) => Disposable;
 
 export interface DeployOrder {
   readonly service: string;
@@ -56,15 +64,7 @@ export interface DeployOrder {
   readonly by: string;
 }
 
-export interface DeployResult {
-  readonly service: string;
-  /** The version that it goes to. */
-  readonly version: number;
-  /** null when it is there already, and nothing is to be done. */
-  readonly from: number | null;
-  /** What is not as in the version before: names only. */
-  readonly changed: readonly string[];
-}
+export type DeployResult = z.infer<typeof deployResult>;
 
 export interface Endpoint {
   readonly method: "GET" | "POST";
@@ -73,30 +73,52 @@ export interface Endpoint {
   readonly summary: string;
   /** Fields of the JSON body (POST) or of the query (GET). */
   readonly input: z.ZodType;
+  /** Of a stream: each event's data. It has a name in the OpenAPI document (openapi.ts). */
+  readonly output: z.ZodType;
   /** "stream" is answered with server-sent events, and `answer` returns a Follow. */
   readonly type: "json" | "text" | "stream";
   readonly answer: (actions: AdminActions, input: unknown) => unknown;
 }
 
-function endpoint<Input extends z.ZodType>(
-  method: Endpoint["method"],
+/** An endpoint that only looks. */
+function look<Input extends z.ZodType, Output extends z.ZodType>(
+  path: string,
+  summary: string,
+  { input, output }: { readonly input: Input; readonly output: Output },
+  answer: (actions: AdminActions, input: z.infer<Input>) => z.infer<Output>,
+): Endpoint {
+  const untyped = (actions: AdminActions, raw: unknown) => answer(actions, raw as z.infer<Input>);
+  return { method: "GET", path, summary, input, output, type: "json", answer: untyped };
+}
+
+/** An endpoint that changes something, and has more to say than that it is done. */
+function change<Input extends z.ZodType, Output extends z.ZodType>(
+  path: string,
+  summary: string,
+  { input, output }: { readonly input: Input; readonly output: Output },
+  answer: (
+    actions: AdminActions,
+    input: z.infer<Input>,
+  ) => z.infer<Output> | Promise<z.infer<Output>>,
+): Endpoint {
+  const untyped = (actions: AdminActions, raw: unknown) => answer(actions, raw as z.infer<Input>);
+  return { method: "POST", path, summary, input, output, type: "json", answer: untyped };
+}
+
+/** An endpoint that changes something; its answer is that it is done. */
+function order<Input extends z.ZodType>(
   path: string,
   summary: string,
   input: Input,
-  answer: (actions: AdminActions, input: z.infer<Input>) => unknown,
-  type: Endpoint["type"] = "json",
+  give: (actions: AdminActions, input: z.infer<Input>) => void,
 ): Endpoint {
-  return {
-    method,
-    path,
-    summary,
-    input,
-    type,
-    answer: (actions, raw) => answer(actions, raw as z.infer<Input>),
+  const answer = (actions: AdminActions, raw: unknown): z.infer<typeof done> => {
+    give(actions, raw as z.infer<Input>);
+    return { done: true };
   };
+  return { method: "POST", path, summary, input, output: done, type: "json", answer };
 }
 
-const done = { done: true } as const;
 const nothing = z.strictObject({});
 const name = z.string().min(1).max(200);
 const by = z
@@ -109,155 +131,168 @@ const growing = z
   .refine((shares) => shares.every((share, index) => share > (shares[index - 1] ?? 0)), {
     error: "each share is more than the one before",
   });
+const after = z.coerce
+  .number()
+  .int()
+  .min(0)
+  .optional()
+  .describe("The number of the event that the asker had last; left out: all that are kept");
 
 export const endpoints: readonly Endpoint[] = [
-  endpoint("GET", "/v1/status", "What runs, in what state, and why.", nothing, (actions) =>
-    actions.status(),
+  look(
+    "/v1/status",
+    "What runs, in what state, and why.",
+    { input: nothing, output: statusReport },
+    (actions) => actions.status(),
   ),
-  endpoint(
-    "GET",
+  look(
     "/v1/events",
     "The latest events (at most 1,000), or those after an event's number.",
-    z.strictObject({ after: z.coerce.number().int().min(0).default(0) }),
-    (actions, { after }) => actions.events(after),
+    { input: z.strictObject({ after }), output: recordedEvents },
+    (actions, input) => since(actions.events(), input.after).events,
   ),
-  endpoint(
-    "GET",
-    "/v1/events/stream",
-    "The same, then each event as it happens, as server-sent events.",
-    z.strictObject({ after: z.coerce.number().int().min(0).default(0) }),
-    (actions, { after }) => actions.follow(after),
-    "stream",
+  {
+    method: "GET",
+    path: "/v1/events/stream",
+    summary: "The same, then each event as it happens, as server-sent events.",
+    input: z.strictObject({ after }),
+    output: recordedEvent,
+    type: "stream",
+    answer:
+      (actions, input): Follow =>
+      (write) =>
+        streamEvents(actions, (input as { after?: number }).after, write),
+  },
+  look(
+    "/v1/table",
+    "The routing table in force; null before the first.",
+    { input: nothing, output: tableInForce },
+    (actions) => actions.table(),
   ),
-  endpoint(
-    "GET",
+  look(
     "/v1/incidents",
     "The latest incidents, oldest first, those under way included; of one service, or one by its id.",
-    z.strictObject({
-      service: name.optional(),
-      id: name.optional(),
-      last: z.coerce.number().int().min(0).max(10_000).default(20),
-    }),
+    {
+      input: z.strictObject({
+        service: name.optional(),
+        id: name.optional(),
+        last: z.coerce.number().int().min(0).max(10_000).default(20),
+      }),
+      output: incidents,
+    },
     (actions, wanted) => actions.incidents(wanted),
   ),
-  endpoint("GET", "/v1/table", "The routing table in force.", nothing, (actions) =>
-    actions.table(),
-  ),
-  endpoint(
-    "GET",
-    "/metrics",
-    "Counters and histograms in Prometheus' text format.",
-    nothing,
-    (actions) => actions.metrics(),
-    "text",
-  ),
-  endpoint(
-    "POST",
-    "/v1/apply",
-    "Checks the file and follows it; a wrong file changes nothing.",
-    z.strictObject({ file: z.string().max(4096).optional() }),
-    (actions, { file }) => actions.apply(file),
-  ),
-  endpoint(
-    "GET",
+  look(
     "/v1/deploys",
     "The versions of a service, and its deploy: the one under way, or the last one.",
-    z.strictObject({ service: name }),
+    { input: z.strictObject({ service: name }), output: deploysReport },
     (actions, { service }) => actions.deploys(service),
   ),
-  endpoint(
-    "POST",
+  look(
+    "/v1/openapi.json",
+    "This API as an OpenAPI 3.1 document.",
+    { input: nothing, output: openApiDocument },
+    () => describeApi(endpoints),
+  ),
+  {
+    method: "GET",
+    path: "/metrics",
+    summary: "Counters and histograms in Prometheus' text format.",
+    input: nothing,
+    output: z.string(),
+    type: "text",
+    answer: (actions) => actions.metrics(),
+  },
+  change(
+    "/v1/apply",
+    "Checks the file and follows it; a wrong file changes nothing.",
+    { input: z.strictObject({ file: z.string().max(4096).optional() }), output: applyResult },
+    (actions, { file }) => actions.apply(file),
+  ),
+  change(
     "/v1/deploy",
     "Brings the version of a service that stands in the file, and goes back when it fails.",
-    z.strictObject({
-      service: name,
-      file: z.string().max(4096).optional(),
-      canary: growing.optional(),
-      replace: z.boolean().default(false),
-      by,
-    }),
-    (actions, { file, canary, ...order }) => actions.deploy({ file, canary, ...order }),
+    {
+      input: z.strictObject({
+        service: name,
+        file: z.string().max(4096).optional(),
+        canary: growing.optional(),
+        replace: z.boolean().default(false),
+        by,
+      }),
+      output: deployResult,
+    },
+    (actions, { file, canary, ...rest }) => actions.deploy({ file, canary, ...rest }),
   ),
-  endpoint(
-    "POST",
+  change(
     "/v1/rollback",
     "Turns a deploy round, or goes back to a version, by default the one before.",
-    z.strictObject({ service: name, version: z.int().min(1).optional(), by }),
-    (actions, order) => actions.rollback(order.service, order.version, order.by),
+    {
+      input: z.strictObject({ service: name, version: z.int().min(1).optional(), by }),
+      output: deployResult,
+    },
+    (actions, wanted) => actions.rollback(wanted.service, wanted.version, wanted.by),
   ),
-  endpoint(
-    "POST",
+  order(
     "/v1/scale",
     "Sets a service's number of instances, within `replicas`, until the next apply.",
     z.strictObject({ service: name, replicas: z.int().min(0).max(1000) }),
-    (actions, { service, replicas }) => (actions.scale(service, replicas), done),
+    (actions, { service, replicas }) => actions.scale(service, replicas),
   ),
-  endpoint(
-    "POST",
+  order(
     "/v1/restart",
     "Restarts a service or an instance, one instance at a time, drained first, and only while the " +
       "others are well; with `force` at once.",
     z.strictObject({ target: name, force: z.boolean().default(false) }),
-    (actions, { target, force }) => (actions.restart(target, force), done),
+    (actions, { target, force }) => actions.restart(target, force),
   ),
-  endpoint(
-    "POST",
+  order(
     "/v1/drain",
     "Sends an instance no new traffic.",
     z.strictObject({ instance: name }),
-    (actions, { instance }) => (actions.drain(instance), done),
+    (actions, { instance }) => actions.drain(instance),
   ),
-  endpoint(
-    "POST",
+  order(
     "/v1/undrain",
     "Sends a drained instance traffic again.",
     z.strictObject({ instance: name }),
-    (actions, { instance }) => (actions.undrain(instance), done),
+    (actions, { instance }) => actions.undrain(instance),
   ),
-  endpoint(
-    "POST",
+  order(
     "/v1/failover",
     "Moves the primary of a service to another instance, by plan: no request is lost.",
     z.strictObject({ service: name, to: name.optional() }),
-    (actions, { service, to }) => (actions.failover(service, to), done),
+    (actions, { service, to }) => actions.failover(service, to),
   ),
-  endpoint(
-    "POST",
+  order(
     "/v1/failback",
     "Gives the preferred instance of a service its place as primary back.",
     z.strictObject({ service: name }),
-    (actions, { service }) => (actions.failback(service), done),
+    (actions, { service }) => actions.failback(service),
   ),
-  endpoint(
-    "POST",
+  order(
     "/v1/maintenance",
     "While it is on, for a service or for all, no instance takes over by itself.",
     z.strictObject({ on: z.boolean(), service: name.optional() }),
-    (actions, { on, service }) => (actions.maintain(on, service), done),
+    (actions, { on, service }) => actions.maintain(on, service),
   ),
-  endpoint(
-    "GET",
+  look(
     "/v1/failover/explain",
     "Who is primary of a service, and what would follow if it were lost, a sentence each.",
-    z.strictObject({ service: name }),
+    { input: z.strictObject({ service: name }), output: sentences },
     (actions, { service }) => actions.explainFailover(service),
   ),
-  endpoint(
-    "POST",
+  order(
     "/v1/gateway/restart",
     "Replaces the gateway's workers one after another.",
     nothing,
-    (actions) => (actions.restartGateway(), done),
+    (actions) => actions.restartGateway(),
   ),
-  endpoint(
-    "POST",
+  order(
     "/v1/control/restart",
     "Restarts control; what it started goes on and is adopted.",
     nothing,
-    (actions) => (actions.restartControl(), done),
+    (actions) => actions.restartControl(),
   ),
-  endpoint("POST", "/v1/stop", "Stops everything in order.", nothing, (actions) => {
-    actions.stop();
-    return done;
-  }),
+  order("/v1/stop", "Stops everything in order.", nothing, (actions) => actions.stop()),
 ];

@@ -20,13 +20,12 @@ const followers = new Set<(event: RecordedEvent) => void>();
 
 const actions = {
   status: () => ({ nines: "0.1.0" }) as never,
-  events: (after: number) => [event(after + 1)],
-  follow: (after: number) => (send: (event: RecordedEvent) => void) => {
-    send(event(after + 1));
-    followers.add(send);
-    return { [Symbol.dispose]: () => void followers.delete(send) };
+  events: () => [event(42)],
+  subscribe: (listener: (event: RecordedEvent) => void) => {
+    followers.add(listener);
+    return { [Symbol.dispose]: () => void followers.delete(listener) };
   },
-  table: () => ({ version: 3 }),
+  table: () => null,
   metrics: () => "nines_build_info 1\n",
   apply: async (file: string | undefined) => {
     asked.push(["apply", file]);
@@ -99,7 +98,7 @@ describe("the admin API", () => {
       "/v1/deploys": "?service=web",
     };
     for (const { method, path, type } of endpoints) {
-      if (type === "stream") continue;
+      if (type === "stream") continue; // below: it has no end
       if (type === "text") {
         assert.match(await fetchAdminText({ socketPath, method, path, timeoutMs: 5000 }), /\n$/);
       } else {
@@ -125,6 +124,7 @@ describe("the admin API", () => {
     assert.deepEqual(asked.at(-1), ["deploy", order]);
     await call("POST", "/v1/restart", { target: "web-1", force: true });
     assert.deepEqual(asked.at(-1), ["restart", "web-1", true]);
+    assert.deepEqual(await call("GET", "/v1/events?after=42"), []);
   });
 
   const refused: readonly (readonly [string, "GET" | "POST", string, unknown, RegExp])[] = [
@@ -166,18 +166,31 @@ describe("the admin API", () => {
 
   it("streams events until the reader leaves", async () => {
     const reader = connect(socketPath);
-    reader.write("GET /v1/events/stream?after=6 HTTP/1.1\r\nhost: nines\r\n\r\n");
-    await readUntil(reader, /id: 7\ndata: \{"number":7/);
-    for (const send of followers) send(event(8));
-    await readUntil(reader, /id: 8\n/);
+    reader.write("GET /v1/events/stream?after=41 HTTP/1.1\r\nhost: nines\r\n\r\n");
+    await readUntil(reader, /retry: 1000\n\n\r\n.*id: 42\ndata: \{"number":42/s);
+    for (const send of followers) send(event(43));
+    await readUntil(reader, /id: 43\n/);
     reader.destroy();
+    await until(() => followers.size === 0);
+  });
+
+  it("goes on where an EventSource was, and says when it cannot", async () => {
+    const answerTo = async (last: number, pattern: RegExp) => {
+      const reader = connect(socketPath);
+      const head = "GET /v1/events/stream?after=3 HTTP/1.1\r\nhost: nines\r\n";
+      reader.write(`${head}last-event-id: ${last}\r\n\r\n`);
+      await readUntil(reader, pattern);
+      reader.destroy();
+    };
+    await answerTo(41, /retry: 1000\n\n\r\n[0-9a-f]+\r\nid: 42\n/);
+    await answerTo(7, /event: gap\ndata: \{"after":7,"next":42\}\n\n\r\n[0-9a-f]+\r\nid: 42\n/);
     await until(() => followers.size === 0);
   });
 
   it("cuts off a reader that does not read", async () => {
     const reader = connect(socketPath);
     reader.write("GET /v1/events/stream HTTP/1.1\r\nhost: nines\r\n\r\n");
-    await readUntil(reader, /id: 1\n/);
+    await readUntil(reader, /id: 42\n/);
     reader.pause();
     const closed = new Promise((resolve) => reader.on("close", resolve));
     reader.on("error", () => undefined);

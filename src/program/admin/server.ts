@@ -5,8 +5,11 @@
 
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { ListenOptions } from "node:net";
 import { type ErrorCode, errorCatalogue, NinesError } from "../../core/base/errors.ts";
+import { INTERNAL_ERROR } from "./answers.ts";
 import { type AdminActions, type Endpoint, endpoints, type Follow } from "./endpoints.ts";
+import { Refusal, refusal } from "./refusal.ts";
 
 const BODY_BYTES_MAX = 64 * 1024;
 const CONNECTIONS_MAX = 64;
@@ -21,7 +24,15 @@ export interface AdminServer {
 }
 
 /** Resolves when it listens. The socket's folder exists, and nobody else listens there. */
-export function serveAdmin(socketPath: string, actions: AdminActions): Promise<AdminServer> {
+export async function serveAdmin(socketPath: string, actions: AdminActions): Promise<AdminServer> {
+  const server = createAdminServer(actions);
+  rmSync(socketPath, { force: true });
+  await listening(server, { path: socketPath });
+  chmodSync(socketPath, 0o600);
+  return { close: () => closeServer(server) };
+}
+
+function createAdminServer(actions: AdminActions): Server {
   const server = createServer(
     { maxHeaderSize: 8192, requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 5000 },
     (request, response) => {
@@ -29,14 +40,16 @@ export function serveAdmin(socketPath: string, actions: AdminActions): Promise<A
     },
   );
   server.maxConnections = CONNECTIONS_MAX;
-  rmSync(socketPath, { force: true });
+  return server;
+}
+
+function listening(server: Server, where: ListenOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen(socketPath, () => {
+    server.listen(where, () => {
       server.off("error", reject);
       server.on("error", () => undefined); // accepting failed once (descriptors); it goes on
-      chmodSync(socketPath, 0o600);
-      resolve({ close: () => closeServer(server) });
+      resolve();
     });
   });
 }
@@ -63,8 +76,7 @@ async function answer(
     const allowed = here.map(({ method }) => method).join(", ");
     throw refusal(405, `${url.pathname} takes ${allowed}, not ${request.method}.`);
   }
-  const raw =
-    endpoint.method === "GET" ? Object.fromEntries(url.searchParams) : await body(request);
+  const raw = endpoint.method === "GET" ? queryOf(endpoint, url, request) : await body(request);
   const result = await endpoint.answer(actions, checkInput(endpoint, raw));
   if (endpoint.type === "stream") follow(response, result as Follow);
   else if (endpoint.type === "text")
@@ -78,6 +90,13 @@ function targetOf({ url }: IncomingMessage): URL {
   } catch {
     throw refusal(400, `${url} is no address of the admin API.`);
   }
+}
+
+/** An EventSource that connects again asks the same address, and says in a header where it was. */
+function queryOf({ type }: Endpoint, url: URL, request: IncomingMessage): Record<string, string> {
+  const query = Object.fromEntries(url.searchParams);
+  const last = request.headers["last-event-id"];
+  return type === "stream" && typeof last === "string" ? { ...query, after: last } : query;
 }
 
 function checkInput(endpoint: Endpoint, raw: unknown): unknown {
@@ -108,7 +127,7 @@ async function body(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-/** Server-sent events: a browser's EventSource reads them, and so does `curl -N`. */
+/** Server-sent events (event-stream.ts), to one that reads them. */
 function follow(response: ServerResponse, subscribe: Follow): void {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   response.flushHeaders();
@@ -116,9 +135,7 @@ function follow(response: ServerResponse, subscribe: Follow): void {
     if (response.writableLength > UNREAD_BYTES_MAX) response.destroy();
     else response.write(text);
   };
-  const subscription = subscribe((event) =>
-    write(`id: ${event.number}\ndata: ${JSON.stringify(event)}\n\n`),
-  );
+  const subscription = subscribe(write);
   // Finds out that the follower is gone, even when nothing happens here.
   const keepAlive = setInterval(() => write(":\n\n"), KEEPALIVE_MS);
   keepAlive.unref();
@@ -128,24 +145,10 @@ function follow(response: ServerResponse, subscribe: Follow): void {
   });
 }
 
-/** A refusal of the HTTP side itself; the code is one, the status tells more. */
-class Refusal extends NinesError {
-  readonly status: number;
-
-  constructor(status: number, what: string) {
-    super("NINES_ADMIN_REQUEST", what);
-    this.status = status;
-  }
-}
-
-function refusal(status: number, what: string): Refusal {
-  return new Refusal(status, what);
-}
-
 function statusOf(error: NinesError): number {
   if (error instanceof Refusal) return error.status;
   if (error.code.endsWith("_UNKNOWN")) return 404;
-  if (error.code === "NINES_CONTROL_STOPPING") return 409;
+  if (/^NINES_(CONTROL_STOPPING|FAILOVER_MODE|FAILOVER_REFUSED)$/.test(error.code)) return 409;
   return error.code.startsWith("NINES_CONFIG") || error.code.endsWith("_RANGE") ? 422 : 500;
 }
 
@@ -159,7 +162,7 @@ function sendError(response: ServerResponse, error: unknown): void {
     sendJson(response, statusOf(error), { error: describeError(error) });
   } else {
     const message = error instanceof Error ? error.message : String(error);
-    sendJson(response, 500, { error: { code: "NINES_INTERNAL", message, retriable: false } });
+    sendJson(response, 500, { error: { code: INTERNAL_ERROR, message, retriable: false } });
   }
 }
 

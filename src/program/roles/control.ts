@@ -17,7 +17,6 @@ import type {
   ApplyResult,
   DeployOrder,
   DeployResult,
-  Follow,
 } from "../admin/endpoints.ts";
 import { renderMetrics } from "../admin/metrics.ts";
 import { type AdminServer, serveAdmin } from "../admin/server.ts";
@@ -379,8 +378,8 @@ class ControlRun {
       };
     return {
       status: () => this.#status(),
-      events: (after) => events.recent().filter(({ number }) => number > after),
-      follow: (after) => followEvents(events, after),
+      events: () => events.recent(),
+      subscribe: (listener) => events.subscribe(listener),
       incidents: (wanted) => incidentReports(control.incidents(), wanted),
       table: () => control.table() ?? null,
       metrics: () => renderMetrics(this.#status(), steward.status().totals.services),
@@ -423,11 +422,4 @@ function repeat(everyMs: number, run: () => void): Disposable {
 function onSignal(signal: NodeJS.Signals, run: () => void): Disposable {
   process.on(signal, run);
   return { [Symbol.dispose]: () => void process.off(signal, run) };
-}
-
-function followEvents(events: Parts["events"], after: number): Follow {
-  return (send) => {
-    for (const event of events.recent()) if (event.number > after) send(event);
-    return events.subscribe(send);
-  };
 }

@@ -2,160 +2,152 @@
 // readers in docs/reference/status.md. Fields may be added; none is renamed, removed or given
 // another meaning.
 
-import type { ServiceMode } from "../../core/route/table.ts";
-import type { DeployPhase } from "../../core/deploy/deploy-table.ts";
+import { z } from "zod";
+import { deployPhases } from "../../core/deploy/deploy-table.ts";
+import { serviceModes } from "../../core/route/table.ts";
+import { count, list, shape, time } from "../answer.ts";
 
-export type ControlState =
-  /** It answered. */
-  | "running"
-  /** Its process lives and did not answer in time: stopped or hung. */
-  | "not-answering"
-  | "not-running";
+const pid = z.int().min(1);
 
-export interface ProcessReport {
-  readonly pid: number;
-  /** How often this office has changed hands, from 1. */
-  readonly term: number;
-}
+const controlState = z
+  .enum(["running", "not-answering", "not-running"])
+  .describe("`not-answering`: its process lives and did not answer in time, stopped or hung");
 
-export interface WorkerReport {
-  readonly worker: number;
-  readonly pid: number;
-  readonly state: "starting" | "serving" | "draining" | "hung";
-  /** Client connections open now. */
-  readonly connections: number;
-  /** The routing table that it follows. */
-  readonly tableVersion: number;
-  readonly residentBytes: number;
-  /** ISO 8601; null when control is not running. */
-  readonly since: string | null;
-}
+export const processReport = shape({
+  pid,
+  term: count("How often this office has changed hands, from 1"),
+});
 
-export interface GatewayReport {
-  /** "http://127.0.0.1:8080", "tcp://0.0.0.0:5432". */
-  readonly addresses: readonly string[];
-  readonly parent: ProcessReport | null;
-  readonly workers: readonly WorkerReport[];
-  /** The table in force. */
-  readonly tableVersion: number;
-}
+export const workerReport = shape({
+  worker: count("Its number, never used twice"),
+  pid,
+  state: z.enum(["starting", "serving", "draining", "hung"]),
+  connections: count("Client connections open now"),
+  tableVersion: count("The routing table that it follows"),
+  residentBytes: count("Its memory"),
+  since: time("In this state since; null when control is not running").nullable(),
+});
+
+export const gatewayReport = shape({
+  addresses: list(z.string()).describe('"http://127.0.0.1:8080", "tcp://0.0.0.0:5432"'),
+  parent: processReport.nullable(),
+  workers: list(workerReport),
+  tableVersion: count("The table in force"),
+});
 
 /** One word for an instance: what it is doing and whether it gets traffic. */
-export type InstanceState =
-  | "waiting"
-  | "starting"
+const instanceState = z.enum([
+  "waiting",
+  "starting",
   /** Ready; gets traffic. */
-  | "up"
+  "up",
   /** Its process runs, its checks fail; gets none. */
-  | "down"
+  "down",
   /** Well, and to get no traffic: the standby of a primary, or held back after flapping. */
-  | "standby"
-  | "draining"
-  | "stopping"
-  | "backoff"
-  | "crash-loop"
-  | "stopped"
+  "standby",
+  "draining",
+  "stopping",
+  "backoff",
+  "crash-loop",
+  "stopped",
   /** Control is not running, and its process lives. */
-  | "alive"
+  "alive",
   /** Control is not running, and its process has ended. */
-  | "ended";
+  "ended",
+]);
 
-export interface InstanceReport {
-  readonly id: string;
-  readonly state: InstanceState;
-  /** The sentence of its last state change. */
-  readonly why: string;
-  /** ISO 8601; null when unknown. */
-  readonly since: string | null;
-  /** null for an endpoint, and for an instance without a process. */
-  readonly pid: number | null;
-  /** "127.0.0.1:8501"; null while it has no port. */
-  readonly address: string | null;
-  /** Of the last ten seconds. */
-  readonly requestsPerSecond: number;
-  /** Answers 5xx, connections refused or broken, and timeouts, since the gateway started. */
-  readonly errors: number;
-  /** Starts after the first. */
-  readonly restarts: number;
-  /** Of what its process was started with; null for an endpoint, and when nobody remembers. */
-  readonly version: number | null;
-  /** Of a full instance's traffic, in (0, 1]; less than 1 while it is a canary. */
-  readonly share: number;
-}
+const requestsPerSecond = z.number().min(0).describe("Of the last ten seconds");
+
+export const instanceReport = shape({
+  id: z.string(),
+  state: instanceState,
+  why: z.string().describe("The sentence of its last state change"),
+  since: time("In this state since; null when unknown").nullable(),
+  pid: pid.nullable().describe("null for an endpoint, and for an instance without a process"),
+  address: z.string().nullable().describe('"127.0.0.1:8501"; null while it has no port'),
+  requestsPerSecond,
+  errors: count(
+    "Answers 5xx, connections refused or broken, and timeouts, since the gateway started",
+  ),
+  restarts: count("Starts after the first"),
+  version: count("Of what its process was started with; null for an endpoint, or when forgotten")
+    .nullable(),
+  share: z.number().describe("Of a full instance's traffic; less than 1 while it is a canary"),
+});
 
 /** A deploy that is under way, or the last one. */
-export interface DeployReport {
-  readonly from: number;
-  readonly to: number;
-  readonly phase: DeployPhase;
-  /** Canary steps that are behind it, and how many there are. */
-  readonly step: number;
-  readonly steps: number;
-  readonly by: string;
-  /** ISO 8601: when it began. */
-  readonly since: string;
-  /** The sentence of its last step. */
-  readonly why: string;
-}
+export const deployReport = shape({
+  from: count("The version that it leaves"),
+  to: count("The version that it brings"),
+  phase: z.enum(deployPhases),
+  step: count("Canary steps that are behind it"),
+  steps: count("Canary steps"),
+  by: z.string(),
+  since: time("When it began"),
+  why: z.string().describe("The sentence of its last step"),
+});
 
-export interface ServiceReport {
-  readonly name: string;
-  readonly kind: "command" | "endpoints";
-  /** Who of it takes traffic: "active-active", "primary-standby" or "hot-standby". */
-  readonly mode: ServiceMode;
-  /** In "primary-standby": the instance that takes traffic; null while nobody does. */
-  readonly primary: string | null;
-  /** Of the latest promotion of a primary: grows with each; 0 where there was none. */
-  readonly epoch: number;
-  /** An operator said that no instance is to take over by itself. */
-  readonly maintenance: boolean;
-  /** Instances that get traffic, or are ready to. */
-  readonly up: number;
-  /** Instances that there should be. */
-  readonly wanted: number;
-  /** Of the last ten seconds, as are the latencies. */
-  readonly requestsPerSecond: number;
-  readonly errorsPerSecond: number;
-  readonly p50Ms: number | null;
-  readonly p99Ms: number | null;
-  /** Answers 5xx to clients since the gateway started. */
-  readonly errors: number;
-  readonly retries: number;
-  readonly queued: number;
-  readonly restarts: number;
-  /** The version in force; null for endpoints, and when control is not running. */
-  readonly version: number | null;
-  /** null when none is under way. */
-  readonly deploy: DeployReport | null;
-  readonly instances: readonly InstanceReport[];
-}
+const latency = z.number().min(0).nullable();
 
-export interface OpenIncidentReport {
-  readonly id: string;
-  readonly service: string;
-  readonly state: "open" | "detected" | "transferred" | "recovered";
-  /** ISO 8601. */
-  readonly since: string;
-  readonly headline: string;
-}
+export const serviceReport = shape({
+  name: z.string(),
+  kind: z.enum(["command", "endpoints"]),
+  mode: z.enum(serviceModes).describe("Who of it takes traffic"),
+  primary: z
+    .string()
+    .nullable()
+    .describe("In `primary-standby` the instance that takes traffic; null while nobody does"),
+  epoch: count("Of the latest promotion of a primary: grows with each; 0 where there was none"),
+  maintenance: z.boolean().describe("No instance is to take over by itself"),
+  up: count("Instances that get traffic, or are ready to"),
+  wanted: count("Instances that there should be"),
+  requestsPerSecond,
+  errorsPerSecond: z.number().min(0).describe("Of the last ten seconds"),
+  p50Ms: latency.describe("Of the last ten seconds; null when nothing was asked"),
+  p99Ms: latency.describe("Of the last ten seconds; null when nothing was asked"),
+  errors: count("Answers 5xx to clients since the gateway started"),
+  retries: count("Requests sent again to another instance"),
+  queued: count("Requests that wait for an instance now"),
+  restarts: count("Of all its instances"),
+  version: count("The version in force; null for endpoints, and when control is not running")
+    .nullable(),
+  deploy: deployReport.nullable().describe("null when none is under way"),
+  instances: list(instanceReport),
+});
 
-export interface StatusReport {
-  /** Version of Nines. */
-  readonly nines: string;
-  /** ISO 8601. */
-  readonly at: string;
-  /** The configuration file; null when control is not running. */
-  readonly file: string | null;
-  readonly stateDirectory: string;
-  readonly control: {
-    readonly state: ControlState;
-    readonly pid: number | null;
-    readonly term: number | null;
-    readonly since: string | null;
-  };
-  /** null when the file has no gateway, or none runs. */
-  readonly gateway: GatewayReport | null;
-  readonly services: readonly ServiceReport[];
-  /** Under way, oldest first; of others `nines incidents` tells. */
-  readonly incidents: readonly OpenIncidentReport[];
-}
+export const openIncidentReport = shape({
+  id: z.string(),
+  service: z.string(),
+  state: z.enum(["open", "detected", "transferred", "recovered"]),
+  since: time("The first sign"),
+  headline: z.string(),
+});
+
+export const statusReport = shape({
+  nines: z.string().describe("Version of Nines"),
+  at: time("When this was said"),
+  file: z.string().nullable().describe("The configuration file; null when control is not running"),
+  stateDirectory: z.string(),
+  control: shape({
+    state: controlState,
+    pid: pid.nullable(),
+    term: count("How often control has started here").nullable(),
+    since: time("Since when it runs").nullable(),
+  }),
+  gateway: gatewayReport.nullable().describe("null when the file has none, or none runs"),
+  services: list(serviceReport),
+  incidents: list(openIncidentReport).describe(
+    "Under way, oldest first; of others `nines incidents` tells",
+  ),
+});
+
+export type ControlState = z.infer<typeof controlState>;
+export type ProcessReport = z.infer<typeof processReport>;
+export type WorkerReport = z.infer<typeof workerReport>;
+export type GatewayReport = z.infer<typeof gatewayReport>;
+export type InstanceState = z.infer<typeof instanceState>;
+export type InstanceReport = z.infer<typeof instanceReport>;
+export type DeployReport = z.infer<typeof deployReport>;
+export type OpenIncidentReport = z.infer<typeof openIncidentReport>;
+export type ServiceReport = z.infer<typeof serviceReport>;
+export type StatusReport = z.infer<typeof statusReport>;
