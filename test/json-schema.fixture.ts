@@ -1,6 +1,6 @@
 // A small validator of JSON Schema 2020-12, for tests that hold what Nines says against what it
-// promises. Written from the specification, and not from the library that writes the schemas:
-// the two must not share a mistake. What it does not know it refuses, so that no rule goes unheeded.
+// promises. Written from the specification, and not from the library that writes the schemas: the
+// two must not share a mistake. What it does not know it refuses, so that no rule goes unheeded.
 //
 // An object whose schema lists its properties is taken as closed, also where the schema leaves it
 // open: a field that an answer has and the document does not is a fault here.

@@ -101,7 +101,12 @@ export const incident = shape({
   timeline: field(
     "timeline",
     list(
-      shape({ at: z.string(), afterMs: z.number(), kind: z.enum(momentKinds), sentence: z.string() }),
+      shape({
+        at: z.string(),
+        afterMs: z.number(),
+        kind: z.enum(momentKinds),
+        sentence: z.string(),
+      }),
     ),
   ),
   omitted: field("omitted", z.number()),

@@ -12,12 +12,7 @@ import { formatEvent, type RecordedEvent } from "../../runtime/event-log.ts";
 import { identify } from "../../runtime/process-identity.ts";
 import type { StateDirectory } from "../../state/directory.ts";
 import { inspect } from "../../state/inspect.ts";
-import type {
-  AdminActions,
-  ApplyResult,
-  DeployOrder,
-  DeployResult,
-} from "../admin/endpoints.ts";
+import type { AdminActions, ApplyResult, DeployOrder, DeployResult } from "../admin/endpoints.ts";
 import { renderMetrics } from "../admin/metrics.ts";
 import { type AdminServer, serveAdmin } from "../admin/server.ts";
 import { type LoadedConfig, loadConfigFile } from "../config-file.ts";

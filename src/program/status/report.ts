@@ -70,8 +70,9 @@ export const instanceReport = shape({
     "Answers 5xx, connections refused or broken, and timeouts, since the gateway started",
   ),
   restarts: count("Starts after the first"),
-  version: count("Of what its process was started with; null for an endpoint, or when forgotten")
-    .nullable(),
+  version: count(
+    "Of what its process was started with; null for an endpoint, or when forgotten",
+  ).nullable(),
   share: z.number().describe("Of a full instance's traffic; less than 1 while it is a canary"),
 });
 
@@ -109,8 +110,9 @@ export const serviceReport = shape({
   retries: count("Requests sent again to another instance"),
   queued: count("Requests that wait for an instance now"),
   restarts: count("Of all its instances"),
-  version: count("The version in force; null for endpoints, and when control is not running")
-    .nullable(),
+  version: count(
+    "The version in force; null for endpoints, and when control is not running",
+  ).nullable(),
   deploy: deployReport.nullable().describe("null when none is under way"),
   instances: list(instanceReport),
 });
