@@ -65,12 +65,16 @@ export const failover = z.strictObject({
     interaction: "Shorter than `gateway.timeouts.queue`, or requests are refused meanwhile.",
     see: ["gateway.timeouts.queue"],
   }),
-  fence: field(duration("0s", "1m").prefault("500ms"), {
+  fence: field(duration("0s", "1m").prefault("0s"), {
     meaning:
-      "A primary that runs and fails its checks is first taken from all workers, which cut what they " +
-      "have with it and say so. Longest wait for their word; then it is killed. `0s` kills it at " +
-      "once, for programs that must not even finish what they have received.",
-    interaction: "Workers answer within milliseconds; only a stopped one does not.",
+      "A primary that runs and fails its checks is taken from all workers, which cut what they have " +
+      "with it and say so. Longest wait for their word; then it is killed, and started again to " +
+      "stand by. `0s` kills it at once: one that hangs and goes on later would still do what it had " +
+      "received, beside the new primary.",
+    interaction:
+      "Workers answer within milliseconds; with `500ms`, only one that is stopped does not. Choose " +
+      "that where a start is dear and a late write does no harm.",
+    source: "STONITH of Pacemaker; the watchdog of Patroni.",
     see: ["services.NAME.failover.unfenced"],
   }),
   unfenced: field(choice(["wait", "promote"]).prefault("wait"), {

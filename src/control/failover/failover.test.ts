@@ -11,7 +11,7 @@ import { commandService, configOf, endpointService, World } from "../world.fixtu
 function standby(failover: Partial<CommandService["failover"]> = {}): CommandService {
   return commandService("db", {
     replicas: { min: 2, max: 3 },
-    failover: { ...plainFailover, mode: "primary-standby", ...failover },
+    failover: { ...plainFailover, mode: "primary-standby", fenceMs: 500, ...failover },
   });
 }
 

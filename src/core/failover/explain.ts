@@ -28,11 +28,9 @@ export function explainFailover(
   if (maintenance) {
     sentences.push("In maintenance: nobody takes over by itself; `nines failover` moves it.");
   } else if (next !== undefined && state.phase !== "vacant") {
-    const fence = sayDuration(rules.fenceMs);
     sentences.push(
       `When its process ends, ${next} is promoted at once.`,
-      `When it runs and its checks fail, it is cut off first; if a worker has not said so within ` +
-        `${fence}, ${lastResort(situation, rules)}.`,
+      `When it runs and its checks fail, it is cut off first${lastResort(situation, rules)}.`,
     );
   }
   sentences.push(failbackOf(state, situation, rules));
@@ -56,9 +54,13 @@ function nowOf(service: string, state: FailoverState, nowMs: number): string {
   }
 }
 
-function lastResort({ killable }: Situation, { unfenced }: FailoverRules): string {
-  if (killable) return "it is killed";
-  return unfenced === "promote" ? "another is promoted all the same" : "that is waited for";
+function lastResort({ killable }: Situation, { unfenced, fenceMs }: FailoverRules): string {
+  if (killable && fenceMs === 0) return ", and killed";
+  const late = `; if a worker has not said so within ${sayDuration(fenceMs)}, `;
+  if (killable) return `${late}it is killed`;
+  return (
+    late + (unfenced === "promote" ? "another is promoted all the same" : "that is waited for")
+  );
 }
 
 function failbackOf(

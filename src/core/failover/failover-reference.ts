@@ -40,6 +40,7 @@ const deadlineNames: Readonly<Record<FailoverRow["deadline"], string>> = {
   hold: "`minimumHealthy`",
   drain: "`drain`",
   fence: "`fence`",
+  again: "`fence`, 500 ms at least",
 };
 
 /** The moves between phases as a drawing that Markdown viewers render. */

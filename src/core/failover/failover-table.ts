@@ -69,7 +69,7 @@ export type FailoverGuard =
   | "unfenced is allowed";
 
 /** Which deadline the phase gets; "kept" is the one that it has. */
-export type FailoverDeadline = "none" | "kept" | "hold" | "drain" | "fence";
+export type FailoverDeadline = "none" | "kept" | "hold" | "drain" | "fence" | "again";
 
 export interface FailoverSaying {
   /** Kind of the event, as in ports/events.ts. */
@@ -111,7 +111,7 @@ const says = {
   fenced: saying("fenced", "no worker sends to {primary} any more, and nobody is fit: {cause}"),
   kills: saying(
     "fenced",
-    "{primary} is killed: a worker has not said within {age} that it sends it nothing",
+    "{primary} is killed, {age} after it was cut off: what it has received it must not do later",
   ),
   unfenced: saying(
     "promoted",
@@ -236,11 +236,11 @@ export const failoverTable: readonly FailoverRow[] = [
   row("fencing", "deadline", "fencing", {
     when: "it can be killed",
     command: "kill",
-    deadline: "fence",
+    deadline: "again",
     says: says.kills,
   }),
   promoted("fencing", "deadline", { when: "unfenced is allowed", says: says.unfenced }),
-  row("fencing", "deadline", "fencing", { deadline: "fence", says: says.waits }),
+  row("fencing", "deadline", "fencing", { deadline: "again", says: says.waits }),
   row("fencing", "order-failover", "fencing", { says: says.refused }),
   row("fencing", "order-failback", "fencing", { says: says.refused }),
 ];

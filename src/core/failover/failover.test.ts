@@ -150,6 +150,16 @@ test("a worker that does not answer for the fence: the old primary is killed, th
   assert.equal(story.now, "serving web-2");
 });
 
+test("killed at once by default, and again when it does not end: never twice in one moment", () => {
+  const story = new Story();
+  story.rules = { ...rules, fenceMs: 0 };
+  story.see({ primary: "failing", why: "no answer", fit: ["web-2"] });
+  assert.equal(story.now, "fencing web-1");
+  assert.deepEqual(story.see({}, 0.001).see({}, 0.001).commands, ["kill"]);
+  assert.deepEqual(story.see({}, 500).commands, ["kill", "kill"]);
+  assert.equal(story.see({ primary: "ended", why: "SIGKILL" }).now, "serving web-2");
+});
+
 test("what cannot be killed is waited for, or not, as the file says", () => {
   const failing = {
     primary: "failing",

@@ -389,6 +389,8 @@ function deadlineLastsMs(
       return rules.minimumHealthyMs;
     case "drain":
       return rules.drainMs;
+    case "again":
+      return Math.max(rules.fenceMs, wordMs);
     case "fence":
       return killable ? rules.fenceMs : Math.max(rules.fenceMs, wordMs);
   }

@@ -21,6 +21,6 @@ export const plainFailover: FailoverSettings = {
   failback: "automatic",
   minimumHealthyMs: 30_000,
   drainMs: 2_000,
-  fenceMs: 500,
+  fenceMs: 0,
   unfenced: "wait",
 };

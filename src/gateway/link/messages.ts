@@ -18,7 +18,15 @@ import {
 type Guard = (fields: Fields) => boolean;
 
 const levels = ["info", "warning", "error"];
-const noticeKinds = ["connect-failed", "reset", "timed-out", "ejected", "readmitted"];
+const noticeKinds = [
+  "connect-failed",
+  "reset",
+  "timed-out",
+  "ejected",
+  "readmitted",
+  "silent",
+  "errors",
+];
 const workerStates = ["starting", "serving", "draining", "hung"];
 
 function isHello(fields: Fields): boolean {
