@@ -116,7 +116,7 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/supervise/rolling.js",
     find: "(serving ? spare <= 0 : trying >= trials)",
     replace: "(!serving && trying >= trials)",
-    breaks: ["deploying"],
+    breaks: ["deploying", "incident-truth", "traffic"],
   },
   {
     name: "a version that failed is not taken back",

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CommandService, Config } from "../config/config.ts";
 import { defaultDeploy, type DeploySettings } from "../core/deploy/settings.ts";
+import { plainFailover } from "../core/failover/settings.ts";
 import type { Control } from "./control.ts";
 import type { DeployWish } from "./supervisor/rollout.ts";
 import { startPartsOf } from "./supervisor/start-parts.ts";
@@ -397,6 +398,27 @@ test("endpoints are not deployed; a version that is there already changes nothin
   assert.equal(control.deploy("web", wish("server")).from, undefined);
   await world.advance(5_000);
   assert.equal(world.processes.length, 3);
+});
+
+test("of a primary and its standbys the primary is last, and hands its place over once", async () => {
+  const failover = { ...plainFailover, mode: "primary-standby" } as const;
+  const { world, control } = await started(commandService("web", { ...three, failover }));
+  assert.deepEqual(serving(world), ["web-1"]);
+  control.deploy("web", wish("new"));
+  const primaries: string[] = [];
+  const order: string[] = [];
+  await world.until(() => {
+    const [primary = "", ...more] = serving(world);
+    assert.deepEqual(more, [], "one at a time");
+    if (primary !== "" && primary !== primaries.at(-1)) primaries.push(primary);
+    for (const [id, program] of Object.entries(running(world))) {
+      if (program === "new.js" && !order.includes(id)) order.push(id);
+    }
+    return phase(control) === "finished";
+  }, 60_000);
+  assert.deepEqual(order, ["web-2", "web-3", "web-1"]);
+  assert.deepEqual(primaries.slice(0, 2), ["web-1", "web-2"]);
+  assert.deepEqual(running(world), all("new.js"));
 });
 
 test("two instances restarted one after another: the second waits for the first", async () => {

@@ -113,6 +113,42 @@ describe("a deploy, under load", () => {
     });
   }
 
+  it("goes back when the new version answers errors, and only they are seen", async (t) => {
+    const nines = await createNines(t);
+    const failing = `
+      import { createServer } from "node:http";
+      const broken = process.env.VERSION === "2";
+      const server = createServer((request, response) => {
+        const fails = broken && request.url !== "/healthz";
+        response.writeHead(fails ? 500 : 200, { "content-type": "application/json" });
+        response.end(JSON.stringify({ instance: process.env.NINES_INSTANCE }));
+      });
+      server.listen(Number(process.env.PORT), process.env.HOST);
+      process.on("SIGTERM", () => {
+        server.close(() => process.exit(0));
+        server.closeIdleConnections();
+      });
+    `;
+    writeFileSync(join(nines.folder, "service.mjs"), failing);
+    write(nines, "1");
+    await nines.up();
+    const clients = load(t, nines.port);
+    write(nines, "2", ", deadline: 1m");
+    const { code, stdout, stderr } = await nines.run("deploy", "web", "--canary", "20%");
+    assert.equal(code, 1, stderr);
+    assert.match(stdout, /web is back at version 1, .*: (\d+ of \d+ requests|workers met errors)/);
+    const [web] = (await nines.status()).services;
+    assert.deepEqual(
+      web?.instances.map(({ version, state }) => [version, state]),
+      [1, 2, 3].map(() => [1, "up"]),
+    );
+    const { failures } = await clients.stop();
+    assert.ok(
+      failures.every((failure) => failure.includes("500")),
+      failures.join("\n"),
+    );
+  });
+
   it("goes on, or back, when control is killed in the middle", async (t) => {
     const nines = await createNines(t);
     write(nines, "1");
