@@ -3,7 +3,13 @@
 // the same seed gives the same figures on every machine.
 
 import { printFigures } from "../shared/figures.ts";
+import { errorFigures } from "./errors.ts";
 import { heartbeatFigures } from "./heartbeats.ts";
+import { requestFigures } from "./requests.ts";
 
 const quick = process.argv.includes("--quick");
-printFigures("detect", [...heartbeatFigures(quick ? 20 : 100)]);
+printFigures("detect", [
+  ...heartbeatFigures(quick ? 20 : 100),
+  ...requestFigures(quick ? 5 : 20),
+  ...errorFigures(quick ? 20 : 100),
+]);
