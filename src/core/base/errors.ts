@@ -241,6 +241,30 @@ export const errorCatalogue = {
     "Take smaller shards, or fewer stripes at once.",
     true,
   ),
+  NINES_MODEL_INPUT: entry(
+    "A number given to a model is outside the range in which the model means anything.",
+    "Mend the number that the message names; docs/reference/model.md has each range.",
+  ),
+  NINES_MODEL_DATA: entry(
+    "There are too few observations to estimate what was asked for.",
+    "Observe longer, or use a bound that holds without failures (`fitExponential`).",
+  ),
+  NINES_MODEL_NEVER_RECOVERS: entry(
+    "The chain has states that are left for ever, so it has no steady state.",
+    "Add the repair or restart that the message misses, or ask for the mean time to absorption.",
+  ),
+  NINES_MODEL_NEVER_ENDS: entry(
+    "The chain can get to where no final state is reached, so the mean time to one is infinite.",
+    "Add the transition that the message misses, or name more final states.",
+  ),
+  NINES_MODEL_TOO_LARGE: entry(
+    "The model needs more memory or time than it may take.",
+    "Lump equal parts into counts, or raise the limit that the message names.",
+  ),
+  NINES_MODEL_NOT_CONVERGED: entry(
+    "The iteration ended before the result was as exact as promised; none is given.",
+    "Check that no rate is absurdly far from the others, or lump the model.",
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
