@@ -166,6 +166,22 @@ describe("the account of an incident", () => {
     assert.equal(timesOf(incidents[0] as Incident).detectMs, 100);
   });
 
+  it("begins with the answers 5xx that led to an ejection", () => {
+    const errors = lost(1_100, 0, { serverErrors: 5 });
+    const { incidents } = tell([fault(1_000, "web-2", certainty.ejection), errors]);
+    assert.equal(timesOf(incidents[0] as Incident).detectMs, 150);
+  });
+
+  it("says how old losses may be that it hears of late", () => {
+    const late: Observation = { ...lost(60_000, 4), fromMs: 20_000 } as Observation;
+    const { incidents } = tell([fault(59_000), late]);
+    assert.equal(incidents[0]?.startedMs, 59_000);
+    assert.match(
+      incidents[0]?.notes.join() ?? "",
+      /^4 requests lost may have been up to 39 s before/,
+    );
+  });
+
   it("is gone on with by the next control", () => {
     const open = tell([fault(1_000), elsewhere(1_010)]).incidents[0] as Incident;
     const { incidents } = tell([mended(60_000)], resumedAccount(open));

@@ -33,8 +33,8 @@ import { type Happening, incidentTable, type State } from "./incident-table.ts";
 export const suspicionMs = 10_000;
 /** Without a verdict, an incident is over when nothing was lost for so long. */
 export const lossQuietMs = 5_000;
-/** Reports come every 250 ms: more than this between two is a gap. */
-const reportGapMs = 1_000;
+/** Reports come every 250 ms, with what was lost in the second before: more than this is a gap. */
+const reportGapMs = 2_500;
 /** Full strength has to last for so long; the same instance out again is the same incident. */
 export const settleMs = 10_000;
 
@@ -149,16 +149,22 @@ type Seen = { readonly atMs: number; readonly sentence?: string };
 
 /** What began to fail earlier than the incident's other signs was its beginning. */
 function signed(account: Account, seen: Seen, context: Context): Account {
-  const { incident } = account;
-  if (incident === undefined) return step(suspect(account, seen, context), "sign", seen);
-  const earlierMs = account.state === "recovered" ? 0 : incident.startedMs - seen.atMs;
-  if (earlierMs <= 0) return put(account, "sign", seen);
+  if (account.incident === undefined) return step(suspect(account, seen, context), "sign", seen);
+  return put(begunAt(account, account.incident, seen.atMs), "sign", seen);
+}
+
+function begunAt(account: Account, incident: Incident, atMs: number): Account {
+  const earlierMs = incident.startedMs - atMs;
+  if (account.state === "recovered" || earlierMs <= 0) return account;
   const startedWallMs = incident.startedWallMs - earlierMs;
-  return put(
-    { ...account, incident: { ...incident, startedMs: seen.atMs, startedWallMs } },
-    "sign",
-    seen,
-  );
+  return { ...account, incident: { ...incident, startedMs: atMs, startedWallMs } };
+}
+
+/** No notice tells of a 5xx: it may have come before the ejection that it led to. */
+function beganBefore(account: Account, { losses, fromMs }: Counted): Account {
+  const { incident } = account;
+  if (incident === undefined || losses.serverErrors === 0) return account;
+  return incident.startedMs - fromMs > reportGapMs ? account : begunAt(account, incident, fromMs);
 }
 
 /** The first sign of something is kept, whatever it becomes. */
@@ -231,7 +237,7 @@ function counted(account: Account, seen: Counted, context: Context): Account {
     losses: addLosses(opened.losses, losses),
     lastSignMs: notable ? Math.max(opened.lastSignMs, atMs) : opened.lastSignMs,
   };
-  const after = mindGap({ ...account, suspicion: undefined, incident }, seen);
+  const after = mindGap(beganBefore({ ...account, suspicion: undefined, incident }, seen), seen);
   if (!notable) return after;
   const isFirst = opened.losses.lost + opened.losses.serverErrors + opened.losses.slow === 0;
   const line = { atMs, sentence: begins.sentence };

@@ -65,7 +65,7 @@ describe("what clients lost", () => {
     counter.report(report(1, { latenciesMs: quick }), 250, calm);
     assert.equal(counter.slowLimitMs("web"), 208);
     const mixed = [...quick, ...answers(3, 199), ...answers(2, 210)];
-    const [found] = counter.report(report(1, { latenciesMs: mixed }), 500, calm);
+    const [found] = counter.report(report(1, { latenciesMs: mixed }), 500, () => true);
     assert.equal(found?.losses.slow, 2);
     const slower = new LossCounter();
     slower.report(report(1, {}), 0, calm);
@@ -83,11 +83,30 @@ describe("what clients lost", () => {
     assert.equal(counter.slowLimitMs("web"), 208);
   });
 
+  it("has what led to it: the second before is told with it, once", () => {
+    const counter = new LossCounter();
+    counter.report(report(1, {}), 0, calm);
+    const after = (serverErrors: number, count: number, atMs: number, troubled = false) =>
+      counter.report(
+        report(1, { serverErrors, latenciesMs: answers(count, 5) }),
+        atMs,
+        () => troubled,
+      );
+    assert.deepEqual(after(1, 10, 1_000), [], "long before");
+    assert.deepEqual(after(3, 20, 2_250), []);
+    assert.deepEqual(after(4, 30, 2_500), []);
+    const [found] = after(4, 40, 2_750, true);
+    assert.equal(found?.losses.serverErrors, 3);
+    assert.equal(found?.fromMs, 1_000, "not before the report before the first of them");
+    const [next] = after(4, 50, 3_000, true);
+    assert.equal(next?.losses.serverErrors, 0);
+  });
+
   it("is notable when it comes in bursts, not for one slow answer or one 5xx", () => {
     const notable = (counts: Counts): boolean | undefined => {
       const counter = new LossCounter();
       counter.report(report(1, {}), 0, calm);
-      return counter.report(report(1, counts), 250, calm)[0]?.notable;
+      return counter.report(report(1, counts), 250, calm)[0]?.notable ?? false;
     };
     const quick = answers(20, 5);
     assert.equal(notable({ latenciesMs: quick }), false);

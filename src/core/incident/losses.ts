@@ -38,8 +38,16 @@ interface Known {
   readonly services: ReadonlyMap<string, ServiceStats>;
 }
 
+interface Count {
+  readonly fromMs: number;
+  readonly atMs: number;
+  readonly losses: Losses;
+  isTold: boolean;
+}
+
 interface Window {
-  readonly counts: { readonly atMs: number; readonly losses: Losses }[];
+  /** Of the last second. */
+  readonly counts: Count[];
   /** Answers by bucket, of better times. */
   readonly typical: Float64Array;
   halvedMs: number;
@@ -49,7 +57,10 @@ export class LossCounter {
   readonly #workers = new Map<number, Known>();
   readonly #windows = new Map<string, Window>();
 
-  /** What this report adds. `isTroubled` services teach nothing of what is typical. */
+  /**
+   * What this report adds. `isTroubled` services teach nothing of what is typical, and all of theirs
+   * is told; of others what is notable. What was lost in the second before comes with it.
+   */
   report(
     stats: WorkerStats,
     nowMs: number,
@@ -63,12 +74,24 @@ export class LossCounter {
     for (const service of stats.services) {
       const before = known.services.get(service.name);
       if (before === undefined || service.requests < before.requests) continue;
+      const troubled = isTroubled(service.name);
       const window = this.#window(service.name, nowMs);
-      const losses = this.#difference(before, service, window, !isTroubled(service.name));
+      const losses = this.#difference(before, service, window, !troubled);
       if (losses === nothingLost) continue;
-      const { atMs: fromMs } = known;
+      window.counts.push({ fromMs: known.atMs, atMs: nowMs, losses, isTold: false });
       const notable = isNotable(losses, window, nowMs);
-      found.push({ service: service.name, fromMs, atMs: nowMs, losses, notable });
+      if (!troubled && !notable) continue;
+      const untold = window.counts.filter(
+        (one) => !one.isTold && (one.losses === losses || isLoss(one)),
+      );
+      for (const one of window.counts) one.isTold = true;
+      found.push({
+        service: service.name,
+        fromMs: Math.min(...untold.map(({ fromMs }) => fromMs)),
+        atMs: nowMs,
+        losses: untold.reduce((sum, one) => addLosses(sum, one.losses), nothingLost),
+        notable,
+      });
     }
     return found;
   }
@@ -126,8 +149,11 @@ function slowFrom({ typical }: Window): number {
   return Math.min(from + 1, HISTOGRAM_BUCKETS - 1);
 }
 
+function isLoss({ losses }: Count): boolean {
+  return losses.lost + losses.serverErrors + losses.slow > 0;
+}
+
 function isNotable(losses: Losses, window: Window, nowMs: number): boolean {
-  window.counts.push({ atMs: nowMs, losses });
   while ((window.counts[0]?.atMs ?? nowMs) <= nowMs - windowMs) window.counts.shift();
   if (losses.lost > 0) return true;
   const recent = window.counts.reduce((sum, one) => addLosses(sum, one.losses), nothingLost);
