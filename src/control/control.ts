@@ -161,7 +161,7 @@ export function createControl(ports: ControlPorts): Control {
     explainFailover: (service) => failover.explain(service),
     patience: () => health.patience,
     observe({ instance, detail, kind = "seen" }) {
-      if (kind === "errors") supervisor.observe(instance, detail);
+      if (kind === "ejected") supervisor.ejected(instance, detail);
       if (kind !== "readmitted") health.suspect(instance, detail);
       observing.noticed({ instance, detail, kind });
     },

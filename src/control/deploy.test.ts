@@ -194,7 +194,7 @@ test("the way back keeps its promise, too: none is missing where none may be", a
   const surge = { maxSurge: { count: 1 }, maxUnavailable: { count: 0 } };
   control.deploy("web", wish("new", { ...surge, minimumHealthyMs: 3_000 }));
   await world.until(() => running(world)["web-2"] === "new.js" && serving(world).length === 4);
-  const errors = { kind: "errors", detail: "5 errors in a row" } as const;
+  const errors = { kind: "ejected", detail: "ejected for 1 s: 5 errors in a row" } as const;
   control.observe({ instance: "web-2", ...errors });
   await world.until(() => phase(control) === "rolling-back", 100);
   const { fewest, most } = await untilOver(world, control);
@@ -241,11 +241,11 @@ test("a version that answers clearly more errors is rolled back, and they are co
   assert.deepEqual(running(world), all("server.js"));
 });
 
-test("what workers eject for its errors has failed; an old one's are its own", async () => {
+test("what a worker ejects has failed; an old one's ejection is its own matter", async () => {
   const { world, control } = await started();
   control.deploy("web", wish("new", { minimumHealthyMs: 60_000 }));
   await world.until(() => running(world)["web-1"] === "new.js" && serving(world).includes("web-1"));
-  const errors = { kind: "errors", detail: "5 errors in a row" } as const;
+  const errors = { kind: "ejected", detail: "ejected for 1 s: 5 errors in a row" } as const;
   control.observe({ instance: "web-2", ...errors });
   await world.advance(1_000);
   assert.equal(phase(control), "rolling");

@@ -136,7 +136,7 @@ describe("a deploy, under load", () => {
     write(nines, "2", ", deadline: 1m");
     const { code, stdout, stderr } = await nines.run("deploy", "web", "--canary", "20%");
     assert.equal(code, 1, stderr);
-    assert.match(stdout, /web is back at version 1, .*: (\d+ of \d+ requests|workers met errors)/);
+    assert.match(stdout, /web is back at version 1, .*: (\d+ of \d+ requests|.* ejected for )/);
     const [web] = (await nines.status()).services;
     assert.deepEqual(
       web?.instances.map(({ version, state }) => [version, state]),

@@ -48,7 +48,7 @@ export interface ObservePorts {
 export interface Noticed {
   readonly instance: string;
   readonly detail: string;
-  readonly kind?: "seen" | "ejected" | "readmitted" | "errors";
+  readonly kind?: "seen" | "ejected" | "readmitted";
 }
 
 const tickMs = 1_000;

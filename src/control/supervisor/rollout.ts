@@ -128,8 +128,8 @@ export class Rollout {
   readonly #counted = new Map<string, ErrorCounts>();
   #fresh = noErrors;
   #old = noErrors;
-  /** What live traffic made of an instance of the new version. */
-  #observed: string | undefined;
+  /** What a worker said when it ejected an instance of the new version. */
+  #ejection: string | undefined;
 
   constructor(ports: RolloutPorts, service: CommandService, how: VersionOrigin) {
     this.#ports = ports;
@@ -267,11 +267,12 @@ export class Rollout {
     return nowMs - sinceMs >= deploy.settings.minimumHealthyMs;
   }
 
-  /** Workers ejected an instance, or want it judged, for its answers. */
-  observe(view: InstanceView, detail: string): void {
+  /** A worker ejected an instance: only one that serves as the new version says something of it. */
+  ejected({ phase, fingerprint }: InstanceView, detail: string): void {
     const deploy = this.#deploy;
-    if (deploy === undefined || !goesForward(deploy) || !this.#isFresh(view.fingerprint)) return;
-    this.#observed = `workers met errors: ${detail}`;
+    if (deploy === undefined || !goesForward(deploy)) return;
+    if (phase !== "running" || !this.#isFresh(fingerprint)) return;
+    this.#ejection = detail;
     this.#ports.changed();
   }
 
@@ -383,7 +384,7 @@ export class Rollout {
     if (down !== undefined && nowMs - this.#allDownAtMs > recoverMs) {
       return `the checks of ${down.id} fail`;
     }
-    return this.#observed ?? clearlyWorse(this.#fresh, this.#old);
+    return this.#ejection ?? clearlyWorse(this.#fresh, this.#old);
   }
 
   #timeIsOver(): boolean {
@@ -452,7 +453,7 @@ export class Rollout {
     this.#counted.clear();
     this.#fresh = noErrors;
     this.#old = noErrors;
-    this.#observed = undefined;
+    this.#ejection = undefined;
   }
 
   #step(event: DeployEvent): void {
@@ -487,7 +488,7 @@ export class Rollout {
   #after(deploy: Deploy): Ledger {
     const ledger = { ...this.#ledger, deploy };
     if (!isOver(deploy)) return ledger;
-    this.#observed = undefined;
+    this.#ejection = undefined;
     const told = withOutcome(ledger, deploy.to, deploy.why);
     return deploy.phase === "finished" ? inForce(told, deploy.to) : told;
   }

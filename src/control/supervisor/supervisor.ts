@@ -110,11 +110,11 @@ export class Supervisor {
     return new Map([...this.#rollouts].map(([name, rollout]) => [name, rollout.ledger]));
   }
 
-  /** Workers met errors of an instance: a deploy that brought it has failed. */
-  observe(id: string, detail: string): void {
+  /** A worker ejected an instance: a deploy that brought it has failed. */
+  ejected(id: string, detail: string): void {
     const instance = this.#instances.get(id);
     if (instance === undefined) return;
-    this.#rollouts.get(instance.service)?.observe(this.#view(instance), detail);
+    this.#rollouts.get(instance.service)?.ejected(this.#view(instance), detail);
   }
 
   scale(name: string, replicas: number): void {
