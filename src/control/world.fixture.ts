@@ -124,6 +124,8 @@ export class World {
   onWrite: (() => void) | undefined;
   probesBegun = 0;
   probesUnderWay = 0;
+  /** Of these, the ones that nothing will answer. */
+  silentUnderWay = 0;
   readonly #tasks = new Set<Task>();
   #sequence = 0;
   #pids = 100;
@@ -429,7 +431,9 @@ export class World {
         this.probesUnderWay++;
         return new Promise((resolve) => {
           const { delayMs, result } = this.#probe(target, request);
+          if (result.silent === true) this.silentUnderWay++;
           this.#after(control, delayMs, () => {
+            if (result.silent === true) this.silentUnderWay--;
             this.probesUnderWay--;
             resolve(result);
           });

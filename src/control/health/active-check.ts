@@ -3,8 +3,8 @@
 // file holds the timer and the probe.
 //
 // What live traffic noticed asks for a check at once, but at most one in `observedSpacingMs`: a
-// failing instance under load is noticed a thousand times a second. A silence through which we were
-// held up ourselves proves nothing: it is asked again, once.
+// failing instance under load is noticed a thousand times a second. A silence that we slept through
+// makes the observer unwell before it is counted: then one is never enough.
 
 import type { HealthConfig } from "../../config/config.ts";
 import { assert } from "../../core/base/assert.ts";
@@ -50,8 +50,6 @@ export class ActiveCheck implements Signal {
   #asking = false;
   /** What live traffic met since the probe under way began: its pass does not answer that. */
   #metMeanwhile: string | undefined;
-  /** Its last result told of us, not of the instance, and was dropped. */
-  #doubted = false;
   #beganMs: number;
   #failingSinceMs: number | undefined;
   #ended = false;
@@ -66,7 +64,7 @@ export class ActiveCheck implements Signal {
     this.#ports = ports;
     this.#subject = subject;
     this.#tell = tell;
-    this.#state = initially(health.initialState, health.fall);
+    this.#state = initially(health.initialState);
     this.#beganMs = ports.clock.monotonicMs();
     this.#askIn(firstDelayMs);
   }
@@ -117,11 +115,6 @@ export class ActiveCheck implements Signal {
     const silent = result.silent === true;
     this.#asking = false;
     if (silent) observer.ranLate(this.#beganMs + timeoutMs + resultLateMs);
-    if (silent && !this.#doubted && observer.laggedSince(this.#beganMs)) {
-      this.#doubted = true;
-      return this.#askIn(0);
-    }
-    this.#doubted = false;
     observer.asked(record.id, silent);
     if (result.passed) measured(record.id, result.latencyMs);
     else this.#twoWitnesses();

@@ -147,3 +147,36 @@ test("many endpoints are not all asked in the same moment", async () => {
   assert.ok(world.probesBegun >= 100);
   assert.ok(most <= 10, `${most} in one millisecond`);
 });
+
+test("what counts as up before its first check has traffic at once, until one fails", async () => {
+  const world = new World();
+  const { health } = commandService("web");
+  const eager = { ...health, initialState: "up" } as const;
+  world.behaviours.set("web-1", { readyAfterMs: 3_000 });
+  const one = { replicas: { min: 1, max: 1 } };
+  world.control().start(configOf([commandService("web", { ...one, health: eager })]));
+  await world.advance(100);
+  const said = world.sentences("web-1");
+  assert.ok(said.includes("web-1 is ready 0 ms after its start"), "before any check");
+  assert.ok(said.includes("web-1 is down: a check failed, connection refused"), said.join("\n"));
+});
+
+test("what counts as down before its first check has none, also where it had traffic", async () => {
+  const world = new World();
+  const { health } = endpointService("api", []);
+  const strict = { ...health, initialState: "down" } as const;
+  const file = configOf([{ ...endpointService("api", ["10.0.0.7:80"]), health: strict }]);
+  world.answering.add("10.0.0.7:80");
+  const control = world.control();
+  control.start(file);
+  await world.until(() => world.verdict("api-10.0.0.7:80") === "up");
+  world.killControl();
+  world.hung.add("10.0.0.7:80");
+  const next = world.control();
+  next.start(file);
+  await world.advance(5);
+  assert.equal(next.registry.get("api-10.0.0.7:80")?.health, "down");
+  assert.notEqual(world.verdict("api-10.0.0.7:80"), "up");
+  world.hung.clear();
+  await world.until(() => world.verdict("api-10.0.0.7:80") === "up");
+});

@@ -29,7 +29,6 @@ export interface HeartbeatPorts {
 
 export class HeartbeatWatch implements Signal {
   readonly #ports: HeartbeatPorts;
-  readonly #subject: Subject;
   readonly #tell: (news: News) => void;
   readonly #everyMs: number;
   readonly #rise: number;
@@ -48,7 +47,6 @@ export class HeartbeatWatch implements Signal {
     tell: (news: News) => void,
   ) {
     this.#ports = ports;
-    this.#subject = subject;
     this.#tell = tell;
     this.#everyMs = heartbeat.everyMs;
     this.#rise = health.rise;
@@ -80,9 +78,8 @@ export class HeartbeatWatch implements Signal {
 
   #heard(): void {
     const nowMs = this.#ports.clock.monotonicMs();
-    const late = nowMs > this.#deadlineMs();
     this.#doubted = false;
-    const verdict = heard(this.#watched, nowMs, this.#rise, late);
+    const verdict = heard(this.#watched, nowMs, this.#rise);
     this.#detector.heard(nowMs);
     this.#follow(verdict);
     this.#arm(this.#deadlineMs());
@@ -110,8 +107,6 @@ export class HeartbeatWatch implements Signal {
     // The observer has fallen ill while this timer ran: it has more patience now.
     const deadlineMs = this.#deadlineMs();
     if (deadlineMs > nowMs) return this.#arm(deadlineMs);
-    const starting = this.#subject()?.record.phase === "starting";
-    if (starting && !this.#watched.heardOnce) return this.#arm(nowMs + this.#everyMs);
     this.#follow(silent(this.#watched, nowMs, this.#detector.explain()));
   }
 

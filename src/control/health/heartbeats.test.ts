@@ -76,7 +76,7 @@ test("beside a check both must be well", async () => {
   const world = new World();
   const control = world.control();
   control.start(configOf([service({})]));
-  await world.advance(5_000);
+  await world.advance(2_000);
   assert.notEqual(world.verdict("web-1"), "up", "its check passes, but it has not beaten yet");
   await beats(world, 3);
   assert.equal(world.verdict("web-1"), "up");
@@ -90,22 +90,31 @@ test("beside a check both must be well", async () => {
   assert.notEqual(world.verdict("web-1"), "up", "it answers, and does not beat");
 });
 
-test("one that was started without heartbeats is replaced, not called dead", async () => {
+test("one that was started without heartbeats is replaced in turn, not called dead", async () => {
   const world = new World();
   const control = world.control();
-  const before = { ...service({}).health };
-  delete (before as { heartbeat?: unknown }).heartbeat;
-  control.start(configOf([commandService("web", { ...one, health: before })]));
+  const two = { replicas: { min: 2, max: 2 } };
+  const { heartbeat: _, ...before } = service({}).health;
+  control.start(configOf([commandService("web", { ...two, health: before })]));
   await world.advance(3_000);
-  assert.equal(world.verdict("web-1"), "up");
-  control.apply(configOf([service({ check: { kind: "none" } })]));
+  const after = service({ check: { kind: "none" } }).health;
+  control.apply(configOf([commandService("web", { ...two, health: after })]));
+  await world.advance(20_000);
+  const said = world.sentences();
+  assert.ok(said.some((sentence) => sentence.includes("its heartbeat changed in the file")));
+  assert.equal(world.starts("web-1").length, 2, "which beats not yet");
+  assert.equal(world.verdict("web-2"), "up", "and web-2 waits for its turn");
+  assert.ok(!said.some((sentence) => sentence.includes("no heartbeat")), said.join("\n"));
+});
+
+test("a start that nobody asks anything of any more is not ready for that", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([service({ check: { kind: "none" } })]));
   await world.advance(100);
-  const sentences = world.events.map(({ sentence }) => sentence);
-  assert.ok(
-    sentences.some((said) => said.includes("its heartbeat changed in the file")),
-    sentences.join("\n"),
-  );
-  assert.ok(!sentences.some((said) => said.includes("no heartbeat")));
+  const slower = { ...heartbeat, everyMs: 2_000 };
+  control.apply(configOf([service({ check: { kind: "none" }, heartbeat: slower })]));
+  assert.equal(control.registry.get("web-1")?.health, "unknown");
 });
 
 test("a control that was stopped first hears what waits for it, and blames nobody", async () => {
@@ -114,7 +123,7 @@ test("a control that was stopped first hears what waits for it, and blames nobod
   control.start(configOf([service({ check: { kind: "none" } })]));
   await world.advance(10);
   await beats(world, 5);
-  await world.stopControlFor(10_000);
+  await world.stopControlFor(60_000);
   await world.advance(300);
   await beats(world, 20);
   assert.deepEqual(

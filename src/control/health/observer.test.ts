@@ -55,3 +55,32 @@ test("one silent instance of three raises no doubt", async () => {
     return world.verdict("web-2") === "down";
   });
 });
+
+test("right after it was stopped, control has many times the patience with silence", async () => {
+  for (const fall of [1, 3]) {
+    const world = new World();
+    const health = { ...commandService("web").health, fall };
+    world.control().start(configOf([commandService("web", { ...three, health })]));
+    await world.advance(5_000);
+    await world.stopControlFor(10_000);
+    world.hung.add("web-2");
+    const hungMs = world.nowMs;
+    await world.until(() => said(world, "instance.down").length > 0);
+    assert.ok(world.nowMs - hungMs > 5_000, `${world.nowMs - hungMs} ms`);
+    assert.match(said(world, "instance.down")[0] ?? "", /[2-6] checks in a row failed/);
+  }
+});
+
+test("a silence through which control slept condemns nobody, also where one would", async () => {
+  const world = new World();
+  const { health } = commandService("web");
+  const one = { ...three, health: { ...health, fall: 1 } };
+  world.control().start(configOf([commandService("web", one)]));
+  await world.advance(5_000);
+  world.hung.add("web-2");
+  await world.until(() => world.silentUnderWay > 0);
+  world.hung.clear();
+  await world.stopControlFor(10_000);
+  await world.advance(10_000);
+  assert.deepEqual(said(world, "instance.down"), []);
+});

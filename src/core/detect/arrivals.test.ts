@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { createPrng } from "../base/prng.ts";
 import { heard, listening, silent, type Watched } from "./arrivals.ts";
 import { countMissed, missedPatienceMs } from "./missed-heartbeats.ts";
 import { PhiAccrual, phiSamples, phiSettings } from "./phi-accrual.ts";
@@ -18,14 +19,13 @@ function told(arrivalsMs: readonly number[], untilMs: number): readonly string[]
   let watched: Watched = listening(0);
   for (const atMs of [...arrivalsMs, untilMs]) {
     const deadlineMs = watched.heardMs + detector.patienceMs();
-    const late = atMs > deadlineMs;
-    if (late) {
+    if (atMs > deadlineMs) {
       const fell = silent(watched, deadlineMs, detector.explain());
       watched = fell.watched;
       if (fell.changed !== undefined) changes.push(fell.changed);
     }
     if (atMs === untilMs) break;
-    const beat = heard(watched, atMs, rise, late);
+    const beat = heard(watched, atMs, rise);
     watched = beat.watched;
     if (beat.changed !== undefined) changes.push(beat.changed);
   }
@@ -98,6 +98,21 @@ test("phi agrees with a twin that keeps everything", () => {
     }),
     { numRuns: 50 },
   );
+});
+
+test("phi forgets what is older than its window, for rounds of it", () => {
+  const random = createPrng(3);
+  const fast = new PhiAccrual(phiSettings(1_000, 8));
+  const slow = new SlowPhi(1_000);
+  let nowMs = 0;
+  for (let beat = 0; beat < 3_500; beat++) {
+    // The rhythm changes on the way: old gaps are not like new ones.
+    nowMs += 500 + 1_000 * random.ratio() + beat / 10;
+    fast.heard(nowMs);
+    slow.heard(nowMs);
+    const difference = Math.abs(fast.patienceMs() - slow.patienceMs());
+    assert.ok(difference < 1e-3, `${fast.patienceMs()} and ${slow.patienceMs()} at ${beat}`);
+  }
 });
 
 test("phi is at its threshold when patience ends, and never falls during a silence", () => {

@@ -24,7 +24,7 @@ export interface Watched {
   readonly verdict: "unknown" | "up" | "down";
   /** When the last sign came, or listening began. */
   readonly heardMs: number;
-  /** Signs in a row since it was down, each before its deadline. */
+  /** Signs since patience ran out last. */
   readonly signs: number;
   /** It has given a sign in this life. */
   readonly heardOnce: boolean;
@@ -48,14 +48,9 @@ export function listening(nowMs: number): Watched {
   };
 }
 
-/** A sign came. `late` says that it came after its deadline, and ends a silence only. */
-export function heard(
-  watched: Watched,
-  nowMs: number,
-  rise: number,
-  late: boolean,
-): ArrivalVerdict {
-  const signs = late ? 1 : watched.signs + 1;
+/** A sign came. */
+export function heard(watched: Watched, nowMs: number, rise: number): ArrivalVerdict {
+  const signs = watched.signs + 1;
   const up = !watched.heardOnce || signs >= rise;
   const next = { ...watched, heardMs: nowMs, signs, heardOnce: true };
   if (watched.verdict === "up" || !up) return { watched: next, changed: undefined };

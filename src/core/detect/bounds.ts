@@ -4,7 +4,7 @@
 // The documentation prints them, the simulator holds every run to them. All count from the moment
 // that the instance falls silent to the moment that control knows; the data plane follows within
 // one message. `patience` is 1 for a well observer; while it doubts itself (observer-health.ts) all
-// timeouts are up to 8 times as long, and one silence through which it slept is asked again.
+// timeouts are up to 8 times as long, and heartbeats that it slept through have one interval more.
 
 import type { MissedSettings } from "./missed-heartbeats.ts";
 import { missedPatienceMs } from "./missed-heartbeats.ts";
@@ -34,8 +34,7 @@ export function checkBoundMs(settings: CheckBoundSettings, patience = 1): number
   const answerMs = settings.timeoutMs * patience + resultLateMs;
   const fall = patientFall({ score: patience - 1 }, settings.fall);
   const betweenMs = Math.max(jitter * settings.fastIntervalMs, answerMs);
-  const askedAgainMs = patience > 1 ? answerMs : 0;
-  return jitter * settings.intervalMs + (fall - 1) * betweenMs + answerMs + askedAgainMs;
+  return jitter * settings.intervalMs + (fall - 1) * betweenMs + answerMs;
 }
 
 /** Live traffic met a failure: the one check that follows at once is enough. */

@@ -92,13 +92,13 @@ test("while the observer is in doubt, silence confirms nothing, and a refusal do
 });
 
 test("what counts as up unchecked is ended by one failure, what counts as down by one pass", () => {
-  const up = initially("up", settings.fall);
-  assert.equal(told("-", up).state.verdict, "down");
+  const up = initially("up");
+  assert.deepEqual(told("-", up).changes, ["down: a check failed, no answer in 500 ms"]);
   assert.equal(told("+--", up).state.verdict, "up", "then it takes fall failures as ever");
-  const down = initially("down", settings.fall);
+  const down = initially("down");
   assert.equal(told("-", down).state.verdict, "down");
   assert.deepEqual(told("+", down).changes, ["up: its first check passed, answered 200"]);
-  assert.deepEqual(initially("unchecked", settings.fall), unchecked);
+  assert.deepEqual(initially("unchecked"), unchecked);
 });
 
 test("checks are fast while the verdict may change, and steady otherwise", () => {

@@ -70,9 +70,8 @@ export const unchecked: ThresholdState = {
 /** HAProxy's init-state. "up": one failure ends it; "down": one pass does. */
 export type InitialState = "up" | "down" | "unchecked";
 
-export function initially(state: InitialState, fall: number): ThresholdState {
-  if (state === "unchecked") return unchecked;
-  return { ...unchecked, verdict: state, against: state === "up" ? fall - 1 : 0 };
+export function initially(state: InitialState): ThresholdState {
+  return state === "unchecked" ? unchecked : { ...unchecked, verdict: state };
 }
 
 /** Live traffic failed. Wants a check now; a suspicion of what is down already says nothing new. */
@@ -130,7 +129,9 @@ function fail(
   if (state.verdict === "down") return { state: failing, changed: undefined };
   const heard = result.silent !== true || settings.doubt !== true;
   const confirmed = state.suspicion !== undefined && heard;
-  if (against < settings.fall && !confirmed) return { state: failing, changed: undefined };
+  const assumed = state.verdict === "up" && !state.passedOnce;
+  if (against < settings.fall && !confirmed && !assumed)
+    return { state: failing, changed: undefined };
   return {
     state: { ...failing, verdict: "down", against: 0 },
     changed: sayDown(state, against, result, confirmed),

@@ -60,6 +60,13 @@ test("no trend: flat, falling, noise, too short, a start that fills its caches",
   }
 });
 
+test("a start that fills its caches is no trend, whatever the noise on it", () => {
+  for (let seed = 0; seed < 200; seed++) {
+    const samples = samplesOf((atMs) => Math.min(atMs / 1_000, 200) + noise());
+    assert.equal(risingTrend(samples, trendSettings), undefined, `start ${seed}`);
+  }
+});
+
 test("of a thousand histories of noise none has a trend, nor of daily waves and saw teeth", () => {
   for (let seed = 0; seed < 1_000; seed++) {
     const samples = samplesOf(() => noise());

@@ -27,7 +27,10 @@ export interface TrendSettings {
   readonly significanceZ: number;
 }
 
-export const trendSettings: TrendSettings = { historyMsMin: 300_000, significanceZ: 4 };
+export const trendSettings: TrendSettings = {
+  historyMsMin: 300_000,
+  significanceZ: 4,
+};
 export const trendSamplesMax = 120;
 
 export interface Trend {
@@ -70,7 +73,7 @@ export function risingTrend(
   if (last.atMs - first.atMs < settings.historyMsMin) return undefined;
   const recent = samples.slice(Math.floor(samples.length / 2));
   if (kendallZ(samples) < settings.significanceZ) return undefined;
-  if (kendallZ(recent) < settings.significanceZ / 2) return undefined;
+  if (kendallZ(recent) < settings.significanceZ) return undefined;
   // Of the two slopes the smaller: who slows down crosses later, or never.
   const slope = Math.min(theilSen(samples), theilSen(recent));
   if (slope <= 0) return undefined;
