@@ -6,7 +6,14 @@ import { z } from "zod";
 import { type Endpoint, endpoints } from "./admin/endpoints.ts";
 import { describeApi } from "./admin/openapi.ts";
 import { latencyMetric, metrics } from "./admin/metrics.ts";
-import { type Actions, buildCommandLine, exitCodes, pathOf } from "./cli/command-line.ts";
+import {
+  type Actions,
+  buildCommandLine,
+  exitCodeNotes,
+  exitCodes,
+  leavesOf,
+  pathOf,
+} from "./cli/command-line.ts";
 
 const generated = "This page is generated from the code.";
 
@@ -27,12 +34,6 @@ ${codes.join("\n")}
 ${leavesOf(nines).map(commandSection).join("\n")}`;
 }
 
-/** The commands that do something; a group such as \`nines control\` is only a name before them. */
-function leavesOf(command: Command): readonly Command[] {
-  if (command.commands.length === 0) return [command];
-  return command.commands.flatMap((child) => leavesOf(child));
-}
-
 function commandSection(command: Command): string {
   const parts = [`## nines ${pathOf(command)}`, capitalised(command.summary())];
   if (command.description() !== "") parts.push(command.description());
@@ -46,6 +47,11 @@ function commandSection(command: Command): string {
   ].filter(([, meaning]) => meaning !== "");
   if (rows.length > 0) {
     parts.push(`| argument or option | meaning |\n|---|---|\n${rows.map(tableRow).join("\n")}`);
+  }
+  const notes = exitCodeNotes[pathOf(command)] ?? [];
+  if (notes.length > 0) {
+    const codes = notes.map(([code, meaning]) => tableRow([String(code), meaning]));
+    parts.push(`| exit code | here |\n|---|---|\n${codes.join("\n")}`);
   }
   return `${parts.join("\n\n")}\n`;
 }

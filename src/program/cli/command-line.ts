@@ -5,7 +5,7 @@
 // page is generated from this (scripts/docs.ts). What a command does comes in as `actions`, one
 // function a command, each returning the exit code.
 
-import { Command, InvalidArgumentError } from "commander";
+import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { parsePercent } from "../../config/units.ts";
 
 export const exitCodes = [
@@ -14,6 +14,22 @@ export const exitCodes = [
   [2, "The command line or the configuration file is wrong; nothing was changed."],
   [3, "Nothing runs here: no control process for this file or state directory."],
 ] as const;
+
+type ExitCode = (typeof exitCodes)[number][0];
+
+/** Where a command's exit code says something of its own. */
+export const exitCodeNotes: Readonly<Record<string, readonly (readonly [ExitCode, string])[]>> = {
+  up: [[1, "with --detach: not everything is ready in time; it goes on in the background"]],
+  down: [
+    [0, "also when nothing ran"],
+    [1, "something is left running, and is named"],
+  ],
+  status: [[3, "control does not run or does not answer; what is left is shown all the same"]],
+  deploy: [[1, "the new version failed and all went back, or something else came in between"]],
+  check: [[2, "the file is wrong; what is wrong is printed"]],
+  "journal verify": [[1, "something is damaged"]],
+  "journal dump": [[1, "something is damaged; the rest is printed"]],
+};
 
 export interface PlaceOptions {
   readonly file?: string;
@@ -68,6 +84,9 @@ export interface RollbackOptions extends WaitOptions {
 export interface DeploysOptions extends PlaceOptions {
   readonly json?: true;
 }
+export interface CompletionOptions extends PlaceOptions {
+  readonly names?: "service" | "instance" | "any";
+}
 export interface InitOptions {
   readonly file: string;
 }
@@ -106,6 +125,10 @@ export interface Actions {
   init(options: InitOptions): Promise<number>;
   check(options: CheckOptions): Promise<number>;
   schema(): Promise<number>;
+  completion(
+    shell: "bash" | "zsh" | "fish" | undefined,
+    options: CompletionOptions,
+  ): Promise<number>;
   version(): Promise<number>;
 }
 
@@ -168,6 +191,12 @@ function afterError(command: Command): string {
   const help = `Run \`nines ${pathOf(command)} --help\` for its options.`;
   const follows = command.options.some(({ long }) => long === "--follow");
   return follows ? `${help} Here -f is --follow; --file names the configuration file.` : help;
+}
+
+/** The commands that do something; a group such as `nines control` is only a name before them. */
+export function leavesOf(command: Command): readonly Command[] {
+  if (command.commands.length === 0) return [command];
+  return command.commands.flatMap((child) => leavesOf(child));
 }
 
 export function pathOf(command: Command): string {
@@ -461,6 +490,23 @@ function addWriting(nines: Command, actions: Actions, ended: Ended): void {
         "  then begin nines.yaml with: # yaml-language-server: $schema=nines.schema.json",
     )
     .action(() => ended(actions.schema()));
+  placed(nines.command("completion"))
+    .summary("print a script that completes commands, options and names in a shell")
+    .addArgument(new Argument("[shell]", "which shell").choices(["bash", "zsh", "fish"]))
+    .addOption(
+      new Option(
+        "--names <kind>",
+        "print names from the state directory, as the script asks",
+      ).choices(["service", "instance", "any"]),
+    )
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ source <(nines completion bash)      in ~/.bashrc; zsh alike, in ~/.zshrc\n" +
+        "  $ nines completion fish > ~/.config/fish/completions/nines.fish",
+    )
+    .action((shell: "bash" | "zsh" | "fish" | undefined, options: CompletionOptions) =>
+      ended(actions.completion(shell, options)),
+    );
   nines
     .command("version")
     .summary("print the version")

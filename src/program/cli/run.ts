@@ -40,6 +40,7 @@ const actions: Actions = {
   journalDump: async (...words) => (await journals()).journalDump(...words),
   init: async (options) => (await files()).init(options),
   check: async (options) => (await files()).check(options),
+  completion: async (...words) => (await import("./completion.ts")).completion(...words),
   schema: async () => (await files()).schema(),
   version: async () => {
     say(readVersion());
