@@ -81,7 +81,8 @@ function checkBeginning(world: World, truth: Truth, incident: Incident): void {
   const isStopped = (one: string): boolean =>
     world.machine.live(one).some(({ stoppedSinceMs }) => stoppedSinceMs !== undefined);
   const troubled = ids.some((one) => isStopped(one) || world.trouble.freeForMs(one) <= beforeMs);
-  if (lost || ended || troubled) return;
+  // A process that cannot be written down is not started: a full disk is a fault as well.
+  if (lost || ended || troubled || world.files.refusing) return;
   world.violated(name, `incident ${id} of ${service} began without a fault: ${cause}`);
 }
 
@@ -117,7 +118,13 @@ function checkEnd(world: World, { endedMs }: Truth, incident: Incident): void {
   }
 }
 
-function isUnwanted({ operator, stopped, loop }: World, instance: string): boolean {
+function isUnwanted(world: World, instance: string): boolean {
+  const { operator, stopped, loop } = world;
   const asked = loop.nowMs - operator.askedAtMs(instance) <= ASKED_MS;
-  return stopped || asked || operator.drainedSinceMs.has(instance);
+  const service = world.service(serviceOf(instance));
+  // What a deploy has beyond the file's number leaves with it.
+  const surplus =
+    service?.kind === "command" &&
+    Number(instance.slice(instance.lastIndexOf("-") + 1)) > operator.replicas(service);
+  return stopped || asked || surplus || operator.drainedSinceMs.has(instance);
 }
