@@ -62,6 +62,11 @@ export class Outlier {
     return this.peersGoodInRun(slot) >= runMax;
   }
 
+  /** Half of the way there: reason enough not to show its next error to a client. */
+  isSuspect(slot: number, runMax: number): boolean {
+    return this.isOutlier(slot, Math.ceil(runMax / 2));
+  }
+
   peersGoodInRun(slot: number): number {
     return this.#peersGood(slot) - (this.#peersAtStart[slot] as number);
   }

@@ -184,8 +184,9 @@ class ServiceDispatcher implements Dispatcher {
     return this.#stall.late[slot] === 1;
   }
 
-  isEjected(slot: number): boolean {
-    return this.#ejections.isEjected(slot);
+  isDoubted(slot: number): boolean {
+    const { consecutiveErrors } = this.#service.detection;
+    return this.#ejections.isEjected(slot) || this.#outlier.isSuspect(slot, consecutiveErrors);
   }
 
   requestSeen(nowMs: number): void {

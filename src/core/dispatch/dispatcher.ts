@@ -111,7 +111,8 @@ export interface Dispatcher {
   /** After how long unanswered a request on the slot is worth a second attempt; Infinity: never. */
   hedgeAfterMs(slot: number, nowMs: number): number;
   isLate(slot: number): boolean;
-  isEjected(slot: number): boolean;
+  /** Ejected, or on the way there: another instance had better answer what this one refuses. */
+  isDoubted(slot: number): boolean;
   /** A first attempt (not a retry) was made; feeds the retry budget. */
   requestSeen(nowMs: number): void;
   /** Whether one more try may be made; taking it spends from the budget. */

@@ -31,8 +31,6 @@ export class Attempt implements ConnectionUser {
   deadlineMs = Infinity;
   /** There is a connection, and what was kept of the request has been written to it. */
   sent = false;
-  /** Its instance was ejected when it began. */
-  isProbe = false;
   /** Since when the whole request waits for its answer. */
   #awaitsSinceMs = NOT_AWAITING;
   // The instance's list.

@@ -90,8 +90,10 @@ const staleConnection = {
 /** Control has named another primary. */
 const fencedUnsent = { ...failure(outcome.abandoned, "NO_INSTANCE", false), free: true };
 const fencedSent = { ...failure(outcome.abandoned, "ANSWER_LOST", true), free: true };
-/** The client of a probe has not asked for one: what an ejected instance refuses, another answers. */
-const refusedProbe = failure(outcome.serverError, "ANSWER_LOST", true);
+/** No client has asked to be a probe: what a doubted instance answers with an error, another tries. */
+const doubtedError = failure(outcome.serverError, "ANSWER_LOST", true);
+/** The same once the retry budget has paid for it. */
+const paidError = { ...doubtedError, free: true };
 
 /** Out of descriptors, ports or memory, here. */
 const ownFaults = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"]);
@@ -261,7 +263,6 @@ export class Exchange implements AttemptOwner, Waiter {
     const service = this.#service;
     const instance = service.instance(slot);
     attempt.begin(slot, instance, nowMs);
-    attempt.isProbe = service.dispatcher.isEjected(slot);
     service.started(slot, instance, nowMs);
     if (this.request.complete) service.awaits(attempt, nowMs);
     const mayReuse = this.#mayRepeat() || this.#client.requestsBefore > 0;
@@ -463,8 +464,8 @@ export class Exchange implements AttemptOwner, Waiter {
       connection.head = undefined;
       const isError = head.status >= 500;
       this.#heard(attempt, !isError && !head.interim);
-      if (isError && attempt.isProbe && this.#mayTryAgain(refusedProbe, this.#context.nowMs())) {
-        return this.#failAttempt(attempt, refusedProbe, head.status);
+      if (isError && this.#isBetterElsewhere(attempt)) {
+        return this.#failAttempt(attempt, paidError, head.status);
       }
       if (!head.interim) return this.#beginAnswer(connection, bytes, start, head, to);
       if (head.status === 101) return this.#upgrade(connection, bytes, start, head, to);
@@ -474,6 +475,12 @@ export class Exchange implements AttemptOwner, Waiter {
     }
     this.#stash(connection, bytes, start, to);
     this.#flush();
+  }
+
+  /** An error of an instance in doubt; a client sees it when trying again is not safe. */
+  #isBetterElsewhere({ slot }: Attempt): boolean {
+    if (!this.#service.dispatcher.isDoubted(slot)) return false;
+    return this.#mayTryAgain(doubtedError, this.#context.nowMs());
   }
 
   /** The first sign of life of an attempt: it goes on alone. */

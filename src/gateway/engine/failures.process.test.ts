@@ -179,6 +179,53 @@ describe("another attempt", () => {
   );
 });
 
+describe("an instance that answers errors while the other answers well", () => {
+  const failing = async (peer: Peer): Promise<void> => {
+    for (;;) {
+      await peer.message();
+      peer.send("HTTP/1.1 500 Oh\r\nContent-Length: 2\r\n\r\nno");
+    }
+  };
+  const errorsOf = async (gateway: Gateway, request: string): Promise<number> => {
+    let errors = 0;
+    for (let asked = 0; asked < 40; asked++) {
+      const { head } = await gateway.ask(request);
+      if (head.startsWith("HTTP/1.1 500 ")) errors++;
+    }
+    return errors;
+  };
+
+  test(
+    "shows three or four of its errors to clients of GET: those that cast the doubt",
+    opening(async (open) => {
+      const [bad, good] = [
+        await open(startOrigin(failing)),
+        await open(startOrigin(naming("good"))),
+      ];
+      const gateway = await open(startGateway(tableOf({ ports: [bad.port, good.port] })));
+      // A third good answer of the other one may come before the third error, or after it.
+      assert.ok((await errorsOf(gateway, get)) <= 4);
+      assert.equal(
+        gateway.notices.some(({ kind }) => kind === "ejected"),
+        true,
+      );
+    }),
+  );
+
+  test(
+    "shows those that eject it to clients of POST, which is never sent twice",
+    opening(async (open) => {
+      const [bad, good] = [
+        await open(startOrigin(failing)),
+        await open(startOrigin(naming("good"))),
+      ];
+      const gateway = await open(startGateway(tableOf({ ports: [bad.port, good.port] })));
+      const errors = await errorsOf(gateway, post);
+      assert.ok(errors === 5 || errors === 6, `${errors} errors`);
+    }),
+  );
+});
+
 describe("idle connections to instances", () => {
   test(
     "a POST that comes first on its client's connection gets a fresh one; a GET does not",
