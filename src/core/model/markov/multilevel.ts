@@ -18,7 +18,7 @@ import { type Chain, type Rows, rowSums, transposed } from "./chain.ts";
 import { eliminate } from "./gth.ts";
 
 const coarsest = 250;
-const sweepsPerVisit = 2;
+const sweepsPerVisit = 3;
 /** Two rounds of pairing a level. */
 const pairingRounds = 2;
 

@@ -194,10 +194,11 @@ export class Diagrams {
   /** The sets of a that hold no set of b as a part. */
   #without(a: Diagram, b: Diagram): Diagram {
     const [left, right] = [this.#parts(a), this.#parts(b)];
+    // Sets of b with a variable that a does not have are part of none of a's.
     if (left.variable > right.variable) return this.#apply(WITHOUT, a, right.low);
+    const low = this.#apply(WITHOUT, left.low, b);
+    const against = this.#apply(WITHOUT, left.high, b);
     const same = left.variable === right.variable;
-    const low = this.#apply(WITHOUT, left.low, same ? right.low : b);
-    const against = this.#apply(WITHOUT, left.high, same ? right.low : b);
     const high = same ? this.#apply(WITHOUT, against, right.high) : against;
     return high === FALSE ? low : this.#node(left.variable, low, high);
   }
