@@ -86,9 +86,9 @@ points + 1, ${sick} at most, and \`fall\` grows by log2 of that. A second withou
 point back. From threefold on it says so: \`control.sick-observer\`. A control that was stopped for ten
 seconds believes no silence of these ten seconds.
 
-**Long connections** (upgrades, \`tcp\` listeners) are kept by TCP keepalive: a peer that is gone
-without a word is found after the idle delay and 10 s more, since Node sends a probe a second, ten
-of them, and lets nobody change that.
+**Long connections** (upgrades, \`tcp\` listeners) are watched by TCP keepalive, on both sides: a peer
+that is gone without a word is found after 30 s of silence and 10 s more, since Node sends a probe a
+second, ten of them, and lets nobody change that.
 
 This page is generated from the code.
 `;

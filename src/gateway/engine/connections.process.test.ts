@@ -1,6 +1,7 @@
 // Connections rather than requests: clients that leave, tables that change, draining, TCP
 // listeners.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { quantileMs } from "../../core/measure/histogram.ts";
 import {
@@ -343,6 +344,26 @@ describe("a TCP listener", () => {
   );
 
   test(
+    "asks both sides for a sign of life after 30 s of silence",
+    { skip: process.platform === "linux" ? false : "/proc/net/tcp is Linux's" },
+    opening(async (open) => {
+      const origin = await open(startOrigin());
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port], protocol: "tcp" })));
+      const client = await gateway.client();
+      client.send("a");
+      await (await origin.peer(0)).take(1);
+      // Acknowledgements are under way for a moment, and have the kernel's timer meanwhile.
+      await eventually("both have a timer of 30 s", () => {
+        const idle = keepAliveTimers();
+        return (
+          idle.some(({ local }) => local === gateway.port) &&
+          idle.some(({ remote }) => remote === origin.port)
+        );
+      });
+    }),
+  );
+
+  test(
     "closes what is silent in both directions",
     opening(async (open) => {
       const origin = await open(startOrigin());
@@ -389,3 +410,16 @@ describe("a TCP listener", () => {
     }),
   );
 });
+
+/** Established connections of this machine that wait 20 to 30 s for their keepalive timer. */
+function keepAliveTimers(): readonly { readonly local: number; readonly remote: number }[] {
+  const lines = readFileSync("/proc/net/tcp", "utf8").split("\n");
+  const portOf = (address = ""): number => Number.parseInt(address.split(":")[1] ?? "", 16);
+  return lines.flatMap((line) => {
+    const [, local, remote, state, , timer = ""] = line.trim().split(/\s+/);
+    const [kind, hundredths = ""] = timer.split(":");
+    const waits = Number.parseInt(hundredths, 16);
+    const idles = state === "01" && kind === "02" && waits > 2_000 && waits <= 3_000;
+    return idles ? [{ local: portOf(local), remote: portOf(remote) }] : [];
+  });
+}

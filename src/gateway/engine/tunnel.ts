@@ -3,11 +3,17 @@
 // Each side's end of sending is passed on as such (half-close), after what came before it. A side
 // that is slow to take bytes pauses the other. A reset is passed on as one: a close in order would
 // say that all had arrived. Silence in both directions for `tunnelMs` closes both.
+//
+// A peer that is gone without a word (its machine, its cable) is found by TCP keepalive: after
+// `keepAliveIdleMs` of silence a probe a second, and the tenth that nobody answers is the end. Node
+// fixes the second and the ten.
 
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import type { Context } from "./context.ts";
 import { CUT, type InstanceConnection } from "./instance-connection.ts";
 import { Timer } from "./timer-wheel.ts";
+
+export const keepAliveIdleMs = 30_000;
 
 /** Why a tunnel ended. */
 export type TunnelEnd = "closed" | "client-lost" | "instance-lost" | "silent" | "cut";
@@ -47,6 +53,9 @@ class Tunnel {
     this.#client = new Side(this, options.client, instanceWire, false);
     this.#instance = new Side(this, instanceWire, options.client, true);
     options.instance.user = undefined;
+    for (const wire of [options.client, instanceWire]) {
+      wire.socket.setKeepAlive(true, keepAliveIdleMs);
+    }
     options.client.owner = this.#client;
     instanceWire.owner = this.#instance;
     this.touch();
