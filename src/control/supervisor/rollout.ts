@@ -10,7 +10,6 @@
 import type { CommandService } from "../../config/config.ts";
 import { present } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";
-import { clearlyWorse, type ErrorCounts, noErrors } from "../../core/deploy/compare-errors.ts";
 import {
   type Deploy,
   type DeployEvent,
@@ -18,6 +17,7 @@ import {
   isOver,
   stepDeploy,
 } from "../../core/deploy/deploy.ts";
+import { ErrorWatch } from "../../core/deploy/error-watch.ts";
 import {
   type DeploySettings,
   stepPlan,
@@ -31,7 +31,6 @@ import {
   inForce,
   type Ledger,
   previousVersion,
-  readLedger,
   same,
   underWay,
   versionAt,
@@ -54,7 +53,8 @@ import type { Records } from "../../ports/records.ts";
 import type { Traffic } from "../../ports/traffic.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";
 import type { Health } from "../registry/registry.ts";
-import { readStartParts, startPartsOf, withStartParts } from "./start-parts.ts";
+import { startPartsOf, withStartParts } from "./start-parts.ts";
+import { VersionRecords } from "./version-records.ts";
 
 export interface RolloutPorts {
   readonly clock: Clock;
@@ -111,7 +111,7 @@ export class Rollout {
   readonly #name: string;
   #service: CommandService;
   #ledger: Ledger;
-  readonly #parts = new Map<number, StartParts>();
+  readonly #records: VersionRecords;
   /** Of the deploy's phase; monotonic. */
   #deadlineMs: number | undefined;
   #lookedAtMs = 0;
@@ -125,9 +125,7 @@ export class Rollout {
   readonly #at = new Map<number, number>();
   /** When all old instances were down last: then it is not for the new version that it is, too. */
   #allDownAtMs = Number.NEGATIVE_INFINITY;
-  readonly #counted = new Map<string, ErrorCounts>();
-  #fresh = noErrors;
-  #old = noErrors;
+  #errors = new ErrorWatch();
   /** What a worker said when it ejected an instance of the new version. */
   #ejection: string | undefined;
 
@@ -135,11 +133,11 @@ export class Rollout {
     this.#ports = ports;
     this.#name = service.name;
     this.#service = service;
-    const kept = readLedger(ports.careful.read(this.#key));
-    const known = kept !== undefined && needed(kept).every((number) => this.#read(kept, number));
-    this.#ledger = known ? kept : firstLedger(this.#wish(service, how));
-    if (known) this.follow(service, how);
-    else this.#keepVersion(this.#ledger.inForce, service);
+    this.#records = new VersionRecords(ports, service.name);
+    const kept = this.#records.readLedger(service);
+    this.#ledger = kept ?? firstLedger(this.#wish(service, how));
+    if (kept === undefined) this.#keepVersion(this.#ledger.inForce, service);
+    else this.follow(service, how);
     if (this.#deploy !== undefined) this.#step({ kind: "resumed" });
   }
 
@@ -180,12 +178,11 @@ export class Rollout {
     const { ledger, number } = withVersion(this.#ledger, wish);
     if (number === ledger.inForce) {
       this.#ledger = { ...ledger, file };
-      this.#keep();
+      this.#records.keepLedger(this.#ledger);
       if (running === undefined) return { version: number, from: undefined, changed: [] };
       return this.rollback(undefined, by);
     }
-    this.#ports.records.write(this.#partsKey(number), parts);
-    this.#parts.set(number, parts);
+    this.#records.mustKeepParts(number, parts);
     this.#start({ ...ledger, file }, number, settings, by);
     return {
       version: number,
@@ -204,7 +201,7 @@ export class Rollout {
     }
     const ledger = this.#ledger;
     const version = to === undefined ? previousVersion(ledger) : versionAt(ledger, to);
-    if (version === undefined || !this.#read(ledger, version.number)) {
+    if (version === undefined || !this.#records.knows(ledger, version.number, this.#service)) {
       const what = to === undefined ? "an earlier version" : `a version ${to}`;
       throw new NinesError(
         "NINES_VERSION_UNKNOWN",
@@ -287,7 +284,10 @@ export class Rollout {
     }
     const own = views.filter(({ ordinal }) => ordinal <= replicas);
     this.#allAreBack = own.every((view) => this.#isAsWanted(view, replicas));
-    this.#count(views);
+    const watched = views.map(({ id, phase: at, fingerprint }) => {
+      return { id, serving: at === "running", fresh: this.#isFresh(fingerprint) };
+    });
+    this.#errors.look(watched, this.#ports.traffic.counts(this.#name));
     const event = this.#eventOf(deploy, views, replicas);
     if (event !== undefined) this.#step(event);
     if (this.#deploy === undefined) return;
@@ -302,9 +302,7 @@ export class Rollout {
     if (this.#deploy !== undefined) {
       this.#step({ kind: "overtaken", cause: "the file does not name the service any more" });
     }
-    const { careful } = this.#ports;
-    careful.remove(this.#key);
-    for (const { number } of this.#ledger.versions) careful.remove(this.#partsKey(number));
+    this.#records.forget();
     this[Symbol.dispose]();
   }
 
@@ -384,7 +382,7 @@ export class Rollout {
     if (down !== undefined && nowMs - this.#allDownAtMs > recoverMs) {
       return `the checks of ${down.id} fail`;
     }
-    return this.#ejection ?? clearlyWorse(this.#fresh, this.#old);
+    return this.#ejection ?? this.#errors.verdict();
   }
 
   #timeIsOver(): boolean {
@@ -404,25 +402,10 @@ export class Rollout {
     for (const id of ids) if (!this.#upSinceMs.has(id)) this.#upSinceMs.set(id, nowMs);
   }
 
-  /** Adds what each instance answered since the last look to its version's. */
-  #count(views: readonly InstanceView[]): void {
-    const counts = this.#ports.traffic.counts(this.#name);
-    for (const { id, phase, fingerprint } of views) {
-      const now = counts.get(id);
-      const before = this.#counted.get(id);
-      if (now === undefined) continue;
-      this.#counted.set(id, now);
-      // What came while it was not running is of the process before.
-      if (before === undefined || phase !== "running") continue;
-      if (this.#isFresh(fingerprint)) this.#fresh = grown(this.#fresh, before, now);
-      else this.#old = grown(this.#old, before, now);
-    }
-  }
-
   // ---- steps and records --------------------------------------------------------------------
 
   #start(ledger: Ledger, to: number, settings: DeploySettings, by: string): void {
-    const { clock, records } = this.#ports;
+    const { clock } = this.#ports;
     const replaced = this.#deploy;
     const beganWallMs = clock.wallMs();
     const from = ledger.inForce;
@@ -434,7 +417,7 @@ export class Rollout {
     const way = `from version ${from} to version ${to}${what}`;
     const why = `${this.#name} goes ${way}: ${by} asked for it`;
     const next: Ledger = { ...told, deploy: { ...start, from, to, settings, by, why } };
-    records.write(this.#key, next);
+    this.#records.mustKeepLedger(next);
     if (replaced !== undefined) {
       const sentence = `${this.#name}: the deploy of version ${replaced.to} is ${givenUp}`;
       this.#say("deploy.superseded", "info", sentence);
@@ -450,15 +433,13 @@ export class Rollout {
     this.#lookedAtMs = this.#ports.clock.monotonicMs();
     this.#progress = 0;
     this.#allDownAtMs = Number.NEGATIVE_INFINITY;
-    this.#counted.clear();
-    this.#fresh = noErrors;
-    this.#old = noErrors;
+    this.#errors = new ErrorWatch();
     this.#ejection = undefined;
   }
 
   #step(event: DeployEvent): void {
     const deploy = present(this.#deploy, "a deploy to step");
-    const { clock, careful } = this.#ports;
+    const { clock } = this.#ports;
     const nowMs = clock.monotonicMs();
     const result = stepDeploy(deploy, event, {
       service: this.#name,
@@ -475,7 +456,7 @@ export class Rollout {
       if (moved) {
         this.#progress = 0;
         this.#allAreBack = false;
-        careful.write(this.#key, this.#ledger);
+        this.#records.keepLedger(this.#ledger);
       }
     }
     if (result.said !== undefined) {
@@ -522,66 +503,12 @@ export class Rollout {
   }
 
   #partsOf(number: number): StartParts {
-    return this.#parts.get(number) ?? startPartsOf(this.#service);
-  }
-
-  /** Whether what a version is made of is known; a record may have been lost. */
-  #read(ledger: Ledger, number: number): boolean {
-    if (this.#parts.has(number)) return true;
-    const version = versionAt(ledger, number);
-    const kept = readStartParts(this.#ports.careful.read(this.#partsKey(number)));
-    for (const parts of [kept, startPartsOf(this.#service)]) {
-      if (parts === undefined || version === undefined) continue;
-      if (!same(fingerprintOf(parts), version.fingerprint)) continue;
-      this.#parts.set(number, parts);
-      return true;
-    }
-    return false;
+    return this.#records.partsOf(number) ?? startPartsOf(this.#service);
   }
 
   /** Keeps the ledger, and what its new version is made of: that is the file's. */
   #keepVersion(number: number, service: CommandService): void {
-    const parts = startPartsOf(service);
-    this.#parts.set(number, parts);
-    this.#ports.careful.write(this.#partsKey(number), parts);
-    this.#keep();
+    this.#records.keepParts(number, startPartsOf(service));
+    this.#records.keepLedger(this.#ledger);
   }
-
-  #keep(): void {
-    this.#ports.careful.write(this.#key, this.#ledger);
-    this.#forgetParts();
-  }
-
-  /** Of versions that fell off the ledger. */
-  #forgetParts(): void {
-    const { careful } = this.#ports;
-    const prefix = `${this.#key}/`;
-    for (const key of careful.list(prefix)) {
-      const number = Number(key.slice(prefix.length));
-      if (versionAt(this.#ledger, number) !== undefined) continue;
-      careful.remove(key);
-      this.#parts.delete(number);
-    }
-  }
-
-  get #key(): string {
-    return `versions/${this.#name}`;
-  }
-
-  #partsKey(number: number): string {
-    return `${this.#key}/${number}`;
-  }
-}
-
-/** Versions that it cannot go on without. */
-function needed(ledger: Ledger): readonly number[] {
-  const deploy = underWay(ledger);
-  return deploy === undefined ? [ledger.inForce] : [ledger.inForce, deploy.from, deploy.to];
-}
-
-function grown(sum: ErrorCounts, before: ErrorCounts, now: ErrorCounts): ErrorCounts {
-  const requests = Math.max(0, now.requests - before.requests);
-  // Counters that began anew say nothing of what was between.
-  if (now.requests < before.requests || now.errors < before.errors) return sum;
-  return { requests: sum.requests + requests, errors: sum.errors + now.errors - before.errors };
 }
