@@ -81,7 +81,7 @@ function outlier(): ErrorDetector {
 
 function limit(inARow: number): () => ErrorDetector {
   return () => {
-    const runs = new Array<number>(INSTANCES).fill(0);
+    const runs = Array.from({ length: INSTANCES }, () => 0);
     return (instance, isError) => {
       runs[instance] = isError ? (runs[instance] ?? 0) + 1 : 0;
       if ((runs[instance] ?? 0) < inARow) return [];
