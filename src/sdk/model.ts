@@ -1,10 +1,12 @@
-// `nines/model`: how available a thing will be, from how its parts fail and are repaired; how long
-// requests will wait; and what a record of failures says about rates. Pure functions of their arguments
-// with no clock, no file and no chance of their own. docs/reference/model.md has each formula.
+// `nines/model`: how available a thing will be, from how its parts fail and are repaired; how
+// long requests will wait; and what a record of failures says about rates. Pure functions of
+// their arguments with no clock, no file and no chance of their own. docs/reference/model.md has
+// each formula.
 //
-// Conventions: probabilities of failure and fractions of time *down* go in and come out, so that nines
-// are not lost to rounding. Times are in any one unit, rates per that unit. What is out of range throws
-// a NinesError: NINES_MODEL_INPUT, _DATA, _NEVER_RECOVERS, _NEVER_ENDS, _TOO_LARGE, _NOT_CONVERGED.
+// Conventions: probabilities of failure and fractions of time *down* go in and come out, so that
+// nines are not lost to rounding. Times are in any one unit, rates per that unit. What is out of
+// range throws a NinesError: NINES_MODEL_INPUT, _DATA, _NEVER_RECOVERS, _NEVER_ENDS, _TOO_LARGE,
+// _NOT_CONVERGED.
 
 export { NinesError } from "../core/base/errors.ts";
 export { type Random, createPrng } from "../core/base/prng.ts";

@@ -1,8 +1,8 @@
 // From failures and repairs to availability, and from availability to words.
 //
-// Everything here and in the folders below counts in *un*availability, the fraction of time down. The
-// nines are in its digits: 1 - 1e-17 is exactly 1 in a double, a false 100 %, while 1e-17 is itself.
-// Times may be in any unit, as long as one model keeps to one.
+// Everything here and in the folders below counts in *un*availability, the fraction of time down.
+// The nines are in its digits: 1 - 1e-17 is exactly 1 in a double, a false 100 %, while 1e-17 is
+// itself. Times may be in any unit, as long as one model keeps to one.
 
 import { requireNotNegative, requirePositive, requireProbability } from "./checks.ts";
 
@@ -51,14 +51,17 @@ export interface RetriedTime {
   readonly attemptsMean: number;
   readonly mean: number;
   readonly standardDeviation: number;
-  /** The time within which it has succeeded with this probability; its tail is longer than a mean says. */
+  /**
+   * The time within which it has succeeded with this probability; its tail is longer than a mean
+   * says.
+   */
   quantile(probability: number): number;
 }
 
 /**
  * How long something takes that is tried until it succeeds: each attempt takes `attemptTime` and
- * succeeds with `successProbability`, independently; then `afterTime` passes once. Geometric, so the
- * mean is attemptTime / p + afterTime and the variance attemptTime^2 (1 - p) / p^2.
+ * succeeds with `successProbability`, independently; then `afterTime` passes once. Geometric, so
+ * the mean is attemptTime / p + afterTime and the variance attemptTime^2 (1 - p) / p^2.
  */
 export function retriedTime(options: {
   readonly attemptTime: number;
@@ -85,8 +88,8 @@ export function retriedTime(options: {
 }
 
 /**
- * How long a failure goes unnoticed by checks every `interval` that end after `timeout`, when `misses`
- * in a row make a verdict: the failure falls anywhere between two checks.
+ * How long a failure goes unnoticed by checks every `interval` that end after `timeout`, when
+ * `misses` in a row make a verdict: the failure falls anywhere between two checks.
  */
 export function detectionTime(options: {
   readonly interval: number;

@@ -1,9 +1,10 @@
 // What a model may be given. A number out of range is the caller's mistake and not a broken
-// invariant: it comes from a file or from measurements, so it is a NinesError that says which number
-// and why, before any arithmetic can turn it into a plausible availability.
+// invariant: it comes from a file or from measurements, so it is a NinesError that says which
+// number and why, before any arithmetic can turn it into a plausible availability.
 //
-// Rates of zero are refused on purpose. "It has never failed" is not "it never fails": a zero would
-// give 100 %, which is never true. `fitExponential` turns no failures into a bound to use instead.
+// Rates of zero are refused on purpose. "It has never failed" is not "it never fails": a zero
+// would give 100 %, which is never true. `fitExponential` turns no failures into a bound to use
+// instead.
 
 import { NinesError } from "../base/errors.ts";
 

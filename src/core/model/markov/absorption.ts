@@ -1,9 +1,10 @@
 // How long until a chain first gets somewhere: mean time to failure, to data loss, to an outage.
 //
 // Lead every final state straight back to the start: that chain has a steady state, ends once in
-// 1 / (flow into the final states), and spends its time between two ends as it does before the first
-// one (the renewal argument; Trivedi 8.5). So mean times come from the same solvers as steady states,
-// without a subtraction, and a mean time of 10^12 hours keeps its digits, where (-Q)^-1 1 has lost them.
+// 1 / (flow into the final states), and spends its time between two ends as it does before the
+// first one (the renewal argument; Trivedi 8.5). So mean times come from the same solvers as
+// steady states, without a subtraction, and a mean time of 10^12 hours keeps its digits, where
+// (-Q)^-1 1 has lost them.
 
 import { NinesError } from "../../base/errors.ts";
 import { requireCount } from "../checks.ts";
@@ -17,7 +18,10 @@ export interface Absorption {
   readonly occupancy: Float64Array;
 }
 
-/** The mean time from a state until the first of the final ones. What these lead to does not matter. */
+/**
+ * The mean time from a state until the first of the final ones. What these lead to does not
+ * matter.
+ */
 export function meanTimeToAbsorption(
   chain: Chain,
   options: { readonly start: number; readonly final: Iterable<number> },

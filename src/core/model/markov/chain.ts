@@ -1,9 +1,9 @@
 // A continuous-time Markov chain: states, and the rates at which one turns into another.
 //
-// Sparse, by row, in typed arrays: 100,000 states with 15 transitions each are 20 MB. Built from a
-// list of transitions, or explored from a first state by a function that gives each state's
-// transitions, so that the model is a rule and not a table. Rates must be positive: a rate of zero is a
-// transition that is not there, and is said so.
+// Sparse, by row, in typed arrays: 100,000 states with 15 transitions each are 20 MB. Built from
+// a list of transitions, or explored from a first state by a function that gives each state's
+// transitions, so that the model is a rule and not a table. Rates must be positive: a rate of
+// zero is a transition that is not there, and is said so.
 
 import { NinesError } from "../../base/errors.ts";
 import { requireCount, requireRate, requireSize } from "../checks.ts";

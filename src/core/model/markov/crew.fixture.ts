@@ -1,9 +1,10 @@
 // A repair crew shared by several kinds of machine: the chain with which solvers are tried.
 //
-// A state says how many of each kind are down. Every kind fails at a rate of its own; the crew shares
-// itself out among what is down, so that no kind is independent of another and there is no product
-// form. Every state has at least as many transitions as there are kinds. States are numbered in a
-// shuffled order, so that nothing is near the diagonal and no order of sweeps is lucky.
+// A state says how many of each kind are down. Every kind fails at a rate of its own; the crew
+// shares itself out among what is down, so that no kind is independent of another and there is no
+// product form. Every state has at least as many transitions as there are kinds. States are
+// numbered in a shuffled order, so that nothing is near the diagonal and no order of sweeps is
+// lucky.
 
 import { createPrng } from "../../base/prng.ts";
 import { type Chain, type Transition, chainOf } from "./chain.ts";

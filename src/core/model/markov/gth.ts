@@ -1,10 +1,10 @@
 // The steady state by elimination without a subtraction.
 //
-// Grassmann, Taksar and Heyman 1985: states are taken out one by one, and whoever led to one now leads
-// to where it led; what remains is the same chain watched only while in the states that are left. The
-// diagonal is the sum of the others, so nothing is ever subtracted and each probability is exact to
-// about n x 1e-16 *relative*, however far apart the rates: 1e-12 beside 1 keeps its digits (O'Cinneide
-// 1993). n^3 / 3 steps at worst; 8 n^2 bytes.
+// Grassmann, Taksar and Heyman 1985: states are taken out one by one, and whoever led to one now
+// leads to where it led; what remains is the same chain watched only while in the states that are
+// left. The diagonal is the sum of the others, so nothing is ever subtracted and each probability
+// is exact to about n x 1e-16 *relative*, however far apart the rates: 1e-12 beside 1 keeps its
+// digits (O'Cinneide 1993). n^3 / 3 steps at worst; 8 n^2 bytes.
 
 import type { Chain } from "./chain.ts";
 

@@ -100,8 +100,8 @@ describe("published results of chains", () => {
     near(1 - probabilities.slice(6).reduce((sum, p) => sum + p, 0), 0.3901, 1e-4);
   });
 
-  // Heimann, Mittal, Trivedi, Availability and Reliability Modeling for Computer Systems, 1990, 2.4,
-  // with the misprint of the last probability corrected as in the Octave queueing package.
+  // Heimann, Mittal, Trivedi, Availability and Reliability Modeling for Computer Systems, 1990,
+  // 2.4, with the misprint of the last probability corrected as in the Octave queueing package.
   const twoProcessors = redundantService({
     instances: 2,
     needed: 1,

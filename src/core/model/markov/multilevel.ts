@@ -1,17 +1,18 @@
 // The steady state of large chains by Gauss-Seidel sweeps on several levels.
 //
-// A sweep sets each state's probability to what its neighbours say it must be. It mends quickly what
-// is wrong between neighbours and hardly at all what is wrong between far ends, and a repair crew that
-// is a thousand times faster than the failures makes ends very far. So states are joined in pairs that
-// flow most into each other, twice, and the same is done on the chain of groups, whose rates are the
-// members' weighted by the present estimate, down to a chain small enough to be solved by elimination;
-// its answer rescales the groups. Horton and Leutenegger 1994; a chain of groups is a chain again, and
-// nothing is subtracted on the way, so unlikely states keep their relative digits.
+// A sweep sets each state's probability to what its neighbours say it must be. It mends quickly
+// what is wrong between neighbours and hardly at all what is wrong between far ends, and a repair
+// crew that is a thousand times faster than the failures makes ends very far. So states are
+// joined in pairs that flow most into each other, twice, and the same is done on the chain of
+// groups, whose rates are the members' weighted by the present estimate, down to a chain small
+// enough to be solved by elimination; its answer rescales the groups. Horton and Leutenegger
+// 1994; a chain of groups is a chain again, and nothing is subtracted on the way, so unlikely
+// states keep their relative digits.
 //
-// It is not proven to converge for every chain, so the result is measured and not trusted: the largest
-// relative imbalance |inflow - outflow| / outflow of any state, or NINES_MODEL_NOT_CONVERGED. Rejected:
-// plain Gauss-Seidel and SOR (thousands of sweeps on stiff chains, and SOR needs its factor guessed),
-// Krylov methods (signs, so no relative digits).
+// It is not proven to converge for every chain, so the result is measured and not trusted: the
+// largest relative imbalance |inflow - outflow| / outflow of any state, or
+// NINES_MODEL_NOT_CONVERGED. Rejected: plain Gauss-Seidel and SOR (thousands of sweeps on stiff
+// chains, and SOR needs its factor guessed), Krylov methods (signs, so no relative digits).
 
 import { NinesError } from "../../base/errors.ts";
 import { type Chain, type Rows, rowSums, transposed } from "./chain.ts";
@@ -169,7 +170,10 @@ function sumByGroup(values: Float64Array, group: Int32Array, groups: number): Fl
   return sums;
 }
 
-/** The rates between groups: the members' rates, weighted by how likely each member is in its group. */
+/**
+ * The rates between groups: the members' rates, weighted by how likely each member is in its
+ * group.
+ */
 function groupRows(
   { size, rows, weights }: Pick<Level, "size" | "rows" | "weights">,
   group: Int32Array,

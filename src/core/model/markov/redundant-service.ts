@@ -1,12 +1,12 @@
-// The model that most services need: n instances of which k must be up, a repair crew, and a failover
-// that does not always work.
+// The model that most services need: n instances of which k must be up, a repair crew, and a
+// failover that does not always work.
 //
-// A failure that is *covered* interrupts for a short reconfiguration; one that is not interrupts until
-// somebody restarts things by hand. Both are down time although enough instances are up, and usually
-// more of it than all double failures together: with two instances of MTTF 5,000 h and coverage 0.9, 88 %
-// (Heimann, Mittal, Trivedi 1990, 2.4-2.5, which this generalises to k of n). Nothing else fails and
-// nothing is repaired during a reconfiguration or a manual restart; a failure that leaves fewer than k
-// needs no failover, it is down at once.
+// A failure that is *covered* interrupts for a short reconfiguration; one that is not interrupts
+// until somebody restarts things by hand. Both are down time although enough instances are up,
+// and usually more of it than all double failures together: with two instances of MTTF 5,000 h
+// and coverage 0.9, 88 % (Heimann, Mittal, Trivedi 1990, 2.4-2.5, which this generalises to k of
+// n). Nothing else fails and nothing is repaired during a reconfiguration or a manual restart; a
+// failure that leaves fewer than k needs no failover, it is down at once.
 
 import { requireCount, requireProbability, requireRate, requireSize } from "../checks.ts";
 import { type Chain, exploreChain } from "./chain.ts";

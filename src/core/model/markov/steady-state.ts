@@ -1,9 +1,9 @@
 // The long-run probability of each state of a chain.
 //
-// Small chains are solved by elimination, exact to the last digits; large ones by iteration on several
-// levels, with the remaining imbalance measured. A chain must lead back from every state to every
-// other: where it does not, some state is left for ever, and what a steady state would say (0 % or
-// 100 % up) depends on the end and not on the service. The message names the state.
+// Small chains are solved by elimination, exact to the last digits; large ones by iteration on
+// several levels, with the remaining imbalance measured. A chain must lead back from every state
+// to every other: where it does not, some state is left for ever, and what a steady state would
+// say (0 % or 100 % up) depends on the end and not on the service. The message names the state.
 
 import { NinesError } from "../../base/errors.ts";
 import { requireInside } from "../checks.ts";

@@ -1,12 +1,13 @@
 // Where a chain is after a time, and how long it has been in each state on the way.
 //
-// Uniformisation (Jensen 1953): let every state be left at the same rate, some of the moves leading
-// nowhere; the number of moves is then Poisson and what they do is a matrix power, so the answer is a
-// sum of positive terms. The Poisson weights start at their largest and are normalised by their sum, so
-// neither e^-m nor m^k / k! is ever formed (the idea of Fox and Glynn 1988). The number of terms is
-// about rate x time: a chain that repairs in seconds and is asked about a year needs 10^7 of them. Small
-// stiff chains therefore go by squaring: a short time by uniformisation, then e^(2Qt) = (e^(Qt))^2,
-// matrices of probabilities that stay positive. Both error terms are below 1e-10.
+// Uniformisation (Jensen 1953): let every state be left at the same rate, some of the moves
+// leading nowhere; the number of moves is then Poisson and what they do is a matrix power, so the
+// answer is a sum of positive terms. The Poisson weights start at their largest and are
+// normalised by their sum, so neither e^-m nor m^k / k! is ever formed (the idea of Fox and Glynn
+// 1988). The number of terms is about rate x time: a chain that repairs in seconds and is asked
+// about a year needs 10^7 of them. Small stiff chains therefore go by squaring: a short time by
+// uniformisation, then e^(2Qt) = (e^(Qt))^2, matrices of probabilities that stay positive. Both
+// error terms are below 1e-10.
 
 import { NinesError } from "../../base/errors.ts";
 import { requireCount, requireNotNegative } from "../checks.ts";

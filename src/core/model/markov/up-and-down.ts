@@ -1,10 +1,10 @@
 // A chain seen from outside: how much of the time it is down, how often it goes down, and for how
 // long.
 //
-// This is what a model above needs of a model below (hierarchical composition, as in SHARPE): a part
-// with these two rates has exactly the chain's unavailability and frequency of failures, and only the
-// shapes of its up and down times are simplified to exponential ones. A tree above is therefore exact
-// when the parts are independent; a chain above is an approximation.
+// This is what a model above needs of a model below (hierarchical composition, as in SHARPE): a
+// part with these two rates has exactly the chain's unavailability and frequency of failures, and
+// only the shapes of its up and down times are simplified to exponential ones. A tree above is
+// therefore exact when the parts are independent; a chain above is an approximation.
 
 import { NinesError } from "../../base/errors.ts";
 import type { Chain } from "./chain.ts";

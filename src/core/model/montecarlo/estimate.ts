@@ -1,11 +1,11 @@
 // Estimates by repeated chance, with how far off they may be.
 //
-// A number from a simulation without an interval is a rumour. Probabilities get the exact interval of
-// Clopper and Pearson, which holds for none and for all; means get Student's. What-if questions are
-// asked with common random numbers: trial i of both variants draws from the same stream, so most of
-// the noise is the same in both and cancels in the difference. Rare events (below about 10 / trials)
-// belong to the exact models. Every trial has a stream of its own, named by its number, so trials can
-// be repeated alone and adding one changes no other.
+// A number from a simulation without an interval is a rumour. Probabilities get the exact
+// interval of Clopper and Pearson, which holds for none and for all; means get Student's. What-if
+// questions are asked with common random numbers: trial i of both variants draws from the same
+// stream, so most of the noise is the same in both and cancels in the difference. Rare events
+// (below about 10 / trials) belong to the exact models. Every trial has a stream of its own,
+// named by its number, so trials can be repeated alone and adding one changes no other.
 
 import { NinesError } from "../../base/errors.ts";
 import { type Random, createPrng } from "../../base/prng.ts";

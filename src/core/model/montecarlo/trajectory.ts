@@ -1,8 +1,8 @@
 // One life of a chain, drawn at random: the time it spends in each state until an end.
 //
-// For what the exact solvers do not answer (the spread of a year's downtime, the worst of a thousand
-// years), and as their brute-force twin in the tests. Gillespie's direct method: the time in a state is
-// exponential with its exit rate, the next state in proportion to the rates.
+// For what the exact solvers do not answer (the spread of a year's downtime, the worst of a
+// thousand years), and as their brute-force twin in the tests. Gillespie's direct method: the
+// time in a state is exponential with its exit rate, the next state in proportion to the rates.
 
 import type { Random } from "../../base/prng.ts";
 import { requireCount, requirePositive, requireSize } from "../checks.ts";

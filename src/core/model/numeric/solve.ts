@@ -1,8 +1,9 @@
 // The root of a function that changes its sign between two points.
 //
-// Chandrupatla's method (1997): inverse quadratic interpolation where it can be trusted and bisection
-// where not, so it is never slower than bisection by more than a few steps and needs no derivative.
-// Rejected: Newton's method, which leaves the bracket on likelihoods that are flat far from the root.
+// Chandrupatla's method (1997): inverse quadratic interpolation where it can be trusted and
+// bisection where not, so it is never slower than bisection by more than a few steps and needs no
+// derivative. Rejected: Newton's method, which leaves the bracket on likelihoods that are flat
+// far from the root.
 
 import { assert } from "../../base/assert.ts";
 

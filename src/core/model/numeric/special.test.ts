@@ -14,7 +14,8 @@ import {
 import { erf, erfc, gamma, incompleteBeta, incompleteGamma, lnGamma } from "./special.ts";
 
 // Source: golang/go src/math/all_test.go, "computed by the high precision calculators at
-// keisan.casio.com" to 26 digits, as many of which are kept as a double has, for the positive ones of the arguments `vf`.
+// keisan.casio.com" to 26 digits, as many of which are kept as a double has, for the positive
+// ones of the arguments `vf`.
 const arguments_ = [
   4.9790119248836735, 7.738872474578105, 9.636293707198417, 2.9263772392439646, 5.229083431459307,
   2.7279399104360103, 1.825308091680855,

@@ -1,12 +1,13 @@
 // The special functions under every confidence bound: gamma, incomplete gamma, error function,
 // incomplete beta.
 //
-// Both tails are computed, each as a sum of positive terms, because a bound lives in the tail: 1 - P
-// has lost its digits where Q is 1e-12. Series below the bend and Lentz's continued fraction above it
-// (DLMF 8.11.4, 8.9.2, 8.17.22; Press et al., Numerical Recipes 6.2 and 6.4); log-gamma by Lanczos'
-// approximation (1964) with g = 7 and Godfrey's nine coefficients, absolute error below 1e-14 up to
-// arguments of 100. Relative error of the tails about 1e-13, and 1e-16 x a x ln x for large a.
-// Rejected: tables of rational approximations, which are faster and cannot be read.
+// Both tails are computed, each as a sum of positive terms, because a bound lives in the tail: 1
+// - P has lost its digits where Q is 1e-12. Series below the bend and Lentz's continued fraction
+// above it (DLMF 8.11.4, 8.9.2, 8.17.22; Press et al., Numerical Recipes 6.2 and 6.4); log-gamma
+// by Lanczos' approximation (1964) with g = 7 and Godfrey's nine coefficients, absolute error
+// below 1e-14 up to arguments of 100. Relative error of the tails about 1e-13, and 1e-16 x a x ln
+// x for large a. Rejected: tables of rational approximations, which are faster and cannot be
+// read.
 
 import { assert } from "../../base/assert.ts";
 
@@ -76,7 +77,9 @@ function gammaFraction(a: number, x: number): number {
   );
 }
 
-/** 1 / (b0 + a1 / (b1 + a2 / (b2 + ...))), by Lentz's method as Thompson and Barnett modified it. */
+/**
+ * 1 / (b0 + a1 / (b1 + a2 / (b2 + ...))), by Lentz's method as Thompson and Barnett modified it.
+ */
 function lentz(b0: number, a: (n: number) => number, b: (n: number) => number): number {
   const tiny = 1e-300;
   let c = 1 / tiny;

@@ -1,11 +1,12 @@
 // Closed networks of queues: a fixed number of users who think, ask, wait, and think again.
 //
-// `meanValueAnalysis` is exact MVA (Reiser and Lavenberg 1980): a request sees the network as it is on
-// average with one user less. Linear in users and stations, for single servers and pure delays.
-// `closedNetwork` is exact for stations with several servers as well, by convolution (Buzen 1973): all
-// of its terms are positive, where MVA with several servers subtracts and is known to end in negative
-// response times. A station's own distribution needs the network without it, which is convolved from
-// both sides instead of divided out, for the same reason. Each is the other's test.
+// `meanValueAnalysis` is exact MVA (Reiser and Lavenberg 1980): a request sees the network as it
+// is on average with one user less. Linear in users and stations, for single servers and pure
+// delays. `closedNetwork` is exact for stations with several servers as well, by convolution
+// (Buzen 1973): all of its terms are positive, where MVA with several servers subtracts and is
+// known to end in negative response times. A station's own distribution needs the network without
+// it, which is convolved from both sides instead of divided out, for the same reason. Each is the
+// other's test.
 
 import { requireCount, requireNotNegative, requirePositive, requireSize } from "../checks.ts";
 
@@ -134,7 +135,9 @@ function serversOf({ servers }: ClosedStation): number {
   return servers === "delay" ? Infinity : (servers ?? 1);
 }
 
-/** Up to a factor, demand^n / (served at 1 x served at 2 x ... x served at n), by number present. */
+/**
+ * Up to a factor, demand^n / (served at 1 x served at 2 x ... x served at n), by number present.
+ */
 function factorsOf(station: ClosedStation, users: number, scale: number): Float64Array {
   const demand = (station.visits * station.serviceTime) / scale;
   const servers = serversOf(station);

@@ -1,10 +1,10 @@
 // Open networks of queues: requests come in, go from station to station, and leave.
 //
-// Jackson 1957: with Poisson arrivals from outside, exponential service and routing by chance, every
-// station behaves as if it were alone with its own total of arrivals. The totals solve
-// total = outside + total x routing. That is the balance of a chain in which one more state stands for
-// the outside, so the chain solver does it, without a subtraction and with its message when requests
-// come to where they never leave.
+// Jackson 1957: with Poisson arrivals from outside, exponential service and routing by chance,
+// every station behaves as if it were alone with its own total of arrivals. The totals solve
+// total = outside + total x routing. That is the balance of a chain in which one more state
+// stands for the outside, so the chain solver does it, without a subtraction and with its message
+// when requests come to where they never leave.
 
 import { NinesError } from "../../base/errors.ts";
 import { requireNotNegative, requireProbability } from "../checks.ts";

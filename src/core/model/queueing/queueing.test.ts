@@ -352,7 +352,8 @@ describe("stations against the chains they are", () => {
 
   it("Erlang B stands a million servers", () => {
     const lost = erlangB(1e6, 1e6);
-    near(lost, Math.sqrt(2 / Math.PI) * 1e-3, 2e-6); // its asymptote at load = servers (Jagerman 1974)
+    // Its asymptote where the load equals the servers (Jagerman 1974).
+    near(lost, Math.sqrt(2 / Math.PI) * 1e-3, 2e-6);
   });
 });
 

@@ -1,9 +1,10 @@
 // One queue: how long requests wait in front of c equal servers.
 //
-// M/M/c, M/M/c/K and M/G/1 are exact; Kingman's G/G/1 and Sakasegawa's G/G/c are approximations, close
-// under heavy load and for variabilities around 1, and say so in their names. A queue that gets more
-// than it can serve has infinite waits and `stable: false`, never a negative number. Waits exclude
-// service, responses include it. Sources: Trivedi 8.2, Bolch et al. 6, Kingman 1961, Sakasegawa 1977.
+// M/M/c, M/M/c/K and M/G/1 are exact; Kingman's G/G/1 and Sakasegawa's G/G/c are approximations,
+// close under heavy load and for variabilities around 1, and say so in their names. A queue that
+// gets more than it can serve has infinite waits and `stable: false`, never a negative number.
+// Waits exclude service, responses include it. Sources: Trivedi 8.2, Bolch et al. 6, Kingman
+// 1961, Sakasegawa 1977.
 
 import { requireCount, requireNotNegative, requireRate } from "../checks.ts";
 import { erlangC } from "./erlang.ts";

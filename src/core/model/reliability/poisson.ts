@@ -1,9 +1,10 @@
 // Counting failures: how many to expect, and what rate a count allows.
 //
-// Failures at a constant rate come as a Poisson process; over a time t their number has mean rate x t
-// (and not rate). The interval for the rate is exact (Garwood 1936): its ends are the rates at which a
-// count this high, or this low, would just be credible. With no failures the lower end is 0 and the
-// upper one is -ln(alpha) / t, and no estimate is given: 0 / t would be a false 100 %.
+// Failures at a constant rate come as a Poisson process; over a time t their number has mean rate
+// x t (and not rate). The interval for the rate is exact (Garwood 1936): its ends are the rates
+// at which a count this high, or this low, would just be credible. With no failures the lower end
+// is 0 and the upper one is -ln(alpha) / t, and no estimate is given: 0 / t would be a false 100
+// %.
 
 import { NinesError } from "../../base/errors.ts";
 import {
@@ -52,9 +53,9 @@ export interface ExponentialFit {
 }
 
 /**
- * A constant failure rate from failures in a total time of operation, of one or many units, with an
- * exact two-sided interval (one-sided without failures). `ended` says whether watching ended at a time
- * fixed before, or with the last failure. Source: NIST/SEMATECH 8.4.5.1.
+ * A constant failure rate from failures in a total time of operation, of one or many units, with
+ * an exact two-sided interval (one-sided without failures). `ended` says whether watching ended
+ * at a time fixed before, or with the last failure. Source: NIST/SEMATECH 8.4.5.1.
  */
 export function fitExponential(options: {
   readonly failures: number;

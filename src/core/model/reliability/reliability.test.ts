@@ -205,7 +205,8 @@ describe("fits are what they maximise, and cover what they claim", () => {
       if (fit.shapeLower <= truth.shape && truth.shape <= fit.shapeUpper) shapes++;
       if (fit.scaleLower <= truth.scale && truth.scale <= fit.scaleUpper) scales++;
     }
-    // The 0.0005 and 0.9995 quantiles of 400 draws at 0.95 are 364 and 393; the method is asymptotic.
+    // The 0.0005 and 0.9995 quantiles of 400 draws at 0.95 are 364 and 393; the method is
+    // asymptotic.
     assert.ok(shapes > 360 && shapes < 395 && scales > 360 && scales < 395, `${shapes}, ${scales}`);
   });
 

@@ -1,11 +1,12 @@
 // When to replace or restart something that wears out, before it fails by itself.
 //
 // Age replacement (Barlow and Proschan 1965): replace at age T at `plannedCost`, or on failure at
-// `failureCost`. The cost per time is [planned R(T) + failure (1 - R(T))] / integral of R up to T; at
-// the best T, hazard(T) x that integral - (1 - R(T)) = planned / (failure - planned). For a Weibull
-// lifetime with shape above 1 the left side grows from 0 without end, so there is one such T; with shape
-// 1 or below what is old is no worse than what is new, and replacing early only costs. The integral is
-// an incomplete gamma function. Costs may be minutes of downtime: that is rejuvenation by restarts.
+// `failureCost`. The cost per time is [planned R(T) + failure (1 - R(T))] / integral of R up to
+// T; at the best T, hazard(T) x that integral - (1 - R(T)) = planned / (failure - planned). For a
+// Weibull lifetime with shape above 1 the left side grows from 0 without end, so there is one
+// such T; with shape 1 or below what is old is no worse than what is new, and replacing early
+// only costs. The integral is an incomplete gamma function. Costs may be minutes of downtime:
+// that is rejuvenation by restarts.
 
 import { requirePositive } from "../checks.ts";
 import { solveIncreasing } from "../numeric/solve.ts";

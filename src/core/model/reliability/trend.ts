@@ -1,11 +1,12 @@
-// Whether failures come more or less often as time goes on; to be asked before any MTBF is quoted.
+// Whether failures come more or less often as time goes on; to be asked before any MTBF is
+// quoted.
 //
-// A mean time between failures means something only where the rate is constant. Laplace's test asks
-// whether the failures' times lie early or late in the time of watching; the power law (Crow 1974,
-// "Crow-AMSAA", Duane) fits M(t) = lambda t^beta to a system that is mended and goes on: beta below 1
-// improves, above 1 gets worse. Times are since the beginning, of one system. When watching ended with
-// a failure, that failure's time says nothing new and each formula leaves it out. Sources: MIL-HDBK-189,
-// NIST/SEMATECH 8.2.3.4 and 8.4.5.2.
+// A mean time between failures means something only where the rate is constant. Laplace's test
+// asks whether the failures' times lie early or late in the time of watching; the power law (Crow
+// 1974, "Crow-AMSAA", Duane) fits M(t) = lambda t^beta to a system that is mended and goes on:
+// beta below 1 improves, above 1 gets worse. Times are since the beginning, of one system. When
+// watching ended with a failure, that failure's time says nothing new and each formula leaves it
+// out. Sources: MIL-HDBK-189, NIST/SEMATECH 8.2.3.4 and 8.4.5.2.
 
 import { NinesError } from "../../base/errors.ts";
 import { requireInside, requirePositive } from "../checks.ts";
@@ -73,7 +74,9 @@ export interface PowerLawFit {
   readonly beta: number;
   readonly betaLower: number;
   readonly betaUpper: number;
-  /** The maximum likelihood estimate is too large with few failures; this one is not, on average. */
+  /**
+   * The maximum likelihood estimate is too large with few failures; this one is not, on average.
+   */
   readonly betaUnbiased: number;
   /** Expected failures until t: lambda t^beta. */
   readonly lambda: number;

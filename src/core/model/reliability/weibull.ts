@@ -1,10 +1,11 @@
-// Lifetimes that wear out or settle in: the Weibull distribution, and its fit to times some of which
-// are only "still running".
+// Lifetimes that wear out or settle in: the Weibull distribution, and its fit to times some of
+// which are only "still running".
 //
-// shape 1 is a constant rate, above 1 wears out, below 1 dies young. R(t) = exp(-(t / scale)^shape).
-// The fit is maximum likelihood: for a given shape the best scale is known, and what remains is one
-// equation in the shape whose left side only grows, so it has one root and a bracket finds it. The
-// intervals are from the observed information, on the logarithms (Meeker and Escobar 8.4).
+// shape 1 is a constant rate, above 1 wears out, below 1 dies young. R(t) = exp(-(t /
+// scale)^shape). The fit is maximum likelihood: for a given shape the best scale is known, and
+// what remains is one equation in the shape whose left side only grows, so it has one root and a
+// bracket finds it. The intervals are from the observed information, on the logarithms (Meeker
+// and Escobar 8.4).
 
 import { NinesError } from "../../base/errors.ts";
 import { requireInside, requireNotNegative, requirePositive, requireSize } from "../checks.ts";

@@ -1,11 +1,13 @@
-// Binary decision diagrams: a yes-or-no function of many events, each path through which is disjoint
-// from every other, so that its probability is a sum and no inclusion-exclusion is needed.
+// Binary decision diagrams: a yes-or-no function of many events, each path through which is
+// disjoint from every other, so that its probability is a sum and no inclusion-exclusion is
+// needed.
 //
-// Bryant 1986: nodes (variable, low, high), ordered by variable, each made once. A node is a number,
-// and its children are smaller numbers, so every question is one loop upwards and never a recursion.
-// Also kept here are families of sets in the same nodes, zero-suppressed (Minato 1993): there a path
-// is a set of the events at which it turns high. Rejected: complement edges, which halve the nodes and
-// double what has to be thought of. Bounded: 2^20 nodes, then NINES_MODEL_TOO_LARGE.
+// Bryant 1986: nodes (variable, low, high), ordered by variable, each made once. A node is a
+// number, and its children are smaller numbers, so every question is one loop upwards and never a
+// recursion. Also kept here are families of sets in the same nodes, zero-suppressed (Minato
+// 1993): there a path is a set of the events at which it turns high. Rejected: complement edges,
+// which halve the nodes and double what has to be thought of. Bounded: 2^20 nodes, then
+// NINES_MODEL_TOO_LARGE.
 
 import { requireSize } from "../checks.ts";
 

@@ -1,19 +1,21 @@
-// Common causes: what makes redundant parts fail together, and redundancy worth less than it looks.
+// Common causes: what makes redundant parts fail together, and redundancy worth less than it
+// looks.
 //
-// A group of m like parts gets one event for every subset that fails together; a part fails when any
-// subset with it does. The four models differ in how the total probability Q is shared out among the
-// subset sizes k, where Q_k is the probability of one particular subset of k:
+// A group of m like parts gets one event for every subset that fails together; a part fails when
+// any subset with it does. The four models differ in how the total probability Q is shared out
+// among the subset sizes k, where Q_k is the probability of one particular subset of k:
 //
 // | model | factors | Q_k |
 // |---|---|---|
 // | beta | beta | (1 - beta) Q for k = 1, beta Q for k = m, else 0 |
-// | mgl (multiple Greek letters) | beta, gamma, delta, ... = rho_2, rho_3, ... | rho_2..rho_k (1 - rho_(k+1)) Q / C(m-1, k-1) |
+// | mgl | beta, gamma, ... = rho_2, rho_3, ... | rho_2..rho_k (1 - rho_(k+1)) Q / C(m-1, k-1) |
 // | alpha | alpha_1 .. alpha_m | k alpha_k / (sum of j alpha_j) Q / C(m-1, k-1) |
 // | phi | phi_1 .. phi_m, summing to 1 | phi_k Q |
 //
-// Source: NUREG/CR-4780 and Mosleh 1991 (beta, MGL; alpha for tests of all parts at once; `staggered`
-// is alpha_k Q / C(m-1, k-1), for parts tested in turn), Open-PSA model exchange format (phi). A
-// missing beta is the usual lie: independent parts are a claim, and it is written here as beta = 0.
+// Source: NUREG/CR-4780 and Mosleh 1991 (beta, multiple Greek letters; alpha for tests of all
+// parts at once; `staggered` is alpha_k Q / C(m-1, k-1), for parts tested in turn), Open-PSA
+// model exchange format (phi). A missing beta is the usual lie: independent parts are a claim,
+// and it is written here as beta = 0.
 
 import { NinesError } from "../../base/errors.ts";
 import { requireCount, requireProbability, requireSize } from "../checks.ts";
@@ -84,8 +86,8 @@ function sharesOf(members: number, cause: CommonCause): readonly number[] {
 }
 
 /**
- * A group's members as trees to use where the parts stood: each fails by itself or together with any
- * others. Names of joint events list the members: "[pump1 pump2]".
+ * A group's members as trees to use where the parts stood: each fails by itself or together with
+ * any others. Names of joint events list the members: "[pump1 pump2]".
  */
 export function commonCauseGroup(
   members: readonly string[],

@@ -1,8 +1,9 @@
-// Minimal cut sets: the smallest sets of failures that bring the top down, and the bounds made of them.
+// Minimal cut sets: the smallest sets of failures that bring the top down, and the bounds made of
+// them.
 //
 // Found as a family of sets on the decision diagram (Rauzy 1993) and counted there before any is
-// written out, so a tree with 10^15 of them says so instead of filling the memory. The rare-event sum
-// and the upper bound are given because other tools print them; the exact probability is
+// written out, so a tree with 10^15 of them says so instead of filling the memory. The rare-event
+// sum and the upper bound are given because other tools print them; the exact probability is
 // `topProbability`, and the sum can exceed 1.
 
 import { NinesError } from "../../base/errors.ts";
@@ -23,7 +24,9 @@ export interface CutSets {
   readonly byOrder: readonly number[];
   /** The sum of the sets' probabilities: at least the exact value, and possibly above 1. */
   readonly rareEventSum: number;
-  /** 1 - product(1 - probability of a set): between the exact value and the sum (Esary, Proschan). */
+  /**
+   * 1 - product(1 - probability of a set): between the exact value and the sum (Esary, Proschan).
+   */
   readonly upperBound: number;
 }
 

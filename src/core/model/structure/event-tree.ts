@@ -1,10 +1,10 @@
 // Event trees: what follows from one beginning, by which safeguards work and which fail.
 //
-// The safeguards are fault trees, and may share events: a computer that does not notice a leak fails
-// to close both valves. Multiplying the branches' probabilities is wrong then, so each path is the
-// conjunction of its branches as one decision diagram. The paths are disjoint and their frequencies
-// sum to the beginning's. Source: Andrews and Dunnett, Event-tree analysis using binary decision
-// diagrams, IEEE Transactions on Reliability 49 (2000).
+// The safeguards are fault trees, and may share events: a computer that does not notice a leak
+// fails to close both valves. Multiplying the branches' probabilities is wrong then, so each path
+// is the conjunction of its branches as one decision diagram. The paths are disjoint and their
+// frequencies sum to the beginning's. Source: Andrews and Dunnett, Event-tree analysis using
+// binary decision diagrams, IEEE Transactions on Reliability 49 (2000).
 
 import { NinesError } from "../../base/errors.ts";
 import { requireNotNegative } from "../checks.ts";

@@ -1,9 +1,10 @@
 // Fault trees: how the failures of parts become the failure of the whole, as a value.
 //
-// A tree is written with `event`, `and`, `or`, `atLeast` and `not`. The same event or gate may be used
-// in several places: that is what trees are for, and multiplying the gates' probabilities would be
-// wrong there. Events are the same by their name, gates by being the same object. Every question about
-// a tree goes through its decision diagram (bdd.ts), which is exact however much is shared.
+// A tree is written with `event`, `and`, `or`, `atLeast` and `not`. The same event or gate may be
+// used in several places: that is what trees are for, and multiplying the gates' probabilities
+// would be wrong there. Events are the same by their name, gates by being the same object. Every
+// question about a tree goes through its decision diagram (bdd.ts), which is exact however much
+// is shared.
 
 import { NinesError } from "../../base/errors.ts";
 import { requireCount, requireProbability, requireSize } from "../checks.ts";
@@ -145,7 +146,8 @@ class Compiler {
       return this.diagrams.variable(this.#variables.get(tree.name) as number);
     }
     const inputs = tree.inputs.map((input) => this.build(input));
-    // From the last input, whose variables are the deepest: each step adds on top and rebuilds nothing.
+    // From the last input, whose variables are the deepest: each step adds on top and rebuilds
+    // nothing.
     switch (tree.kind) {
       case "and":
         return inputs.reduceRight((all, input) => this.diagrams.and(input, all), TRUE);

@@ -8,9 +8,10 @@
 // | achievement (RAW) | how much worse without this part? | P(failed) / P |
 // | reduction (RRW) | how much better if it never failed? | P / P(working) |
 //
-// P(failed) and P(working) are computed anew for each event rather than from the derivative: where a
-// part is all of the risk, P - q birnbaum would be a difference of equal numbers. O(events x nodes).
-// Source: NUREG/CR-3385; names as SCRAM's, whose test values are the golden ones.
+// P(failed) and P(working) are computed anew for each event rather than from the derivative:
+// where a part is all of the risk, P - q birnbaum would be a difference of equal numbers.
+// O(events x nodes). Source: NUREG/CR-3385; names as SCRAM's, whose test values are the golden
+// ones.
 
 import type { Diagram } from "./bdd.ts";
 import { type Tree, compile } from "./fault-tree.ts";
@@ -25,7 +26,10 @@ export interface Importance {
   readonly riskReductionWorth: number;
 }
 
-/** The importance of each event of a tree, most critical first; all zero where the top cannot fail. */
+/**
+ * The importance of each event of a tree, most critical first; all zero where the top cannot
+ * fail.
+ */
 export function importances(tree: Tree): readonly Importance[] {
   const { diagrams, tops, events, probabilities } = compile(tree);
   const top = tops[0] as Diagram;

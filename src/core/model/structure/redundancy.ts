@@ -1,10 +1,10 @@
 // Parts in series, in parallel, and k of n, when they fail independently.
 //
-// All take and give unavailabilities, and none subtracts from 1, so ten parallel parts of 1e-3 give
-// 1e-30 and not 0. k of n with unequal parts goes through the parts once and keeps the distribution of
-// how many have failed: n^2 steps where enumeration takes 2^n. Source: Trivedi, Probability and
-// Statistics with Reliability, Queuing and Computer Science Applications, 1.10-1.11; Barlow and
-// Heidtmann 1984 for the recursion.
+// All take and give unavailabilities, and none subtracts from 1, so ten parallel parts of 1e-3
+// give 1e-30 and not 0. k of n with unequal parts goes through the parts once and keeps the
+// distribution of how many have failed: n^2 steps where enumeration takes 2^n. Source: Trivedi,
+// Probability and Statistics with Reliability, Queuing and Computer Science Applications,
+// 1.10-1.11; Barlow and Heidtmann 1984 for the recursion.
 
 import { requireCount, requireProbability, requireSize } from "../checks.ts";
 
@@ -32,8 +32,8 @@ export function parallel(unavailabilities: readonly number[]): number {
 }
 
 /**
- * Unavailability when `needed` of the parts, which may differ, must be up: the probability that more
- * than n - needed have failed. O(n^2).
+ * Unavailability when `needed` of the parts, which may differ, must be up: the probability that
+ * more than n - needed have failed. O(n^2).
  */
 export function kOfN(needed: number, unavailabilities: readonly number[]): number {
   requireParts(unavailabilities);

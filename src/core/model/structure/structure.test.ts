@@ -1,5 +1,5 @@
-// Redundancy, fault trees, event trees and common causes: published results, and the same results by
-// going through every combination of failures.
+// Redundancy, fault trees, event trees and common causes: published results, and the same results
+// by going through every combination of failures.
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
