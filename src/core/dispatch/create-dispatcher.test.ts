@@ -248,6 +248,12 @@ const planted: readonly PlantedFault[] = [
     replace: "=== verdictCode.down",
   },
   {
+    name: "a primary is left alone for longer and longer",
+    file: DISPATCHER,
+    find: 'mode === "primary-standby" ? ejectionBaseMs : ejectionMaxMs',
+    replace: "mode.length > 0 ? ejectionMaxMs : ejectionBaseMs",
+  },
+  {
     name: "without control a primary that is down is tried",
     file: TIERS,
     find: '!controlAlive && mode !== "primary-standby"',

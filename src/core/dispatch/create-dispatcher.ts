@@ -29,7 +29,7 @@ import {
   type Outcome,
   outcome,
 } from "./dispatcher.ts";
-import { type Cause, cause, Ejections, UNANSWERED_MAX } from "./ejections.ts";
+import { type Cause, cause, Ejections, type EjectionTimes, UNANSWERED_MAX } from "./ejections.ts";
 import { Slots, verdictCode } from "./slots.ts";
 import { emptyTier, type Rules, rank, type Tier, Tiers } from "./tiers.ts";
 
@@ -63,7 +63,7 @@ class ServiceDispatcher implements Dispatcher {
   constructor(service: TableService, nowMs: number, options: DispatcherOptions) {
     this.#options = options;
     this.#service = service;
-    this.#ejections = new Ejections(service.detection);
+    this.#ejections = new Ejections(ejectionTimes(service));
     this.#slots = new Slots((slot) => this.#lent(slot));
     this.#tiers = new Tiers(this.#slots, this.#ejections, this.#stall, this.#rules);
     this.#balancers = eachAlgorithm((name) => algorithms[name](options.random));
@@ -209,7 +209,7 @@ class ServiceDispatcher implements Dispatcher {
   update(service: TableService, nowMs: number): void {
     const slots = this.#slots;
     this.#service = service;
-    this.#ejections.times = service.detection;
+    this.#ejections.times = ejectionTimes(service);
     this.#tiers.rules = this.#rules;
     slots.listed.fill(0);
     for (const instance of service.instances) {
@@ -534,4 +534,11 @@ function probeWords(result: Outcome): string {
 
 function spoken(durationMs: number): string {
   return durationMs < 1000 ? `${durationMs} ms` : `${durationMs / 1000} s`;
+}
+
+/** A primary has no peers: while it is ejected everybody waits, so it is tried again each time. */
+function ejectionTimes({ mode, detection }: TableService): EjectionTimes {
+  const { ejectionBaseMs, ejectionMaxMs } = detection;
+  const mostMs = mode === "primary-standby" ? ejectionBaseMs : ejectionMaxMs;
+  return { ejectionBaseMs, ejectionMaxMs: mostMs };
 }

@@ -116,7 +116,7 @@ class Twin {
     const known = this.#of(id);
     const { ejected } = known;
     if (ejected === undefined || nowMs < ejected.dueMs) return;
-    ejected.lengthMs = Math.min(2 * ejected.lengthMs, MAX_MS);
+    ejected.lengthMs = Math.min(2 * ejected.lengthMs, this.#maxMs);
     ejected.dueMs = nowMs + ejected.lengthMs;
     ejected.probeMs = nowMs;
     known.nextMs = Math.max(known.nextMs, ejected.lengthMs);
@@ -243,7 +243,7 @@ class Twin {
   #eject(id: string, nowMs: number, cause: Ejected["cause"]): void {
     const known = this.#of(id);
     const wantedMs = nowMs - known.clearedMs < MINUTE_MS ? known.nextMs : 0;
-    const lengthMs = Math.min(Math.max(wantedMs, BASE_MS), MAX_MS);
+    const lengthMs = Math.min(Math.max(wantedMs, BASE_MS), this.#maxMs);
     const dueMs = nowMs + lengthMs;
     known.ejected = { lengthMs, dueMs, sinceMs: nowMs, probeMs: Infinity, cause };
     if (cause === "verdict") return;
@@ -263,6 +263,10 @@ class Twin {
     const { id, verdict } = known.table;
     const isSuspect = verdict === "down" && this.listed.has(id) && !this.controlAlive;
     if (isSuspect && known.ejected === undefined) this.#eject(id, nowMs, "verdict");
+  }
+
+  get #maxMs(): number {
+    return this.service.mode === "primary-standby" ? BASE_MS : MAX_MS;
   }
 
   #isUsable(id: string): boolean {
