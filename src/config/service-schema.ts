@@ -225,7 +225,7 @@ const health = z.strictObject({
     meaning: "Time between two checks of an instance while its verdict is settled.",
     interaction:
       "The longest time until a failure that traffic does not show is known is about `interval` + " +
-      "(`fall` - 1) x (the longer of `fastInterval` and `timeout`) + `timeout`: 2.6 s by default. " +
+      "(`fall` - 1) x (the longer of `fastInterval` and `timeout`) + `timeout`: 2.8 s by default, with the jitter; every detector's bound is in `detection.md`. " +
       "Refused and broken connections of real traffic are noticed at once and do not wait for a " +
       "check.",
     source: "HAProxy `inter` (2 s there); one second costs nothing on one machine.",

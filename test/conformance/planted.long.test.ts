@@ -116,6 +116,27 @@ const faults: readonly Planted[] = [
     test: ["src/runtime/socket-probe.process.test.js", "does not blame the instance"],
   },
   {
+    fault: "what a check command started lives on",
+    file: "src/runtime/command-probe.js",
+    find: "killGroup(child.pid);",
+    replace: "",
+    test: ["src/runtime/command-probe.process.test.js", "killed with all that it started"],
+  },
+  {
+    fault: "any token is a sign of life",
+    file: "src/runtime/heartbeats.js",
+    find: "if (!equal(token, tokenOf(instance)))",
+    replace: 'if (token === "")',
+    test: ["src/runtime/heartbeats.process.test.js", "a line with name and token"],
+  },
+  {
+    fault: "a call that gRPC refused passes by its body",
+    file: "src/runtime/grpc-probe.js",
+    find: 'if (grpcStatus !== "0")',
+    replace: "if (false)",
+    test: ["src/runtime/grpc-probe.process.test.js", "does not know the health service"],
+  },
+  {
     fault: "ports are given out twice",
     file: "src/runtime/free-ports.js",
     find: "next = (next + 1) % ports",
