@@ -6,6 +6,7 @@
 // mistakes.
 
 import type { z } from "zod";
+import { admin } from "./admin-schema.ts";
 import { valueAt } from "./explain.ts";
 import { checkFailover } from "./failover-checks.ts";
 import { listener, route, type WrittenListener, type WrittenRoute } from "./gateway-schema.ts";
@@ -46,6 +47,7 @@ export function checkParts(file: unknown): readonly Finding[] {
     ...checkNames(parts),
     ...checkCycles(parts),
     ...checkListeners(parts),
+    ...checkAdmin(parts),
     ...checkRoutes(parts),
   ];
 }
@@ -310,7 +312,28 @@ function checkListeners({ listeners }: Parts): readonly Finding[] {
   return findings;
 }
 
-function collide(a: WrittenListener, b: WrittenListener): boolean {
+/** An address that others can reach is wished for in so many words. */
+function checkAdmin({ file, listeners }: Parts): readonly Finding[] {
+  const read = admin.safeParse(valueAt(file, ["admin"]));
+  if (!read.success) return [];
+  const { listen, allowRemote } = read.data;
+  const path = ["admin", "listen"];
+  const findings: Finding[] = [];
+  if (!allowRemote && !listen.host.startsWith("127.") && listen.host !== "::1") {
+    const remedy = `Write "127.0.0.1:${listen.port}", or add \`allowRemote: true\`.`;
+    findings.push(error(path, "can be reached by other machines, in plain HTTP", remedy));
+  }
+  const taken = listeners.find(({ value }) => collide(value, { address: listen }));
+  if (taken !== undefined) {
+    const what = `takes the port of the gateway's ${printAddress(taken.value.address)}`;
+    findings.push(error(path, what, "Give it another port."));
+  }
+  return findings;
+}
+
+type Listening = Pick<WrittenListener, "address">;
+
+function collide(a: Listening, b: Listening): boolean {
   if (a.address.port !== b.address.port) return false;
   const hosts = [a.address.host, b.address.host];
   // "::" takes the port of every IPv4 address as well.

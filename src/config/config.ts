@@ -161,4 +161,16 @@ export interface Config {
   readonly services: readonly ServiceConfig[];
   /** Absent: nothing listens, the services are only supervised. */
   readonly gateway?: GatewayConfig;
+  /** Absent: the admin API is on its unix socket only. */
+  readonly admin?: AdminConfig;
+}
+
+/** The admin API on TCP. Paths are absolute. */
+export interface AdminConfig {
+  readonly host: string;
+  readonly port: number;
+  readonly tokenFile: string;
+  readonly readTokenFile?: string;
+  /** Lower-case names by which it may be asked, beside addresses and localhost. */
+  readonly hosts: readonly string[];
 }

@@ -33,7 +33,7 @@ const listenAddressKind: Kind = {
   json: { type: "string", pattern: "^.*:\\d{1,5}$" },
 };
 
-const listenAddress = scalar<string, Address>(listenAddressKind, (written) => {
+export const listenAddress = scalar<string, Address>(listenAddressKind, (written) => {
   const typed = asText(written);
   if (/^\d+$/.test(typed)) {
     return new Refusal(`${typed} has no colon`, `Write ":${typed}" for every address.`);

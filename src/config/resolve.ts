@@ -6,6 +6,7 @@ import type { DeploySettings } from "../core/deploy/settings.ts";
 import type { RouteMatch } from "../core/route/table.ts";
 import type {
   CheckConfig,
+  AdminConfig,
   CommandService,
   Config,
   EndpointService,
@@ -18,6 +19,7 @@ import type {
   ServiceConfig,
 } from "./config.ts";
 import type { WrittenFailover } from "./failover-schema.ts";
+import type { WrittenAdmin } from "./admin-schema.ts";
 import type { WrittenGateway, WrittenListener, WrittenRoute } from "./gateway-schema.ts";
 import type { WrittenFile } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
@@ -31,11 +33,12 @@ export function resolveConfig(written: WrittenFile, file: string, cores: number)
   const services = Object.entries(written.services).map(([name, service]) =>
     resolveService(name, service, folder),
   );
-  const { gateway } = written;
+  const { admin, gateway } = written;
   return deepFreeze({
     file,
     services,
     ...(gateway === undefined ? {} : { gateway: resolveGateway(gateway, services, cores) }),
+    ...(admin === undefined ? {} : { admin: resolveAdmin(admin, folder) }),
   });
 }
 
@@ -179,6 +182,16 @@ export function shellCommand(line: string): readonly string[] {
   const trimmed = line.trim();
   const compound = /[;&|\n()]/.test(trimmed) || /^([A-Za-z_]\w*=|exec\s|[!{<>])/.test(trimmed);
   return ["/bin/sh", "-c", compound ? trimmed : `exec ${trimmed}`];
+}
+
+function resolveAdmin(written: WrittenAdmin, folder: string): AdminConfig {
+  const { listen, tokenFile, readTokenFile, hosts } = written;
+  return {
+    ...listen,
+    tokenFile: resolvePath(folder, tokenFile),
+    ...(readTokenFile === undefined ? {} : { readTokenFile: resolvePath(folder, readTokenFile) }),
+    hosts,
+  };
 }
 
 function resolvePath(folder: string, path: string): string {

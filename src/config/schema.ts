@@ -2,6 +2,7 @@
 // for editors and the reference page come.
 
 import { z } from "zod";
+import { admin } from "./admin-schema.ts";
 import { entryOf, field, kindOf } from "./fields.ts";
 import { gateway } from "./gateway-schema.ts";
 import { service, serviceName } from "./service-schema.ts";
@@ -14,6 +15,10 @@ export const file = z.strictObject({
     meaning: "Where clients connect, and where their requests go.",
     default: "none: nothing listens, and the services are only kept running",
   }),
+  admin: field(admin.optional(), {
+    meaning: "The admin API on a TCP port, for other programs of this machine and for Prometheus.",
+    default: "none: on a unix socket only",
+  }),
 });
 
 export type FileInput = z.input<typeof file>;
@@ -24,6 +29,7 @@ export type WrittenFile = z.output<typeof file>;
 export const laterKeys: Readonly<Record<string, readonly string[]>> = {
   "": ["coordination", "alerts", "vault", "backups", "drills", "dns", "machines", "dashboard"],
   "services.*": ["postgres", "redis", "placement", "machines", "backup"],
+  admin: ["tls"],
   "gateway.listen.*": ["tls", "proxyProtocol"],
   "gateway.routes.*": ["hedge", "cache", "sticky", "rateLimit", "mirror", "split"],
 };

@@ -160,6 +160,18 @@ export const errorCatalogue = {
     "The service has no such version, or what it was made of is no longer known.",
     "`nines deploys SERVICE` lists the versions that are.",
   ),
+  NINES_ADMIN_TOKEN: entry(
+    "The request came over TCP without a token that the admin API knows.",
+    "Send `Authorization: Bearer TOKEN` with the token of `admin.tokenFile`.",
+  ),
+  NINES_ADMIN_READ_ONLY: entry(
+    "The token of the request may look, and not change anything.",
+    "Send the token of `admin.tokenFile` instead of that of `admin.readTokenFile`.",
+  ),
+  NINES_ADMIN_TOKEN_FILE: entry(
+    "A token's file cannot be read, is not private, or holds no proper token.",
+    "Write `openssl rand -hex 32` into it, and give it mode 0600.",
+  ),
   NINES_JOURNAL_NOT_FOUND: entry("There is no journal in the folder.", "Name the right folder."),
   NINES_JOURNAL_FOREIGN: entry(
     "The journal's folder holds a file that is not one of its own.",

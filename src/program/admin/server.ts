@@ -1,5 +1,6 @@
-// Serves the endpoints on a unix socket. Strict and bounded: what is too long, too slow or too much
-// is refused with a reason, and a client that reads too slowly is cut off rather than buffered for.
+// Serves the endpoints, on a unix socket and on TCP. Strict and bounded: what is too long, too slow
+// or too much is refused with a reason, and a client that reads too slowly is cut off rather than
+// buffered for.
 //
 // `node:http` here, unlike in the gateway: a few requests a second, where plainness counts.
 
@@ -9,6 +10,7 @@ import type { ListenOptions } from "node:net";
 import { type ErrorCode, errorCatalogue, NinesError } from "../../core/base/errors.ts";
 import { INTERNAL_ERROR } from "./answers.ts";
 import { type AdminActions, type Endpoint, endpoints, type Follow } from "./endpoints.ts";
+import type { Gate } from "./gate.ts";
 import { Refusal, refusal } from "./refusal.ts";
 
 const BODY_BYTES_MAX = 64 * 1024;
@@ -25,18 +27,36 @@ export interface AdminServer {
 
 /** Resolves when it listens. The socket's folder exists, and nobody else listens there. */
 export async function serveAdmin(socketPath: string, actions: AdminActions): Promise<AdminServer> {
-  const server = createAdminServer(actions);
+  const server = createAdminServer(actions, async () => undefined);
   rmSync(socketPath, { force: true });
   await listening(server, { path: socketPath });
   chmodSync(socketPath, 0o600);
   return { close: () => closeServer(server) };
 }
 
-function createAdminServer(actions: AdminActions): Server {
+export interface TcpAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** The same on TCP, to those whom the gate lets pass. */
+export async function serveAdminOnTcp(
+  address: TcpAddress,
+  actions: AdminActions,
+  gate: Gate,
+): Promise<AdminServer> {
+  const server = createAdminServer(actions, gate);
+  await listening(server, address);
+  return { close: () => closeServer(server) };
+}
+
+function createAdminServer(actions: AdminActions, gate: Gate): Server {
   const server = createServer(
     { maxHeaderSize: 8192, requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 5000 },
     (request, response) => {
-      answer(actions, request, response).catch((error: unknown) => sendError(response, error));
+      gate(request)
+        .then(() => answer(actions, request, response))
+        .catch((error: unknown) => sendError(response, error));
     },
   );
   server.maxConnections = CONNECTIONS_MAX;
@@ -158,6 +178,9 @@ function sendError(response: ServerResponse, error: unknown): void {
     return;
   }
   response.setHeader("connection", "close"); // what is left of the body is not read
+  if (error instanceof Refusal && error.status === 401) {
+    response.setHeader("www-authenticate", "Bearer");
+  }
   if (error instanceof NinesError) {
     sendJson(response, statusOf(error), { error: describeError(error) });
   } else {

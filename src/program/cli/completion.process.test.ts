@@ -62,8 +62,8 @@ describe("completion in other shells", () => {
   for (const shell of ["zsh", "fish"] as const) {
     const installed = spawnSync(shell, ["--version"]).status === 0;
     it(`is a script that ${shell} reads`, { skip: !installed && `${shell} is not here` }, () => {
-      const input = completionScript(shell);
-      const { stderr, status } = spawnSync(shell, ["-n"], { input, encoding: "utf8" });
+      const words = ["-n", "-c", completionScript(shell)];
+      const { stderr, status } = spawnSync(shell, words, { encoding: "utf8" });
       assert.equal(stderr, "");
       assert.equal(status, 0);
     });
@@ -81,10 +81,10 @@ describe("completion in fish", () => {
   ];
   for (const [line, expected] of cases) {
     it(`offers for "${line}" ${expected.join(", ")}`, { skip: !installed && "no fish" }, () => {
-      const input = `${completionScript("fish")}
+      const script = `${completionScript("fish")}
 function nines; echo $argv[3]-1; end
 complete -C '${line}'`;
-      const { stdout, stderr } = spawnSync("fish", ["--no-config"], { input, encoding: "utf8" });
+      const { stdout, stderr } = spawnSync("fish", ["-N", "-c", script], { encoding: "utf8" });
       const words = stdout.split("\n").map((row) => row.split("\t")[0] ?? "");
       assert.deepEqual(
         words.filter((word) => word !== ""),

@@ -17,6 +17,7 @@ export function describeChanges(before: Config, after: Config): readonly string[
     else sentences.push(...sentenceOf(name, changedKeys(was, service)));
   }
   sentences.push(...sentenceOf("gateway", changedKeys(before.gateway ?? {}, after.gateway ?? {})));
+  sentences.push(...sentenceOf("admin", changedKeys(before.admin ?? {}, after.admin ?? {})));
   return sentences;
 }
 

@@ -28,6 +28,7 @@ import { avoidTakenPorts, isPortFree } from "./listen-ports.ts";
 import { mendRecords } from "./mend-records.ts";
 import { assemble, type Parts } from "./parts.ts";
 import { startRole } from "./spawn.ts";
+import { RemoteAdmin } from "./remote-admin.ts";
 import { stopEverything } from "./stop-everything.ts";
 
 export interface ControlOptions {
@@ -66,6 +67,7 @@ const ownLogs = { rotateBytes: 10 * 1024 * 1024, keep: 2 };
 const SAME_SIGNAL_MS = 300;
 const READY_LOOK_MS = 50;
 const OFFICES_LOOK_MS = 1000;
+const ADMIN_LOOK_MS = 1000;
 /** Workers start within a second; a loaded machine may take longer, and it is only said. */
 const GATEWAY_READY_MS = 15_000;
 
@@ -76,6 +78,7 @@ class ControlRun {
   readonly #options: ControlOptions;
   readonly #parts: Parts;
   readonly #rates = new RateWindow();
+  readonly #remoteAdmin: RemoteAdmin;
   readonly #startedAtMs: number;
   readonly #startedAtWallMs: number;
   readonly #hurry = new AbortController();
@@ -94,6 +97,8 @@ class ControlRun {
     this.#options = options;
     this.#parts = parts;
     this.#config = options.loaded.config;
+    const { clock, events } = parts;
+    this.#remoteAdmin = new RemoteAdmin({ clock, events, actions: this.#actions() });
     this.#startedAtMs = parts.clock.monotonicMs();
     this.#startedAtWallMs = parts.clock.wallMs();
     this.#ended = new Promise((resolve) => {
@@ -133,6 +138,7 @@ class ControlRun {
     const who = `Control (pid ${process.pid}, term ${term})`;
     this.#record("control.started", `${who} follows ${this.#config.file}${where}`);
     this.#keep(this.#config);
+    await this.#remoteAdmin.follow(this.#config.admin);
     mendRecords(this.#parts);
     control.start(this.#config);
     this.#watchLogs();
@@ -163,6 +169,7 @@ class ControlRun {
         this.#rates.add(clock.monotonicMs(), steward.status().totals.services);
       }),
       repeat(OFFICES_LOOK_MS, () => this.#lookAtOffices()),
+      repeat(ADMIN_LOOK_MS, () => this.#remoteAdmin.look()),
       onSignal("SIGINT", stop),
       onSignal("SIGTERM", stop),
       onSignal("SIGHUP", reload),
@@ -207,7 +214,7 @@ class ControlRun {
     heartbeats[Symbol.dispose]();
     steward.release();
     logRotation[Symbol.dispose]();
-    await admin.close();
+    await Promise.all([admin.close(), this.#remoteAdmin.close()]);
     await history.close();
     events[Symbol.dispose]();
   }
@@ -271,7 +278,9 @@ class ControlRun {
       this.#watchLogs();
       const what = changes.length === 0 ? "nothing has changed" : changes.join(" ");
       this.#record("config.applied", `Follows ${config.file}: ${what}`);
-      return { changes, warnings: loaded.warnings === "" ? [] : [loaded.warnings.trimEnd()] };
+      const admin = await this.#remoteAdmin.follow(config.admin);
+      const warnings = [loaded.warnings.trimEnd(), admin].filter((warning) => warning !== "");
+      return { changes, warnings };
     });
     this.#applying = applied.catch(() => undefined);
     return applied;
