@@ -78,6 +78,7 @@ describe("the schema", () => {
     const places: readonly (readonly [string, readonly (string | number)[]])[] = [
       ["", []],
       ["services.*", ["services", "web"]],
+      ["admin", ["admin"]],
       ["gateway.listen.*", ["gateway", "listen", 0]],
       ["gateway.routes.*", ["gateway", "routes", 0]],
     ];

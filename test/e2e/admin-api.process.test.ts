@@ -2,11 +2,12 @@
 // asked of it, each of its operations is called, and every answer is held against its schema.
 
 import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { type SchemaDocument, violations } from "../json-schema.fixture.ts";
-import { createNines, type Nines } from "./nines.fixture.ts";
+import { createNines, freePort, type Nines } from "./nines.fixture.ts";
 
 type Schema = Readonly<Record<string, unknown>>;
 type Method = "get" | "post";
@@ -100,6 +101,33 @@ describe("the OpenAPI document of a running Nines", () => {
     for (const path of ["/v1/status", "/v1/table", "/v1/events", "/metrics"]) {
       await hold(t, nines, document, "get", path, undefined);
     }
+  });
+});
+
+describe("the admin API on TCP", () => {
+  it("comes and goes with the file, and answers who has its token", async (t) => {
+    const nines = await createNines(t);
+    await nines.up();
+    const port = await freePort();
+    const token = "0123456789abcdef0123456789abcdef";
+    writeFileSync(join(nines.folder, "admin.token"), token, { mode: 0o600 });
+    const listen = `127.0.0.1:${port}`;
+    const text = readFileSync(nines.file, "utf8");
+    nines.writeText(`${text}\nadmin: { listen: "${listen}", tokenFile: admin.token }\n`);
+    const applied = await nines.run("apply");
+    assert.match(applied.stdout, /admin has changed/);
+    const headers = { authorization: `Bearer ${token}` };
+    const asked = await fetch(`http://${listen}/v1/status`, { headers });
+    assert.equal(asked.status, 200);
+    assert.equal(((await asked.json()) as { control: { state: string } }).control.state, "running");
+    const refused = await fetch(`http://${listen}/v1/status`);
+    assert.equal(refused.status, 401);
+    assert.equal(refused.headers.get("www-authenticate"), "Bearer");
+    const { error } = (await refused.json()) as { error: { code: string } };
+    assert.equal(error.code, "NINES_ADMIN_TOKEN");
+    nines.writeText(text);
+    await nines.run("apply");
+    await assert.rejects(fetch(`http://${listen}/v1/status`, { headers }));
   });
 });
 
