@@ -335,6 +335,20 @@ test("after a rollback neither an apply nor a new control tries the file's versi
   );
 });
 
+test("what came from another file stays until the followed one changes", async () => {
+  const { world, control, config } = await started();
+  control.deploy("web", { ...wish("elsewhere"), fromFile: false });
+  await untilOver(world, control);
+  assert.match(control.apply(config)[0] ?? "", /^web stays at version 2, though the file says/);
+  world.killControl();
+  const next = world.control(2);
+  next.start(config);
+  await world.advance(20_000);
+  assert.deepEqual(running(world), all("elsewhere.js"));
+  next.apply(configOf([versionOf("newer")]));
+  await world.until(() => running(world)["web-3"] === "newer.js", 20_000);
+});
+
 test("a file that contradicts a deploy is refused whole; another is followed", async () => {
   const { world, control } = await started();
   control.deploy("web", wish("new"));
