@@ -1,5 +1,5 @@
-// `npm run bench:failover`: what clients notice while things are killed, stopped, made slow or sick,
-// reloaded, drained and deployed.
+// `npm run bench:failover`: what clients notice while things are killed, stopped, made slow or
+// sick, reloaded, drained and deployed.
 //
 // The same open-loop load (400 requests a second, half on kept connections, a fifth POSTs) runs
 // against Nines at its defaults and, where installed, HAProxy as set up and as tuned, and nginx.

@@ -102,7 +102,9 @@ ${style.backend}${servers.join("\n")}
   };
 }
 
-const sayScript = `const s=require("net").connect(process.argv[1],()=>s.end(process.argv[2]+"\\n"));s.resume()`;
+const sayScript = `const [, path, command] = process.argv;
+const socket = require("net").connect(path, () => socket.end(command + "\\n"));
+socket.resume();`;
 
 async function startNginx(program: string, { folder, setUp, origins }: Place): Promise<Contender> {
   const port = await freePort();

@@ -66,16 +66,25 @@ describe("what instances received", () => {
       })),
     );
   }
-  const options = { startedAtMs: 10_000, durationMs: 6_000, share: 100 };
+  const options = { startedAtMs: 10_000, durationMs: 6_000, ratePerSecond: 300, instances: 3 };
+  const steady = [100, 100, 100, 100, 100, 100];
+  const others = [...traffic(0, steady), ...traffic(2, steady)];
 
   it("counts each way out of the traffic and back into it", () => {
-    assert.equal(trafficChanges(traffic(1, [100, 100, 100, 100, 100, 100]), 1, options), 0);
-    assert.equal(trafficChanges(traffic(1, [100, 100, 0, 0, 100, 100]), 1, options), 2);
-    assert.equal(trafficChanges(traffic(1, [100, 0, 100, 0, 100, 0]), 1, options), 5);
+    const changes = (perSecond: readonly number[]) =>
+      trafficChanges([...others, ...traffic(1, perSecond)], 1, options);
+    assert.equal(changes(steady), 0);
+    assert.equal(changes([100, 100, 0, 0, 100, 100]), 2);
+    assert.equal(changes([100, 0, 100, 0, 100, 0]), 5);
+  });
+
+  it("takes no change from a time in which nobody received anything", () => {
+    const gap = [0, 1, 2].flatMap((instance) => traffic(instance, [100, 100, 0, 100, 100, 100]));
+    assert.equal(trafficChanges(gap, 1, options), 0);
   });
 
   it("does not take single probes for traffic, nor other instances", () => {
-    const probed = [...traffic(1, [100, 100, 2, 2, 2, 2]), ...traffic(2, [0, 0, 100, 0, 100, 0])];
+    const probed = [...others, ...traffic(1, [100, 100, 2, 2, 2, 2])];
     assert.equal(trafficChanges(probed, 1, options), 1);
   });
 
@@ -86,7 +95,7 @@ describe("what instances received", () => {
     assert.equal(repeatedPosts([once, get, { ...once, instance: 1 }]), 1);
   });
 
-  it("says who alone gets the traffic, and whether a primary that was replaced still writes", () => {
+  it("says who alone gets the traffic, and whether a replaced primary still writes", () => {
     const write = (instance: number, atMs: number) => {
       return { instance, pid: 1, method: "POST", number: atMs, atMs };
     };

@@ -68,25 +68,36 @@ const IN_TRAFFIC_RATIO = 0.2;
 /**
  * How often an instance went out of the traffic or came back into it, as its own notes show: the
  * same measure for every contender, whatever it says of itself. In windows of 500 ms it is in
- * the traffic when it received at least a fifth of an even share, so single probes are not traffic.
+ * the traffic when it received at least a fifth of an even share of what all received, so single
+ * probes are not traffic; one in which all received less than a fifth of the load says nothing.
  * A flapping instance that stays in the traffic of a contender all the time receives nothing while
  * it is away, so each of its changes reaches the traffic and counts.
  */
 export function trafficChanges(
   received: readonly Received[],
   instance: number,
-  options: { readonly startedAtMs: number; readonly durationMs: number; readonly share: number },
+  options: {
+    readonly startedAtMs: number;
+    readonly durationMs: number;
+    readonly ratePerSecond: number;
+    readonly instances: number;
+  },
 ): number {
-  const { startedAtMs, durationMs, share } = options;
+  const { startedAtMs, durationMs, ratePerSecond, instances } = options;
   const windows = Math.floor(durationMs / WINDOW_MS);
-  const counts = Array.from({ length: windows }, () => 0);
+  const own = Array.from({ length: windows }, () => 0);
+  const all = Array.from({ length: windows }, () => 0);
   for (const request of received) {
-    if (request.instance !== instance) continue;
     const at = Math.floor((request.atMs - startedAtMs) / WINDOW_MS);
-    if (at >= 0 && at < windows) counts[at] = (counts[at] ?? 0) + 1;
+    if (at < 0 || at >= windows) continue;
+    all[at] = (all[at] ?? 0) + 1;
+    if (request.instance === instance) own[at] = (own[at] ?? 0) + 1;
   }
-  const enough = ((share * WINDOW_MS) / 1000) * IN_TRAFFIC_RATIO;
-  const inside = counts.map((count) => count >= enough);
+  const telling = ((ratePerSecond * WINDOW_MS) / 1000) * IN_TRAFFIC_RATIO;
+  const inside = own
+    .map((count, at) => ({ count, of: all[at] ?? 0 }))
+    .filter(({ of }) => of >= telling)
+    .map(({ count, of }) => count >= (of / instances) * IN_TRAFFIC_RATIO);
   return inside.filter((now, at) => at > 0 && now !== inside[at - 1]).length;
 }
 

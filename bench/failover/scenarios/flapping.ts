@@ -24,8 +24,8 @@ function flapping(how: "hanging" | "refusing", start: Scenario["act"]): Scenario
       outcomes,
       { unit: "changes", over: "worst", ...(bar === undefined ? {} : { bar }) },
       ({ received, startedAtMs, durationMs }) => {
-        const share = RATE_PER_SECOND / INSTANCES;
-        return trafficChanges(received, FLAPPING, { startedAtMs, durationMs, share });
+        const load = { ratePerSecond: RATE_PER_SECOND, instances: INSTANCES };
+        return trafficChanges(received, FLAPPING, { startedAtMs, durationMs, ...load });
       },
     );
   return {
