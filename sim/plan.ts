@@ -1,9 +1,9 @@
 // What a seed decides before the run begins: the file, the programs, the load.
 //
 // Several services, so that one's trouble meets another's: `store` first, `web` after it, `api`
-// beside them, `ledger` of which one instance at a time takes traffic, and endpoints that nobody here
-// starts. Everything else is drawn: replicas, checks,
-// balancing, backoff, how fast the programs start and serve.
+// beside them, `ledger` of which one instance at a time takes traffic, and endpoints that nobody
+// here starts. Everything else is drawn: replicas, checks, balancing, backoff, how fast the
+// programs start and serve.
 
 import type { Random } from "../src/core/base/prng.ts";
 import { plainFailover } from "../src/core/failover/settings.ts";

@@ -1,8 +1,8 @@
 // No failback before its hold: an instance gets its place back from one that is well only when it
 // has itself been well for `minimumHealthy`.
 //
-// Excused by an operator's word a moment ago, and by trouble or a planned end of the one that had the
-// place: then it is no failback. The machine's clock may run 5 % fast.
+// Excused by an operator's word a moment ago, and by trouble or a planned end of the one that had
+// the place: then it is no failback. The machine's clock may run 5 % fast.
 
 import type { World } from "../world/world.ts";
 import { type Checker, FOLLOW_MS } from "./checker.ts";

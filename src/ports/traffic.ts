@@ -8,9 +8,9 @@ export interface Traffic {
    */
   isIdle(instance: string, version: number): boolean;
   /**
-   * The same for certain: true when every worker that lives, connected or not, has said so. A worker
-   * that is stopped or that lost its way to us still holds an older table, and may send by it. True
-   * when no worker lives.
+   * The same for certain: true when every worker that lives, connected or not, has said so. A
+   * worker that is stopped or that lost its way to us still holds an older table, and may send by
+   * it. True when no worker lives.
    */
   isFenced(instance: string, version: number): boolean;
   /**

@@ -1,4 +1,5 @@
-// A service with a primary, in real processes: killed, stopped, moved by plan, left without control.
+// A service with a primary, in real processes: killed, stopped, moved by plan, left without
+// control.
 
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";

@@ -1,5 +1,5 @@
-// Maintenance: an operator's word that nothing is to move by itself, for one service or for all. Kept
-// on disk before it takes effect, so that it holds across restarts of control.
+// Maintenance: an operator's word that nothing is to move by itself, for one service or for all.
+// Kept on disk before it takes effect, so that it holds across restarts of control.
 
 import type { Records } from "../../ports/records.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";

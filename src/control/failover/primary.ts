@@ -2,11 +2,12 @@
 // workers, keeps the record, and writes who is to take traffic.
 //
 // It looks whenever something about the service changes, and every few milliseconds while it waits
-// for the workers' word; nothing is remembered between two looks but the state that the table names.
+// for the workers' word; nothing is remembered between two looks but the state that the table
+// names.
 //
-// Invariants: a promotion is on disk before its standing is written, and with that before any worker
-// hears of it; an instance that is not the primary gets no process before it is sealed, that is,
-// before every worker that lives has said that it sends it nothing.
+// Invariants: a promotion is on disk before its standing is written, and with that before any
+// worker hears of it; an instance that is not the primary gets no process before it is sealed,
+// that is, before every worker that lives has said that it sends it nothing.
 
 import type { ServiceConfig } from "../../config/config.ts";
 import { assert, present } from "../../core/base/assert.ts";

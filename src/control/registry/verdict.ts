@@ -1,11 +1,12 @@
 // What control says of an instance, from what the loops wrote of it.
 //
-// Its standing goes first: whoever is not to have traffic gets none, whatever happens to its process
-// and whoever goes away. A standby must be said to be one also while nothing runs there, or a worker
-// without control would try it when it does. Then draining, that nobody tries either. Then what is
-// there: `running` and `external` instances take traffic while their checks do not say otherwise. An
-// instance that was not checked yet, by this control, keeps the verdict that the data plane was told
-// before: so a control that comes back takes nothing out and puts nothing in until it knows better.
+// Its standing goes first: whoever is not to have traffic gets none, whatever happens to its
+// process and whoever goes away. A standby must be said to be one also while nothing runs there,
+// or a worker without control would try it when it does. Then draining, that nobody tries either.
+// Then what is there: `running` and `external` instances take traffic while their checks do not
+// say otherwise. An instance that was not checked yet, by this control, keeps the verdict that the
+// data plane was told before: so a control that comes back takes nothing out and puts nothing in
+// until it knows better.
 
 import type { InstanceVerdict } from "../../core/route/table.ts";
 import type { InstanceRecord } from "./registry.ts";

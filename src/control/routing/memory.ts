@@ -49,7 +49,7 @@ export class RoutingMemory {
     return this.#version;
   }
 
-  /** Whether this version may be published before it is kept: no control will ever give it again. */
+  /** Whether this version may be published before it is kept: no control gives it again. */
   isReserved(version: number): boolean {
     return version <= this.#kept;
   }

@@ -221,7 +221,7 @@ export class Instance {
     this.tell({ kind: "over-memory", cause });
   }
 
-  /** SIGKILL at once: it must not go on, whatever it is doing. What follows is what its end brings. */
+  /** SIGKILL at once: it must not go on, whatever it does. What follows is what its end brings. */
   kill(): void {
     this.#process?.signal("SIGKILL");
   }

@@ -288,8 +288,8 @@ const real = { bornFailover, mayStart, nextEpoch, pendingEvents, step };
 type Core = typeof real;
 
 /**
- * Three instances, workers that hear late, and a control that is killed: what it keeps is the record
- * alone. `reachable` is the truth: a worker may send there now.
+ * Three instances, workers that hear late, and a control that is killed: what it keeps is the
+ * record alone. `reachable` is the truth: a worker may send there now.
  */
 class Machine {
   readonly core: Core;

@@ -1,11 +1,11 @@
-// The failover of one `primary-standby` service, one step at a time: `pendingEvents` says what is so
-// now and matters in this phase, `step` finds the row of failover-table.ts and returns the state
-// after it, the command, and the sentence.
+// The failover of one `primary-standby` service, one step at a time: `pendingEvents` says what is
+// so now and matters in this phase, `step` finds the row of failover-table.ts and returns the
+// state after it, the command, and the sentence.
 //
 // Events are conditions, looked at again and again, and not messages that can be lost: a control
-// that was killed between any two steps sees the same world and decides the same. What must outlive
-// it is `KeptFailover`, written before a promotion is published. Pure: the loop that drives it holds
-// one timer and asks the world.
+// that was killed between any two steps sees the same world and decides the same. What must
+// outlive it is `KeptFailover`, written before a promotion is published. Pure: the loop that
+// drives it holds one timer and asks the world.
 
 import { assert, present } from "../base/assert.ts";
 import { sayDuration } from "../base/duration.ts";
@@ -75,7 +75,7 @@ export interface Situation {
   /** Of the primary, and why it is so as a part of a sentence. */
   readonly primary: PrimaryCondition;
   readonly why: string;
-  /** Instances that could be primary now, best first; the primary itself among them if it is well. */
+  /** Instances that could be primary now, best first; the primary itself too if it is well. */
   readonly fit: readonly string[];
   /** Instances whose process is about to be there, or is there and not ready yet. */
   readonly starting: readonly string[];

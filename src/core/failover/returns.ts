@@ -1,10 +1,11 @@
 // The return of an instance to the traffic, as a table: at once, unless it flaps and can be spared.
 //
-// An instance that was lost and is well again takes traffic at once; core/guard/flap-damping.ts says
-// when that has happened too often. It is then held: warm, checked, and left alone until a time that
-// is said. A hold is a luxury of those who have others: it ends at once when less than half of the
-// service would take traffic without it. What a person or the file asked for (a drain, a restart) is
-// no flapping and is not counted. The workers' slow start makes the return itself gentle.
+// An instance that was lost and is well again takes traffic at once; core/guard/flap-damping.ts
+// says when that has happened too often. It is then held: warm, checked, and left alone until a
+// time that is said. A hold is a luxury of those who have others: it ends at once when less than
+// half of the service would take traffic without it. What a person or the file asked for (a drain,
+// a restart) is no flapping and is not counted. The workers' slow start makes the return itself
+// gentle.
 
 import { sayDuration } from "../base/duration.ts";
 import {
