@@ -24,6 +24,8 @@ export const fieldKind = {
   traceparent: 10,
   requestId: 11,
   disguised: 12,
+  /** Says nothing without the traceparent that it came with (W3C Trace Context section 3.3). */
+  tracestate: 13,
 } as const;
 export type FieldKind = (typeof fieldKind)[keyof typeof fieldKind];
 
@@ -34,6 +36,7 @@ const known: readonly (readonly [string, FieldKind])[] = [
   ["upgrade", fieldKind.upgrade],
   ["trailer", fieldKind.hop],
   ["connection", fieldKind.connection],
+  ["tracestate", fieldKind.tracestate],
   ["keep-alive", fieldKind.keepAlive],
   ["traceparent", fieldKind.traceparent],
   ["x-request-id", fieldKind.requestId],

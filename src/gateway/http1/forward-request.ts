@@ -2,7 +2,8 @@
 // that end at a gateway, then ours.
 //
 //   dropped: Connection and what it names, Keep-Alive, Proxy-Connection, TE, Trailer, Upgrade (kept
-//            for an upgrade), X-Forwarded-Proto and -Host, `_` doubles of fields that matter
+//            for an upgrade), X-Forwarded-Proto and -Host, `_` doubles of fields that matter,
+//            tracestate without a valid traceparent
 //   added:   X-Forwarded-For (one more line: those before it are the client's word), -Proto, -Host,
 //            traceparent and X-Request-Id unless there is a valid one
 //
@@ -121,6 +122,7 @@ function isDropped(
 ): boolean {
   if (DROPPED[kind] === 1) return !(kind === fieldKind.upgrade && upgrade);
   if (kind === fieldKind.traceparent) return !keepTrace;
+  if (kind === fieldKind.tracestate) return !keepTrace || head.fields.isNominated(bytes, field);
   if (kind === fieldKind.requestId) return !keepId;
   // Framing and routing fields stay, whatever Connection names: dropping one would change the
   // message.

@@ -67,6 +67,20 @@ function forwardResponse(text: string, edits: Partial<ResponseEdits>): Forwarded
 }
 
 describe("a forwarded request", () => {
+  it("keeps tracestate with a valid traceparent only, and not where Connection names it", () => {
+    const valid = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    const states = (...fields: readonly string[]) => {
+      const lines = fields.map((field) => `${field}\r\n`).join("");
+      const text = `GET / HTTP/1.1\r\nHost: a\r\n${lines}tracestate: k=v\r\n\r\n`;
+      return values(forwardRequest(text), "tracestate");
+    };
+    assert.deepEqual(states(valid), ["k=v"]);
+    assert.deepEqual(states(), []);
+    assert.deepEqual(states("traceparent: 00-0-0-01"), []);
+    assert.deepEqual(states(valid, valid), []);
+    assert.deepEqual(states(valid, "Connection: tracestate"), []);
+  });
+
   test("keeps its end-to-end fields as they were, in order, and says where it came from", () => {
     const forwarded = forwardRequest(
       "GET /a?b HTTP/1.1\r\nHost: a.b\r\nX-A:  1 \r\nx-a: 2\r\n\r\n",
