@@ -100,13 +100,15 @@ export class ObserveLoop {
 
   /** An event of anybody: part of the account of what is under way. */
   recorded(entry: EventEntry): void {
-    const { kind, sentence, instance } = entry;
+    const { kind, level, sentence, instance } = entry;
     if (kind.startsWith("incident.")) return;
     const record = instance === undefined ? undefined : this.#ports.registry.get(instance);
     const service = entry.service ?? record?.service;
     const atMs = this.#nowMs();
-    if (kind === "instance.ended-unseen" && record !== undefined) {
-      this.#fault(record, atMs, sentence, certainty.end);
+    // Said before the instance is registered again; a warning where it is still wanted.
+    const endedUnseen = kind === "instance.ended-unseen" && level === "warning";
+    if (endedUnseen && instance !== undefined && service !== undefined) {
+      this.#fault({ id: instance, service }, atMs, sentence, certainty.end);
     }
     for (const account of this.#accounts.values()) {
       if (account.incident === undefined || account.state === "quiet") continue;
@@ -221,7 +223,7 @@ export class ObserveLoop {
   // What is told to the accounts.
 
   #fault(
-    record: InstanceRecord,
+    record: Pick<InstanceRecord, "id" | "service">,
     atMs: number,
     sentence: string,
     sure: Certainty,
@@ -329,13 +331,22 @@ export class ObserveLoop {
       this.#losses.retain(this.#views.linked());
       let isUnderWay = false;
       for (const account of this.#accounts.values()) {
-        this.#reviewOut(account);
+        this.#mendGone(account, atMs);
+        this.#reviewOut(this.#account(account.service));
         this.#observe(account.service, { kind: "passed", atMs });
         isUnderWay ||= this.#account(account.service).state !== "quiet";
       }
       this.#keepAll();
       if (isUnderWay) this.#tickSoon();
     });
+  }
+
+  /** What was out while control was away and did not come back into the registry. */
+  #mendGone({ service, incident }: Account, atMs: number): void {
+    for (const id of Object.keys(incident?.out ?? {})) {
+      if (this.#ports.registry.get(id) !== undefined) continue;
+      this.#observe(service, mendedAs(id, atMs, `${id} is not wanted any more`));
+    }
   }
 
   #keepAll(): void {
