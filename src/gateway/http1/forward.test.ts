@@ -67,7 +67,7 @@ function forwardResponse(text: string, edits: Partial<ResponseEdits>): Forwarded
 }
 
 describe("a forwarded request", () => {
-  it("keeps tracestate with a valid traceparent only, and not where Connection names it", () => {
+  test("keeps tracestate with a valid traceparent only, and not where Connection names it", () => {
     const valid = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     const states = (...fields: readonly string[]) => {
       const lines = fields.map((field) => `${field}\r\n`).join("");
