@@ -273,7 +273,7 @@ describe("fits are what they maximise, and cover what they claim", () => {
       const inside = ({ betaLower, betaUpper }: ReturnType<typeof fitPowerLaw>) =>
         betaLower <= 0.6 && 0.6 <= betaUpper;
       if (inside(fitPowerLaw({ times, end: 30 ** (1 / 0.6) }, options))) fixed++;
-      if (inside(fitPowerLaw({ times: times.slice(0, 12) }, options))) byFailure++;
+      if (inside(fitPowerLaw({ times: times.slice(0, 4) }, options))) byFailure++;
     }
     // 1000 draws at 0.9: 866 to 931 holds 99.9 % of the time.
     assert.ok(
