@@ -8,7 +8,8 @@ import { describe, it } from "node:test";
 import type { DeploysReport } from "../../src/program/status/versions.ts";
 import { createNines, load, type Nines, until } from "./nines.fixture.ts";
 
-const quick = "minimumHealthy: 300ms, stepTime: 1s";
+/** A step is long enough to be looked at, however busy the machine. */
+const quick = "minimumHealthy: 300ms, stepTime: 6s";
 
 /** With an environment and the way to deploy it. */
 function write(nines: Nines, version: string, deploy = "", more = ""): void {
