@@ -37,7 +37,7 @@ function vector(items: readonly Bytes[]): Bytes {
 }
 
 function named(text: string): Bytes {
-  return vector([...text].map((letter) => [letter.charCodeAt(0)]));
+  return vector(Array.from({ length: text.length }, (_, at) => [text.charCodeAt(at)]));
 }
 
 function sectionOf(number: number, content: Bytes): Bytes {
@@ -77,6 +77,8 @@ export interface WasmFunction {
   readonly body: readonly Bytes[];
 }
 
+const magicAndVersion: Bytes = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+
 /** A module that imports its memory as `host.memory` and exports the functions. */
 export function wasmModule(functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
   const types = functions.map(({ parameters }) => [
@@ -93,7 +95,7 @@ export function wasmModule(functions: readonly WasmFunction[]): Uint8Array<Array
     return [...unsigned(code.length), ...code];
   });
   return Uint8Array.from([
-    ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+    ...magicAndVersion,
     ...sectionOf(section.type, vector(types)),
     ...sectionOf(section.import, vector([memory])),
     ...sectionOf(section.function, vector(functions.map((_, index) => unsigned(index)))),
