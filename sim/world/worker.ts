@@ -171,10 +171,12 @@ export class Worker {
         connectFailures: 0,
         resets: 0,
         timeouts: 0,
+        hedges: 0,
         answers: [],
         ejected: ejected.includes(id),
+        late: false,
       }));
-      const gauges = { active: 0, queued: waiting.length, retries: 0, refused: 0 };
+      const gauges = { active: 0, queued: waiting.length, retries: 0, hedges: 0, refused: 0 };
       const latency = Array.from(counts.latency);
       const { requests, lost, serverErrors } = counts;
       const sums = { requests, lost, serverErrors, bytesIn: 0, bytesOut: 0 };

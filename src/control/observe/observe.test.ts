@@ -29,10 +29,13 @@ function report(pid: number, says: Says): WorkerStats {
     connectFailures: 0,
     resets: 0,
     timeouts: 0,
+    hedges: 0,
+    late: false,
     answers: [0, 0, 0, 0, 0],
     ejected: says.ejected?.includes(id) ?? false,
   }));
-  const gauges = { active: 0, queued: 0, retries: 0, refused: 0, bytesIn: 0, bytesOut: 0 };
+  const flow = { bytesIn: 0, bytesOut: 0, hedges: 0 };
+  const gauges = { active: 0, queued: 0, retries: 0, refused: 0, ...flow };
   const counts = { requests: 0, lost: says.lost ?? 0, serverErrors: 0, latency: [] };
   const own = { worker: pid, pid, connections: 0, connectionsAccepted: 0, refusedHeads: 0 };
   const { tableVersion = 0, loopDelayMs = 0 } = says;

@@ -28,6 +28,8 @@ export const PATIENCE_RATIO_MAX = 10;
 export const SILENT_AT_ONCE_MAX = 4;
 /** Typical answers of the peers since the silence reached half of the patience. */
 export const PEER_ANSWERS_MIN = 2;
+/** Of patience, when the peers answer nothing because they are asked nothing. */
+export const IDLE_PEERS_PATIENCES = 4;
 export const STALLED_MS_MIN = 250;
 export const STALLED_PATIENCES = 4;
 export const UNANSWERED_MIN = 3;
@@ -136,14 +138,16 @@ export class StallDetector {
     const patience = this.patienceMs(slot, nowMs, count);
     if (silenceMs < patience / 2) return false;
     if (this.#mark[slot] === UNMARKED) this.#mark[slot] = this.#peersTypical(slot);
-    return silenceMs >= patience && this.peersAnswered(slot) >= PEER_ANSWERS_MIN;
+    if (this.peersAnswered(slot) >= PEER_ANSWERS_MIN) return silenceMs >= patience;
+    // Nobody asks the peers any more, since all who ask wait here: they owe nothing.
+    const arePeersIdle = this.awaitingInAll === this.awaiting[slot] && this.#sampled > 1;
+    return arePeersIdle && silenceMs >= IDLE_PEERS_PATIENCES * patience;
   }
 
   /** The observer was away for that long: the instance need not have been. */
   #forgive(slot: number, nowMs: number, lateByMs: number): void {
     if (lateByMs <= 0) return;
     this.#sinceMs[slot] = Math.min(nowMs, (this.#sinceMs[slot] as number) + lateByMs);
-    this.#workMs[slot] = Math.min(nowMs, (this.#workMs[slot] as number) + lateByMs);
   }
 
   silenceMs(slot: number, nowMs: number): number {
@@ -176,6 +180,7 @@ export class StallDetector {
     const patience = this.patienceMs(slot, nowMs, count);
     return (
       this.unansweredInRow(slot) >= UNANSWERED_MIN &&
+      this.peersAnswered(slot) >= PEER_ANSWERS_MIN &&
       nowMs - (this.#workMs[slot] as number) >= patience &&
       this.silenceMs(slot, nowMs) >= Math.max(STALLED_MS_MIN, STALLED_PATIENCES * patience)
     );

@@ -171,6 +171,41 @@ test("three requests in a row without an answer eject, two and an answer do not"
   assert.deepEqual(story.sentences, ["web-1 ejected for 1 s: 3 requests in a row went unanswered"]);
 });
 
+test("errors in a row eject who gives them, while its peer does well; no error readmits", () => {
+  const story = new Story([instance(1), instance(2)]);
+  for (let round = 0; round < 6; round++) {
+    story.attempt(outcome.answered, [0]);
+    story.attempt(outcome.serverError, [1]);
+  }
+  assert.deepEqual(story.dispatcher.ejected(0), ["web-1"]);
+  story.nowMs = 1000;
+  assert.equal(story.attempt(outcome.serverError), "web-1", "its probe");
+  assert.deepEqual(story.dispatcher.ejected(1000), ["web-1"]);
+});
+
+test("who returns gets a share that grows from a tenth; a canary keeps its own", () => {
+  const draws = { next: 0.5 };
+  const instances = [instance(1), instance(2, { verdict: "down" }), instance(3, { share: 0.2 })];
+  const plain = { ...service(instances), slowStartMs: 10_000 };
+  const options = { random: () => draws.next, onEjection: () => {} };
+  const dispatcher = createDispatcher(plain, 0, options);
+  const chosen = (nowMs: number): Set<string> => {
+    const ids = [1, 2, 3, 4, 5, 6].map(() =>
+      dispatcher.choose("round-robin", nowMs, 0, NONE_TRIED, 0, true),
+    );
+    return new Set(ids.map((slot) => dispatcher.instance(slot).id));
+  };
+  assert.deepEqual(chosen(0), new Set(["web-1"]));
+  dispatcher.update(
+    { ...plain, instances: [instance(1), instance(2), instance(3, { share: 0.2 })] },
+    1000,
+  );
+  assert.deepEqual(chosen(1000), new Set(["web-1"]));
+  assert.deepEqual(chosen(6000), new Set(["web-1", "web-2"]), "55% after half of the time");
+  draws.next = 0.1;
+  assert.deepEqual(chosen(6000), new Set(["web-1", "web-2", "web-3"]));
+});
+
 test("what began before the ejection is no evidence of the time after it", () => {
   const story = new Story([instance(1), instance(2)]);
   const slot = story.choose();
@@ -312,12 +347,6 @@ const planted: readonly PlantedFault[] = [
     file: DISPATCHER,
     find: "this.#outlier.bad(slot);",
     replace: "",
-  },
-  {
-    name: "an error readmits who was ejected for errors",
-    file: DISPATCHER,
-    find: "if (!isGood && this.#ejections.causes[slot] === cause.errors)",
-    replace: "if (false)",
   },
   {
     name: "an instance comes and goes without end",

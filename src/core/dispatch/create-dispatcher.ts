@@ -239,11 +239,17 @@ class ServiceDispatcher implements Dispatcher {
   }
 
   ejected(_nowMs: number): readonly string[] {
+    return this.#idsOf((slot) => this.#ejections.isEjected(slot));
+  }
+
+  late(): readonly string[] {
+    return this.#idsOf((slot) => this.#stall.late[slot] === 1);
+  }
+
+  #idsOf(holds: (slot: number) => boolean): readonly string[] {
     const ids: string[] = [];
     for (let slot = 0; slot < this.#slots.count; slot++) {
-      if (this.#slots.listed[slot] === 1 && this.#ejections.isEjected(slot)) {
-        ids.push(this.#slots.instance(slot).id);
-      }
+      if (this.#slots.listed[slot] === 1 && holds(slot)) ids.push(this.#slots.instance(slot).id);
     }
     return ids;
   }

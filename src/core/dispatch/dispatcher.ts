@@ -130,6 +130,8 @@ export interface Dispatcher {
   setControlAlive(alive: boolean, nowMs: number): void;
   /** Instances of the table that are ejected now, for status. */
   ejected(nowMs: number): readonly string[];
+  /** Instances of the table that are late now, for status. */
+  late(): readonly string[];
 }
 
 export interface DispatcherOptions {

@@ -19,7 +19,8 @@ function report(
 ): WorkerStats {
   const latency = new Array<number>(HISTOGRAM_BUCKETS).fill(0);
   for (const ms of latenciesMs) latency[bucketOf(ms)] = (latency[bucketOf(ms)] ?? 0) + 1;
-  const gauges = { active: 0, queued: 0, retries: 0, refused: 0, bytesIn: 0, bytesOut: 0 };
+  const flow = { bytesIn: 0, bytesOut: 0, hedges: 0 };
+  const gauges = { active: 0, queued: 0, retries: 0, refused: 0, ...flow };
   const requests = latenciesMs.length;
   const service = { name: "web", requests, ...gauges, lost, serverErrors, latency, instances: [] };
   const own = { worker: pid, pid, connections: 0, connectionsAccepted: 0, refusedHeads: 0 };

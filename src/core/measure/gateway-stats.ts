@@ -9,9 +9,13 @@ export interface InstanceStats {
   readonly connectFailures: number;
   readonly resets: number;
   readonly timeouts: number;
+  /** Requests that were answered by another instance, or tried there, because this one was silent. */
+  readonly hedges: number;
   /** Answers by class: [1xx, 2xx, 3xx, 4xx, 5xx]. */
   readonly answers: readonly number[];
   readonly ejected: boolean;
+  /** Silent for longer than usual at this moment, while its peers answer. */
+  readonly late: boolean;
 }
 
 export interface ServiceStats {
@@ -21,6 +25,8 @@ export interface ServiceStats {
   readonly active: number;
   readonly queued: number;
   readonly retries: number;
+  /** Second attempts beside a first one that a silent instance kept waiting. */
+  readonly hedges: number;
   /** Answers of our own making (502, 503, 504) for this service. */
   readonly refused: number;
   /** Requests whose client saw a failure that was ours or an instance's: refused, or broken off. */

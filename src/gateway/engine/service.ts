@@ -202,12 +202,14 @@ export class Service {
 
   stats(nowMs: number): ServiceStats {
     const ejected = new Set(this.dispatcher.ejected(nowMs));
+    const late = new Set(this.dispatcher.late());
     return {
       name: this.name,
       requests: this.requests,
       active: this.active,
       queued: this.#queue.size,
       retries: this.retries,
+      hedges: this.hedges,
       refused: this.refused,
       lost: this.lost,
       serverErrors: this.serverErrors,
@@ -221,8 +223,10 @@ export class Service {
         connectFailures: instance.connectFailures,
         resets: instance.resets,
         timeouts: instance.timeouts,
+        hedges: instance.hedges,
         answers: [...instance.answers],
         ejected: ejected.has(instance.id),
+        late: late.has(instance.id),
       })),
     };
   }

@@ -49,7 +49,7 @@ function isEachFields(value: unknown, guard: Guard): boolean {
 }
 
 function isInstanceStats(fields: Fields): boolean {
-  const counts = ["requests", "active", "connectFailures", "resets", "timeouts"];
+  const counts = ["requests", "active", "connectFailures", "resets", "timeouts", "hedges"];
   return (
     isText(fields["id"]) &&
     counts.every((name) => isNumber(fields[name])) &&
@@ -59,7 +59,16 @@ function isInstanceStats(fields: Fields): boolean {
 }
 
 function isServiceStats(fields: Fields): boolean {
-  const sums = ["requests", "retries", "refused", "lost", "serverErrors", "bytesIn", "bytesOut"];
+  const sums = [
+    "requests",
+    "retries",
+    "hedges",
+    "refused",
+    "lost",
+    "serverErrors",
+    "bytesIn",
+    "bytesOut",
+  ];
   return (
     isText(fields["name"]) &&
     ["active", "queued", ...sums].every((name) => isNumber(fields[name])) &&

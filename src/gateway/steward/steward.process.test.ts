@@ -205,6 +205,7 @@ describe("what workers tell the steward", { timeout: 60_000 }, async () => {
     const flow = {
       queued: 0,
       retries: 0,
+      hedges: 0,
       refused: 0,
       lost: 0,
       serverErrors: 0,
@@ -213,7 +214,7 @@ describe("what workers tell the steward", { timeout: 60_000 }, async () => {
     };
     const service = { name: "web", requests: 7, active, ...flow, latency: [7] };
     const own = { worker: 1, pid: identity.pid, connections: 1, connectionsAccepted: 9 };
-    const instances = [{ ...instance, ejected: false }];
+    const instances = [{ ...instance, ejected: false, late: false, hedges: 0 }];
     const rest = { refusedHeads: 0, residentBytes: 1, loopDelayMs: 0 };
     return { ...own, ...rest, tableVersion, services: [{ ...service, instances }] };
   };

@@ -12,13 +12,14 @@ function stats(worker: number, requests: number, active = 0): WorkerStats {
   const flow = {
     queued: active,
     retries: 2,
+    hedges: 0,
     refused: 0,
     lost: 0,
     serverErrors: 0,
     bytesIn: 10,
     bytesOut: 20,
   };
-  const instances = [{ ...instance, ejected: active > 0 }];
+  const instances = [{ ...instance, ejected: active > 0, late: false, hedges: 0 }];
   const service = { name: "web", requests, active, ...flow, latency: [requests, 1], instances };
   const own = { worker, pid: worker, connections: active, connectionsAccepted: requests };
   const rest = { refusedHeads: 1, tableVersion: 1, residentBytes: 5, loopDelayMs: 1 };

@@ -50,6 +50,7 @@ function addServices(a: ServiceStats, b: ServiceStats): ServiceStats {
     active: a.active + b.active,
     queued: a.queued + b.queued,
     retries: a.retries + b.retries,
+    hedges: a.hedges + b.hedges,
     refused: a.refused + b.refused,
     lost: a.lost + b.lost,
     serverErrors: a.serverErrors + b.serverErrors,
@@ -68,8 +69,10 @@ function addInstances(a: InstanceStats, b: InstanceStats): InstanceStats {
     connectFailures: a.connectFailures + b.connectFailures,
     resets: a.resets + b.resets,
     timeouts: a.timeouts + b.timeouts,
+    hedges: a.hedges + b.hedges,
     answers: addCounts(a.answers, b.answers),
     ejected: a.ejected || b.ejected,
+    late: a.late || b.late,
   };
 }
 
@@ -103,7 +106,12 @@ function withoutGauges(stats: WorkerStats): GatewayTotals {
       ...service,
       active: 0,
       queued: 0,
-      instances: service.instances.map((one) => ({ ...one, active: 0, ejected: false })),
+      instances: service.instances.map((one) => ({
+        ...one,
+        active: 0,
+        ejected: false,
+        late: false,
+      })),
     })),
   };
 }

@@ -98,6 +98,12 @@ export const metrics: readonly Metric[] = [
     rows: perService((service) => service.retries),
   },
   {
+    name: "nines_hedges_total",
+    kind: "counter",
+    help: "Second attempts beside a first one that a silent instance kept waiting.",
+    rows: perService((service) => service.hedges),
+  },
+  {
     name: "nines_refused_total",
     kind: "counter",
     help: "Answers 502, 503 and 504 of the gateway's own making.",
@@ -144,6 +150,12 @@ export const metrics: readonly Metric[] = [
     kind: "counter",
     help: "Answers that did not come in time.",
     rows: perInstance((instance) => instance.timeouts),
+  },
+  {
+    name: "nines_instance_hedges_total",
+    kind: "counter",
+    help: "Requests that were tried on another instance too, because this one was silent.",
+    rows: perInstance((instance) => instance.hedges),
   },
   {
     name: "nines_instance_ejected",

@@ -15,6 +15,7 @@ export function serviceStats({ attempts = {}, ...numbers }: ServiceNumbers): Ser
     active: 0,
     queued: 0,
     retries: 0,
+    hedges: 0,
     refused: 0,
     lost: 0,
     serverErrors: 0,
@@ -34,8 +35,10 @@ export function instanceStats(numbers: Partial<InstanceStats>): InstanceStats {
     connectFailures: 0,
     resets: 0,
     timeouts: 0,
+    hedges: 0,
     answers: [0, 0, 0, 0, 0],
     ejected: false,
+    late: false,
     ...numbers,
   };
 }

@@ -1,0 +1,85 @@
+// What makes an instance late, what makes it stalled, and what must not.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { patienceMs, StallDetector } from "./stall.ts";
+
+const SCAN_MS = 5;
+const SLOTS = 3;
+
+/** Three instances that answer in `latencyMs` each, but for those that are told to be silent. */
+class History {
+  readonly detector = new StallDetector();
+  nowMs = 0;
+  readonly #underWay: { readonly slot: number; readonly sinceMs: number }[] = [];
+
+  /** Every millisecond one request for each; a scan every five. */
+  run(durationMs: number, latencyMs: (slot: number) => number, lateByMs = 0): void {
+    for (const endMs = this.nowMs + durationMs; this.nowMs < endMs; this.nowMs++) {
+      for (let slot = 0; slot < SLOTS; slot++) {
+        this.detector.awaits(slot, this.nowMs);
+        this.#underWay.push({ slot, sinceMs: this.nowMs });
+      }
+      for (const request of [...this.#underWay]) {
+        const waitedMs = this.nowMs - request.sinceMs;
+        if (waitedMs < latencyMs(request.slot)) continue;
+        this.#underWay.splice(this.#underWay.indexOf(request), 1);
+        this.detector.answered(request.slot, this.nowMs, waitedMs);
+      }
+      if (this.nowMs % SCAN_MS === 0) this.detector.scan(this.nowMs, lateByMs, SLOTS);
+    }
+  }
+
+  get late(): number[] {
+    return [0, 1, 2].filter((slot) => this.detector.late[slot] === 1);
+  }
+
+  isStalled(slot: number): boolean {
+    return this.detector.isStalled(slot, this.nowMs, SLOTS);
+  }
+}
+
+describe("an instance that falls silent", () => {
+  it("is late within a few of its latencies, and stalled after a quarter of a second", () => {
+    const history = new History();
+    history.run(100, () => 1);
+    const stopped = (slot: number) => (slot === 0 ? Infinity : 1);
+    history.run(20, stopped);
+    assert.deepEqual(history.late, [0]);
+    assert.equal(history.isStalled(0), false);
+    history.run(240, stopped);
+    assert.equal(history.isStalled(0), true);
+    history.run(1, () => 1);
+    assert.deepEqual(history.late, [], "any answer clears it");
+  });
+
+  it("is not blamed when all are silent, or all equally slow", () => {
+    for (const slowMs of [Infinity, 300]) {
+      const history = new History();
+      history.run(100, () => 1);
+      for (let passedMs = 0; passedMs < 1000; passedMs += 5) {
+        history.run(5, () => slowMs);
+        assert.deepEqual(history.late, []);
+      }
+    }
+  });
+
+  it("is not blamed for the time in which its observer was away", () => {
+    const history = new History();
+    history.run(100, () => 1);
+    history.run(100, (slot) => (slot === 0 ? Infinity : 1), SCAN_MS);
+    assert.deepEqual(history.late, []);
+  });
+});
+
+it("patience is twice RFC 6298's estimate, and never below ten milliseconds", () => {
+  const cases: [number, number, number][] = [
+    [1, 0, 10],
+    [30, 5, 100],
+    [5, 0, 10],
+    [100, 25, 400],
+  ];
+  for (const [srttMs, rttvarMs, expected] of cases) {
+    assert.equal(patienceMs(srttMs, rttvarMs), expected);
+  }
+});
