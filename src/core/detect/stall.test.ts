@@ -20,7 +20,7 @@ class History {
         this.detector.awaits(slot, this.nowMs);
         this.#underWay.push({ slot, sinceMs: this.nowMs });
       }
-      for (const request of [...this.#underWay]) {
+      for (const request of this.#underWay.slice()) {
         const waitedMs = this.nowMs - request.sinceMs;
         if (waitedMs < latencyMs(request.slot)) continue;
         this.#underWay.splice(this.#underWay.indexOf(request), 1);

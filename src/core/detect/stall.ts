@@ -190,7 +190,9 @@ export class StallDetector {
   isSuspect(slot: number, nowMs: number, count: number, isAlone: boolean): boolean {
     if (this.awaiting[slot] === 0 || this.told[slot] === 1) return false;
     if (!isAlone && this.late[slot] === 0) return false;
-    const silentMs = Math.min(this.silenceMs(slot, nowMs), nowMs - (this.#workMs[slot] as number));
+    const workMs = nowMs - (this.#workMs[slot] as number);
+    const silenceMs = this.silenceMs(slot, nowMs);
+    const silentMs = isAlone ? Math.min(silenceMs, workMs) : silenceMs;
     const patience = this.patienceMs(slot, nowMs, count);
     return silentMs >= Math.max(SUSPECT_MS_MIN, isAlone ? 2 * patience : patience);
   }
