@@ -3,7 +3,8 @@
 // A unix socket is guarded by its mode; a TCP port of this machine is open to every user and every
 // web page that runs on it. So each request needs a bearer token (one that may do all, one that may
 // only look, for Prometheus). Digests are compared, in constant time. A wrong token is answered
-// after a second, and few such answers wait at once: guessing is bounded, and what keeps it hopeless
+// after a second, and few such answers wait at once: guessing is bounded, and what keeps it
+// hopeless
 // is the token's length (tokens.ts). The right token is never made to wait, or guessing would be a
 // way to lock the operator out.
 //
