@@ -1,8 +1,8 @@
 // `npm run bench:erasure`: how fast parity is made, beside ISA-L's native code, in one run.
 //
-// One core each, shards of 64 KiB in the cache and laid out alike. The contenders take turns in every
-// round; each one's figure of a round is the median over its stretch, and ratios are the medians of
-// the rounds' ratios. That all multiply the same matrix shows in equal parity.
+// One core each, shards of 64 KiB in the cache and laid out alike. The contenders take turns in
+// every round; each one's figure of a round is the median over its stretch, and ratios are the
+// medians of the rounds' ratios. That all multiply the same matrix shows in equal parity.
 
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, readSync, writeFileSync, writeSync } from "node:fs";

@@ -1,8 +1,8 @@
 // Which instance answers errors that its peers do not: the state of one service in one worker.
 //
 // In a row: `run` errors without a good answer between them, while the peers gave at least as many
-// good ones. Envoy's consecutive_5xx (5), with that condition added: when everybody fails, it is the
-// request or what lies behind, and ejecting somebody helps nobody.
+// good ones. Envoy's consecutive_5xx (5), with that condition added: when everybody fails, it is
+// the request or what lies behind, and ejecting somebody helps nobody.
 //
 // By rate: every 10 s, an instance whose share of good answers lies more than 1.9 standard
 // deviations below the mean of all, where five instances and more had 100 requests and more

@@ -5,8 +5,8 @@
 // instance we know how long it has been silent (unanswered work, and no answer of any request), and
 // how long its answers typically take. Silent for longer than that while others go on answering is
 // *late*: a suspicion that costs little (new requests go elsewhere, waiting ones are hedged) and
-// that any answer clears. Three requests unanswered for 250 ms and more is *stalled*: certain enough
-// to eject.
+// that any answer clears. Three requests unanswered for 250 ms and more is *stalled*: certain
+// enough to eject.
 //
 //   patience T = max(10 ms, 2 (srtt + 4 rttvar))     RFC 6298's estimate of a round trip, doubled
 //
@@ -186,7 +186,8 @@ export class StallDetector {
     );
   }
 
-  /** Silent for so long that control should look, whether or not there are peers to compare with. */
+  /** Silent for so long that control should look, whether or not there are peers to compare with.
+   * */
   isSuspect(slot: number, nowMs: number, count: number, isAlone: boolean): boolean {
     if (this.awaiting[slot] === 0 || this.told[slot] === 1) return false;
     if (!isAlone && this.late[slot] === 0) return false;

@@ -2,9 +2,9 @@
 //
 // tiers.ts says who may be chosen in which order; here one of them is chosen. Before the tiers, an
 // ejected instance whose time is over takes one request as its probe, but never one that failed
-// elsewhere already: a retry deserves the best bet. A request that may be sent again is preferred as
-// the probe, since nobody is hurt when it fails; where none comes for as long again as the ejection
-// was, any request will do. A late instance gets such a request now and then as well.
+// elsewhere already: a retry deserves the best bet. A request that may be sent again is preferred
+// as the probe, since nobody is hurt when it fails; where none comes for as long again as the
+// ejection was, any request will do. A late instance gets such a request now and then as well.
 //
 // Busy is not gone: a tier whose instances are all at `maxConnections` makes the request wait rather
 // than spill to backups.

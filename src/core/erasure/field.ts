@@ -2,8 +2,8 @@
 // byte. Polynomials over one bit, modulo x^8 + x^4 + x^3 + x^2 + 1 (0x11d), whose powers of x = 2
 // run through all 255 numbers but zero: so a product is a sum of logarithms.
 //
-// The polynomial is Backblaze's, klauspost's, ISA-L's and RAID-6's (H. P. Anvin, "The mathematics of
-// RAID-6"); another one would give other shards. Plank, "A tutorial on Reed-Solomon coding for
+// The polynomial is Backblaze's, klauspost's, ISA-L's and RAID-6's (H. P. Anvin, "The mathematics
+// of RAID-6"); another one would give other shards. Plank, "A tutorial on Reed-Solomon coding for
 // fault-tolerance in RAID-like systems", 1997, with the correction of 2005.
 
 import { assert } from "../base/assert.ts";

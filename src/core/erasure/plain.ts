@@ -1,5 +1,5 @@
-// The same sums in plain JavaScript, one byte after the other: what is left of a shard after its last
-// whole step, and the twin that every kernel is held against.
+// The same sums in plain JavaScript, one byte after the other: what is left of a shard after its
+// last whole step, and the twin that every kernel is held against.
 
 import { multiply } from "./field.ts";
 import type { Matrix } from "./matrix.ts";

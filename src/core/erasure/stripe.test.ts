@@ -36,8 +36,8 @@ test("rs-vand makes the bytes of Backblaze's testOneEncode (5 + 5)", () => {
   ]);
 });
 
-// klauspost/reedsolomon 1.12.1 and the npm package @subspace/reed-solomon-erasure.wasm make the same
-// of these data, ISA-L with Backblaze's matrix as well.
+// klauspost/reedsolomon 1.12.1 and the npm package @subspace/reed-solomon-erasure.wasm make the
+// same of these data, ISA-L with Backblaze's matrix as well.
 const digests = [
   { dataShards: 10, parityShards: 4, shardBytes: 65_536, sha256: "43b0b2022d72" },
   { dataShards: 10, parityShards: 4, shardBytes: 1_048_576, sha256: "879aff93d2b4" },

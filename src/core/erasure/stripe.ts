@@ -12,13 +12,13 @@
 // - `xor`: one parity shard, the plain xor of the others, as in RAID 5.
 //
 // Data lie in the memory that the kernels work on from the start: copying them there would cost as
-// much as the arithmetic. So a stripe offers its shards as views to read files into. Shards begin an
-// odd number of cache lines apart from a power of two: otherwise all of them meet in one set of the
-// cache (10 to 45 % slower).
+// much as the arithmetic. So a stripe offers its shards as views to read files into. Shards begin
+// an odd number of cache lines apart from a power of two: otherwise all of them meet in one set of
+// the cache (10 to 45 % slower).
 //
-// Bounded: a stripe takes (k + m) x shardBytes, and 16 KiB more for each parity shard. Rejected: shards of
-// different lengths (pad the last one, and keep the true length where the shards are described),
-// more than 255 shards (the field has no more elements; two stripes do it).
+// Bounded: a stripe takes (k + m) x shardBytes, and 16 KiB more for each parity shard. Rejected:
+// shards of different lengths (pad the last one, and keep the true length where the shards are
+// described), more than 255 shards (the field has no more elements; two stripes do it).
 
 import { assert } from "../base/assert.ts";
 import { NinesError } from "../base/errors.ts";

@@ -6,9 +6,9 @@
 // arithmetic using Intel SIMD instructions", FAST 2013). One function for each number of rows up to
 // four: accumulators stay in registers, inputs are read once for four rows.
 //
-// The inner loop runs over the inputs and is not unrolled: V8 up to Node 22 hoists the tables' loads
-// out of an unrolled one and spills them all (2.1 instead of 5.4 GB/s). With relaxed swizzles (one
-// instruction instead of two; Node 22 and later) two vectors a step are faster, before not.
+// The inner loop runs over the inputs and is not unrolled: V8 up to Node 22 hoists the tables'
+// loads out of an unrolled one and spills them all (2.1 instead of 5.4 GB/s). With relaxed swizzles
+// (one instruction instead of two; Node 22 and later) two vectors a step are faster, before not.
 //
 // Layout in memory while it runs: pointers of inputs, pointers of outputs, then for each input and
 // row two vectors of products.

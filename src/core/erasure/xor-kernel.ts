@@ -1,10 +1,10 @@
 // Runs xor programs on bit planes: straight-line code for one matrix, generated and kept.
 //
-// Within each 128 bytes of a shard, byte 16 p + i holds bit p of symbols 8 i to 8 i + 7: eight planes
-// of 16 bytes, one vector each. So a program runs on vectors as they lie in memory, without looking
-// anything up. Common pairs are computed where they are first needed and forgotten after their last
-// use. Input planes are read from memory at every use, which is the cache: kept in locals they would
-// be spilled to it anyway, after a store (10.2 instead of 17.3 GB/s at 10 + 4).
+// Within each 128 bytes of a shard, byte 16 p + i holds bit p of symbols 8 i to 8 i + 7: eight
+// planes of 16 bytes, one vector each. So a program runs on vectors as they lie in memory, without
+// looking anything up. Common pairs are computed where they are first needed and forgotten after
+// their last use. Input planes are read from memory at every use, which is the cache: kept in
+// locals they would be spilled to it anyway, after a store (10.2 instead of 17.3 GB/s at 10 + 4).
 //
 // A large matrix is cut into blocks of at most 16 inputs and 4 outputs, so that no program grows
 // without bound; the first block of a row sets its outputs, the others add to them. Compiled blocks

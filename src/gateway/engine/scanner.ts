@@ -1,9 +1,9 @@
 // Looks every few milliseconds whether instances have fallen silent, while anything is unanswered.
 //
-// Whoever judges others by the clock must know how late he comes himself: a worker that was stopped,
-// or whose event loop was busy, finds old requests and unread answers at the same time. So what has
-// arrived is read before anything is judged (a timer, then one round of the event loop), and by how
-// much the judge is late is handed on with the question.
+// Whoever judges others by the clock must know how late he comes himself: a worker that was
+// stopped, or whose event loop was busy, finds old requests and unread answers at the same time. So
+// what has arrived is read before anything is judged (a timer, then one round of the event loop),
+// and by how much the judge is late is handed on with the question.
 
 /** Half of the shortest patience (core/detect/stall.ts). */
 export const SCAN_MS = 5;

@@ -1,4 +1,5 @@
-// What clients notice of an instance that falls silent, answers errors, or is no longer the primary.
+// What clients notice of an instance that falls silent, answers errors, or is no longer the
+// primary.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
