@@ -186,8 +186,9 @@ export class StallDetector {
     );
   }
 
-  /** Silent for so long that control should look, whether or not there are peers to compare with.
-   * */
+  /**
+   * Silent for so long that control should look, whether or not there are peers to compare with.
+   */
   isSuspect(slot: number, nowMs: number, count: number, isAlone: boolean): boolean {
     if (this.awaiting[slot] === 0 || this.told[slot] === 1) return false;
     if (!isAlone && this.late[slot] === 0) return false;

@@ -9,9 +9,8 @@
 //   be had. Of `primary-standby` it returns nobody but the one that control has named; a stand-in
 //   (`backupOf`) exactly while the instance that it stands in for is not usable.
 // - A connect failure ejects at once, locally; a broken connection, three unanswered requests,
-// errors
-//   in a row, a success rate far below the peers', or silence while the peers answer do so while
-//   `maxEjectedRatio` allows it.
+//   errors in a row, a success rate far below the peers', or silence while the peers answer do so
+//   while `maxEjectedRatio` allows it.
 // - An ejection lasts `ejectionBaseMs`, doubled by each further one and each failed probe within a
 //   minute. When it has passed, exactly one real request is let through as the probe; its success
 //   readmits, its failure doubles. A table with a larger `generation` readmits too. A probe that has

@@ -160,8 +160,9 @@ export class Tiers {
     }
   }
 
-  /** Who turns usable after having been unusable ramps up; at a worker's first table nobody does.
-   * */
+  /**
+   * Who turns usable after having been unusable ramps up; at a worker's first table nobody does.
+   */
   #follow(slot: number, nowMs: number): void {
     const isUsable = this.isUsable(slot);
     const returns = isUsable && this.#before[slot] !== wasUsable && !this.#isFirst;

@@ -33,8 +33,9 @@ interface Known {
   table: TableInstance;
   ejected: Ejected | undefined;
   unansweredInRow: number;
-  /** Of the last ejection's end, and what the next one takes if it comes within a minute of that.
-   * */
+  /**
+   * Of the last ejection's end, and what the next one takes if it comes within a minute of that.
+   */
   clearedMs: number;
   nextMs: number;
   returnedMs: number;

@@ -58,8 +58,9 @@ export function* subsets(count: number, most: number, from = 0): Generator<numbe
   }
 }
 
-/** Loses every set of shards that may be lost, and says of the first one that does not come back.
- * */
+/**
+ * Loses every set of shards that may be lost, and says of the first one that does not come back.
+ */
 export function firstUnmended(codec: ErasureCodec, dataShards: number, parityShards: number) {
   const stripe = filled({ codec, dataShards, parityShards, shardBytes: 300 });
   stripe.encode();

@@ -9,8 +9,9 @@ export interface InstanceStats {
   readonly connectFailures: number;
   readonly resets: number;
   readonly timeouts: number;
-  /** Requests that were answered by another instance, or tried there, because this one was silent.
-   * */
+  /**
+   * Requests that were answered by another instance, or tried there, because this one was silent.
+   */
   readonly hedges: number;
   /** Answers by class: [1xx, 2xx, 3xx, 4xx, 5xx]. */
   readonly answers: readonly number[];

@@ -72,8 +72,9 @@ export interface DetectionPolicy {
   readonly panicRatio: number;
 }
 
-/** Envoy's outlier detection and Linkerd's breaker, with a cap that three instances can live with.
- * */
+/**
+ * Envoy's outlier detection and Linkerd's breaker, with a cap that three instances can live with.
+ */
 export const defaultDetection: DetectionPolicy = {
   stall: true,
   consecutiveErrors: 5,

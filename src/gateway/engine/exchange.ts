@@ -90,8 +90,9 @@ const staleConnection = {
 /** Control has named another primary. */
 const fencedUnsent = { ...failure(outcome.abandoned, "NO_INSTANCE", false), free: true };
 const fencedSent = { ...failure(outcome.abandoned, "ANSWER_LOST", true), free: true };
-/** No client has asked to be a probe: what a doubted instance answers with an error, another tries.
- * */
+/**
+ * No client has asked to be a probe: what a doubted instance answers with an error, another tries.
+ */
 const doubtedError = failure(outcome.serverError, "ANSWER_LOST", true);
 /** The same once the retry budget has paid for it. */
 const paidError = { ...doubtedError, free: true };
