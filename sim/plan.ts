@@ -8,7 +8,7 @@
 import type { Random } from "../src/core/base/prng.ts";
 import { plainFailover } from "../src/core/failover/settings.ts";
 import { defaultDeploy, type DeploySettings } from "../src/core/deploy/settings.ts";
-import { balanceAlgorithms } from "../src/core/route/table.ts";
+import { balanceAlgorithms, defaultDetection, defaultHedge } from "../src/core/route/table.ts";
 import type {
   CommandService,
   Config,
@@ -102,6 +102,8 @@ function drawCommand(random: Random, name: string, dependsOn: readonly string[])
     dependsOn,
     maxConnections: pick(random, [0, 0, 8]),
     queueLength: 100,
+    detection: defaultDetection,
+    slowStartMs: 0,
     failover: plainFailover,
     command: ["/usr/bin/node", `${name}.js`],
     replicas: { min: replicas, max: replicas + 2 },
@@ -164,6 +166,8 @@ function drawEndpoints(random: Random, name: string): EndpointService {
     dependsOn: [],
     maxConnections: 0,
     queueLength: 100,
+    detection: defaultDetection,
+    slowStartMs: 0,
     failover: plainFailover,
     endpoints: Array.from({ length: count }, (_, index) => ({
       host: `10.0.0.${index + 1}`,
@@ -183,6 +187,7 @@ function drawGateway(
   const policy: Omit<RouteConfig, "match" | "service"> = {
     balance: "round-robin",
     retry: { attempts: 2, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
+    hedge: defaultHedge,
     timeouts: {
       connectMs: 1000,
       headMs: 10_000,

@@ -20,6 +20,7 @@
 import { createPrng } from "../../src/core/base/prng.ts";
 import { plainFailover } from "../../src/core/failover/settings.ts";
 import { present } from "../../src/core/base/assert.ts";
+import { defaultDetection } from "../../src/core/route/table.ts";
 import { checkers } from "../checkers/all.ts";
 import { drawPlan, makeConfig, type Plan } from "../plan.ts";
 import type { RunOptions } from "../run.ts";
@@ -172,6 +173,7 @@ export function plainPlan(counts: readonly string[]): Plan {
     service: name,
     balance: policy.balance,
     retry,
+    hedge: policy.hedge,
     timeouts,
   }));
   return {
@@ -210,6 +212,8 @@ function plainService(count: string, names: readonly string[], portBase: number)
     dependsOn: name === "web" && names.includes("store") ? ["store"] : [],
     maxConnections: 0,
     queueLength: 100,
+    detection: defaultDetection,
+    slowStartMs: 0,
     failover: mode === "primary-standby" ? { ...plainFailover, mode } : plainFailover,
     command: ["/usr/bin/node", `${name}.js`],
     replicas: { min: Number(replicas), max: 8 },

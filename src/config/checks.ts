@@ -128,11 +128,19 @@ function checkService({ path, value }: Placed<WrittenService>): readonly Finding
   return [
     ...checkHealth([...path, "health"], value),
     ...checkEndpoints([...path, "endpoints"], value.endpoints ?? []),
+    ...checkDetection([...path, "detection"], value),
     ...checkRunning(path, value),
     ...checkFailover(path, value).map((finding) => ({ ...finding, part: "value" as const })),
     ...checkDeploy([...path, "deploy"], value),
     ...notActedOn(path, value),
   ];
+}
+
+function checkDetection(path: Path, { detection }: WrittenService): readonly Finding[] {
+  const { ejection, ejectionMax } = detection;
+  if (ejection <= ejectionMax) return [];
+  const what = `is shorter than \`ejection\`, ${printDuration(ejection)}`;
+  return [error([...path, "ejectionMax"], what, "Make it at least as long.")];
 }
 
 function checkHealth(path: Path, { health, endpoints }: WrittenService): readonly Finding[] {

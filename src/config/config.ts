@@ -5,7 +5,9 @@ import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { DeploySettings } from "../core/deploy/settings.ts";
 import type {
   BalanceAlgorithm,
+  DetectionPolicy,
   GatewayLimits,
+  HedgePolicy,
   RetryPolicy,
   RouteMatch,
   Timeouts,
@@ -80,6 +82,8 @@ export interface LogConfig {
 interface ServiceBase {
   readonly name: string;
   readonly health: HealthConfig;
+  readonly detection: DetectionPolicy;
+  readonly slowStartMs: number;
   readonly failover: FailoverSettings;
   readonly dependsOn: readonly string[];
   readonly maxConnections: number;
@@ -134,6 +138,7 @@ export interface ListenConfig {
 export interface RoutePolicy {
   readonly balance: BalanceAlgorithm;
   readonly retry: RetryPolicy;
+  readonly hedge: HedgePolicy;
   readonly timeouts: Timeouts;
 }
 

@@ -159,6 +159,25 @@ const retry = z.strictObject({
   }),
 });
 
+const hedgeBudget = percent();
+const hedgePerSecond = integer(0, 1_000_000);
+
+const hedge = z.strictObject({
+  budget: field(hedgeBudget.prefault("5%"), {
+    meaning:
+      "Share of the requests of the last 10 s that may get a second attempt on another instance, " +
+      "while the first waits on one that has fallen silent. Only what may be sent twice is: an " +
+      "idempotent request whose body is still kept.",
+    interaction: "With `perSecond: 0`, `0%` is never.",
+    source: "Dean and Barroso, The Tail at Scale (2013): 2 to 5 % more requests.",
+    see: ["gateway.retry.replay", "services.NAME.detection.stall"],
+  }),
+  perSecond: field(hedgePerSecond.prefault(10), {
+    meaning: "Second attempts a second that are allowed whatever `budget` says.",
+    see: ["gateway.hedge.budget"],
+  }),
+});
+
 const connect = duration("1ms", "1m");
 const queue = duration("0s", "10m");
 const response = duration("10ms", "1d");
@@ -227,6 +246,15 @@ export const route = z.strictObject({
       .prefault({}),
     override("retry"),
   ),
+  hedge: field(
+    z
+      .strictObject({
+        budget: field(hedgeBudget.optional(), override("hedge.budget")),
+        perSecond: field(hedgePerSecond.optional(), override("hedge.perSecond")),
+      })
+      .prefault({}),
+    override("hedge"),
+  ),
   timeouts: field(
     z
       .strictObject({
@@ -291,6 +319,12 @@ export const gateway = z.strictObject({
   }),
   retry: field(retry.prefault({}), {
     meaning: "When a request is tried again on another instance.",
+    interaction: "A route may say otherwise.",
+  }),
+  hedge: field(hedge.prefault({}), {
+    meaning:
+      "How many requests that wait on a silent instance are tried on another one beside it. The " +
+      "first answer goes to the client.",
     interaction: "A route may say otherwise.",
   }),
   timeouts: field(timeouts.prefault({}), {

@@ -3,7 +3,7 @@
 
 import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { DeploySettings } from "../core/deploy/settings.ts";
-import type { RouteMatch } from "../core/route/table.ts";
+import type { DetectionPolicy, RouteMatch } from "../core/route/table.ts";
 import type {
   CheckConfig,
   AdminConfig,
@@ -18,6 +18,7 @@ import type {
   RoutePolicy,
   ServiceConfig,
 } from "./config.ts";
+import type { WrittenDetection } from "./detection-schema.ts";
 import type { WrittenFailover } from "./failover-schema.ts";
 import type { WrittenAdmin } from "./admin-schema.ts";
 import type { WrittenGateway, WrittenListener, WrittenRoute } from "./gateway-schema.ts";
@@ -47,6 +48,8 @@ function resolveService(name: string, written: WrittenService, folder: string): 
   const base = {
     name,
     health: resolveHealth(written.health),
+    detection: resolveDetection(written.detection),
+    slowStartMs: written.slowStart,
     failover: resolveFailover(written.failover),
     dependsOn: typeof dependsOn === "string" ? [dependsOn] : dependsOn,
     maxConnections,
@@ -76,6 +79,18 @@ function resolveHealth(written: WrittenService["health"]): HealthConfig {
     fastIntervalMs: written.fastInterval ?? Math.min(HEALTH_FAST_INTERVAL_MS, interval),
     downIntervalMs: written.downInterval ?? interval,
     initialState,
+  };
+}
+
+function resolveDetection(written: WrittenDetection): DetectionPolicy {
+  return {
+    stall: written.stall,
+    consecutiveErrors: written.consecutiveErrors,
+    successRate: written.successRate,
+    ejectionBaseMs: written.ejection,
+    ejectionMaxMs: written.ejectionMax,
+    maxEjectedRatio: written.maxEjected,
+    panicRatio: written.panic,
   };
 }
 
@@ -128,10 +143,7 @@ function isRange(written: StatusRange | readonly StatusRange[]): written is Stat
   return typeof written[0] === "number";
 }
 
-type CommandPart = Omit<
-  CommandService,
-  "kind" | "name" | "health" | "failover" | "dependsOn" | "maxConnections" | "queueLength"
->;
+type CommandPart = Omit<CommandService, "kind" | keyof EndpointService>;
 
 function resolveCommand(written: WrittenService, folder: string): CommandPart {
   const { command = [], replicas, restart, user } = written;
@@ -234,7 +246,7 @@ function resolveListener({ address, protocol, service }: WrittenListener): Liste
   return { ...address, protocol, ...(service === undefined ? {} : { service }) };
 }
 
-function resolvePolicy({ balance, retry, timeouts }: WrittenGateway): RoutePolicy {
+function resolvePolicy({ balance, retry, hedge, timeouts }: WrittenGateway): RoutePolicy {
   return {
     balance,
     retry: {
@@ -243,6 +255,7 @@ function resolvePolicy({ balance, retry, timeouts }: WrittenGateway): RoutePolic
       budgetPerSecond: retry.budgetPerSecond,
       replayBytes: retry.replay,
     },
+    hedge: { budgetRatio: hedge.budget, budgetPerSecond: hedge.perSecond },
     timeouts: {
       connectMs: timeouts.connect,
       headMs: timeouts.head,
@@ -256,7 +269,7 @@ function resolvePolicy({ balance, retry, timeouts }: WrittenGateway): RoutePolic
 }
 
 function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
-  const { retry, timeouts } = written;
+  const { retry, hedge, timeouts } = written;
   return {
     match: resolveMatch(written.match),
     service: written.service,
@@ -266,6 +279,10 @@ function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
       budgetRatio: retry.budget ?? policy.retry.budgetRatio,
       budgetPerSecond: retry.budgetPerSecond ?? policy.retry.budgetPerSecond,
       replayBytes: retry.replay ?? policy.retry.replayBytes,
+    },
+    hedge: {
+      budgetRatio: hedge.budget ?? policy.hedge.budgetRatio,
+      budgetPerSecond: hedge.perSecond ?? policy.hedge.budgetPerSecond,
     },
     timeouts: {
       ...policy.timeouts,

@@ -20,6 +20,7 @@ import {
   text,
   unlike,
 } from "./fields.ts";
+import { detection } from "./detection-schema.ts";
 import { failover } from "./failover-schema.ts";
 import { type Address, parseAddress, parsePercent } from "./units.ts";
 
@@ -518,6 +519,20 @@ export const service = z.strictObject({
       "Two or more let one fail, and be restarted or changed, without a client noticing.",
   }),
   health: field(health.prefault({}), { meaning: "How an instance is known to work." }),
+  detection: field(detection.prefault({}), {
+    meaning:
+      "What the gateway's workers make of what they see themselves: whom they eject, and for how long.",
+    see: ["services.NAME.health"],
+  }),
+  slowStart: field(duration("0s", "1h").prefault("0s"), {
+    meaning:
+      "An instance that takes traffic again after it could not, or for the first time, gets a share " +
+      "that grows from a tenth to all of it within this time. `0s`: all of it at once.",
+    interaction:
+      "It is a share of what it would be given beside others; who is alone gets everything. What was " +
+      "there when a worker began is not new to it.",
+    source: "HAProxy `slowstart` (off), nginx `slow_start` (off).",
+  }),
   failover: field(failover.prefault({}), {
     meaning: "Who of its instances takes traffic, and who takes over when one is lost.",
   }),

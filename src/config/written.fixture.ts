@@ -52,11 +52,26 @@ const failover = fc.record(
   { requiredKeys: [] },
 );
 
+const detection = fc.record(
+  {
+    stall: fc.boolean(),
+    consecutiveErrors: count(0, 100),
+    successRate: fc.boolean(),
+    ejection: duration(10, 1000),
+    ejectionMax: duration(1000, 60_000),
+    maxEjected: percent,
+    panic: percent,
+  },
+  { requiredKeys: [] },
+);
+
 const commandService: fc.Arbitrary<ServiceInput> = fc.record(
   {
     command: fc.oneof(word, fc.array(word, { minLength: 1, maxLength: 3 })),
     replicas,
     health,
+    detection,
+    slowStart: duration(0, 60_000),
     failover,
     env: fc.dictionary(fc.stringMatching(/^[A-Z][A-Z0-9]{0,5}_$/), fc.string({ maxLength: 9 }), {
       maxKeys: 3,
@@ -80,6 +95,7 @@ const endpointService: fc.Arbitrary<ServiceInput> = fc.record(
       .uniqueArray(fc.integer({ min: 1, max: 65_535 }), { minLength: 1, maxLength: 3 })
       .map((ports) => ports.map((port) => `10.0.0.7:${port}`)),
     health,
+    detection,
     failover,
   },
   { requiredKeys: ["endpoints"] },
@@ -94,6 +110,7 @@ const gateway = (service: string): fc.Arbitrary<GatewayInput> =>
         .map((paths) => paths.map((one) => ({ match: { path: one }, service }))),
       workers: count(1, 256),
       retry: fc.record({ attempts: count(0, 10), budget: percent, replay: size(0, 1 << 20) }),
+      hedge: fc.record({ budget: percent, perSecond: count(0, 1000) }),
       timeouts: fc.record({ connect: duration(1, 60_000), tunnel: duration(1000, 86_400_000) }),
       drain: duration(0, 60_000),
     },

@@ -8,7 +8,12 @@ import { assert, present } from "../core/base/assert.ts";
 import { NinesError } from "../core/base/errors.ts";
 import { createPrng } from "../core/base/prng.ts";
 import { defaultDeploy } from "../core/deploy/settings.ts";
-import type { InstanceVerdict, RoutingTable } from "../core/route/table.ts";
+import {
+  defaultDetection,
+  defaultHedge,
+  type InstanceVerdict,
+  type RoutingTable,
+} from "../core/route/table.ts";
 import type { Incident } from "../core/incident/incident.ts";
 import type { WorkerStats } from "../core/measure/gateway-stats.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
@@ -508,6 +513,8 @@ export function commandService(
     dependsOn: [],
     maxConnections: 0,
     queueLength: 100,
+    detection: defaultDetection,
+    slowStartMs: 0,
     failover: plainFailover,
     workingDirectory: "/srv",
     environment: {},
@@ -542,6 +549,8 @@ export function endpointService(name: string, addresses: readonly string[]): End
     dependsOn: [],
     maxConnections: 0,
     queueLength: 100,
+    detection: defaultDetection,
+    slowStartMs: 0,
     failover: plainFailover,
     endpoints,
   };
@@ -553,6 +562,7 @@ const gateway: GatewayConfig = {
   routes: [],
   balance: "least-request",
   retry: { attempts: 1, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
+  hedge: defaultHedge,
   timeouts: {
     connectMs: 1_000,
     headMs: 10_000,

@@ -2,8 +2,6 @@
 
 import type { Config, GatewayConfig, ListenConfig, ServiceConfig } from "../../config/config.ts";
 import {
-  defaultHedge,
-  plainService,
   type RouteMatch,
   type RoutingTable,
   type TableInstance,
@@ -24,7 +22,7 @@ export function buildTable(
   epochOf: (service: string) => number,
 ): RoutingTable {
   const { gateway } = config;
-  const routes: TableRoute[] = gateway.routes.map((route) => ({ ...route, hedge: defaultHedge }));
+  const routes: TableRoute[] = [...gateway.routes];
   const listeners = gateway.listen.map((listen) => listenerOf(listen, gateway, routes));
   return {
     version,
@@ -51,8 +49,8 @@ function listenerOf(
 ): TableListener {
   const { host, port, protocol, service } = listen;
   if (service === undefined) return { host, port, protocol };
-  const { balance, retry, timeouts } = gateway;
-  const policy = { balance, retry, timeouts, hedge: defaultHedge };
+  const { balance, retry, hedge, timeouts } = gateway;
+  const policy = { balance, retry, hedge, timeouts };
   const tcpRoute = routes.push({ ...policy, match: noRequest, service }) - 1;
   return { host, port, protocol, tcpRoute };
 }
@@ -63,13 +61,14 @@ function serviceOf(
   epoch: number,
 ): TableService {
   const own = instances.filter((record) => record.service === service.name && record.port > 0);
-  const { name, failover, maxConnections, queueLength } = service;
+  const { name, detection, slowStartMs, failover, maxConnections, queueLength } = service;
   const standsInFor = new Map(Object.entries(failover.backups).map(([id, backup]) => [backup, id]));
   return {
-    ...plainService,
     name,
     mode: failover.mode,
     epoch,
+    detection,
+    slowStartMs,
     maxConnections,
     queueLength,
     instances: own.map((record) => instanceOf(record, standsInFor.get(record.id))),

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defaultDetection } from "../../core/route/table.ts";
 import { createRouter, NO_ROUTE } from "../../core/route/router.ts";
 import { commandService, configOf, endpointService, World } from "../world.fixture.ts";
 
@@ -42,6 +43,28 @@ test("versions grow, and services and instances come in the order of the file", 
   assert.deepEqual(
     versions,
     [...new Set(versions)].sort((a, b) => a - b),
+  );
+});
+
+test("what the file says of detection, slow start and hedges is what the workers are told", async () => {
+  const world = new World();
+  const control = world.control();
+  const detection = { ...defaultDetection, consecutiveErrors: 7, panicRatio: 0.25 };
+  const hedge = { budgetRatio: 0.1, budgetPerSecond: 1 };
+  const services = [commandService("web", { ...two, detection, slowStartMs: 30_000 })];
+  const { gateway } = configOf(services);
+  assert.ok(gateway !== undefined);
+  const routes = [{ ...gateway, hedge, match: { path: "/" }, service: "web" }];
+  const listen = [{ host: "::", port: 5432, protocol: "tcp", service: "web" }] as const;
+  const general = { budgetRatio: 0, budgetPerSecond: 0 };
+  control.start(configOf(services, { routes, listen, hedge: general }));
+  await world.advance(0);
+  const table = control.table();
+  assert.deepEqual(table?.services[0]?.detection, detection);
+  assert.equal(table?.services[0]?.slowStartMs, 30_000);
+  assert.deepEqual(
+    table?.routes.map((route) => route.hedge),
+    [hedge, general],
   );
 });
 

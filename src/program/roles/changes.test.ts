@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Config, EndpointService, GatewayConfig } from "../../config/config.ts";
+import { defaultDetection } from "../../core/route/table.ts";
 import { plainFailover } from "../../core/failover/settings.ts";
 import { describeChanges } from "./changes.ts";
 
@@ -41,6 +42,8 @@ function service(name: string): EndpointService {
     dependsOn: [],
     maxConnections: 0,
     queueLength: 0,
+    detection: defaultDetection,
+    slowStartMs: 0,
     failover: plainFailover,
     endpoints: [],
   };
