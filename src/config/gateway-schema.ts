@@ -4,7 +4,7 @@
 // that the defaults can be judged side by side.
 
 import { z } from "zod";
-import { balanceAlgorithms } from "../core/route/table.ts";
+import { balanceAlgorithms, defaultHedge } from "../core/route/table.ts";
 import {
   asText,
   choice,
@@ -16,12 +16,13 @@ import {
   percent,
   Refusal,
   scalar,
+  shown,
   size,
   text,
   unlike,
 } from "./fields.ts";
 import { serviceName, urlPath } from "./service-schema.ts";
-import { type Address, parseAddress } from "./units.ts";
+import { type Address, parseAddress, printPercent } from "./units.ts";
 
 const laterBalances = ["p2c", "peak-ewma", "consistent-hash", "maglev", "ring-hash", "least-time"];
 
@@ -162,18 +163,31 @@ const retry = z.strictObject({
 const hedgeBudget = percent();
 const hedgePerSecond = integer(0, 1_000_000);
 
+const off = scalar<"off", "off">(
+  { accepts: "off", example: "off", json: { type: "string", enum: ["off"] } },
+  (written) =>
+    written === "off"
+      ? written
+      : new Refusal(
+          `must be off or a map of budget and perSecond, not ${shown(written)}`,
+          "Leave it out for the defaults, or write `hedge: off`.",
+        ),
+);
+
 const hedge = z.strictObject({
-  budget: field(hedgeBudget.prefault("5%"), {
+  budget: field(hedgeBudget.prefault(printPercent(defaultHedge.budgetRatio)), {
     meaning:
       "Share of the requests of the last 10 s that may get a second attempt on another instance, " +
       "while the first waits on one that has fallen silent. Only what may be sent twice is: an " +
       "idempotent request whose body is still kept.",
-    interaction: "With `perSecond: 0`, `0%` is never.",
+    interaction: "Not counted as retries, which have a budget of their own.",
     source: "Dean and Barroso, The Tail at Scale (2013): 2 to 5 % more requests.",
     see: ["gateway.retry.replay", "services.NAME.detection.stall"],
   }),
-  perSecond: field(hedgePerSecond.prefault(10), {
-    meaning: "Second attempts a second that are allowed whatever `budget` says.",
+  perSecond: field(hedgePerSecond.prefault(defaultHedge.budgetPerSecond), {
+    meaning:
+      "Second attempts a second that are allowed whatever `budget` says, for when requests are few.",
+    source: "As for retries: Linkerd (10).",
     see: ["gateway.hedge.budget"],
   }),
 });
@@ -248,10 +262,13 @@ export const route = z.strictObject({
   ),
   hedge: field(
     z
-      .strictObject({
-        budget: field(hedgeBudget.optional(), override("hedge.budget")),
-        perSecond: field(hedgePerSecond.optional(), override("hedge.perSecond")),
-      })
+      .union([
+        off,
+        z.strictObject({
+          budget: field(hedgeBudget.optional(), override("hedge.budget")),
+          perSecond: field(hedgePerSecond.optional(), override("hedge.perSecond")),
+        }),
+      ])
       .prefault({}),
     override("hedge"),
   ),
@@ -321,11 +338,15 @@ export const gateway = z.strictObject({
     meaning: "When a request is tried again on another instance.",
     interaction: "A route may say otherwise.",
   }),
-  hedge: field(hedge.prefault({}), {
+  hedge: field(z.union([off, hedge]).prefault({}), {
     meaning:
       "How many requests that wait on a silent instance are tried on another one beside it. The " +
-      "first answer goes to the client.",
-    interaction: "A route may say otherwise.",
+      "first answer goes to the client, the other attempt is cut. `off`: none, which is both keys at 0.",
+    default: "the defaults of its keys",
+    interaction:
+      "When nobody answers, nobody is silent beside his peers, and nothing is tried twice. A route " +
+      "may say otherwise.",
+    see: ["services.NAME.detection.stall"],
   }),
   timeouts: field(timeouts.prefault({}), {
     meaning: "How long the gateway waits for what.",
@@ -342,5 +363,6 @@ export const gateway = z.strictObject({
 
 export type GatewayInput = z.input<typeof gateway>;
 export type WrittenGateway = z.output<typeof gateway>;
+export type WrittenHedge = WrittenRoute["hedge"];
 export type WrittenListener = z.output<typeof listener>;
 export type WrittenRoute = z.output<typeof route>;

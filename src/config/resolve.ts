@@ -3,7 +3,12 @@
 
 import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { DeploySettings } from "../core/deploy/settings.ts";
-import type { DetectionPolicy, RouteMatch } from "../core/route/table.ts";
+import {
+  type DetectionPolicy,
+  defaultHedge,
+  type HedgePolicy,
+  type RouteMatch,
+} from "../core/route/table.ts";
 import type {
   CheckConfig,
   AdminConfig,
@@ -21,7 +26,12 @@ import type {
 import type { WrittenDetection } from "./detection-schema.ts";
 import type { WrittenFailover } from "./failover-schema.ts";
 import type { WrittenAdmin } from "./admin-schema.ts";
-import type { WrittenGateway, WrittenListener, WrittenRoute } from "./gateway-schema.ts";
+import type {
+  WrittenGateway,
+  WrittenHedge,
+  WrittenListener,
+  WrittenRoute,
+} from "./gateway-schema.ts";
 import type { WrittenFile } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
 
@@ -246,6 +256,17 @@ function resolveListener({ address, protocol, service }: WrittenListener): Liste
   return { ...address, protocol, ...(service === undefined ? {} : { service }) };
 }
 
+const neverHedged: HedgePolicy = { budgetRatio: 0, budgetPerSecond: 0 };
+
+/** What is not said is that of `general`. */
+function resolveHedge(written: WrittenHedge, general: HedgePolicy): HedgePolicy {
+  if (written === "off") return neverHedged;
+  return {
+    budgetRatio: written.budget ?? general.budgetRatio,
+    budgetPerSecond: written.perSecond ?? general.budgetPerSecond,
+  };
+}
+
 function resolvePolicy({ balance, retry, hedge, timeouts }: WrittenGateway): RoutePolicy {
   return {
     balance,
@@ -255,7 +276,7 @@ function resolvePolicy({ balance, retry, hedge, timeouts }: WrittenGateway): Rou
       budgetPerSecond: retry.budgetPerSecond,
       replayBytes: retry.replay,
     },
-    hedge: { budgetRatio: hedge.budget, budgetPerSecond: hedge.perSecond },
+    hedge: resolveHedge(hedge, defaultHedge),
     timeouts: {
       connectMs: timeouts.connect,
       headMs: timeouts.head,
@@ -280,10 +301,7 @@ function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
       budgetPerSecond: retry.budgetPerSecond ?? policy.retry.budgetPerSecond,
       replayBytes: retry.replay ?? policy.retry.replayBytes,
     },
-    hedge: {
-      budgetRatio: hedge.budget ?? policy.hedge.budgetRatio,
-      budgetPerSecond: hedge.perSecond ?? policy.hedge.budgetPerSecond,
-    },
+    hedge: resolveHedge(hedge, policy.hedge),
     timeouts: {
       ...policy.timeouts,
       connectMs: timeouts.connect ?? policy.timeouts.connectMs,

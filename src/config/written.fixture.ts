@@ -110,7 +110,10 @@ const gateway = (service: string): fc.Arbitrary<GatewayInput> =>
         .map((paths) => paths.map((one) => ({ match: { path: one }, service }))),
       workers: count(1, 256),
       retry: fc.record({ attempts: count(0, 10), budget: percent, replay: size(0, 1 << 20) }),
-      hedge: fc.record({ budget: percent, perSecond: count(0, 1000) }),
+      hedge: fc.oneof(
+        fc.constant("off" as const),
+        fc.record({ budget: percent, perSecond: count(0, 1000) }),
+      ),
       timeouts: fc.record({ connect: duration(1, 60_000), tunnel: duration(1000, 86_400_000) }),
       drain: duration(0, 60_000),
     },
