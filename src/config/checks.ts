@@ -129,6 +129,7 @@ function checkService({ path, value }: Placed<WrittenService>): readonly Finding
     ...checkHealth([...path, "health"], value),
     ...checkEndpoints([...path, "endpoints"], value.endpoints ?? []),
     ...checkDetection([...path, "detection"], value),
+    ...checkSlowStart([...path, "slowStart"], value),
     ...checkRunning(path, value),
     ...checkFailover(path, value).map((finding) => ({ ...finding, part: "value" as const })),
     ...checkDeploy([...path, "deploy"], value),
@@ -141,6 +142,12 @@ function checkDetection(path: Path, { detection }: WrittenService): readonly Fin
   if (ejection <= ejectionMax) return [];
   const what = `is shorter than \`ejection\`, ${printDuration(ejection)}`;
   return [error([...path, "ejectionMax"], what, "Make it at least as long.")];
+}
+
+function checkSlowStart(path: Path, { slowStart, failover }: WrittenService): readonly Finding[] {
+  if (slowStart === 0 || failover.mode !== "primary-standby") return [];
+  const what = "does nothing in `primary-standby`, where one takes all of the traffic";
+  return [warning(path, what, "Leave it out.")];
 }
 
 function checkHealth(path: Path, { health, endpoints }: WrittenService): readonly Finding[] {

@@ -83,6 +83,7 @@ interface ServiceBase {
   readonly name: string;
   readonly health: HealthConfig;
   readonly detection: DetectionPolicy;
+  /** From a tenth of its share to all of it, for an instance that returns; 0 is at once. */
   readonly slowStartMs: number;
   readonly failover: FailoverSettings;
   readonly dependsOn: readonly string[];

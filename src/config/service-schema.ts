@@ -529,9 +529,12 @@ export const service = z.strictObject({
       "An instance that takes traffic again after it could not, or for the first time, gets a share " +
       "that grows from a tenth to all of it within this time. `0s`: all of it at once.",
     interaction:
-      "It is a share of what it would be given beside others; who is alone gets everything. What was " +
-      "there when a worker began is not new to it.",
-    source: "HAProxy `slowstart` (off), nginx `slow_start` (off).",
+      "It is a share of what it would be given beside others, who take the rest. So a failback in " +
+      "`hot-standby` ramps, too: the stand-in stops at once, the other instances bridge the gap. Who " +
+      "is alone gets everything, and so does a primary. What was there when a worker began is not " +
+      "new to it.",
+    source: "HAProxy `slowstart` (off), nginx `slow_start` (off); a tenth as in Envoy.",
+    see: ["services.NAME.failover.failback"],
   }),
   failover: field(failover.prefault({}), {
     meaning: "Who of its instances takes traffic, and who takes over when one is lost.",
