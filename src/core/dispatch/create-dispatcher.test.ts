@@ -183,6 +183,19 @@ test("errors in a row eject who gives them, while its peer does well; no error r
   assert.deepEqual(story.dispatcher.ejected(1000), ["web-1"]);
 });
 
+test("who has left is not ejected for the answers that it gave", () => {
+  const all = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => instance(number));
+  const story = new Story(all);
+  story.dispatcher.tick(0);
+  for (let round = 0; round < 120; round++) {
+    story.attempts(7);
+    story.attempt(round % 2 === 0 ? outcome.answered : outcome.serverError);
+  }
+  story.dispatcher.update(service(all.slice(0, 7)), 5000);
+  story.dispatcher.tick(10_000);
+  assert.deepEqual(story.sentences, []);
+});
+
 test("who returns gets a share that grows from a tenth; a canary keeps its own", () => {
   const draws = { next: 0.5 };
   const instances = [instance(1), instance(2, { verdict: "down" }), instance(3, { share: 0.2 })];

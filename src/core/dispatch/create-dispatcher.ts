@@ -164,6 +164,8 @@ class ServiceDispatcher implements Dispatcher {
   tick(nowMs: number): void {
     const { successRate } = this.#service.detection;
     for (const { slot, rate } of this.#outlier.sweep(nowMs, this.#slots.count)) {
+      // It may have left since it answered.
+      if (this.#slots.listed[slot] === 0) continue;
       if (!successRate || this.#ejections.isEjected(slot) || !this.#mayEject(slot)) continue;
       const percent = Math.floor(100 * rate);
       const words = `${percent}% of its answers were good, far fewer than its peers'`;
