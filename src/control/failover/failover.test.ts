@@ -179,6 +179,18 @@ test("maintenance is kept, holds everybody where they are, and a person may stil
   onePrimary(world);
 });
 
+test("one service does not leave a maintenance that is of all", async () => {
+  const world = new World();
+  const control = await settled(world);
+  control.maintain(true, undefined);
+  const refused = { code: "NINES_FAILOVER_REFUSED", message: /All services are in maintenance/ };
+  assert.throws(() => control.maintain(false, "db"), refused);
+  assert.ok(control.isInMaintenance("db"));
+  assert.ok(!world.sentences().some((each) => each.includes("maintenance is over")));
+  control.maintain(false, undefined);
+  assert.ok(!control.isInMaintenance("db"));
+});
+
 test("a disk that refuses: nobody is promoted whom the next control would not know", async () => {
   const world = new World();
   await settled(world);

@@ -62,9 +62,16 @@ export class FailoverLoop {
     this.#quietly(() => keeper.order("order-failback", undefined));
   }
 
-  /** Throws NINES_SERVICE_UNKNOWN or NINES_STATE_WRITE. */
+  /** Throws NINES_SERVICE_UNKNOWN, NINES_FAILOVER_REFUSED or NINES_STATE_WRITE. */
   maintain(on: boolean, service: string | undefined): void {
     if (service !== undefined) this.#require(service);
+    if (!on && service !== undefined && this.#maintenance.isOnForAll) {
+      const what = `All services are in maintenance, "${service}" with them.`;
+      throw new NinesError(
+        "NINES_FAILOVER_REFUSED",
+        `${what} \`nines maintenance off\` ends it for all.`,
+      );
+    }
     this.#maintenance.set(on, service);
     const whom = service ?? "all services";
     const sentence = on

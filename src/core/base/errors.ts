@@ -235,7 +235,7 @@ export const errorCatalogue = {
     "Write `failover: { mode: primary-standby }` in the file if it is to have one.",
   ),
   NINES_FAILOVER_REFUSED: entry(
-    "The primary cannot be moved there now; nothing has changed.",
+    "The primary cannot be moved there now, or not so; nothing has changed.",
     "`nines explain failover SERVICE` says who is fit, and what is under way.",
     true,
   ),

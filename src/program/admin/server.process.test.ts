@@ -33,6 +33,9 @@ const actions = {
   },
   deploy: async (order: DeployOrder) => {
     asked.push(["deploy", order]);
+    if (order.service.startsWith("NINES_")) {
+      throw new NinesError(order.service as "NINES_DEPLOY_UNDER_WAY", "not now.");
+    }
     return { service: order.service, version: 2, from: 1, changed: ["env"] };
   },
   rollback: (service: string, version: number | undefined, by: string) => {
@@ -157,6 +160,27 @@ describe("the admin API", () => {
       code: "NINES_NOT_RUNNING",
       message: "no service nobody.",
     });
+  });
+
+  it("tells by the status what cannot be now from what failed", async () => {
+    const wanted = {
+      NINES_DEPLOY_UNDER_WAY: 409,
+      NINES_DEPLOY_ENDPOINTS: 409,
+      NINES_DEPLOY_CANARY: 409,
+      NINES_SERVICE_UNKNOWN: 404,
+      NINES_CONFIG_INVALID: 422,
+      NINES_STATE_WRITE: 500,
+    };
+    for (const [service, status] of Object.entries(wanted)) {
+      const body = JSON.stringify({ service });
+      const reader = connect(socketPath);
+      reader.write("POST /v1/deploy HTTP/1.1\r\nhost: nines\r\nconnection: close\r\n");
+      reader.write(
+        `content-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+      );
+      await readUntil(reader, new RegExp(`^HTTP/1.1 ${status} `));
+      reader.destroy();
+    }
   });
 
   it("survives a bug behind it", async () => {

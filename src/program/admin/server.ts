@@ -165,10 +165,20 @@ function follow(response: ServerResponse, subscribe: Follow): void {
   });
 }
 
+/** What the state of things does not allow now. */
+const conflicts = new Set<ErrorCode>([
+  "NINES_CONTROL_STOPPING",
+  "NINES_DEPLOY_CANARY",
+  "NINES_DEPLOY_ENDPOINTS",
+  "NINES_DEPLOY_UNDER_WAY",
+  "NINES_FAILOVER_MODE",
+  "NINES_FAILOVER_REFUSED",
+]);
+
 function statusOf(error: NinesError): number {
   if (error instanceof Refusal) return error.status;
   if (error.code.endsWith("_UNKNOWN")) return 404;
-  if (/^NINES_(CONTROL_STOPPING|FAILOVER_MODE|FAILOVER_REFUSED)$/.test(error.code)) return 409;
+  if (conflicts.has(error.code)) return 409;
   return error.code.startsWith("NINES_CONFIG") || error.code.endsWith("_RANGE") ? 422 : 500;
 }
 
