@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { CommandService } from "../../config/config.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { plainFailover } from "../../core/failover/settings.ts";
-import type { Control } from "../control.ts";
+import { type Control, createControl } from "../control.ts";
 import { commandService, configOf, endpointService, World } from "../world.fixture.ts";
 
 function standby(failover: Partial<CommandService["failover"]> = {}): CommandService {
@@ -202,6 +202,26 @@ test("a disk that refuses: nobody is promoted whom the next control would not kn
   world.diskRefuses = false;
   await world.until(() => verdicts(world).includes("up"), 2_000);
   onePrimary(world);
+});
+
+test("a promotion that was refused and is wanted no more is not waited for", async () => {
+  const world = new World();
+  const ports = world.ports();
+  let timers = 0;
+  const after: typeof ports.clock.after = (delayMs, run) => {
+    timers++;
+    return ports.clock.after(delayMs, run);
+  };
+  createControl({ ...ports, clock: { ...ports.clock, after } }).start(configOf([standby()]));
+  await world.until(() => verdicts(world) === "up standby", 5_000);
+  world.diskRefuses = true;
+  world.crash("db-1");
+  await world.advance(100);
+  world.crash("db-2");
+  await world.advance(1_000);
+  timers = 0;
+  await world.advance(5_000);
+  assert.ok(timers < 1_000, `${timers} timers in 5 s`);
 });
 
 test("endpoints move as well, and are never signalled", async () => {

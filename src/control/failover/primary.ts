@@ -96,6 +96,8 @@ export class PrimaryKeeper {
     for (let steps = 0; nowMs >= this.#retryAtMs && this.#stepOnce(); steps++) {
       assert(steps < STEPS_MAX, `${this.#service.name} comes to rest`);
     }
+    // What was refused may be wanted no more.
+    if (nowMs >= this.#retryAtMs) this.#refused = false;
     this.#seal();
     for (const record of this.#instances()) this.#show(record);
     this.#waitForMore();
