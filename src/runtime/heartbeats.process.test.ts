@@ -3,14 +3,14 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { realWorld } from "../../test/conformance/world.ts";
 import type { Heartbeats } from "../ports/heartbeats.ts";
 import { startHeartbeat } from "../sdk/heartbeat.ts";
-import { openHeartbeats } from "./heartbeats.ts";
+import { connectionsOfInstanceMax, openHeartbeats, strangersMax } from "./heartbeats.ts";
 
 const secret = Buffer.alloc(32, 7);
 
@@ -81,6 +81,36 @@ test("a line with name and token is a sign of life, and nothing else is", async 
   }
   assert.equal(heard.get("web-1"), 2);
   assert.equal(heard.get("web-2"), undefined);
+});
+
+test("neither strangers nor another instance take the places of who has a token", async (t) => {
+  const { socket, heard, listen } = await place(t);
+  const ended: Socket[] = [];
+  const open = async (text: string): Promise<Socket> => {
+    const client = connect(socket);
+    client.on("error", () => undefined);
+    client.on("close", () => ended.push(client));
+    t.after(() => client.destroy());
+    await new Promise((resolve) => client.on("connect", resolve));
+    if (text !== "") client.write(text);
+    return client;
+  };
+  const tokens = ["web-1", "web-2"].map((id) => `${id} ${listen(id)["NINES_HEARTBEAT_TOKEN"]}\n`);
+  const [first = "", second = ""] = tokens;
+  const friend = await open(first);
+  await realWorld.until(() => heard.get("web-1") === 1, "it is known");
+  const strangers: Socket[] = [];
+  for (let count = 0; count < strangersMax + 8; count++) strangers.push(await open(""));
+  await realWorld.until(() => ended.length === 8, "the oldest strangers made room");
+  assert.deepEqual(new Set(ended), new Set(strangers.slice(0, 8)));
+  for (let count = 0; count < connectionsOfInstanceMax + 1; count++) await open(second);
+  await realWorld.until(
+    () => heard.get("web-2") === connectionsOfInstanceMax + 1 && ended.length > 8,
+    "the one instance made room for itself",
+  );
+  friend.write(first);
+  await realWorld.until(() => heard.get("web-1") === 2, "the other is heard as ever");
+  assert.ok(!ended.includes(friend));
 });
 
 test("anybody may write to the socket, and a shell can", async (t) => {

@@ -9,6 +9,10 @@
 // each instance. Whoever runs as the instance's user can read it in its environment and keep a dead
 // instance alive; nobody can for another's.
 //
+// Anybody on this machine may connect. Who has no token must not keep out who has one: there are
+// few places for strangers, for a short time each, and a new one takes the place of the oldest. Nor
+// may an instance take the places of the others.
+//
 // Rejected: the admin socket (an instance may have another user, and must not be able to give
 // orders), datagrams on a unix socket (Node has none), fs.watch (silent on network file systems).
 
@@ -19,8 +23,11 @@ import type { HeartbeatPlace, Heartbeats } from "../ports/heartbeats.ts";
 
 const connectionsMax = 1_024;
 const lineBytesMax = 512;
-/** Who says nothing right in this time only takes a place. */
+/** Who has said nothing right yet only takes a place: so many, each for so long. */
+export const strangersMax = 128;
 const strangerMs = 10_000;
+/** A program with several processes may give its signs on several. */
+export const connectionsOfInstanceMax = 32;
 /** Longer than the longest interval that can be asked for, twice. */
 const friendMs = 3 * 3_600_000;
 const looksInInterval = 10;
@@ -40,10 +47,12 @@ export async function openHeartbeats(options: HeartbeatsOptions): Promise<Heartb
   const tokenOf = (instance: string): string =>
     createHmac("sha256", options.secret).update(instance).digest("hex");
   const sockets = new Set<Socket>();
+  const places = createPlaces();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
-    serve(socket, tokenOf, (instance) => listeners.get(instance)?.());
+    places.arrived(socket);
+    serve(socket, tokenOf, places.known, (instance) => listeners.get(instance)?.());
   });
   server.maxConnections = connectionsMax;
   await listenOn(server, options.socket);
@@ -85,21 +94,69 @@ async function listenOn(server: Server, path: string): Promise<void> {
   server.unref();
 }
 
+interface Places {
+  readonly arrived: (socket: Socket) => void;
+  /** It has the token of this instance. */
+  readonly known: (socket: Socket, instance: string) => void;
+}
+
+function createPlaces(): Places {
+  /** The oldest first, as in each of the sets of instances. */
+  const strangers = new Map<Socket, NodeJS.Timeout>();
+  const byInstance = new Map<string, Set<Socket>>();
+
+  function leave(socket: Socket): void {
+    clearTimeout(strangers.get(socket));
+    strangers.delete(socket);
+  }
+
+  return {
+    arrived(socket) {
+      const [oldest] = strangers.keys();
+      if (oldest !== undefined && strangers.size >= strangersMax) {
+        leave(oldest);
+        oldest.destroy();
+      }
+      const timer = setTimeout(() => socket.destroy(), strangerMs);
+      timer.unref();
+      strangers.set(socket, timer);
+      socket.on("close", () => leave(socket));
+    },
+    known(socket, instance) {
+      leave(socket);
+      const own = byInstance.get(instance) ?? new Set();
+      if (own.has(socket) || socket.destroyed) return;
+      const [oldest] = own;
+      if (oldest !== undefined && own.size >= connectionsOfInstanceMax) {
+        own.delete(oldest);
+        oldest.destroy();
+      }
+      byInstance.set(instance, own.add(socket));
+      socket.on("close", () => {
+        own.delete(socket);
+        if (own.size === 0 && byInstance.get(instance) === own) byInstance.delete(instance);
+      });
+    },
+  };
+}
+
 function serve(
   socket: Socket,
   tokenOf: (instance: string) => string,
+  known: Places["known"],
   heard: (instance: string) => void,
 ): void {
   let line = "";
   socket.setEncoding("latin1");
-  socket.setTimeout(strangerMs, () => socket.destroy());
   socket.on("error", () => socket.destroy());
+  socket.on("timeout", () => socket.destroy());
   socket.on("data", (text: string) => {
     const lines = (line + text).split("\n");
     line = lines.pop() ?? "";
     for (const whole of lines) {
       const [instance = "", token = ""] = whole.trim().split(" ");
       if (!equal(token, tokenOf(instance))) return void socket.end("refused\n");
+      known(socket, instance);
       socket.setTimeout(friendMs);
       heard(instance);
     }
