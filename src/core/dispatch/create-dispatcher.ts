@@ -200,6 +200,10 @@ class ServiceDispatcher implements Dispatcher {
     return this.#retryBudget.take(nowMs, budgetRatio, budgetPerSecond);
   }
 
+  mayHedge(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean {
+    return this.#hedgeBudget.allows(nowMs, budgetRatio, budgetPerSecond);
+  }
+
   takeHedge(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean {
     return this.#hedgeBudget.take(nowMs, budgetRatio, budgetPerSecond);
   }

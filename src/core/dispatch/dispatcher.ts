@@ -120,6 +120,11 @@ export interface Dispatcher {
   /** The same for a second attempt beside the first, of its own budget. */
   takeHedge(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean;
   /**
+   * Whether `takeHedge` would say yes: whoever looks at many that wait asks this first, and chooses
+   * for none in vain.
+   */
+  mayHedge(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean;
+  /**
    * The instance in a slot: a slot keeps its instance for as long as any attempt on it is under
    * way, also when the instance left the table. The object is the same for as long: another one
    * means that the slot was lent anew.

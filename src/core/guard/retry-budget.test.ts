@@ -19,6 +19,13 @@ test("a fifth of the requests of the last ten seconds may be tried again", () =>
   assert.equal(taken(budget, 12_000, 1000, 0.2, 0), 0, "and what it was a share of is past then");
 });
 
+test("to ask spends nothing", () => {
+  const budget = new RetryBudget(0);
+  for (let asked = 0; asked < 100; asked++) assert.ok(budget.allows(0, 0, 1));
+  assert.equal(taken(budget, 0, 100, 0, 1), 10);
+  assert.ok(!budget.allows(0, 0, 1));
+});
+
 test("a quiet service may retry within its floor", () => {
   const budget = new RetryBudget(0);
   assert.equal(taken(budget, 5, 1000, 0, 3), 30, "ten seconds' worth");

@@ -34,12 +34,17 @@ export class RetryBudget {
     this.#requestsInWindow++;
   }
 
-  /** Whether one more retry is within the budget; spends it when it is. */
-  take(nowMs: number, ratio: number, perSecond: number): boolean {
+  /** Whether one more retry is within the budget. */
+  allows(nowMs: number, ratio: number, perSecond: number): boolean {
     assert(ratio >= 0 && perSecond >= 0, "a budget is not negative");
     this.#forget(nowMs);
     const allowed = ratio * this.#requestsInWindow + (perSecond * RETRY_WINDOW_MS) / 1000;
-    if (this.#retriesInWindow + 1 > allowed) return false;
+    return this.#retriesInWindow + 1 <= allowed;
+  }
+
+  /** The same; spends it when it is. */
+  take(nowMs: number, ratio: number, perSecond: number): boolean {
+    if (!this.allows(nowMs, ratio, perSecond)) return false;
     const index = this.#bucket % BUCKETS;
     this.#retries[index] = (this.#retries[index] as number) + 1;
     this.#retriesInWindow++;

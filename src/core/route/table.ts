@@ -88,7 +88,10 @@ export const defaultDetection: DetectionPolicy = {
 export interface TableService {
   readonly name: string;
   readonly mode: ServiceMode;
-  /** Grows with each change of the primary; a worker follows no smaller one. 0: no primary yet. */
+  /**
+   * Grows with each change of the primary; 0: no primary yet. For people and logs to tell two
+   * promotions apart: what keeps a worker from an older one is the version of the table.
+   */
   readonly epoch: number;
   readonly detection: DetectionPolicy;
   /**

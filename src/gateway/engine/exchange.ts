@@ -303,6 +303,8 @@ export class Exchange implements AttemptOwner, Waiter {
     const { dispatcher } = this.#service;
     const { balance, hedge } = this.#route;
     const { addressHash } = this.#client;
+    // Thousands may wait here, and be looked at every few milliseconds.
+    if (!dispatcher.mayHedge(nowMs, hedge.budgetRatio, hedge.budgetPerSecond)) return;
     this.#tried[this.#triedCount] = attempt.slot;
     const triedCount = this.#triedCount + 1;
     const slot = dispatcher.chooseHedge(balance, nowMs, addressHash, this.#tried, triedCount);
