@@ -196,6 +196,33 @@ test("who has left is not ejected for the answers that it gave", () => {
   assert.deepEqual(story.sentences, []);
 });
 
+test("who is late is so no more when silence stops being judged", () => {
+  const instances = [instance(1), instance(2)];
+  const { dispatcher } = new Story(instances);
+  const ask = (slot: number, nowMs: number): void => {
+    dispatcher.started(slot, nowMs);
+    dispatcher.awaits(slot, nowMs);
+  };
+  const answer = (slot: number, nowMs: number): void => {
+    ask(slot, nowMs);
+    dispatcher.answering(slot, nowMs + 1, 1, 1, true);
+    dispatcher.finished(slot, nowMs + 1, outcome.answered, 1, false);
+  };
+  answer(0, 0);
+  answer(1, 0);
+  ask(0, 10);
+  dispatcher.scan(16, 0);
+  answer(1, 17);
+  answer(1, 18);
+  dispatcher.scan(30, 0);
+  assert.deepEqual(dispatcher.late(), ["web-1"]);
+  const plain = service(instances);
+  dispatcher.update({ ...plain, detection: { ...plain.detection, stall: false } }, 31);
+  assert.deepEqual(dispatcher.late(), []);
+  dispatcher.scan(1000, 0);
+  assert.deepEqual(dispatcher.late(), []);
+});
+
 test("who returns gets a share that grows from a tenth; a canary keeps its own", () => {
   const draws = { next: 0.5 };
   const instances = [instance(1), instance(2, { verdict: "down" }), instance(3, { share: 0.2 })];

@@ -217,6 +217,8 @@ class ServiceDispatcher implements Dispatcher {
     this.#service = service;
     this.#ejections.times = ejectionTimes(service);
     this.#tiers.rules = this.#rules;
+    // Nobody looks for silence any more: nobody is avoided for it.
+    if (!service.detection.stall) this.#stall.late.fill(0);
     slots.listed.fill(0);
     for (const instance of service.instances) {
       const found = slots.find(instance);
