@@ -1,5 +1,5 @@
-// What the file says of detection, slow start and hedges, seen from outside: from the text of a file
-// over the loader and control's table to requests on sockets. Nothing between may lose a key.
+// What the file says of detection, slow start and hedges, seen from outside: from the text of a
+// file over the loader and the table of control to requests on sockets. No key is lost on the way.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
