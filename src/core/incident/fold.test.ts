@@ -93,6 +93,27 @@ describe("the account of an incident", () => {
     assert.deepEqual(kinds, ["sign", "fault", "transfer", "loss", "mended", "recovery"]);
   });
 
+  it("counts the requests until full strength, and none that began later", () => {
+    const counted = (atMs: number, requests: number, worstMs: number, slow = 0): Observation => {
+      const losses = { ...nothingLost, requests, worstMs, slow };
+      return { kind: "counted", atMs, fromMs: atMs - 250, losses, notable: false };
+    };
+    const { incidents } = tell([
+      fault(1_000),
+      elsewhere(1_010),
+      counted(1_250, 5, 20),
+      mended(1_400),
+      counted(1_500, 7, 20),
+      counted(1_750, 11, 20),
+      counted(2_000, 13, 500, 1),
+      counted(3_000, 17, 20),
+    ]);
+    const [incident] = incidents as [Incident];
+    assert.equal(incident.state, "recovered");
+    const expected = { ...nothingLost, requests: 5 + 7 + 13, worstMs: 500, slow: 1 };
+    assert.deepEqual(incident.losses, expected);
+  });
+
   it("is none when a sign is followed by nothing", () => {
     const { account, incidents } = tell([sign(1_000), passed(1_000 + suspicionMs)]);
     assert.equal(account.state, "quiet");

@@ -223,6 +223,7 @@ type Counted = Extract<Observation, { readonly kind: "counted" }>;
 function counted(account: Account, seen: Counted, context: Context): Account {
   const { losses, notable, fromMs, atMs } = seen;
   const begins = { atMs: fromMs, sentence: sayLosses(losses) };
+  if (!notable && isAfterwards(account.incident, seen)) return account;
   if (!notable && account.incident === undefined) {
     if (account.suspicion === undefined) return account;
     const { suspicion } = account;
@@ -242,6 +243,12 @@ function counted(account: Account, seen: Counted, context: Context): Account {
   const isFirst = opened.losses.lost + opened.losses.serverErrors + opened.losses.slow === 0;
   const line = { atMs, sentence: begins.sentence };
   return step(isFirst ? put(after, "loss", line) : after, "loss", line);
+}
+
+/** Whether even the slowest of these requests began at full strength: none is this incident's. */
+function isAfterwards(incident: Incident | undefined, { losses, fromMs }: Counted): boolean {
+  const recoveredMs = incident?.recoveredMs;
+  return recoveredMs !== undefined && fromMs - losses.worstMs >= recoveredMs;
 }
 
 /** What a worker counted while nobody heard it may have been before this incident. */

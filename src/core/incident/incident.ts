@@ -66,7 +66,7 @@ export interface Losses {
   readonly slow: number;
   /** Upper bound of the slowest answer, at most 12.5% too high; 0: none was counted. */
   readonly worstMs: number;
-  /** All requests that ended meanwhile. */
+  /** All requests that ended meanwhile, or began meanwhile and ended soon after. */
   readonly requests: number;
 }
 
