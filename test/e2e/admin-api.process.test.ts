@@ -32,7 +32,7 @@ interface Answer {
 
 /** How each endpoint that takes something is called: bodies that are right. */
 const right: Readonly<Record<string, readonly unknown[]>> = {
-  "/v1/maintenance": [{ on: true, service: "web" }, { on: false }],
+  "/v1/maintenance": [{ on: true, service: "db" }, { on: false }],
   "/v1/deploy": [{ service: "web" }],
   "/v1/rollback": [],
   "/v1/failover": [{ service: "db" }],
@@ -64,6 +64,8 @@ const wrong: readonly (readonly [string, unknown])[] = [
   ["/v1/nothing", {}],
   ["/v1/rollback", { service: "web", version: 99 }],
   ["/v1/failover", { service: "web" }],
+  ["/v1/failover", { service: "db", to: "web-1" }],
+  ["/v1/maintenance", { on: true, service: "web" }],
   ["/v1/failback", { service: "nobody" }],
 ];
 /** This one is the last. */

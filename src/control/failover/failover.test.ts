@@ -135,7 +135,7 @@ test("a planned failover waits for what is under way, and stays until a word", a
   await world.advance(120_000);
   assert.equal(verdicts(world), "standby up");
   assert.throws(() => control.failover("db", "db-2"), refused(/db-2 is its primary already/));
-  assert.throws(() => control.failover("db", "db-9"), refused(/db-9 is not fit/));
+  assert.throws(() => control.failover("db", "db-9"), { code: "NINES_TARGET_UNKNOWN" });
   assert.throws(() => control.failover("nobody"), NinesError);
   control.failback("db");
   await world.advance(50);
@@ -189,6 +189,14 @@ test("one service does not leave a maintenance that is of all", async () => {
   assert.ok(!world.sentences().some((each) => each.includes("maintenance is over")));
   control.maintain(false, undefined);
   assert.ok(!control.isInMaintenance("db"));
+});
+
+test("maintenance of one service is of one that has a primary", () => {
+  const control = new World().control();
+  control.start(configOf([commandService("db")]));
+  assert.throws(() => control.maintain(true, "nobody"), { code: "NINES_SERVICE_UNKNOWN" });
+  assert.throws(() => control.maintain(true, "db"), { code: "NINES_FAILOVER_MODE" });
+  control.maintain(false, "db");
 });
 
 test("a disk that refuses: nobody is promoted whom the next control would not know", async () => {

@@ -51,7 +51,10 @@ export class FailoverLoop {
     this.#lookAround();
   }
 
-  /** Throws NINES_SERVICE_UNKNOWN, NINES_FAILOVER_MODE or NINES_FAILOVER_REFUSED. */
+  /**
+   * Throws NINES_SERVICE_UNKNOWN, NINES_TARGET_UNKNOWN, NINES_FAILOVER_MODE or
+   * NINES_FAILOVER_REFUSED.
+   */
   failover(service: string, to: string | undefined): void {
     const keeper = this.#primaryOf(service);
     this.#quietly(() => keeper.order("order-failover", to));
@@ -62,8 +65,12 @@ export class FailoverLoop {
     this.#quietly(() => keeper.order("order-failback", undefined));
   }
 
-  /** Throws NINES_SERVICE_UNKNOWN, NINES_FAILOVER_REFUSED or NINES_STATE_WRITE. */
+  /**
+   * One that it begins for must have a primary: of others control moves nothing that it could hold.
+   * Throws NINES_SERVICE_UNKNOWN, NINES_FAILOVER_MODE, NINES_FAILOVER_REFUSED or NINES_STATE_WRITE.
+   */
   maintain(on: boolean, service: string | undefined): void {
+    if (service !== undefined && on) this.#primaryOf(service);
     if (service !== undefined) this.#require(service);
     if (!on && service !== undefined && this.#maintenance.isOnForAll) {
       const what = `All services are in maintenance, "${service}" with them.`;

@@ -103,8 +103,12 @@ export class PrimaryKeeper {
     this.#waitForMore();
   }
 
-  /** An operator's word. Throws NINES_FAILOVER_REFUSED. */
+  /** An operator's word. Throws NINES_TARGET_UNKNOWN or NINES_FAILOVER_REFUSED. */
   order(kind: "order-failover" | "order-failback", to: string | undefined): void {
+    if (to !== undefined && !this.#instances().some(({ id }) => id === to)) {
+      const sentence = `${to} is not an instance of ${this.#service.name}.`;
+      throw new NinesError("NINES_TARGET_UNKNOWN", sentence);
+    }
     this.look();
     const situation = this.#situation();
     const target = to ?? (kind === "order-failback" ? situation.preferred : this.#candidate());

@@ -130,6 +130,9 @@ test("a primary whose process ended is replaced at once: nothing is left to fenc
   const story = new Story().see({ primary: "ended", why: "its process has ended", fit: ["web-2"] });
   assert.equal(story.now, "serving web-2");
   assert.deepEqual(story.sentences, ["web-2 is primary of web (epoch 1.2): its process has ended"]);
+  story.see({ primary: "well", fit: ["web-1", "web-2"] });
+  assert.equal(story.now, "holding web-2");
+  assert.equal(story.state.cause, "its process has ended", "it still serves for that reason");
 });
 
 test("a primary that runs and fails its checks is fenced first", () => {

@@ -331,7 +331,9 @@ function follow(
     primary: promotes ? present(next, "somebody to promote") : state.primary,
     successor: successorAfter(state, row, next),
     pinned: row.pin ?? state.pinned,
-    cause: moved ? cause : state.cause,
+    // A primary that is only to be replaced later serves for the reason that it was promoted for.
+    cause:
+      moved && (promotes || !isServing(state.phase) || !isServing(row.to)) ? cause : state.cause,
     noted: moved ? "" : state.noted,
   };
   const isFailback = promotes && state.phase === "switching" && next === situation.preferred;
@@ -341,6 +343,10 @@ function follow(
   const said = spoken && { ...spoken, kind: kind ?? spoken.kind };
   if (moved || ordered) return { state: after, command: row.command, said };
   return noted(state, after, row, said);
+}
+
+function isServing(phase: FailoverState["phase"]): boolean {
+  return phase === "serving" || phase === "holding";
 }
 
 /** Without a move, what is the same as last time is not said again. */

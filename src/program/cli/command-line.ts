@@ -292,6 +292,9 @@ function addIncidents(nines: Command, actions: Actions, ended: Ended): void {
     );
   placed(incidents.command("show"))
     .summary("the whole account of one, line by line")
+    .description(
+      "Its times, what clients lost, and each thing that happened with its moment after the first sign.",
+    )
     .argument("<id>", "such as 3-1; `nines incidents` lists them")
     .option("--json", "the same as JSON")
     .action((id: string, options: Omit<IncidentsOptions, "last">) =>
@@ -365,11 +368,11 @@ function addFailover(nines: Command, actions: Actions, ended: Ended): void {
   const maintenance = nines
     .command("maintenance")
     .summary("whether instances may take over by themselves");
-  for (const [word, on, summary] of maintenanceWords) {
+  for (const [word, on, summary, description] of maintenanceWords) {
     placed(maintenance.command(word))
       .summary(summary)
-      .description("Kept across restarts of Nines; `nines status` shows it.")
-      .argument("[service]", "only this one (default: all)")
+      .description(description)
+      .argument("[service]", "only this primary-standby service (default: all of them)")
       .action((service: string | undefined, options: PlaceOptions) =>
         ended(actions.maintenance(on, service, options)),
       );
@@ -377,6 +380,10 @@ function addFailover(nines: Command, actions: Actions, ended: Ended): void {
   const explain = nines.command("explain").summary("what Nines does when, and why");
   placed(explain.command("failover"))
     .summary("who takes over when a primary is lost: every case with its sentence")
+    .description(
+      "Without a service: what leads from one state to the next, as docs/reference/failover.md has it. " +
+        "With one: who is its primary and why, who would be next, and what would follow.",
+    )
     .argument("[service]", "what this service would do now (default: the table of all cases)")
     .action((service: string | undefined, options: PlaceOptions) =>
       ended(actions.explainFailover(service, options)),
@@ -384,8 +391,19 @@ function addFailover(nines: Command, actions: Actions, ended: Ended): void {
 }
 
 const maintenanceWords = [
-  ["on", true, "from now on, nobody takes over by itself"],
-  ["off", false, "instances take over by themselves again"],
+  [
+    "on",
+    true,
+    "from now on, no standby takes over by itself",
+    "Primaries stay where they are, whatever happens to them; `nines failover` still moves them. Kept " +
+      "across restarts of Nines; `nines status` shows it.",
+  ],
+  [
+    "off",
+    false,
+    "standbys take over by themselves again",
+    "Ends what `nines maintenance on` began: for one service that it was on for, or everywhere.",
+  ],
 ] as const;
 
 function addDeploying(nines: Command, actions: Actions, ended: Ended): void {

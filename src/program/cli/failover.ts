@@ -25,11 +25,11 @@ export const failoverCommands: FailoverCommands = {
   },
   async maintenance(on, service, options) {
     await ask(options, "/v1/maintenance", { on, ...(service === undefined ? {} : { service }) });
-    const whom = service ?? "any service";
+    const off = service === undefined ? "off" : `off ${service}`;
     say(
       on
-        ? `Nobody takes over by itself in ${whom} until \`nines maintenance off\`.`
-        : `Instances of ${whom} take over by themselves again.`,
+        ? `No standby of ${service ?? "any service"} takes over by itself until \`nines maintenance ${off}\`.`
+        : `Standbys of ${service ?? "all services"} take over by themselves again.`,
     );
     return exitCode.done;
   },

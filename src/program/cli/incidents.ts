@@ -22,7 +22,7 @@ export async function incidents(
   const text =
     options.json === true
       ? `${JSON.stringify(found, undefined, 2)}\n`
-      : renderIncidents(found, process.stdout.columns ?? Number.POSITIVE_INFINITY);
+      : renderIncidents(found, process.stdout.columns ?? Number.POSITIVE_INFINITY, service);
   process.stdout.write(text);
   return exitCode.done;
 }

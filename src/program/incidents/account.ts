@@ -23,8 +23,14 @@ const heads = [
 ] as const;
 const leftAligned: ReadonlySet<string> = new Set(["ID", "SERVICE", "STATE", "BEGAN", "CAUSE"]);
 
-export function renderIncidents(incidents: readonly IncidentReport[], width: number): string {
-  if (incidents.length === 0) return "No incident is known.\n";
+export function renderIncidents(
+  incidents: readonly IncidentReport[],
+  width: number,
+  service?: string,
+): string {
+  if (incidents.length === 0) {
+    return `No incident ${service === undefined ? "" : `of ${service} `}is known.\n`;
+  }
   const rows: readonly (readonly string[])[] = [heads, ...incidents.map(cellsOf)];
   const widths = heads.map((_, column) =>
     Math.max(...rows.map((cells) => (cells[column] ?? "").length)),

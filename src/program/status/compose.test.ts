@@ -126,6 +126,20 @@ describe("an instance's state", () => {
   }
 });
 
+describe("a backup of hot-standby", () => {
+  it("says whom it stands in for", () => {
+    const failover = {
+      ...plainFailover,
+      mode: "hot-standby",
+      backups: { "web-1": "web-2" },
+    } as const;
+    const records = [instanceRecord({ id: "web-1" }), instanceRecord({ id: "web-2" })];
+    const [web] = composeStatus(inputs(records, failover)).services;
+    assert.equal(web?.instances[1]?.why, "web-2 gets traffic while web-1 gets none");
+    assert.notEqual(web?.instances[0]?.why, web?.instances[1]?.why);
+  });
+});
+
 describe("a service with a primary", () => {
   it("says who it is, and of each instance why it does or does not serve", () => {
     const failover = { ...plainFailover, mode: "primary-standby" } as const;

@@ -116,7 +116,11 @@ function serviceReport(
   const totals = inputs.gateway.totals.find((service) => service.name === name);
   const rates = inputs.rates.service(totals, inputs.nowMs);
   const records = inputs.instances.filter(({ service }) => service === name);
-  const instances = records.map((record) => instanceReport(record, totals, inputs));
+  const backups = Object.entries(config?.failover.backups ?? {});
+  const instances = records.map((record) => {
+    const standsInFor = backups.find(([, backup]) => backup === record.id)?.[0];
+    return instanceReport(record, standsInFor, totals, inputs);
+  });
   const ledger = inputs.ledgers.get(name);
   const deploy = ledger && underWay(ledger);
   return {
@@ -126,7 +130,8 @@ function serviceReport(
     mode: config?.failover.mode ?? "active-active",
     primary: primaryOf(config, records),
     epoch: inputs.epochOf(name),
-    maintenance: inputs.inMaintenance(name),
+    // Only a primary is moved by control: nothing else is held where it is.
+    maintenance: config?.failover.mode === "primary-standby" && inputs.inMaintenance(name),
     up: instances.filter(({ state }) => state === "up" || state === "standby").length,
     wanted: config === undefined ? 0 : wantedOf(config, records),
     requestsPerSecond: round(rates.requestsPerSecond),
@@ -160,6 +165,7 @@ function wantedOf(config: ServiceConfig, records: readonly InstanceRecord[]): nu
 
 function instanceReport(
   record: InstanceRecord,
+  standsInFor: string | undefined,
   totals: ServiceStats | undefined,
   inputs: StatusInputs,
 ): InstanceReport {
@@ -167,7 +173,7 @@ function instanceReport(
   return {
     id: record.id,
     state: stateOf(record),
-    why: whyOf(record),
+    why: whyOf(record, standsInFor),
     since: toIso(record.sinceWallMs),
     pid: record.pid ?? null,
     address: record.port === 0 ? null : `${record.host}:${record.port}`,
@@ -204,11 +210,13 @@ export function stateOf(record: InstanceRecord): InstanceState {
 /**
  * An operator's drain outlasts what happens to the instance meanwhile, and is why it gets nothing.
  */
-function whyOf(record: InstanceRecord): string {
+function whyOf(record: InstanceRecord, standsInFor: string | undefined): string {
   const { id, phase, draining, health, why, standingWhy } = record;
   const stays = phase === "external" || phase === "running";
   if (stays && draining) return `${id} gets no new traffic: an operator drained it`;
-  return stays && health === "up" && standingWhy !== "" ? standingWhy : why;
+  if (!stays || health !== "up") return why;
+  if (standingWhy !== "") return standingWhy;
+  return standsInFor === undefined ? why : `${id} gets traffic while ${standsInFor} gets none`;
 }
 
 function errorsOfInstance(stats: InstanceStats): number {

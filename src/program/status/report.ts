@@ -99,7 +99,7 @@ export const serviceReport = shape({
     .nullable()
     .describe("In `primary-standby` the instance that takes traffic; null while nobody does"),
   epoch: count("Of the latest promotion of a primary: grows with each; 0 where there was none"),
-  maintenance: z.boolean().describe("No instance is to take over by itself"),
+  maintenance: z.boolean().describe("No standby is to take over by itself; `primary-standby` only"),
   up: count("Instances that get traffic, or are ready to"),
   wanted: count("Instances that there should be"),
   requestsPerSecond,
