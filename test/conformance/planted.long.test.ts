@@ -278,7 +278,7 @@ after(() => rmSync(copy, { recursive: true, force: true }));
 const patience = join("test", "conformance", "world.js");
 writeFileSync(join(copy, "package.json"), '{ "type": "module" }');
 symlinkSync(join(built, "..", "node_modules"), join(copy, "node_modules"));
-for (const part of ["src/core", "src/ports", "src/runtime", "src/state", "test"]) {
+for (const part of ["src/core", "src/ports", "src/runtime", "src/state", "src/sdk", "test"]) {
   cpSync(join(built, part), join(copy, part), { recursive: true });
 }
 cpSync(
@@ -303,6 +303,8 @@ function change(file: string, find: string, replace: string): () => void {
 interface Outcome {
   readonly passed: number;
   readonly failed: number;
+  /** The names of the tests that failed. */
+  readonly names: string;
 }
 
 function run(files: readonly string[], names: readonly string[]): Outcome {
@@ -317,16 +319,19 @@ function run(files: readonly string[], names: readonly string[]): Outcome {
     env: environment,
     timeout: 60_000,
   });
+  // What never ends has found something as well.
+  if (result.error !== undefined) return { passed: 0, failed: 1, names: result.error.message };
   const count = (word: string): number =>
     Number(new RegExp(`^# ${word} (\\d+)$`, "m").exec(result.stdout)?.[1] ?? 0);
-  return { passed: count("pass"), failed: count("fail") };
+  const failures = result.stdout.match(/^ *not ok .*$/gm) ?? [];
+  return { passed: count("pass"), failed: count("fail"), names: failures.join("\n") };
 }
 
 test("without a fault all these tests pass", () => {
   const files = [...new Set(faults.map(({ test: [file] }) => file))];
   const names = faults.map(({ test: [, name] }) => name);
-  const { passed, failed } = run(files, names);
-  assert.equal(failed, 0);
+  const { passed, failed, names: failures } = run(files, names);
+  assert.equal(failed, 0, failures);
   assert.ok(passed >= files.length);
 });
 
