@@ -21,4 +21,8 @@ export const regressions: readonly Regression[] = [
     seed: 100_480,
     found: "A control that woke right after a start timeout ended an instance that had got ready.",
   },
+  {
+    seed: 920_007,
+    found: "A heartbeat that came again moved the first missed one into the future; control ended.",
+  },
 ];

@@ -64,8 +64,8 @@ export class HeartbeatWatch implements Signal {
 
   /** The first beat that did not come. */
   get failingSinceMs(): number | undefined {
-    const { verdict, heardMs } = this.#watched;
-    return verdict === "down" ? heardMs + this.#everyMs : undefined;
+    const { silentSinceMs } = this.#watched;
+    return silentSinceMs === undefined ? undefined : silentSinceMs + this.#everyMs;
   }
 
   /** Live traffic cannot ask a heartbeat. */

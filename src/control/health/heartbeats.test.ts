@@ -59,6 +59,22 @@ test("silence for three and a half intervals is down; two beats end it", async (
   );
 });
 
+test("it has failed since the first beat that did not come, also while it beats again", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([service({ check: { kind: "none" } })]));
+  await world.advance(10);
+  await beats(world, 5);
+  const missedMs = world.nowMs - 500 + 1_000;
+  await world.until(() => world.verdict("web-1") !== "up");
+  assert.equal(control.registry.get("web-1")?.failingSinceMs, missedMs);
+  await beats(world, 0.5);
+  assert.notEqual(world.verdict("web-1"), "up", "one beat is not enough");
+  assert.equal(control.registry.get("web-1")?.failingSinceMs, missedMs);
+  await beats(world, 0.5);
+  assert.equal(control.registry.get("web-1")?.failingSinceMs, undefined);
+});
+
 test("phi is quicker than three missed ones when heartbeats come regularly", async () => {
   const world = new World();
   const control = world.control();

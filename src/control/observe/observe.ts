@@ -289,8 +289,7 @@ export class ObserveLoop {
     for (const incident of kept.filter(({ state }) => state !== "closed")) {
       const { service } = incident;
       const newer = this.#account(service);
-      // The monotonic clock begins anew with the machine.
-      const isOfThisBoot = incident.lastSignMs <= nowMs && incident.startedMs <= nowMs;
+      const isOfThisBoot = latestMs(incident) <= nowMs;
       if (newer.state !== "quiet") {
         this.#abandon(incident, `it goes on as incident ${newer.incident?.id ?? "to come"}`);
       } else if (!isOfThisBoot) {
@@ -303,7 +302,7 @@ export class ObserveLoop {
 
   #resume(incident: Incident, atMs: number): void {
     const { service } = incident;
-    const awayMs = atMs - (incident.timeline.at(-1)?.atMs ?? incident.startedMs);
+    const awayMs = atMs - latestMs(incident);
     const sentence =
       `control was away for ${sayDuration(awayMs)} at most, until its term ${this.#ports.term}: ` +
       "what clients lost meanwhile is not counted";
@@ -378,6 +377,11 @@ function isNews(before: InstanceRecord, after: InstanceRecord): boolean {
     before.told !== after.told ||
     verdictOf(before) !== verdictOf(after)
   );
+}
+
+/** What it knows last. The monotonic clock begins anew with the machine: then that is to come. */
+function latestMs({ startedMs, lastSignMs, timeline }: Incident): number {
+  return Math.max(startedMs, lastSignMs, timeline.at(-1)?.atMs ?? startedMs);
 }
 
 function mendedAs(instance: string, atMs: number, sentence: string): Observation {
