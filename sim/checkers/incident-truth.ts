@@ -106,14 +106,19 @@ function checkLosses(world: World, truth: Truth, incident: Incident): void {
   world.violated(name, `incident ${id} counts ${losses.lost} lost requests of ${had.length}`);
 }
 
-/** What control takes for up was ready a moment ago, or a person does not want it. */
+/**
+ * What control takes for up was ready a moment ago, by the time that control has run; or a person
+ * does not want it.
+ */
 function checkEnd(world: World, { endedMs }: Truth, incident: Incident): void {
   const { id, service, instances, detectedMs } = incident;
   if (detectedMs === undefined || world.service(service)?.kind !== "command") return;
+  const controlMs = world.loop.nowMs - (world.control?.gate.runningSinceMs ?? 0);
   for (const instance of instances) {
     const ready = world.machine.live(instance).some(({ readyAtMs }) => readyAtMs !== undefined);
     const sinceEndMs = world.loop.nowMs - (endedMs.get(instance) ?? Number.NEGATIVE_INFINITY);
-    if (ready || sinceEndMs <= FOLLOW_MS || isUnwanted(world, instance)) continue;
+    const knownMs = Math.min(sinceEndMs, controlMs);
+    if (ready || knownMs <= FOLLOW_MS || isUnwanted(world, instance)) continue;
     world.violated(name, `incident ${id} is said to be over, and ${instance} is not ready`);
   }
 }

@@ -3,7 +3,8 @@
 // The bound is what checks need to see it, the fence, and the way of a table. Asked of a time in
 // which control ran, heard every worker, could write its records, and no operator had maintenance
 // on, had drained somebody, or asked for a restart or a move a moment ago; and of an instance that
-// was ready and free of trouble for all of it.
+// was ready and free of trouble for all of it. A primary that hangs behind a tcp check is not lost:
+// the kernel goes on to accept connections for it.
 
 import type { World } from "../world/world.ts";
 import { type Checker, detectMs, FOLLOW_MS, recognizeMs } from "./checker.ts";
@@ -20,7 +21,9 @@ export function promotion(world: World): Checker {
     const listed = world.gateway.kept?.services.find((each) => each.name === service);
     const up = listed?.instances.find(({ verdict }) => verdict === "up");
     const live = up === undefined ? undefined : world.machine.listener(up.host, up.port);
-    return live !== undefined && live.id === up?.id && live.healthySinceMs !== undefined;
+    if (live === undefined || live.id !== up?.id) return false;
+    const isUnseen = world.service(service)?.health.check.kind === "tcp";
+    return live.healthySinceMs !== undefined || (live.stoppedSinceMs !== undefined && isUnseen);
   }
 
   function excused(service: string): boolean {
