@@ -154,7 +154,10 @@ export class FailoverLoop {
     const { failover } = this.#require(name);
     const keeper = this.#keepers.get(name);
     if (keeper instanceof PrimaryKeeper) return keeper;
-    throw new NinesError("NINES_FAILOVER_MODE", `"${name}" is ${failover.mode}.`);
+    throw new NinesError(
+      "NINES_FAILOVER_MODE",
+      `"${name}" is ${failover.mode}: it has no primary.`,
+    );
   }
 }
 

@@ -37,7 +37,7 @@ export function announce(events: Events, known: Account, after: Account): void {
 function recovery(name: string, incident: Incident): string {
   const { detectMs, transferMs, recoverMs, totalMs } = timesOf(incident);
   const whole = `${name} is over after ${sayDuration(totalMs ?? 0)}`;
-  // Reports that are on their way may still add to it: a request that waited ends with the recovery.
+  // The last reports come after it: a request that waited ends with the recovery.
   const losses = `${sayLosses(incident.losses)} so far`;
   if (detectMs === undefined) return `${whole}: ${losses}; no instance was found out`;
   const parts = [
