@@ -223,6 +223,19 @@ test("who is late is so no more when silence stops being judged", () => {
   assert.deepEqual(dispatcher.late(), []);
 });
 
+test("who was away while nobody asked for anything returns with a tenth as well", () => {
+  const plain = { ...service([instance(1), instance(2)]), slowStartMs: 10_000 };
+  const options = { random: () => 0.5, onEjection: () => {} };
+  const dispatcher = createDispatcher(plain, 0, options);
+  const away = [instance(1), instance(2, { verdict: "down" })];
+  dispatcher.update({ ...plain, instances: away }, 1000);
+  dispatcher.update({ ...plain, instances: [instance(1), instance(2)] }, 2000);
+  for (let request = 0; request < 4; request++) {
+    const slot = dispatcher.choose("round-robin", 2000, 0, NONE_TRIED, 0, true);
+    assert.equal(dispatcher.instance(slot).id, "web-1");
+  }
+});
+
 test("who returns gets a share that grows from a tenth; a canary keeps its own", () => {
   const draws = { next: 0.5 };
   const instances = [instance(1), instance(2, { verdict: "down" }), instance(3, { share: 0.2 })];

@@ -56,7 +56,7 @@ class ServiceDispatcher implements Dispatcher {
   readonly #hedgeBudget: RetryBudget;
   readonly #scratch = emptyTier();
   #lateProbeDueMs = -Infinity;
-  #stale = true;
+  #stale = false;
   #controlAlive = true;
   #service: TableService;
 
@@ -214,6 +214,8 @@ class ServiceDispatcher implements Dispatcher {
 
   update(service: TableService, nowMs: number): void {
     const slots = this.#slots;
+    // Who is out between two tables has been out, whether or not a request came meanwhile.
+    if (this.#stale) this.#rebuild(nowMs);
     this.#service = service;
     this.#ejections.times = ejectionTimes(service);
     this.#tiers.rules = this.#rules;
@@ -232,7 +234,7 @@ class ServiceDispatcher implements Dispatcher {
     }
     slots.pair(service.instances);
     for (let slot = 0; slot < slots.count; slot++) slots.release(slot);
-    this.#stale = true;
+    this.#rebuild(nowMs);
   }
 
   setControlAlive(alive: boolean, nowMs: number): void {
