@@ -53,6 +53,15 @@ describe("an instance that falls silent", () => {
     assert.deepEqual(history.late, [], "any answer clears it");
   });
 
+  it("is a reason to look also when it is alone and has never answered", () => {
+    const detector = new StallDetector();
+    detector.awaits(0, 0);
+    detector.scan(200, 0, 1);
+    assert.ok(!detector.isSuspect(0, 200, 1, true));
+    detector.scan(250, 0, 1);
+    assert.ok(detector.isSuspect(0, 250, 1, true));
+  });
+
   it("is not blamed when all are silent, or all equally slow", () => {
     for (const slowMs of [Infinity, 300]) {
       const history = new History();

@@ -35,6 +35,8 @@ export const STALLED_PATIENCES = 4;
 export const UNANSWERED_MIN = 3;
 /** A silence this long is told to control, whose check finds out more. */
 export const SUSPECT_MS_MIN = 100;
+/** The same for who is alone and has answered nothing yet. */
+export const SUSPECT_UNKNOWN_MS = 250;
 /** Above so many instances, one does not move the median of the others. */
 const MEDIAN_EXACT_MAX = 32;
 const MEDIAN_EVERY_MS = 100;
@@ -196,6 +198,8 @@ export class StallDetector {
     const silenceMs = this.silenceMs(slot, nowMs);
     const silentMs = isAlone ? Math.min(silenceMs, workMs) : silenceMs;
     const patience = this.patienceMs(slot, nowMs, count);
+    // Nobody has answered yet that could tell what is usual: a check does no harm.
+    if (patience === Infinity) return silentMs >= SUSPECT_UNKNOWN_MS;
     return silentMs >= Math.max(SUSPECT_MS_MIN, isAlone ? 2 * patience : patience);
   }
 
