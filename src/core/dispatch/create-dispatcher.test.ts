@@ -320,14 +320,14 @@ const planted: readonly PlantedFault[] = [
   {
     name: "a failing instance is never tried",
     file: TIERS,
-    find: "|| this.#isFailing(slot);",
+    find: "|| this.isFailing(slot);",
     replace: ";",
   },
   {
     name: "a failing instance shares the traffic",
     file: TIERS,
     find: "return this.isOpen(slot) && !",
-    replace: "return (this.isOpen(slot) || this.#isFailing(slot)) && !",
+    replace: "return (this.isOpen(slot) || this.isFailing(slot)) && !",
   },
   {
     name: "an instance that control calls down is chosen",

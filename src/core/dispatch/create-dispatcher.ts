@@ -178,6 +178,8 @@ class ServiceDispatcher implements Dispatcher {
   }
 
   hedgeAfterMs(slot: number, nowMs: number): number {
+    // Control's checks found out what a worker that has not seen it answer yet cannot know.
+    if (this.#tiers.isFailing(slot)) return 0;
     if (this.#stall.late[slot] === 0) return Infinity;
     return this.#stall.patienceMs(slot, nowMs, this.#slots.count);
   }

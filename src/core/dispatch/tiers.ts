@@ -123,7 +123,7 @@ export class Tiers {
     const backed = this.#slots.backs[slot] as number;
     const standsIn = backed !== NOBODY && backed !== ABSENT;
     if (standsIn && this.isUsable(backed)) return false;
-    return this.isOpen(slot) || this.#isFailing(slot);
+    return this.isOpen(slot) || this.isFailing(slot);
   }
 
   isUsable(slot: number): boolean {
@@ -139,7 +139,7 @@ export class Tiers {
     return verdict[slot] === verdictCode.down && !controlAlive && mode !== "primary-standby";
   }
 
-  #isFailing(slot: number): boolean {
+  isFailing(slot: number): boolean {
     return this.#slots.listed[slot] === 1 && this.#slots.verdict[slot] === verdictCode.failing;
   }
 

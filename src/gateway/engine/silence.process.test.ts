@@ -50,6 +50,25 @@ async function askMany(gateway: Gateway, count: number, request = get): Promise<
 
 describe("an instance that falls silent", () => {
   test(
+    "a worker that has seen nobody answer believes control: what waits on it goes elsewhere",
+    opening(async (open) => {
+      const stops = stoppable("stops");
+      stops.silent = true;
+      const silent = await open(startOrigin(stops.serve));
+      const well = await open(startOrigin(naming("well")));
+      const ports = [silent.port, well.port];
+      const first = [{}, { verdict: "draining" as const }];
+      const second = [{ verdict: "failing" as const }, {}];
+      const gateway = await open(startGateway(tableOf({ ports, instances: first })));
+      const reader = await gateway.client();
+      reader.send(get);
+      await eventually("it waits on the silent one", () => stops.requests.length === 1);
+      gateway.engine.swap(tableOf({ ports, instances: second, version: 2 }));
+      assert.equal((await reader.message()).body, "well");
+    }),
+  );
+
+  test(
     "GETs that wait on it are answered by another one, and it is ejected",
     opening(async (open) => {
       const stops = stoppable("stops");
