@@ -1,11 +1,11 @@
 // Never two primaries of one service: no request reaches an instance while another one of the same
 // `primary-standby` service is still at work on a request.
 //
-// Judged by what is under way in the programs, over all workers, and not by what tables say. Control
-// may be killed in the middle of a move, its record refused, a worker left behind with an old table,
-// a stopped primary continued: none of that is an excuse. One is: with a `fence` above zero the file
-// says that a late write does no harm, so what a worker that has died left in the sockets of the
-// old primary does not count.
+// Judged by what is under way in the programs, over all workers, and not by what tables say.
+// Control may be killed in the middle of a move, its record refused, a worker left behind with an
+// old table, a stopped primary continued: none of that is an excuse. One is: with a `fence` above
+// zero the file says that a late write does no harm, so what a worker that has died left in the
+// sockets of the old primary does not count.
 
 import type { Program } from "../world/program.ts";
 import type { World } from "../world/world.ts";
