@@ -55,7 +55,7 @@ export function ejection(world: World): Checker {
         if (beganMs < returnedMs) return;
         // Only the first failure since an answer counts, later ones need not lengthen the ejection;
         // and one request without an answer ejects nobody yet.
-        const atMs = result === outcome.timedOut ? Number.NEGATIVE_INFINITY : nowMs;
+        const atMs = result === outcome.timedOut ? -Infinity : ejectedAtMs(worker, instance, nowMs);
         const tableVersion = worker.table?.version ?? 0;
         if (known === undefined)
           ofWorker(worker).set(instance, { atMs, tableVersion, lastMs: nowMs });
@@ -84,6 +84,12 @@ export function ejection(world: World): Checker {
       );
     },
   };
+}
+
+/** It may have been ejected before, for being silent: what fails then does not lengthen it. */
+function ejectedAtMs(worker: Worker, instance: string, nowMs: number): number {
+  const atMs = worker.ejectedAtMs.get(instance) ?? -Infinity;
+  return atMs > (worker.readmittedAtMs.get(instance) ?? -Infinity) ? atMs : nowMs;
 }
 
 function isFailure(result: Outcome): boolean {

@@ -56,6 +56,11 @@ export class ClientRequest {
   readonly #startedAtMs: number;
   readonly #tried = new Int32Array(ATTEMPTS_MAX);
   #triedCount = 0;
+  /** First tries and retries; a second attempt beside another is neither. */
+  #turns = 0;
+  #attempt: Attempt | undefined;
+  /** Runs beside it while the request is hedged. */
+  #rival: Attempt | undefined;
   #queueTimer: Task | undefined;
   #ended = false;
 
@@ -85,8 +90,30 @@ export class ClientRequest {
       this.#triedCount,
       this.#idempotent,
     );
-    if (slot === ALL_BUSY || slot === NO_INSTANCE) this.#wait();
-    else this.#attempt(slot);
+    if (slot === ALL_BUSY || slot === NO_INSTANCE) {
+      this.#wait();
+      return;
+    }
+    this.#queueTimer?.[Symbol.dispose]();
+    this.#queueTimer = undefined;
+    this.#turns++;
+    this.#attempt = this.#begin(slot);
+    this.#send(this.#attempt);
+  }
+
+  /** A second attempt beside one that waits for longer than usual on a late instance. */
+  hedge(): void {
+    if (this.#ended || !this.#idempotent || this.#rival !== undefined) return;
+    if (this.#triedCount >= ATTEMPTS_MAX) return;
+    const nowMs = this.#worker.nowMs();
+    const { dispatcher } = this.#lane;
+    const { balance, hedge } = this.#route;
+    const slot = dispatcher.chooseHedge(balance, nowMs, this.#key, this.#tried, this.#triedCount);
+    if (slot === NO_INSTANCE) return;
+    if (!dispatcher.takeHedge(nowMs, hedge.budgetRatio, hedge.budgetPerSecond)) return;
+    this.#lane.counts.hedges++;
+    this.#rival = this.#begin(slot);
+    this.#send(this.#rival);
   }
 
   #wait(): void {
@@ -103,22 +130,15 @@ export class ClientRequest {
     this.#queueTimer = this.#worker.loop.after(this.#route.timeouts.queueMs, run);
   }
 
-  #attempt(slot: number): void {
-    this.#queueTimer?.[Symbol.dispose]();
-    this.#queueTimer = undefined;
-    const { dispatcher } = this.#lane;
-    const target = dispatcher.instance(slot);
+  #begin(slot: number): Attempt {
     this.#tried[this.#triedCount++] = slot;
-    dispatcher.started(slot, this.#worker.nowMs());
-    dispatcher.awaits(slot, this.#worker.nowMs());
+    const { responseMs } = this.#route.timeouts;
+    return new Attempt(this, this.#worker, this.#lane, slot, responseMs);
+  }
+
+  #send(attempt: Attempt): void {
+    const target = this.#lane.dispatcher.instance(attempt.slot);
     const program = this.#worker.listener(target.host, target.port);
-    const attempt = new Attempt(
-      this,
-      this.#worker,
-      target.id,
-      slot,
-      this.#route.timeouts.responseMs,
-    );
     this.#worker.attempted({
       service: this.#lane.service.name,
       instance: target.id,
@@ -134,28 +154,53 @@ export class ClientRequest {
     }
   }
 
-  attemptEnded({ slot, instance, result, startedAtMs, latencyMs }: AttemptEnd): void {
-    const { dispatcher } = this.#lane;
-    const nowMs = this.#worker.nowMs();
-    const isAnswer = result === outcome.answered || result === outcome.serverError;
-    if (isAnswer) {
-      dispatcher.answering(slot, nowMs, latencyMs, latencyMs, result === outcome.answered);
-    }
-    dispatcher.finished(slot, nowMs, result, latencyMs, !isAnswer);
-    this.#worker.attemptEnded(instance, result, startedAtMs);
-    if (result === outcome.answered) this.end("answered");
-    else if (result === outcome.serverError) this.end("server-error");
-    else {
-      this.#worker.noticed(instance, resultNames[result]);
-      if (this.#mayRetry(result)) this.tryOne();
-      else this.end("failed");
+  attemptEnded(attempt: Attempt, result: Outcome): void {
+    const other = attempt === this.#attempt ? this.#rival : this.#attempt;
+    this.#attempt = other;
+    this.#rival = undefined;
+    if (result === outcome.answered || result === outcome.serverError) {
+      if (other !== undefined) this.#drop(other);
+      this.#answered(attempt, result);
+    } else {
+      this.#learn(attempt, result);
+      this.#worker.noticed(attempt.instance, resultNames[result]);
+      if (other === undefined) {
+        if (this.#mayRetry(result)) this.tryOne();
+        else this.end("failed");
+      }
     }
     this.#worker.pump(this.#lane);
   }
 
+  /** It was silent for longer than usual, until the other one was heard. */
+  #drop(attempt: Attempt): void {
+    attempt.drop();
+    this.#attempt = undefined;
+    this.#learn(attempt, outcome.silent);
+  }
+
+  #answered(attempt: Attempt, result: Outcome): void {
+    const { dispatcher } = this.#lane;
+    const { slot, latencyMs } = attempt;
+    const isGood = result === outcome.answered;
+    dispatcher.answering(slot, this.#worker.nowMs(), latencyMs, latencyMs, isGood);
+    // No client has asked to be a probe: what a doubted instance answers with an error, another
+    // tries.
+    const isBetterElsewhere = !isGood && dispatcher.isDoubted(slot) && this.#mayRetry(result);
+    this.#learn(attempt, result);
+    if (isBetterElsewhere) this.tryOne();
+    else this.end(isGood ? "answered" : "server-error");
+  }
+
+  #learn({ slot, instance, startedAtMs, latencyMs }: Attempt, result: Outcome): void {
+    const awaits = result !== outcome.answered && result !== outcome.serverError;
+    this.#lane.dispatcher.finished(slot, this.#worker.nowMs(), result, latencyMs, awaits);
+    this.#worker.attemptEnded(instance, result, startedAtMs);
+  }
+
   #mayRetry(result: Outcome): boolean {
     const { attempts, budgetRatio, budgetPerSecond } = this.#route.retry;
-    if (this.#triedCount > attempts || this.#triedCount >= ATTEMPTS_MAX) return false;
+    if (this.#turns > attempts || this.#triedCount >= ATTEMPTS_MAX) return false;
     if (result !== outcome.connectFailed && !this.#idempotent) return false;
     return this.#lane.dispatcher.takeRetry(this.#worker.nowMs(), budgetRatio, budgetPerSecond);
   }
@@ -175,48 +220,50 @@ export class ClientRequest {
   }
 }
 
-interface AttemptEnd {
-  readonly slot: number;
+/** One try on one instance. */
+export class Attempt implements Exchange {
+  done = false;
   readonly instance: string;
-  readonly result: Outcome;
+  readonly slot: number;
   /** True time. */
   readonly startedAtMs: number;
-  /** By the worker's clock. */
-  readonly latencyMs: number;
-}
-
-/** One try on one instance. */
-class Attempt implements Exchange {
-  done = false;
+  /** By the worker's own clock. */
+  readonly beganMs: number;
   readonly #request: ClientRequest;
   readonly #worker: Worker;
-  readonly #instance: string;
-  readonly #slot: number;
-  readonly #startedAtMs: number;
-  /** By the worker's own clock. */
-  readonly #beganMs: number;
+  readonly #lane: Lane;
   readonly #deadlineMs: number;
   #stalled = false;
 
   constructor(
     request: ClientRequest,
     worker: Worker,
-    instance: string,
+    lane: Lane,
     slot: number,
     responseMs: number,
   ) {
     this.#request = request;
     this.#worker = worker;
-    this.#instance = instance;
-    this.#slot = slot;
-    this.#startedAtMs = worker.loop.nowMs;
-    this.#beganMs = worker.nowMs();
-    this.#deadlineMs = this.#startedAtMs + responseMs;
-    worker.begin(instance);
+    this.#lane = lane;
+    this.slot = slot;
+    this.instance = lane.dispatcher.instance(slot).id;
+    this.startedAtMs = worker.loop.nowMs;
+    this.beganMs = worker.nowMs();
+    this.#deadlineMs = this.startedAtMs + responseMs;
+    worker.begin(lane, this);
+  }
+
+  /** By the worker's own clock. */
+  get latencyMs(): number {
+    return this.#worker.nowMs() - this.beganMs;
+  }
+
+  hedge(): void {
+    this.#request.hedge();
   }
 
   finish(result: Outcome): void {
-    if (this.#worker.cutOff(this.#instance)) this.stall();
+    if (this.#worker.cutOff(this.instance)) this.stall();
     else this.#settle(result);
   }
 
@@ -231,18 +278,17 @@ class Attempt implements Exchange {
     this.#worker.loop.after(delayMs, () => this.#settle(result));
   }
 
+  /** Nobody waits for it any more. */
+  drop(): void {
+    this.done = true;
+    this.#worker.finish(this.#lane, this);
+  }
+
   #settle(result: Outcome): void {
     this.#worker.gate.enter(() => {
       if (this.done) return;
-      this.done = true;
-      this.#worker.finish(this.#instance);
-      this.#request.attemptEnded({
-        slot: this.#slot,
-        instance: this.#instance,
-        result,
-        startedAtMs: this.#startedAtMs,
-        latencyMs: this.#worker.nowMs() - this.#beganMs,
-      });
+      this.drop();
+      this.#request.attemptEnded(this, result);
     });
   }
 }

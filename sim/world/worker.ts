@@ -7,11 +7,12 @@
 import type { Random } from "../../src/core/base/prng.ts";
 import { createDispatcher } from "../../src/core/dispatch/create-dispatcher.ts";
 import type { Dispatcher, Outcome } from "../../src/core/dispatch/dispatcher.ts";
+import { SCAN_MS } from "../../src/core/detect/stall.ts";
 import type { ServiceStats, WorkerStats } from "../../src/core/measure/gateway-stats.ts";
 import { bucketOf, HISTOGRAM_BUCKETS } from "../../src/core/measure/histogram.ts";
 import { createRouter, type Router } from "../../src/core/route/router.ts";
 import type { RoutingTable, TableService } from "../../src/core/route/table.ts";
-import { ClientRequest, type RequestEnd } from "./client-request.ts";
+import { type Attempt as Try, ClientRequest, type RequestEnd } from "./client-request.ts";
 import type { EventLoop } from "./event-loop.ts";
 import { Gate } from "./gate.ts";
 import type { MachineClock } from "./machine-clock.ts";
@@ -23,6 +24,8 @@ export interface Lane {
   service: TableService;
   readonly dispatcher: Dispatcher;
   waiting: ClientRequest[];
+  /** Oldest first. */
+  readonly unanswered: Set<Try>;
   readonly counts: Counts;
 }
 
@@ -30,6 +33,7 @@ export interface Lane {
 interface Counts {
   requests: number;
   lost: number;
+  hedges: number;
   serverErrors: number;
   readonly latency: Float64Array;
 }
@@ -68,11 +72,14 @@ export class Worker {
   reportedMs = 0;
   /** When it took an instance back last. */
   readonly readmittedAtMs = new Map<string, number>();
+  /** When it ejected an instance last, or a probe of it failed. */
+  readonly ejectedAtMs = new Map<string, number>();
   readonly #ports: WorkerPorts;
   readonly #lanes = new Map<string, Lane>();
   readonly #active = new Map<string, number>();
   readonly #attempts = new Map<string, number>();
   #router: Router | undefined;
+  #scanning = false;
 
   constructor(number: number, ports: WorkerPorts, table: RoutingTable | undefined) {
     this.number = number;
@@ -111,6 +118,7 @@ export class Worker {
     const dispatcher = createDispatcher(service, this.nowMs(), {
       random: () => random.ratio(),
       onEjection: ({ instance, sentence, kind }) => {
+        if (kind === "ejected") this.ejectedAtMs.set(instance, this.loop.nowMs);
         if (kind === "readmitted") this.readmittedAtMs.set(instance, this.loop.nowMs);
         this.#ports.trace(this, instance, sentence);
         const isChange = kind === "ejected" || kind === "readmitted";
@@ -122,9 +130,11 @@ export class Worker {
       service,
       dispatcher,
       waiting: [],
+      unanswered: new Set(),
       counts: {
         requests: 0,
         lost: 0,
+        hedges: 0,
         serverErrors: 0,
         latency: new Float64Array(HISTOGRAM_BUCKETS),
       },
@@ -163,7 +173,9 @@ export class Worker {
   /** What the real one reports, of what there is here. */
   stats(): WorkerStats {
     const ejected = this.ejected();
-    const services = [...this.#lanes.values()].map(({ service, counts, waiting }): ServiceStats => {
+    const services = [...this.#lanes.values()].map((lane): ServiceStats => {
+      const { service, counts, waiting, dispatcher } = lane;
+      const late = dispatcher.late();
       const instances = service.instances.map(({ id }) => ({
         id,
         requests: this.#attempts.get(id) ?? 0,
@@ -174,12 +186,12 @@ export class Worker {
         hedges: 0,
         answers: [],
         ejected: ejected.includes(id),
-        late: false,
+        late: late.includes(id),
       }));
-      const gauges = { active: 0, queued: waiting.length, retries: 0, hedges: 0, refused: 0 };
+      const gauges = { active: 0, queued: waiting.length, retries: 0, refused: 0 };
       const latency = Array.from(counts.latency);
-      const { requests, lost, serverErrors } = counts;
-      const sums = { requests, lost, serverErrors, bytesIn: 0, bytesOut: 0 };
+      const { requests, lost, hedges, serverErrors } = counts;
+      const sums = { requests, lost, hedges, serverErrors, bytesIn: 0, bytesOut: 0 };
       return { name: service.name, ...gauges, ...sums, latency, instances };
     });
     return {
@@ -203,13 +215,51 @@ export class Worker {
     return this.#active.get(instance) ?? 0;
   }
 
-  begin(instance: string): void {
+  /** A whole request lies with an instance. */
+  begin(lane: Lane, attempt: Try): void {
+    const { instance, slot, beganMs } = attempt;
     this.#attempts.set(instance, (this.#attempts.get(instance) ?? 0) + 1);
     this.#active.set(instance, this.active(instance) + 1);
+    lane.dispatcher.started(slot, beganMs);
+    lane.dispatcher.awaits(slot, beganMs);
+    lane.unanswered.add(attempt);
+    this.#scanSoon();
   }
 
-  finish(instance: string): void {
-    this.#active.set(instance, this.active(instance) - 1);
+  finish(lane: Lane, attempt: Try): void {
+    this.#active.set(attempt.instance, this.active(attempt.instance) - 1);
+    lane.unanswered.delete(attempt);
+  }
+
+  /** As gateway/engine/scanner.ts: while anything is unanswered, and by how much it is late. */
+  #scanSoon(): void {
+    if (this.#scanning) return;
+    this.#scanning = true;
+    const dueMs = this.nowMs() + SCAN_MS;
+    this.loop.after(SCAN_MS, () =>
+      this.gate.enter(() => {
+        const lateByMs = this.nowMs() - dueMs;
+        if (lateByMs <= SCAN_MS) this.#scan(0);
+        // What has arrived meanwhile is read before anything is judged.
+        else this.loop.after(0, () => this.gate.enter(() => this.#scan(lateByMs)));
+      }),
+    );
+  }
+
+  #scan(lateByMs: number): void {
+    const nowMs = this.nowMs();
+    this.#scanning = false;
+    for (const { dispatcher, unanswered } of this.#lanes.values()) {
+      dispatcher.tick(nowMs);
+      if (unanswered.size === 0 && lateByMs === 0) continue;
+      dispatcher.scan(nowMs, lateByMs);
+      if (unanswered.size > 0) this.#scanSoon();
+      if (dispatcher.late().length === 0) continue;
+      for (const attempt of [...unanswered]) {
+        const hedgeMs = attempt.beganMs + dispatcher.hedgeAfterMs(attempt.slot, nowMs);
+        if (hedgeMs <= nowMs) attempt.hedge();
+      }
+    }
   }
 
   listener(host: string, port: number): Program | undefined {

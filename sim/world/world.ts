@@ -302,7 +302,8 @@ export class World {
   /** Control hears of each answer at once; the real gateway tells it four times a second. */
   #count(instance: string, result: Outcome): void {
     const { requests, errors } = this.#counts.get(instance) ?? { requests: 0, errors: 0 };
-    const failed = result !== outcome.answered && result !== outcome.abandoned;
+    const says = result !== outcome.abandoned && result !== outcome.silent;
+    const failed = says && result !== outcome.answered;
     this.#counts.set(instance, { requests: requests + 1, errors: errors + (failed ? 1 : 0) });
   }
 

@@ -2,9 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { patienceMs, StallDetector } from "./stall.ts";
+import { patienceMs, SCAN_MS, SICK_MS_MIN, StallDetector } from "./stall.ts";
 
-const SCAN_MS = 5;
 const SLOTS = 3;
 
 /** Three instances that answer in `latencyMs` each, but for those that are told to be silent. */
@@ -78,6 +77,18 @@ describe("an instance that falls silent", () => {
     history.run(100, () => 1);
     history.run(100, (slot) => (slot === 0 ? Infinity : 1), SCAN_MS);
     assert.deepEqual(history.late, []);
+  });
+
+  it("is ejected later by an observer who was short of a processor himself", () => {
+    const history = new History();
+    history.run(100, () => 1);
+    history.detector.scan(history.nowMs, SICK_MS_MIN, SLOTS);
+    const stopped = (slot: number) => (slot === 0 ? Infinity : 1);
+    history.run(1_900, stopped);
+    assert.deepEqual(history.late, [0], "requests avoid it all the same");
+    assert.equal(history.isStalled(0), false);
+    history.run(200, stopped);
+    assert.equal(history.isStalled(0), true);
   });
 });
 

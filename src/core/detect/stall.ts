@@ -13,7 +13,8 @@
 // bounded to [the peers' median, 10 times it], so that neither an instance that has always been
 // slow nor one that has no answer yet has a patience of its own making. All patience is multiplied
 // by the number of instances that are silent at once, up to 4 (as Lifeguard does: who finds several
-// peers sick at once had better suspect himself).
+// peers sick at once had better suspect himself). And a judge who was away himself lately accuses
+// for two seconds of silence only: where processors are short, everybody is silent now and then.
 //
 // Peers' answers count as evidence only when they took no longer than their own patience: when all
 // are slow, nobody is late. Rejected: fixed thresholds (right for one service at one load), phi
@@ -23,6 +24,8 @@ import { assert } from "../base/assert.ts";
 import { grown } from "../base/grown.ts";
 
 export const PATIENCE_MS_MIN = 10;
+/** How often whoever drives it scans, while anything is unanswered. */
+export const SCAN_MS = PATIENCE_MS_MIN / 2;
 /** Of the median of the peers' patience. */
 export const PATIENCE_RATIO_MAX = 10;
 export const SILENT_AT_ONCE_MAX = 4;
@@ -33,6 +36,12 @@ export const IDLE_PEERS_PATIENCES = 4;
 export const STALLED_MS_MIN = 250;
 export const STALLED_PATIENCES = 4;
 export const UNANSWERED_MIN = 3;
+/** Who comes so late himself is short of a processor, and so may be those that he judges: */
+export const SICK_MS_MIN = 20;
+/** for so long after it, */
+export const SICK_FOR_MS = 10_000;
+/** silence of less than this is neither told nor a reason to eject. */
+export const SICK_PATIENCE_MS_MIN = 2_000;
 /** A silence this long is told to control, whose check finds out more. */
 export const SUSPECT_MS_MIN = 100;
 /** The same for who is alone and has answered nothing yet. */
@@ -71,6 +80,7 @@ export class StallDetector {
   /** The peers' typical answers when the silence reached half of the patience. */
   #mark = new Float64Array(16).fill(UNMARKED);
   #silentAtOnce = 1;
+  #sickUntilMs = -Infinity;
   #medianMs = 0;
   #medianAtMs = -Infinity;
   #sampled = 0;
@@ -118,6 +128,7 @@ export class StallDetector {
 
   /** Judges all below `count`. `lateByMs`: how much later it comes than meant. True: `late` changed. */
   scan(nowMs: number, lateByMs: number, count: number): boolean {
+    if (lateByMs >= SICK_MS_MIN) this.#sickUntilMs = nowMs + SICK_FOR_MS;
     let silent = 0;
     for (let slot = 0; slot < count; slot++) {
       if (this.awaiting[slot] === 0) continue;
@@ -180,11 +191,12 @@ export class StallDetector {
   isStalled(slot: number, nowMs: number, count: number): boolean {
     if (this.late[slot] === 0 || this.awaiting[slot] === 0) return false;
     const patience = this.patienceMs(slot, nowMs, count);
+    const leastMs = this.#leastMs(STALLED_MS_MIN, nowMs);
     return (
       this.unansweredInRow(slot) >= UNANSWERED_MIN &&
       this.peersAnswered(slot) >= PEER_ANSWERS_MIN &&
       nowMs - (this.#workMs[slot] as number) >= patience &&
-      this.silenceMs(slot, nowMs) >= Math.max(STALLED_MS_MIN, STALLED_PATIENCES * patience)
+      this.silenceMs(slot, nowMs) >= Math.max(leastMs, STALLED_PATIENCES * patience)
     );
   }
 
@@ -198,9 +210,14 @@ export class StallDetector {
     const silenceMs = this.silenceMs(slot, nowMs);
     const silentMs = isAlone ? Math.min(silenceMs, workMs) : silenceMs;
     const patience = this.patienceMs(slot, nowMs, count);
+    const leastMs = this.#leastMs(SUSPECT_MS_MIN, nowMs);
     // Nobody has answered yet that could tell what is usual: a check does no harm.
-    if (patience === Infinity) return silentMs >= SUSPECT_UNKNOWN_MS;
-    return silentMs >= Math.max(SUSPECT_MS_MIN, isAlone ? 2 * patience : patience);
+    if (patience === Infinity) return silentMs >= Math.max(leastMs, SUSPECT_UNKNOWN_MS);
+    return silentMs >= Math.max(leastMs, isAlone ? 2 * patience : patience);
+  }
+
+  #leastMs(usualMs: number, nowMs: number): number {
+    return nowMs < this.#sickUntilMs ? SICK_PATIENCE_MS_MIN : usualMs;
   }
 
   /** The slot is another instance's now, or its instance has been checked anew. */

@@ -5,8 +5,7 @@
 // what has arrived is read before anything is judged (a timer, then one round of the event loop),
 // and by how much the judge is late is handed on with the question.
 
-/** Half of the shortest patience (core/detect/stall.ts). */
-export const SCAN_MS = 5;
+import { SCAN_MS } from "../../core/detect/stall.ts";
 
 export class Scanner {
   /** Whether anything is still unanswered. */

@@ -121,8 +121,9 @@ export class Service {
   /** Looks for silent instances, and for what waits on them. True: something is unanswered. */
   scan(nowMs: number, lateByMs: number): boolean {
     const { dispatcher } = this;
+    // Who was away himself says so, also when all that he had missed has been answered.
+    if (dispatcher.awaitingCount > 0 || lateByMs > 0) dispatcher.scan(nowMs, lateByMs);
     if (dispatcher.awaitingCount === 0) return false;
-    dispatcher.scan(nowMs, lateByMs);
     for (const [slot, lent] of this.#bySlot.entries()) {
       if (lent?.instance.unanswered.first === undefined) continue;
       const untilMs = nowMs - dispatcher.hedgeAfterMs(slot, nowMs);
