@@ -1,8 +1,8 @@
 // Which instance answers errors that its peers do not: the state of one service in one worker.
 //
 // In a row: `run` errors without a good answer between them, while the peers gave at least as many
-// good ones. Envoy's consecutive_5xx (5), with that condition added: when everybody fails, it is
-// the request or what lies behind, and ejecting somebody helps nobody.
+// good ones, and no more errors than that. Envoy's consecutive_5xx (5), with that condition added:
+// when everybody fails, it is the request or what lies behind, and ejecting somebody helps nobody.
 //
 // By rate: every 10 s, an instance whose share of good answers lies more than 1.9 standard
 // deviations below the mean of all, where five instances and more had 100 requests and more
@@ -36,8 +36,11 @@ export class Outlier {
   run = new Int32Array(16);
   #good = new Float64Array(16);
   #goodOfAll = 0;
-  /** Good answers of the peers when the run began. */
-  #peersAtStart = new Float64Array(16);
+  #bad = new Float64Array(16);
+  #badOfAll = 0;
+  /** Good answers and errors of the peers when the run began. */
+  #peersGoodAtStart = new Float64Array(16);
+  #peersBadAtStart = new Float64Array(16);
   #windowGood = new Float64Array(16);
   #windowAll = new Float64Array(16);
   #windowEndsMs = -Infinity;
@@ -51,15 +54,22 @@ export class Outlier {
   }
 
   bad(slot: number): void {
-    if (this.run[slot] === 0) this.#peersAtStart[slot] = this.#peersGood(slot);
+    if (this.run[slot] === 0) {
+      this.#peersGoodAtStart[slot] = this.#peersGood(slot);
+      this.#peersBadAtStart[slot] = this.#peersBad(slot);
+    }
     this.run[slot] = (this.run[slot] as number) + 1;
+    this.#bad[slot] = (this.#bad[slot] as number) + 1;
+    this.#badOfAll++;
     this.#windowAll[slot] = (this.#windowAll[slot] as number) + 1;
   }
 
   /** Whether it failed `runMax` times in a row while the peers did well as often. */
   isOutlier(slot: number, runMax: number): boolean {
     if (runMax === 0 || (this.run[slot] as number) < runMax) return false;
-    return this.peersGoodInRun(slot) >= runMax;
+    const good = this.peersGoodInRun(slot);
+    const bad = this.#peersBad(slot) - (this.#peersBadAtStart[slot] as number);
+    return good >= runMax && good >= bad;
   }
 
   /** Half of the way there: reason enough not to show its next error to a client. */
@@ -68,7 +78,7 @@ export class Outlier {
   }
 
   peersGoodInRun(slot: number): number {
-    return this.#peersGood(slot) - (this.#peersAtStart[slot] as number);
+    return this.#peersGood(slot) - (this.#peersGoodAtStart[slot] as number);
   }
 
   /** Once every window: the slots below `count` whose success rate is an outlier, with that rate. */
@@ -101,12 +111,18 @@ export class Outlier {
     const larger = (numbers: Float64Array) => grown(numbers, new Float64Array(capacity));
     this.run = grown(this.run, new Int32Array(capacity));
     this.#good = larger(this.#good);
-    this.#peersAtStart = larger(this.#peersAtStart);
+    this.#bad = larger(this.#bad);
+    this.#peersGoodAtStart = larger(this.#peersGoodAtStart);
+    this.#peersBadAtStart = larger(this.#peersBadAtStart);
     this.#windowGood = larger(this.#windowGood);
     this.#windowAll = larger(this.#windowAll);
   }
 
   #peersGood(slot: number): number {
     return this.#goodOfAll - (this.#good[slot] as number);
+  }
+
+  #peersBad(slot: number): number {
+    return this.#badOfAll - (this.#bad[slot] as number);
   }
 }

@@ -392,8 +392,14 @@ const planted: readonly PlantedFault[] = [
   {
     name: "errors eject although the peers fail too",
     file: OUTLIER,
-    find: "return this.peersGoodInRun(slot) >= runMax;",
+    find: "return good >= runMax && good >= bad;",
     replace: "return true;",
+  },
+  {
+    name: "errors eject although the peers fail more often than not",
+    file: OUTLIER,
+    find: "return good >= runMax && good >= bad;",
+    replace: "return good >= runMax;",
   },
   {
     name: "errors in a row never eject",

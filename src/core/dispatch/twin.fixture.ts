@@ -42,6 +42,8 @@ interface Known {
   good: number;
   errorsInRow: number;
   peersGoodBefore: number;
+  bad: number;
+  peersBadBefore: number;
 }
 
 interface Attempt {
@@ -162,7 +164,11 @@ class Twin {
       return;
     }
     if (attempt.beganMs < known.clearedMs) return;
-    if (known.errorsInRow++ === 0) known.peersGoodBefore = this.#peersGood(attempt.id);
+    if (known.errorsInRow++ === 0) {
+      known.peersGoodBefore = this.#peersGood(attempt.id);
+      known.peersBadBefore = this.#peersBad(attempt.id);
+    }
+    known.bad++;
     if (result === outcome.timedOut) known.unansweredInRow++;
     if (result === outcome.connectFailed) this.#eject(attempt.id, nowMs, "connect");
     else if (result === outcome.reset) this.#ejectIfAllowed(attempt.id, nowMs, "broken");
@@ -172,10 +178,11 @@ class Twin {
   }
 
   #judgeErrors(id: string, nowMs: number): void {
-    const { errorsInRow, peersGoodBefore } = this.#of(id);
+    const { errorsInRow, peersGoodBefore, peersBadBefore } = this.#of(id);
     const { consecutiveErrors } = this.service.detection;
     if (errorsInRow < consecutiveErrors) return;
-    const didPeersWell = this.#peersGood(id) - peersGoodBefore >= consecutiveErrors;
+    const good = this.#peersGood(id) - peersGoodBefore;
+    const didPeersWell = good >= consecutiveErrors && good >= this.#peersBad(id) - peersBadBefore;
     if (didPeersWell && this.#ejectIfAllowed(id, nowMs, "errors")) return;
     if (errorsInRow === consecutiveErrors) this.notices.push(`${id} errors`);
   }
@@ -294,8 +301,15 @@ class Twin {
     return sum + this.goodOfTheGone;
   }
 
-  /** Good answers of instances that left the table count for those that stay. */
+  #peersBad(id: string): number {
+    let sum = 0;
+    for (const [other, { bad }] of this.known) if (other !== id) sum += bad;
+    return sum + this.badOfTheGone;
+  }
+
+  /** Answers of instances that left the table count for those that stay. */
   goodOfTheGone = 0;
+  badOfTheGone = 0;
 
   #backup(id: string): boolean {
     return this.#of(id).table.backup;
@@ -314,10 +328,11 @@ class Twin {
 
   /** What left the table is remembered for as long as an attempt on it is under way. */
   #forgetGone(): void {
-    for (const [id, { good }] of this.known) {
+    for (const [id, { good, bad }] of this.known) {
       const active = this.attempts.some((attempt) => attempt.id === id);
       if (active || this.listed.has(id)) continue;
       this.goodOfTheGone += good;
+      this.badOfTheGone += bad;
       this.known.delete(id);
     }
   }
@@ -334,6 +349,8 @@ function newlyKnown(table: TableInstance): Known {
     good: 0,
     errorsInRow: 0,
     peersGoodBefore: 0,
+    bad: 0,
+    peersBadBefore: 0,
   };
 }
 
