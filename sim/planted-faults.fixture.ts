@@ -43,7 +43,8 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/supervisor/supervisor.js",
     find: "const process = processes.adopt(kept.process, id);",
     replace: "const process = undefined;",
-    breaks: ["doubling"],
+    // Whoever is not adopted has ended, says the incident, though it runs.
+    breaks: ["doubling", "incident-truth"],
   },
   {
     name: "a process is written down only when it is ready",
@@ -123,7 +124,8 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/supervisor/rollout.js",
     find: 'if (phase === "rolling-back")\n            return from;',
     replace: 'if (phase === "rolling-back") return to;',
-    breaks: ["convergence"],
+    // The next control starts anew what runs another version than the one in force.
+    breaks: ["convergence", "adoption"],
   },
   {
     name: "the extra instances of a deploy stay",

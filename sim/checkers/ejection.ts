@@ -4,12 +4,13 @@
 // And whoever answers a request that began after its failure is taken back at once, unless it was
 // taken back in the last minute already: then it flaps, and waits (core/guard/flap-damping.ts).
 //
-// Excused: a newer table or an answer since, which say otherwise, and having nobody else: no
-// instance that is up in the worker's table and that it has not ejected too.
+// Excused: a newer table or an answer since, which say otherwise; having nobody else (no instance
+// that is up in the worker's table and that it has not ejected too); and a broken connection while
+// half of the service is out: only a refused connection is certain enough to go beyond that.
 
 import { type Outcome, outcome } from "../../src/core/dispatch/dispatcher.ts";
 import type { Worker } from "../world/worker.ts";
-import type { World } from "../world/world.ts";
+import { serviceOf, type World } from "../world/world.ts";
 import type { Checker } from "./checker.ts";
 
 /** The first ejection's length, by a clock that may run 5 % fast. */
@@ -55,7 +56,10 @@ export function ejection(world: World): Checker {
         if (beganMs < returnedMs) return;
         // Only the first failure since an answer counts, later ones need not lengthen the ejection;
         // and one request without an answer ejects nobody yet.
-        const atMs = result === outcome.timedOut ? -Infinity : ejectedAtMs(worker, instance, nowMs);
+        const ejects =
+          result === outcome.connectFailed ||
+          (result === outcome.reset && !isHalfOut(worker, instance));
+        const atMs = ejects ? ejectedAtMs(worker, instance, nowMs) : -Infinity;
         const tableVersion = worker.table?.version ?? 0;
         if (known === undefined)
           ofWorker(worker).set(instance, { atMs, tableVersion, lastMs: nowMs });
@@ -84,6 +88,18 @@ export function ejection(world: World): Checker {
       );
     },
   };
+}
+
+/** Whether more than half would be out with this one (TableService.detection.maxEjectedRatio). */
+function isHalfOut(worker: Worker, instance: string): boolean {
+  const ejected = worker.ejected();
+  const service = worker.table?.services.find(({ name }) => name === serviceOf(instance));
+  const members = (service?.instances ?? []).filter(
+    ({ verdict }) => verdict !== "draining" && verdict !== "standby",
+  );
+  const others = members.filter(({ id }) => id !== instance);
+  const out = others.filter(({ id, verdict }) => verdict !== "up" || ejected.includes(id));
+  return out.length + 1 > 0.5 * members.length;
 }
 
 /** It may have been ejected before, for being silent: what fails then does not lengthen it. */
