@@ -157,14 +157,6 @@ export const plantedFaults: readonly Planted[] = [
     slow: true,
   },
   {
-    name: "a lost primary is started while a worker may still send to it",
-    file: "src/core/failover/failover.js",
-    find: "return sealed || id === state.primary;",
-    replace: "return sealed || id !== undefined;",
-    breaks: ["one-primary"],
-    slow: true,
-  },
-  {
     name: "a promotion is not written down",
     file: "src/control/failover/primary.js",
     find: "records.write(this.#key, { epoch: state.epoch, primary, pinned: state.pinned });",
