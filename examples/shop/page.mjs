@@ -103,13 +103,13 @@ function card(product) {
     <button data-id="${product.id}">Add to cart</button></footer></article>`;
 }
 
-export function page({ instance, pid, products, cart }) {
+export function page({ name, instance, pid, products, cart }) {
   const count = cart.lines.reduce((sum, line) => sum + line.quantity, 0);
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>The shop that stays open</title>
+<html lang="en"><head><meta charset="utf-8"><title>${name}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><style>${style}</style></head>
-<body><header><h1>The shop that stays open</h1>
+<body><header><h1>${name}</h1>
 <p>This page came from <b>${instance}</b>, process ${pid}.</p></header>
 <main><div class="strip" title="One mark an answer, newest first; a colour an instance"></div>
 <p class="said"></p>

@@ -16,6 +16,7 @@ import { page } from "./page.mjs";
 
 const environment = process.env;
 const instance = environment.NINES_INSTANCE ?? "shop";
+const name = environment.SHOP_NAME ?? "The shop";
 const port = Number(environment.PORT ?? 3000);
 const host = environment.HOST ?? "127.0.0.1";
 const slots = Number(environment.SHOP_SLOTS ?? 32);
@@ -160,7 +161,7 @@ const routes = {
       response,
       200,
       "text/html; charset=utf-8",
-      page({ instance, pid: process.pid, products, cart: describeCart(readCart(request)) }),
+      page({ name, instance, pid: process.pid, products, cart: describeCart(readCart(request)) }),
     ),
   "GET /api/instance": async (_request, response) =>
     sendJson(response, 200, { instance, pid: process.pid, orders: await orders.count() }),

@@ -56,7 +56,16 @@ describe("the shop", () => {
     const lines = tour.split("\n").filter((line) => line !== "" && !line.includes(" -f "));
     assert.ok(lines.length >= 5, tour);
     for (const line of lines) {
-      const words = /^\$ npx nines ([^#]*[^# ])/.exec(line)?.[1]?.split(" ") ?? [];
+      const edit = /^\$ sed -i 's\/(.*)\/(.*)\/' nines.yaml$/.exec(line);
+      if (edit !== null) {
+        const [, before = "", after = ""] = edit;
+        const text = readFileSync(nines.file, "utf8");
+        assert.ok(text.includes(before), line);
+        writeFileSync(nines.file, text.replace(before, after));
+        continue;
+      }
+      const words = /^\$ npx nines ([^#]*[^# ])/.exec(line)?.[1]?.split(" ");
+      assert.ok(words, line);
       const { code, stderr } = await nines.run(...words);
       assert.equal(code, 0, `${line}\n${stderr}`);
     }
