@@ -255,7 +255,7 @@ export class Worker {
       dispatcher.scan(nowMs, lateByMs);
       if (unanswered.size > 0) this.#scanSoon();
       if (dispatcher.late().length === 0) continue;
-      for (const attempt of [...unanswered]) {
+      for (const attempt of unanswered) {
         const hedgeMs = attempt.beganMs + dispatcher.hedgeAfterMs(attempt.slot, nowMs);
         if (hedgeMs <= nowMs) attempt.hedge();
       }
