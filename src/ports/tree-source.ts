@@ -1,0 +1,84 @@
+// A tree to be backed up: entries with what a file system says of them, and bytes. Files and folders
+// of a disk are one; the output of a command, a journal or a database's dump is a tree of one file.
+//
+// Names are bytes, as kernels keep them: a string with one character a byte (latin1), so that a
+// name that is not UTF-8 comes back as it was, and so that names sort by their bytes.
+//
+// What may change while it is read: everything. A file that shrinks, grows or vanishes between
+// `list` and `read` is the source's to say: `read` gives the bytes that it has found, `vanished` is
+// an answer and not an error. Consistency across files is a matter of snapshots below (LVM, a
+// database's own dump), and not promised here.
+//
+// A source never follows a link on the way, so that a tree that changes while it is read leads
+// nowhere else.
+
+/** One character a byte. Never "", ".", "..", and without "/" and the zero byte. */
+export type ByteName = string;
+
+export interface ExtendedAttribute {
+  readonly name: ByteName;
+  readonly value: Uint8Array;
+}
+
+/** What is kept of an entry beside its name and content. */
+export interface EntryFacts {
+  /** Permission bits with setuid, setgid and sticky: 12 bits. */
+  readonly mode: number;
+  readonly userId: number;
+  readonly groupId: number;
+  /** Since 1970, in nanoseconds; may be negative. */
+  readonly modifiedNs: bigint;
+  readonly attributes: readonly ExtendedAttribute[];
+}
+
+export type EntryKind = "file" | "folder" | "link";
+
+export interface SourceEntry {
+  readonly name: ByteName;
+  readonly kind: EntryKind;
+  readonly facts: EntryFacts;
+  /** The size that it says it has; a hint for files, 0 for others. */
+  readonly sizeBytes: number;
+  /** Of a link: where it points, as it is written. Else "". */
+  readonly pointsTo: ByteName;
+  /**
+   * As long as it is the same, so is the content: device, inode, size, change and modification
+   * time. "" where the source cannot tell; the file is then read each time.
+   */
+  readonly fingerprint: string;
+  /** The same for all names of one file within this source, else "": hard links. */
+  readonly sameFile: string;
+}
+
+export interface SourceListing {
+  /** Sorted by name, each name once. */
+  readonly entries: readonly SourceEntry[];
+  /** What is here and not kept (a socket, a device, what may not be read), and why. */
+  readonly left: readonly { readonly name: ByteName; readonly reason: string }[];
+}
+
+export type SourcePiece =
+  /** So many bytes were put into the buffer, at least 1. */
+  | { readonly kind: "bytes"; readonly length: number }
+  /** So many zeros that take no room: a hole. */
+  | { readonly kind: "hole"; readonly length: number }
+  | { readonly kind: "end" };
+
+export interface SourceReader {
+  /** The next piece of the file, in order. */
+  next(into: Uint8Array): Promise<SourcePiece>;
+  close(): Promise<void>;
+}
+
+export interface TreeSource {
+  /** As the file calls it. */
+  readonly name: string;
+  /**
+   * What is in the folder at `path`, from the source's root ([]) on. Undefined when it has vanished
+   * or is no folder any more.
+   */
+  list(path: readonly ByteName[]): Promise<SourceListing | undefined>;
+  /** The content of the file at `path`. Undefined when it has vanished or is no file any more. */
+  read(path: readonly ByteName[]): Promise<SourceReader | undefined>;
+  close(): Promise<void>;
+}
