@@ -10,6 +10,7 @@ import { admin } from "./admin-schema.ts";
 import { valueAt } from "./explain.ts";
 import { checkFailover } from "./failover-checks.ts";
 import { listener, route, type WrittenListener, type WrittenRoute } from "./gateway-schema.ts";
+import { checkPredict } from "./predict-checks.ts";
 import { nearest, type Path, type Problem } from "./problems.ts";
 import { laterKeys } from "./schema.ts";
 import { commandOnlyKeys, service, type WrittenService } from "./service-schema.ts";
@@ -49,6 +50,11 @@ export function checkParts(file: unknown): readonly Finding[] {
     ...checkListeners(parts),
     ...checkAdmin(parts),
     ...checkRoutes(parts),
+    ...checkPredict(valueAt(file, ["predict"]), parts.services).map((finding) => ({
+      ...finding,
+      level: "error" as const,
+      part: "value" as const,
+    })),
   ];
 }
 
@@ -265,6 +271,9 @@ function checkNames({ file, written }: Parts): readonly Finding[] {
   }
   for (const [name, value] of written) {
     for (const needed of dependenciesOf(["services", name], value)) used.push(needed);
+  }
+  for (const name of Object.keys(asMap(valueAt(file, ["predict", "services"])) ?? {})) {
+    used.push({ path: ["predict", "services", name], value: name });
   }
   return used.flatMap(({ path, value }) => {
     if (typeof value !== "string" || written.has(value)) return [];

@@ -3,6 +3,9 @@
 
 import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { DeploySettings } from "../core/deploy/settings.ts";
+import type { Costs } from "../core/predict/costs.ts";
+import type { RatesSaid, ServiceRatesSaid } from "../core/predict/default-rates.ts";
+import type { Machine } from "../core/predict/deployment.ts";
 import type {
   BalanceAlgorithm,
   DetectionPolicy,
@@ -169,6 +172,29 @@ export interface Config {
   readonly gateway?: GatewayConfig;
   /** Absent: the admin API is on its unix socket only. */
   readonly admin?: AdminConfig;
+  /** Absent: predictions are made of what the rest of the file says. */
+  readonly predict?: PredictConfig;
+  readonly costs?: Costs;
+}
+
+/** What is said for predictions alone. */
+export interface PredictConfig {
+  /** Empty: one machine. */
+  readonly machines: readonly Machine[];
+  readonly rates: RatesSaid;
+  readonly services: Readonly<Record<string, ServicePredictionConfig>>;
+}
+
+export interface ServicePredictionConfig {
+  readonly needed?: number;
+  /** Empty: spread over all. */
+  readonly machines: readonly string[];
+  readonly loadPerSecond?: number;
+  readonly capacityPerInstance?: number;
+  readonly slotsPerInstance?: number;
+  readonly serviceTimeMs?: number;
+  readonly resentShare?: number;
+  readonly rates: ServiceRatesSaid;
 }
 
 /** The admin API on TCP. Paths are absolute. */

@@ -176,6 +176,18 @@ export function integer(from: number, to: number): z.ZodType<number, number> {
   });
 }
 
+/** Any number in the range; prices and loads. */
+export function number(from: number, to: number): z.ZodType<number, number> {
+  const kind: Kind = {
+    accepts: `a number from ${from} to ${to}`,
+    example: String(Math.max(from, 1)),
+    json: { type: "number", minimum: from, maximum: to },
+  };
+  return scalar(kind, (written) =>
+    within(kind, written, typeof written === "number" ? written : undefined, from, to),
+  );
+}
+
 export function flag(): z.ZodType<boolean, boolean> {
   const kind: Kind = { accepts: "true or false", example: "true", json: { type: "boolean" } };
   return scalar(kind, (written) =>

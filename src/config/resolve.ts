@@ -32,6 +32,7 @@ import type {
   WrittenListener,
   WrittenRoute,
 } from "./gateway-schema.ts";
+import { resolveCosts, resolvePredict } from "./resolve-predict.ts";
 import type { WrittenFile } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
 
@@ -44,12 +45,14 @@ export function resolveConfig(written: WrittenFile, file: string, cores: number)
   const services = Object.entries(written.services).map(([name, service]) =>
     resolveService(name, service, folder),
   );
-  const { admin, gateway } = written;
+  const { admin, gateway, predict, costs } = written;
   return deepFreeze({
     file,
     services,
     ...(gateway === undefined ? {} : { gateway: resolveGateway(gateway, services, cores) }),
     ...(admin === undefined ? {} : { admin: resolveAdmin(admin, folder) }),
+    ...(predict === undefined ? {} : { predict: resolvePredict(predict) }),
+    ...(costs === undefined ? {} : { costs: resolveCosts(costs) }),
   });
 }
 

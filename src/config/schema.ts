@@ -5,6 +5,7 @@ import { z } from "zod";
 import { admin } from "./admin-schema.ts";
 import { entryOf, field, kindOf } from "./fields.ts";
 import { gateway } from "./gateway-schema.ts";
+import { costs, predict } from "./predict-schema.ts";
 import { service, serviceName } from "./service-schema.ts";
 
 export const file = z.strictObject({
@@ -18,6 +19,16 @@ export const file = z.strictObject({
   admin: field(admin.optional(), {
     meaning: "The admin API on a TCP port, for other programs of this machine and for Prometheus.",
     default: "none: on a unix socket only",
+  }),
+  predict: field(predict.optional(), {
+    meaning:
+      "What `nines model`, `nines simulate` and `nines plan` are told beside the rest of the file. " +
+      "It changes nothing of what runs.",
+    default: "none: one machine, and rates that were measured or are assumed",
+  }),
+  costs: field(costs.optional(), {
+    meaning: "What parts cost a month, for `nines plan` to find the cheapest ones.",
+    default: "the defaults of its keys",
   }),
 });
 
