@@ -56,10 +56,9 @@ function commandSection(command: Command): string {
   return `${parts.join("\n\n")}\n`;
 }
 
-function describe({ description, defaultValue }: Option) {
-  return defaultValue === undefined
-    ? description
-    : `${description} (default: ${String(defaultValue)})`;
+function describe({ description, defaultValue, defaultValueDescription }: Option) {
+  const shown = defaultValueDescription ?? defaultValue;
+  return shown === undefined ? description : `${description} (default: ${String(shown)})`;
 }
 
 export function adminReference(): string {

@@ -7,6 +7,7 @@
 //   run/                 unix sockets
 //   records/             small named values (records.ts)
 //   history/             the journal of incidents (history.ts)
+//   load/                what load tests have found out (load-results.ts)
 //   data/INSTANCE/       what an instance keeps; owned by the user it runs as
 //   logs/                INSTANCE.log, gateway.log, control.log, events.jsonl
 //
@@ -60,6 +61,8 @@ export interface StateDirectory {
   readonly records: string;
   /** Made by the journal itself. */
   readonly history: string;
+  /** What load tests have found out; made by the first of them. */
+  readonly loadResults: string;
   readonly controlLog: string;
   readonly gatewayLog: string;
   readonly eventLog: string;
@@ -119,6 +122,7 @@ function describe(root: string, run: string): StateDirectory {
     heartbeatSocket: join(run, "beat.sock"),
     records: at("records"),
     history: at("history"),
+    loadResults: at("load"),
     controlLog: at("logs", "control.log"),
     gatewayLog: at("logs", "gateway.log"),
     eventLog: at("logs", "events.jsonl"),

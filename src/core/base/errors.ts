@@ -277,6 +277,14 @@ export const errorCatalogue = {
     "The iteration ended before the result was as exact as promised; none is given.",
     "Check that no rate is absurdly far from the others, or lump the model.",
   ),
+  NINES_LOAD_RANGE: entry(
+    "A load test's rates make no steps that can be run.",
+    "Choose --from, --to, --step and --duration so that load grows and a step has fewer requests.",
+  ),
+  NINES_LOAD_TARGET: entry(
+    "A load test's requests would not reach the service.",
+    "Choose --path and --method so that a route leads there, or --direct for its instances.",
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

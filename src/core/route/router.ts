@@ -34,7 +34,7 @@ export interface Router {
   ): number;
 }
 
-export function createRouter(routes: readonly TableRoute[]): Router {
+export function createRouter(routes: readonly Pick<TableRoute, "match">[]): Router {
   return new ScanningRouter(routes.map((route) => compile(route.match)));
 }
 

@@ -7,6 +7,17 @@
 
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import { parsePercent } from "../../config/units.ts";
+import type { Growth } from "../load/steps.ts";
+import {
+  type LatencyGoal,
+  connectionCount,
+  durationBetween,
+  growth,
+  latencyGoal,
+  requestPath,
+  requestRate,
+  shareBelowAll,
+} from "./amounts.ts";
 
 export const exitCodes = [
   [0, "Done; for `status`, Nines runs here."],
@@ -57,6 +68,20 @@ export interface IncidentsOptions extends PlaceOptions {
   readonly json?: true;
   readonly last: number;
 }
+export interface LoadOptions extends PlaceOptions {
+  readonly from: number;
+  readonly to: number;
+  readonly step: Growth;
+  readonly duration: number;
+  readonly path?: string;
+  readonly method: string;
+  readonly direct?: true;
+  readonly latency: LatencyGoal;
+  readonly errors: number;
+  readonly timeout: number;
+  readonly connections: number;
+  readonly json?: true;
+}
 export interface JournalOptions {
   readonly json?: true;
 }
@@ -105,6 +130,7 @@ export interface Actions {
   incidents(service: string | undefined, options: IncidentsOptions): Promise<number>;
   incident(id: string, options: Omit<IncidentsOptions, "last">): Promise<number>;
   metrics(options: PlaceOptions): Promise<number>;
+  load(service: string, options: LoadOptions): Promise<number>;
   apply(options: PlaceOptions): Promise<number>;
   scale(service: string, replicas: number, options: PlaceOptions): Promise<number>;
   deploy(service: string, options: DeployOptions): Promise<number>;
@@ -167,6 +193,7 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
   addRunning(nines, actions, ended);
   addSeeing(nines, actions, ended);
   addIncidents(nines, actions, ended);
+  addLoad(nines, actions, ended);
   addOperating(nines, actions, ended);
   addFailover(nines, actions, ended);
   addDeploying(nines, actions, ended);
@@ -301,6 +328,74 @@ function addIncidents(nines: Command, actions: Actions, ended: Ended): void {
       ended(actions.incident(id, options)),
     );
 }
+
+function addLoad(nines: Command, actions: Actions, ended: Ended): void {
+  placed(nines.command("load"))
+    .summary("find out how much a running service takes")
+    .description(
+      "Sends more and more requests a second, as clients do who do not wait for each other, until they " +
+        "fail, wait too long, or are not answered as fast as they come. Latency counts from when a " +
+        "request was due. Goes to services of the file in force and nowhere else, says before the first " +
+        "request what it will send, and ends at Ctrl-C. What it finds out is kept for `nines model`, " +
+        "`nines simulate` and `nines plan`.",
+    )
+    .argument("<service>", "a service that runs")
+    .addOption(
+      new Option("--from <rate>", "requests a second of the first step")
+        .argParser(requestRate)
+        .default(10),
+    )
+    .addOption(
+      new Option("--to <rate>", "requests a second of the last step")
+        .argParser(requestRate)
+        .default(10_000),
+    )
+    .addOption(
+      new Option("--step <step>", "from one step to the next: `100` adds, `x1.5` multiplies")
+        .argParser(growth)
+        .default({ kind: "multiply", factor: 1.4 }, "x1.4"),
+    )
+    .addOption(
+      new Option("--duration <time>", "of one step, a fifth of it (2s at most) to warm up")
+        .argParser(durationBetween(500, 600_000))
+        .default(10_000, "10s"),
+    )
+    .option(
+      "--path <path>",
+      "what is asked for (default: that of the service's route)",
+      requestPath,
+    )
+    .addOption(new Option("--method <method>", "how").default("GET").choices(loadMethods))
+    .option("--direct", "to the instances, past the gateway")
+    .addOption(
+      new Option("--latency <goal>", "the most that a step may take, such as `250ms at 99%`")
+        .argParser(latencyGoal)
+        .default({ limitMs: 1000, ratio: 0.99 }, "1s at 99%"),
+    )
+    .addOption(
+      new Option("--errors <share>", "the most of a step that may fail: answers 4xx, 5xx or none")
+        .argParser(shareBelowAll)
+        .default(0.01, "1%"),
+    )
+    .addOption(
+      new Option("--timeout <time>", "a request without an answer after this has failed")
+        .argParser(durationBetween(10, 60_000))
+        .default(10_000, "10s"),
+    )
+    .addOption(
+      new Option("--connections <count>", "the most that are open at once")
+        .argParser(connectionCount)
+        .default(256),
+    )
+    .option("--json", "stable fields for programs: docs/reference/load.md")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ nines load web\n  $ nines load web --from 100 --to 2000 --step 100 --latency 250ms",
+    )
+    .action((service: string, options: LoadOptions) => ended(actions.load(service, options)));
+}
+
+const loadMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 function addOperating(nines: Command, actions: Actions, ended: Ended): void {
   placed(nines.command("apply"))

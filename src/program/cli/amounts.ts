@@ -1,0 +1,70 @@
+// Amounts as they are typed on the command line: rates, latencies, durations, shares. Each refuses
+// what it does not understand with an example of what it does.
+
+import { InvalidArgumentError } from "commander";
+import { parseDuration, parsePercent } from "../../config/units.ts";
+import type { Growth } from "../load/steps.ts";
+
+export interface LatencyGoal {
+  readonly limitMs: number;
+  /** Of the answers, in (0, 1). */
+  readonly ratio: number;
+}
+
+export const ratePerSecondMax = 50_000;
+
+export function requestRate(text: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0.1 && value <= ratePerSecondMax) return value;
+  throw new InvalidArgumentError(
+    `It is a number of requests a second, from 0.1 to ${ratePerSecondMax}.`,
+  );
+}
+
+/** "100" adds so many a second, "x1.5" multiplies. */
+export function growth(text: string): Growth {
+  const factor = /^x(\d+(\.\d+)?)$/.exec(text)?.[1];
+  if (factor === undefined) return { kind: "add", perSecond: requestRate(text) };
+  if (Number(factor) >= 1.05 && Number(factor) <= 10) {
+    return { kind: "multiply", factor: Number(factor) };
+  }
+  throw new InvalidArgumentError("It is a rate such as 100, or a factor from x1.05 to x10.");
+}
+
+export function durationBetween(leastMs: number, mostMs: number): (text: string) => number {
+  return (text) => {
+    const ms = parseDuration(text);
+    if (ms !== undefined && ms >= leastMs && ms <= mostMs) return ms;
+    throw new InvalidArgumentError(
+      `It is a duration such as 10s, from ${leastMs} ms to ${mostMs} ms.`,
+    );
+  };
+}
+
+/** "250ms at 99%"; without a share, 99 %. */
+export function latencyGoal(text: string): LatencyGoal {
+  const [, duration = "", share = "99%"] = /^(\S+?)(?: at (\S+))?$/.exec(text.trim()) ?? [];
+  const limitMs = parseDuration(duration);
+  const ratio = parsePercent(share);
+  const isShare = ratio !== undefined && ratio > 0 && ratio < 1;
+  if (limitMs !== undefined && limitMs > 0 && isShare) return { limitMs, ratio };
+  throw new InvalidArgumentError('It is a latency and a share, such as "250ms at 99%".');
+}
+
+/** Above 0 % and below 100 %. */
+export function shareBelowAll(text: string): number {
+  const ratio = parsePercent(text.trim());
+  if (ratio !== undefined && ratio > 0 && ratio < 1) return ratio;
+  throw new InvalidArgumentError("It is a share above 0% and below 100%, such as 99.95%.");
+}
+
+export function connectionCount(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 1 && value <= 10_000) return value;
+  throw new InvalidArgumentError("It is a whole number from 1 to 10000.");
+}
+
+export function requestPath(text: string): string {
+  if (/^\/[\x21-\x7e]*$/.test(text) && text.length <= 4_000) return text;
+  throw new InvalidArgumentError("It is a path that starts with /, in ASCII without spaces.");
+}
