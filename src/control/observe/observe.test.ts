@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { plainFailover } from "../../core/failover/settings.ts";
 import { type Incident, timesOf } from "../../core/incident/incident.ts";
 import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
 import type { Control } from "../control.ts";
@@ -180,6 +181,32 @@ test("the only instance: traffic goes elsewhere when it is back, and not before"
   const { transferMs, recoverMs, totalMs } = timesOf(only(control));
   assert.deepEqual([transferMs, recoverMs], [totalMs, 0]);
 });
+
+for (const mode of ["active-active", "hot-standby"] as const) {
+  test(`${mode}: one that flaps and is held back is out until it takes traffic again`, async () => {
+    const world = new World();
+    const control = world.control();
+    const failover = { ...plainFailover, mode };
+    control.start(configOf([commandService("web", { ...three, failover })]));
+    await world.advance(2_000);
+    for (let round = 0; round < 2; round++) {
+      await world.until(() => world.verdict("web-1") === "up", 2_000);
+      world.crash("web-1");
+      await world.advance(0);
+    }
+    await world.until(() => control.registry.get("web-1")?.health === "up", 5_000);
+    await world.advance(0);
+    assert.equal(world.verdict("web-1"), "standby");
+    await world.advance(20_000);
+    assert.notEqual(only(control).state, "recovered");
+    await world.until(() => world.verdict("web-1") === "up", 60_000);
+    await world.advance(0);
+    const { state, recoveredMs, timeline } = only(control);
+    assert.equal(state, "recovered");
+    assert.ok(world.nowMs - (recoveredMs ?? 0) <= 5, "when its hold was over");
+    assert.equal(timeline.filter(({ kind }) => kind === "mended").length, 2);
+  });
+}
 
 test("the next control goes on with what its predecessor left open, and says what it missed", async () => {
   const world = new World();

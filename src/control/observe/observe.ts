@@ -5,9 +5,10 @@
 // account of them.
 //
 // An instance is *out* from the moment when its process ends unasked, its checks say down, or a
-// worker ejects it, until it has its place again: up in the table and ejected by no worker; or a
-// standby where the service has standbys; or not wanted any more. What somebody asked for (a drain,
-// a restart, a change of the file) takes nobody out.
+// worker ejects it, until it has its place again: up in the table that was published and ejected by
+// no worker; or a standby where one takes traffic for all; or not wanted any more. Who is held back
+// because it flaps is well, and out. What somebody asked for (a drain, a restart, a change of the
+// file) takes nobody out.
 
 import type { Config } from "../../config/config.ts";
 import { sayDuration } from "../../core/base/duration.ts";
@@ -21,7 +22,7 @@ import {
 import { type Certainty, certainty, type Incident } from "../../core/incident/incident.ts";
 import { LossCounter } from "../../core/incident/losses.ts";
 import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
-import { plainService, type RoutingTable, type ServiceMode } from "../../core/route/table.ts";
+import type { RoutingTable, ServiceMode } from "../../core/route/table.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { EventEntry, Events } from "../../ports/events.ts";
 import type { History } from "../../ports/history.ts";
@@ -66,6 +67,8 @@ export class ObserveLoop {
   /** Accounts that have changed since they were kept. */
   readonly #unkept = new Set<string>();
   readonly #startedMs: number;
+  /** As in the file. */
+  #modes: ReadonlyMap<string, ServiceMode> = new Map();
   #opened = 0;
   #tick: Timer | undefined;
 
@@ -82,9 +85,9 @@ export class ObserveLoop {
 
   /** What the file names no more is not waited for. */
   follow(config: Config): void {
-    const named = new Set(config.services.map(({ name }) => name));
+    this.#modes = new Map(config.services.map(({ name, failover }) => [name, failover.mode]));
     for (const account of this.#accounts.values()) {
-      if (!named.has(account.service)) this.#mendAll(account, "left the file");
+      if (!this.#modes.has(account.service)) this.#mendAll(account, "left the file");
     }
   }
 
@@ -184,16 +187,15 @@ export class ObserveLoop {
     if (phase === "stopped") return true;
     if (!(phase === "running" || phase === "external")) return false;
     if (draining) return true;
-    const verdict = verdictOf(record);
-    const hasStandbys = this.#modeOf(service) !== "active-active";
-    const standsBy = verdict === "standby" && hasStandbys && isReady(record);
-    if (verdict !== "up" && !standsBy) return false;
-    return !this.#isEjected(id);
+    const hasStandbys = this.#modes.get(service) === "primary-standby";
+    const standsBy = hasStandbys && verdictOf(record) === "standby" && isReady(record);
+    return (standsBy || this.#isServing(record)) && !this.#isEjected(id);
   }
 
-  #modeOf(service: string): ServiceMode {
-    const services = this.#ports.table()?.services;
-    return (services?.find(({ name }) => name === service) ?? plainService).mode;
+  /** Up, and known to be by the data plane: another loop may hold it back before a table is made. */
+  #isServing(record: InstanceRecord): boolean {
+    if (verdictOf(record) !== "up") return false;
+    return this.#ports.table() === undefined || record.told?.verdict === "up";
   }
 
   #isEjected(id: string): boolean {
