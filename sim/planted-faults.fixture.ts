@@ -159,9 +159,17 @@ export const plantedFaults: readonly Planted[] = [
   {
     name: "a promotion is not written down",
     file: "src/control/failover/primary.js",
-    find: "records.write(this.#key, { epoch: state.epoch, primary, pinned: state.pinned });",
+    find: "records.write(this.#key, { epoch, primary, pinned });",
     replace: "void records;",
     breaks: ["one-primary", "failback-hold", "promotion"],
+    slow: true,
+  },
+  {
+    name: "a worker that starts goes by its table, whoever was promoted since",
+    file: "src/core/failover/kept-promotion.js",
+    find: "kept.epoch <= service.epoch",
+    replace: "kept.epoch > 0",
+    breaks: ["one-primary"],
     slow: true,
   },
   {
@@ -209,10 +217,17 @@ export const plantedFaults: readonly Planted[] = [
   {
     name: "an incident is over while an instance is still out",
     file: "src/control/observe/observe.js",
-    find: 'if (verdict !== "up" && !standsBy)',
-    replace: "if (phase === undefined && standsBy)",
+    find: "return (standsBy || this.#isServing(record)) && !this.#isEjected(id);",
+    replace: "return phase !== undefined || standsBy;",
     breaks: ["incident-truth", "incident-cover"],
     slow: true,
+  },
+  {
+    name: "an incident is over when an instance is well, held back or not",
+    file: "src/control/observe/observe.js",
+    find: 'this.#ports.table() === undefined || record.told?.verdict === "up"',
+    replace: "record !== undefined",
+    breaks: ["incident-truth"],
   },
   {
     name: "losses are counted again with each report",

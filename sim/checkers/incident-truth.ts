@@ -118,9 +118,19 @@ function checkEnd(world: World, { endedMs }: Truth, incident: Incident): void {
     const ready = world.machine.live(instance).some(({ readyAtMs }) => readyAtMs !== undefined);
     const sinceEndMs = world.loop.nowMs - (endedMs.get(instance) ?? Number.NEGATIVE_INFINITY);
     const knownMs = Math.min(sinceEndMs, controlMs);
-    if (ready || knownMs <= FOLLOW_MS || isUnwanted(world, instance)) continue;
-    world.violated(name, `incident ${id} is said to be over, and ${instance} is not ready`);
+    if (knownMs <= FOLLOW_MS || isUnwanted(world, instance)) continue;
+    const missing = !ready ? "is not ready" : isHeldBack(world, instance) ? "is held back" : "";
+    if (missing === "") continue;
+    world.violated(name, `incident ${id} is said to be over, and ${instance} ${missing}`);
   }
+}
+
+/** Well and without traffic, where nobody is a standby by the file. */
+function isHeldBack(world: World, instance: string): boolean {
+  const service = serviceOf(instance);
+  if (world.service(service)?.failover.mode === "primary-standby") return false;
+  const listed = world.gateway.latest?.services.find(({ name: other }) => other === service);
+  return listed?.instances.find((one) => one.id === instance)?.verdict === "standby";
 }
 
 function isUnwanted(world: World, instance: string): boolean {

@@ -18,7 +18,7 @@ export function promotion(world: World): Checker {
   const missingSinceMs = new Map<string, number>();
 
   function serves(service: string): boolean {
-    const listed = world.gateway.kept?.services.find((each) => each.name === service);
+    const listed = world.gateway.latest?.services.find((each) => each.name === service);
     const up = listed?.instances.find(({ verdict }) => verdict === "up");
     const live = up === undefined ? undefined : world.machine.listener(up.host, up.port);
     if (live === undefined || live.id !== up?.id) return false;

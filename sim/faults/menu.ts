@@ -389,7 +389,28 @@ export const faultMenu: readonly Fault[] = [
     lastsMs: [1_000, 30_000],
     begin(world) {
       world.files.refusing = true;
-      return { subject: "", heal: () => void (world.files.refusing = false) };
+      return {
+        subject: "",
+        heal: () => {
+          world.files.refusing = false;
+          if (world.controlRuns()) world.gateway.keepTable();
+        },
+      };
+    },
+  },
+  {
+    name: "no-room-for-table",
+    sentence: "The disk has room for small records, and none for the routing table.",
+    lastsMs: [10_000, 90_000],
+    begin(world) {
+      world.gateway.tableRefused = true;
+      return {
+        subject: "",
+        heal: () => {
+          world.gateway.tableRefused = false;
+          if (world.controlRuns()) world.gateway.keepTable();
+        },
+      };
     },
   },
 ];

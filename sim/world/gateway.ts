@@ -7,11 +7,13 @@
 // again).
 
 import type { Random } from "../../src/core/base/prng.ts";
+import { withPromotions } from "../../src/core/failover/kept-promotion.ts";
 import type { RoutingTable } from "../../src/core/route/table.ts";
 import type { Observation } from "../../src/control/control.ts";
 import type { Incarnation } from "./control-host.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { Network } from "./network.ts";
+import type { StateFiles } from "./state-files.ts";
 import { Worker, type WorkerPorts } from "./worker.ts";
 
 /** A worker that hears nothing for so long takes control for dead, as src/gateway/worker does. */
@@ -27,6 +29,7 @@ export interface GatewayPorts {
   readonly loop: EventLoop;
   readonly network: Network;
   readonly random: Random;
+  readonly files: StateFiles;
   readonly worker: (number: number) => WorkerPorts;
   control(): Incarnation | undefined;
   trace(actor: string, subject: string, what: string): void;
@@ -34,8 +37,12 @@ export interface GatewayPorts {
 
 export class Gateway {
   workers: Worker[] = [];
-  /** The last good table, as every new worker finds it on disk. */
-  kept: RoutingTable | undefined;
+  /** The latest table of control. */
+  latest: RoutingTable | undefined;
+  /** The disk has no room for a table. */
+  tableRefused = false;
+  /** What a new worker finds on disk. */
+  #onDisk: RoutingTable | undefined;
   readonly #ports: GatewayPorts;
   #numbers = 0;
   #linkedLastMs = 0;
@@ -62,12 +69,15 @@ export class Gateway {
 
   #spawn(): void {
     const number = ++this.#numbers;
-    const worker = new Worker(number, this.#ports.worker(number), this.kept);
+    const read = this.#ports.files.for(() => true).read;
+    const found = this.#onDisk && withPromotions(this.#onDisk, read);
+    const worker = new Worker(number, this.#ports.worker(number), found?.table);
     this.workers.push(worker);
+    const by = found === undefined ? "no table yet" : "the kept table";
     this.#ports.trace(
       `worker-${number}`,
       "",
-      `serves by ${this.kept === undefined ? "no table yet" : "the kept table"}`,
+      [`serves by ${by}`, ...(found?.says ?? [])].join("; "),
     );
     this.#connectSoon(worker);
     this.#reportSoon(worker);
@@ -94,13 +104,19 @@ export class Gateway {
 
   /** A new table: kept on disk at once, and on its way to each linked worker. */
   publish(table: RoutingTable): void {
-    if (this.kept !== undefined && table.version <= this.kept.version) return;
-    this.kept = table;
+    if (this.latest !== undefined && table.version <= this.latest.version) return;
+    this.latest = table;
+    this.keepTable();
     for (const worker of this.workers) if (worker.linkedSinceMs !== undefined) this.#send(worker);
   }
 
+  /** Control tries again when there is room, as long as it lives. */
+  keepTable(): void {
+    if (!this.tableRefused && !this.#ports.files.refusing) this.#onDisk = this.latest;
+  }
+
   #send(worker: Worker): void {
-    const table = this.kept;
+    const table = this.latest;
     if (table === undefined) return;
     const { network, loop } = this.#ports;
     const deliver = (): void =>
@@ -200,7 +216,11 @@ export class Gateway {
     return linked.every((worker) => isIdleOn(worker, instance, version));
   }
 
-  /** Of all that live, linked or not: a stopped one says nothing, and goes on by what it has. */
+  /**
+   * Of all that live, linked or not: a stopped one says nothing, and goes on by what it has. The
+   * real one waits for the table on disk as well. Here a worker may start in between: what keeps it
+   * from the primary before is then the kept promotion alone.
+   */
   isFenced(instance: string, version: number): boolean {
     const heard = (worker: Worker): boolean =>
       worker.linkedSinceMs !== undefined && worker.gate.state === "running";

@@ -97,6 +97,7 @@ export class World {
       loop: this.loop,
       network: this.network,
       random: this.random.stream("gateway"),
+      files: this.files,
       worker: (number) => this.#workerPorts(number),
       control: () => this.control,
       trace: (actor, subject, what) => this.note(actor, subject, what),

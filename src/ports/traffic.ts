@@ -10,7 +10,8 @@ export interface Traffic {
   /**
    * The same for certain: true when every worker that lives, connected or not, has said so. A
    * worker that is stopped or that lost its way to us still holds an older table, and may send by
-   * it. True when no worker lives.
+   * it; and one that starts now begins with the table on disk, which must be this one or later.
+   * Otherwise true when no worker lives.
    */
   isFenced(instance: string, version: number): boolean;
   /**

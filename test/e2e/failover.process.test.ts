@@ -2,6 +2,8 @@
 // control.
 
 import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import type { ServiceReport } from "../../src/program/status/report.ts";
 import { createNines, kill, load, type Nines, until } from "./nines.fixture.ts";
@@ -119,6 +121,32 @@ describe("a service with a primary", () => {
     assert.deepEqual(await answering(nines), [after.primary]);
     const explained = await nines.run("explain", "failover", "web");
     assert.match(explained.stdout, new RegExp(`^${after.primary} is primary of web`));
+  });
+
+  it("keeps its primary in workers that start by a table from before the promotion", async (t) => {
+    const nines = await createPrimary(t);
+    const { child, ended } = await nines.up();
+    const before = await untilPrimary(nines, "web-1");
+    // The table cannot be written any more; the promotion can.
+    const gateway = join(nines.folder, ".nines", "gateway");
+    mkdirSync(join(gateway, `table.json.${child.pid}`, "full"), { recursive: true });
+    kill(pidOf(before, "web-1"));
+    const { gateway: known } = await nines.untilStatus(
+      "web-2 is primary",
+      ({ services }) => services[0]?.primary === "web-2",
+    );
+    child.kill("SIGKILL");
+    await ended;
+    for (const { pid } of known?.workers ?? []) kill(pid);
+    await until(
+      () =>
+        nines.get().then(
+          ({ status }) => status === 200,
+          () => false,
+        ),
+      () => "a new worker answers",
+    );
+    assert.deepEqual(await answering(nines), ["web-2"]);
   });
 
   it("stays where it is in maintenance, which outlives control", async (t) => {

@@ -212,6 +212,26 @@ test("a disk that refuses: nobody is promoted whom the next control would not kn
   onePrimary(world);
 });
 
+test("a disk that refuses: a planned move does not begin, and nobody waits for it", async () => {
+  const world = new World();
+  const control = await settled(world);
+  world.diskRefuses = true;
+  assert.throws(() => control.failover("db"), refused(/the disk refuses/));
+  await world.advance(0);
+  assert.equal(verdicts(world), "up standby");
+  world.diskRefuses = false;
+  world.crash("db-1");
+  await world.until(() => world.alive("db-1").length === 1, 5_000);
+  world.diskRefuses = true;
+  await world.advance(60_000);
+  assert.equal(verdicts(world), "standby up", "its hold is over, and it is not given its place");
+  const published = world.tables.flatMap(({ services }) => services[0]?.instances ?? []);
+  assert.ok(!published.some(({ verdict }) => verdict === "draining"), "no request waited for it");
+  world.diskRefuses = false;
+  await world.until(() => verdicts(world) === "up standby", 2_000);
+  onePrimary(world);
+});
+
 test("a promotion that was refused and is wanted no more is not waited for", async () => {
   const world = new World();
   const ports = world.ports();

@@ -19,6 +19,7 @@ import {
   type FailoverEvent,
   type FailoverState,
   type FailoverStep,
+  type KeptFailover,
   mayStart,
   nextEpoch,
   pendingEvents,
@@ -29,6 +30,7 @@ import {
   startPatienceMs,
   step,
 } from "../../core/failover/failover.ts";
+import { promotionKey } from "../../core/failover/kept-promotion.ts";
 import { byPreference } from "../../core/failover/preference.ts";
 import { hasProcess } from "../../core/supervise/lifecycle.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
@@ -51,7 +53,6 @@ export interface PrimaryPorts {
   readonly inMaintenance: (service: string) => boolean;
 }
 
-export const keptFailovers = "failover/";
 /** How often the workers' word is looked for while a move waits for it, and while none does. */
 const MOVING_POLL_MS = 5;
 const SEALING_POLL_MS = 25;
@@ -59,6 +60,11 @@ const SEALING_POLL_MS = 25;
 const REFUSED_RETRY_MS = 500;
 /** More steps at one look contradict the table: each leads to a phase that waits for something. */
 const STEPS_MAX = 16;
+
+interface Refusal {
+  readonly what: "promotion" | "move";
+  readonly retryAtMs: number;
+}
 
 export class PrimaryKeeper {
   readonly #ports: PrimaryPorts;
@@ -70,8 +76,9 @@ export class PrimaryKeeper {
   /** Who is known to get nothing since it was primary last. */
   readonly #sealed = new Set<string>();
   #timer: Timer | undefined;
-  #retryAtMs = 0;
-  #refused = false;
+  /** What the disk refused last, as long as it is wanted. */
+  #refusal: Refusal | undefined;
+  #refusedNow = false;
 
   constructor(ports: PrimaryPorts, service: ServiceConfig, served: boolean) {
     this.#ports = ports;
@@ -92,12 +99,15 @@ export class PrimaryKeeper {
   /** Does what follows from the world as it is now. */
   look(): void {
     this.#watchWellness();
-    const nowMs = this.#ports.clock.monotonicMs();
-    for (let steps = 0; nowMs >= this.#retryAtMs && this.#stepOnce(); steps++) {
+    this.#refusedNow = false;
+    for (let steps = 0; this.#stepOnce(); steps++) {
       assert(steps < STEPS_MAX, `${this.#service.name} comes to rest`);
     }
     // What was refused may be wanted no more.
-    if (nowMs >= this.#retryAtMs) this.#refused = false;
+    const { retryAtMs = 0 } = this.#refusal ?? {};
+    if (!this.#refusedNow && this.#ports.clock.monotonicMs() >= retryAtMs) {
+      this.#refusal = undefined;
+    }
     this.#seal();
     for (const record of this.#instances()) this.#show(record);
     this.#waitForMore();
@@ -138,7 +148,7 @@ export class PrimaryKeeper {
   }
 
   get #key(): string {
-    return keptFailovers + this.#service.name;
+    return promotionKey(this.#service.name);
   }
 
   #instances(): readonly InstanceRecord[] {
@@ -232,32 +242,51 @@ export class PrimaryKeeper {
       situation,
       nextEpoch: nextEpoch(this.#state.epoch, this.#ports.term),
     });
-    if (taken.command === "promote" && !this.#keep(taken)) return { kept: false, sentence: "" };
+    if (!this.#keep(taken)) return { kept: false, sentence: "" };
     if (taken.command === "kill") this.#ports.kill(present(this.#state.primary, "a primary"));
     this.#state = taken.state;
     if (taken.said !== undefined) this.#say(taken.said.kind, taken.said.level, taken.said.sentence);
     return { kept: true, sentence: taken.said?.sentence ?? "" };
   }
 
-  /** Before a promotion: what must outlive us. Refused: it is tried again a little later. */
-  #keep({ state }: FailoverStep): boolean {
-    const { records, registry, clock } = this.#ports;
+  /**
+   * Before a promotion: what must outlive us. Before a planned move what is so already, since a
+   * disk that will refuse the promotion must not cost the service the move. Refused: it is tried
+   * again a little later.
+   */
+  #keep({ state, command }: FailoverStep): boolean {
+    const begins = state.phase === "switching" && this.#state.phase !== "switching";
+    if (command !== "promote" && !begins) return true;
     const primary = present(state.primary, "somebody who is promoted");
+    if (begins) return this.#write("move", { ...state, primary, pinned: this.#state.pinned });
+    if (!this.#write("promotion", { ...state, primary })) return false;
+    this.#sealed.delete(primary);
+    this.#ports.registry.setEpoch(this.#service.name, state.epoch);
+    return true;
+  }
+
+  /** A refused move must not hold up the promotion that becomes urgent meanwhile. */
+  #write(what: Refusal["what"], { epoch, primary, pinned }: KeptFailover): boolean {
+    const { clock, records } = this.#ports;
+    const nowMs = clock.monotonicMs();
+    const before = this.#refusal?.what === what ? this.#refusal : undefined;
+    this.#refusedNow = true;
+    if (before !== undefined && nowMs < before.retryAtMs) return false;
+    this.#refusal = { what, retryAtMs: nowMs + REFUSED_RETRY_MS };
     try {
-      records.write(this.#key, { epoch: state.epoch, primary, pinned: state.pinned });
+      records.write(this.#key, { epoch, primary, pinned });
     } catch (error) {
       if (!(error instanceof NinesError)) throw error;
-      this.#retryAtMs = clock.monotonicMs() + REFUSED_RETRY_MS;
-      if (!this.#refused) {
-        const sentence = `${primary} is not promoted, nobody would know of it: ${error.message}`;
-        this.#say("failover.refused", "warning", sentence);
-      }
-      this.#refused = true;
+      const nobody = "nobody would know of it";
+      const sentence =
+        what === "promotion"
+          ? `${primary} is not promoted, ${nobody}: ${error.message}`
+          : `${primary} hands over to nobody yet, ${nobody}: ${error.message}`;
+      if (before === undefined) this.#say("failover.refused", "warning", sentence);
       return false;
     }
-    this.#refused = false;
-    this.#sealed.delete(primary);
-    registry.setEpoch(this.#service.name, state.epoch);
+    this.#refusedNow = false;
+    this.#refusal = undefined;
     return true;
   }
 
@@ -299,8 +328,10 @@ export class PrimaryKeeper {
     this.#timer = undefined;
     const nowMs = this.#ports.clock.monotonicMs();
     const delays = [this.#pollMs()];
-    if (this.#state.deadlineMs !== undefined) delays.push(this.#state.deadlineMs - nowMs);
-    if (this.#refused) delays.push(this.#retryAtMs - nowMs);
+    const { deadlineMs } = this.#state;
+    const retryAtMs = this.#refusal?.retryAtMs;
+    if (deadlineMs !== undefined) delays.push(Math.max(deadlineMs, retryAtMs ?? 0) - nowMs);
+    if (retryAtMs !== undefined) delays.push(retryAtMs - nowMs);
     const delayMs = Math.min(...delays);
     if (delayMs === Infinity) return;
     this.#timer = this.#ports.clock.after(Math.max(1, delayMs), () => this.look());

@@ -156,6 +156,11 @@ if (role === "parent") {
   process.exitCode =
     (await runParent({ ...common, workerCommand: commandOf("worker") })) === "stopped" ? 0 : 3;
 } else {
-  await runWorker({ ...common, parentCommand: commandOf("parent"), createEngine: tinyEngine });
+  await runWorker({
+    ...common,
+    parentCommand: commandOf("parent"),
+    records: { read: () => undefined },
+    createEngine: tinyEngine,
+  });
 }
 process.exit();

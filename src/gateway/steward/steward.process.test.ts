@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
@@ -14,6 +14,7 @@ import type { FromControl, ToControl } from "../contract.ts";
 import { keepLinked, type LinkClient } from "../link/client.ts";
 import { readFromControl } from "../link/messages.ts";
 import { launchedLine, openBoard } from "../process/board.ts";
+import { loadTable } from "../process/table-file.ts";
 import {
   ask,
   freePort,
@@ -147,6 +148,25 @@ describe("the steward", { timeout: 120_000 }, async () => {
     assert.deepEqual(gateway.pids("worker"), workers);
   });
 
+  it("nobody is fenced by a table that is not on disk, and it is kept when there is room", async () => {
+    const gateway = await start();
+    const { tableFile } = testPaths(gateway.state);
+    // As on a full disk: nothing can be written beside it.
+    const beside = `${tableFile}.${process.pid}`;
+    mkdirSync(join(beside, "full"), { recursive: true });
+    gateway.publish({});
+    gateway.publish({});
+    const { version } = gateway.table;
+    await gateway.steward.ready(20_000);
+    assert.ok(gateway.steward.isIdle("db-1", version));
+    assert.ok(!gateway.steward.isFenced("db-1", version), "a worker that starts now knows less");
+    rmSync(beside, { recursive: true });
+    await until("it is on disk", () => loadTable(tableFile)?.version === version);
+    await until("it is fenced", () => gateway.steward.isFenced("db-1", version));
+    const said = gateway.events.map(({ kind }) => kind).filter((kind) => kind.includes("table"));
+    assert.deepEqual(said, ["gateway.table-unkept", "gateway.table-kept"]);
+  });
+
   it("ends the gateway when nothing is left to listen on, and starts one again", async () => {
     const gateway = await start();
     const { listeners } = gateway.table;
@@ -241,6 +261,8 @@ describe("what workers tell the steward", { timeout: 60_000 }, async () => {
   });
 
   it("an instance is fenced when every worker that lives has said so, linked or not", async () => {
+    assert.equal(gateway.steward.isFenced("web-1", 6), false, "there is no table on disk");
+    gateway.steward.publish({ ...gateway.table, version: 7, listeners: [] });
     assert.equal(gateway.steward.isFenced("web-1", 6), true);
     assert.equal(gateway.steward.isFenced("web-1", 7), false, "an older table");
     const stray = spawn("sleep", ["60"], { stdio: "ignore" });

@@ -47,6 +47,7 @@ import { createTotals, type GatewayTotals } from "./totals.ts";
 const BEAT_MS = 100;
 const ALIVE_EVERY_BEATS = 5;
 const HOLDER_EVERY_BEATS = 5;
+const KEEP_EVERY_BEATS = 10;
 const HOLDER_SILENT_MS = 2_000;
 const ALL_SILENT_MS = 1_500;
 /** Workers write on the board twenty times a second. */
@@ -137,6 +138,9 @@ class GatewaySteward implements Steward {
   readonly #isNews = createNoticeFilter(EVENT_QUIET_MS);
   readonly #closers: Disposable[] = [];
   readonly #reportListeners = new Set<(stats: WorkerStats) => void>();
+  /** The table on disk, as far as we wrote it. */
+  #keptVersion = 0;
+  #tableRefused = false;
   #waiters: Waiter[] = [];
   #table: RoutingTable | undefined;
   #stopping = false;
@@ -177,13 +181,7 @@ class GatewaySteward implements Steward {
   publish(table: RoutingTable): void {
     if (this.#table !== undefined && table.version <= this.#table.version) return;
     this.#table = table;
-    try {
-      saveTable(this.#options.paths.tableFile, table);
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      const sentence = `the routing table could not be kept on disk: ${why}`;
-      this.#options.events.record({ kind: "gateway.table-unkept", level: "error", sentence });
-    }
+    this.#keepTable(table);
     for (const peer of this.#peers.values()) peer.link?.sendLatest({ type: "table", table });
     // Nothing to listen on is no gateway at all; the next table with a listener starts one again.
     if (table.listeners.length === 0) {
@@ -201,9 +199,13 @@ class GatewaySteward implements Steward {
     return linked.every((worker) => isIdleOn(worker, instance, version));
   }
 
-  /** Workers that live and are not linked are on the board; whoever is neither holds no table. */
+  /**
+   * Workers that live and are not linked are on the board; whoever is neither begins with the table
+   * on disk.
+   */
   isFenced(instance: string, version: number): boolean {
     if (this.#stopped) return true;
+    if (this.#keptVersion < version) return false;
     const linked = this.#linked("worker");
     const pids = new Set(linked.map((worker) => worker.hello.identity.pid));
     const strays = this.#board
@@ -365,8 +367,31 @@ class GatewaySteward implements Steward {
     }
     this.#forgetTheDead();
     if (this.#beats % HOLDER_EVERY_BEATS === 0) this.#watchHolder(nowMs);
+    if (this.#beats % KEEP_EVERY_BEATS === 0 && this.#table !== undefined) {
+      if (this.#keptVersion < this.#table.version) this.#keepTable(this.#table);
+    }
     this.#revive(nowMs);
     this.#answerWaiters();
+  }
+
+  /** A disk that refuses costs the gateway nothing now; whoever starts later needs it. */
+  #keepTable(table: RoutingTable): void {
+    const { events, paths } = this.#options;
+    try {
+      saveTable(paths.tableFile, table);
+    } catch (error) {
+      if (this.#tableRefused) return;
+      this.#tableRefused = true;
+      const why = error instanceof Error ? error.message : String(error);
+      const sentence = `the routing table could not be kept on disk: ${why}`;
+      events.record({ kind: "gateway.table-unkept", level: "error", sentence });
+      return;
+    }
+    this.#keptVersion = table.version;
+    if (!this.#tableRefused) return;
+    this.#tableRefused = false;
+    const sentence = "the routing table is kept on disk again";
+    events.record({ kind: "gateway.table-kept", level: "info", sentence });
   }
 
   /** We were held up ourselves: what we have not heard proves nothing. */

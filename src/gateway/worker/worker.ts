@@ -4,9 +4,11 @@
 // table and tells its engine so; with its parent gone it serves on and sees to a new one
 // (parent-bond.ts). Only a drain ends it: its parent's word, SIGTERM, or a failure of its own.
 
+import { withPromotions } from "../../core/failover/kept-promotion.ts";
 import type { RoutingTable } from "../../core/route/table.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { ProcessIdentity } from "../../ports/processes.ts";
+import type { Records } from "../../ports/records.ts";
 import type { TermClaims } from "../../ports/term-claims.ts";
 import type {
   Engine,
@@ -45,6 +47,8 @@ export interface WorkerOptions {
   readonly claims: TermClaims;
   readonly identify: Identify;
   readonly paths: GatewayPaths;
+  /** Where control keeps the promotions that the table on disk may not tell of. */
+  readonly records: Pick<Records, "read">;
   /** Starts a parent, should ours be gone. */
   readonly parentCommand: readonly string[];
   readonly createEngine: (options: EngineOptions) => Engine;
@@ -52,10 +56,13 @@ export interface WorkerOptions {
 
 /** Resolves when it has drained and nothing of it is left to do; the process then exits. */
 export async function runWorker(options: WorkerOptions): Promise<void> {
-  const table = loadTable(options.paths.tableFile);
-  if (table === undefined) {
-    throw new Error(`worker ${options.launch.worker} has no routing table to start from`);
+  const { clock, launch, paths, records } = options;
+  const kept = loadTable(paths.tableFile);
+  if (kept === undefined) {
+    throw new Error(`worker ${launch.worker} has no routing table to start from`);
   }
+  const { table, says } = withPromotions(kept, (key) => records.read(key));
+  for (const sentence of says) writeLog(clock, `worker ${launch.worker}`, sentence);
   const worker = new Worker(options, table);
   await worker.ended;
 }

@@ -9,6 +9,7 @@ import { present } from "../../core/base/assert.ts";
 import { createClock } from "../../runtime/clock.ts";
 import { identify } from "../../runtime/process-identity.ts";
 import { findStateDirectory } from "../../state/directory.ts";
+import { createRecords } from "../../state/records.ts";
 import { readVersion } from "../version.ts";
 import { gatewayCommand, gatewayPaths } from "./gateway-places.ts";
 import { officesOf } from "./offices.ts";
@@ -22,7 +23,8 @@ export async function runGatewayParent(words: readonly string[]): Promise<number
 export async function runGatewayWorker(words: readonly string[]): Promise<number> {
   const { state, ...common } = commonParts(words);
   const parentCommand = gatewayCommand("parent", state);
-  await runWorker({ ...common, parentCommand, createEngine });
+  const records = createRecords(state.records);
+  await runWorker({ ...common, parentCommand, records, createEngine });
   return 0;
 }
 
