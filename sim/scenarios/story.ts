@@ -11,6 +11,7 @@
 //   advance 10s                lets time pass
 //   crash web-2 | hang web-2 | resume web-2 | crash-at-start web-2 | heal web-2
 //   kill control | start control | stop control | continue control | kill worker
+//   no room for table | room for table
 //   failover db | failback db | maintenance on db | maintenance off db
 //   drain web-1 | undrain web-1 | restart web | scale web 2
 //   deploy web | deploy web crashes | deploy web never-ready | rollback web
@@ -103,6 +104,8 @@ function act(world: World, word: string, rest: readonly string[]): void {
   else if (what === "continue control") world.continueControl();
   else if (what === "kill worker")
     world.gateway.kill(present(world.gateway.workers[0], "a worker"));
+  else if (what === "no room") world.gateway.tableRefused = true;
+  else if (what === "room for") world.gateway.tableRefused = false;
   else if (word === "crash") program(world, whom).end({ kind: "exited", code: 1 });
   else if (word === "hang") program(world, whom).pause();
   else if (word === "resume") program(world, whom).resume();
