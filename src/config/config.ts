@@ -5,7 +5,7 @@ import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { DeploySettings } from "../core/deploy/settings.ts";
 import type { Costs } from "../core/predict/costs.ts";
 import type { RatesSaid, ServiceRatesSaid } from "../core/predict/default-rates.ts";
-import type { Machine } from "../core/predict/deployment.ts";
+import type { Place } from "../core/predict/deployment.ts";
 import type {
   BalanceAlgorithm,
   DetectionPolicy,
@@ -180,7 +180,9 @@ export interface Config {
 /** What is said for predictions alone. */
 export interface PredictConfig {
   /** Empty: one machine. */
-  readonly machines: readonly Machine[];
+  readonly machines: readonly Place[];
+  /** Names of machines; empty: the first one. */
+  readonly gateway: readonly string[];
   readonly rates: RatesSaid;
   readonly services: Readonly<Record<string, ServicePredictionConfig>>;
 }

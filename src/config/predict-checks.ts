@@ -22,10 +22,11 @@ export function checkPredict(
 ): readonly PredictFinding[] {
   const read = predict.optional().safeParse(written);
   if (!read.success || read.data === undefined) return [];
-  const { machines, services: said, rates } = read.data;
+  const { machines, services: said, rates, gateway = [] } = read.data;
   const known = machines === undefined ? undefined : Object.keys(machines);
   return [
     ...checkStarts(["predict", "rates"], rates.startFails),
+    ...gateway.flatMap((machine, at) => checkMachine(["predict", "gateway", at], machine, known)),
     ...Object.entries(said).flatMap(([name, one]) => {
       const path = ["predict", "services", name];
       const service = services.find((other) => other.path.at(-1) === name)?.value;

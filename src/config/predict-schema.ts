@@ -176,11 +176,17 @@ export const predict = z.strictObject({
       see: ["predict.services.NAME.machines"],
     },
   ),
+  gateway: field(z.array(machineName()).min(1).max(100).optional(), {
+    meaning:
+      "Machines that would have a gateway, of which clients use any. This version has one gateway.",
+    default: "the first of `predict.machines`",
+    see: ["predict.machines"],
+  }),
   rates: field(z.strictObject({ ...serviceRates, ...sharedRates }).prefault({}), {
     meaning:
       "How often things fail, of one machine or one instance each, written as the mean time between " +
-      "two failures. What never fails cannot be written: what has never happened is bounded from " +
-      "above, not impossible.",
+      "two failures. What never fails cannot be written: that something has not happened yet does " +
+      "not make it impossible.",
   }),
   services: field(z.record(text("a service's name", "web", /\S/), servicePrediction).prefault({}), {
     meaning: "What holds for one service.",

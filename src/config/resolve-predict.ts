@@ -23,6 +23,7 @@ export function resolvePredict(written: WrittenPredict): PredictConfig {
       name,
       zone: zone ?? onlyZone,
     })),
+    gateway: written.gateway ?? [],
     rates: resolveRates(written.rates),
     services: Object.fromEntries(
       Object.entries(written.services).map(([name, one]) => [name, resolveService(one)]),

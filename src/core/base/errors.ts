@@ -285,6 +285,10 @@ export const errorCatalogue = {
     "A load test's requests would not reach the service.",
     "Choose --path and --method so that a route leads there, or --direct for its instances.",
   ),
+  NINES_PREDICT_CONTRADICTION: entry(
+    "What is to be predicted cannot be: one part of the description contradicts another.",
+    "Mend what the message names in `predict`, or in the services that it speaks of.",
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

@@ -6,13 +6,18 @@
 // a cause that all copies share fails (rates.ts). A service is down while fewer than `needed` of
 // its places in traffic are filled by instances that work. Everything Nines runs is on one machine
 // unless the file places it (`predict.machines`): that machine is then the floor of everything, and
-// is said to be.
+// is said to be. Planned changes (deploys, scaling, maintenance) are left out.
 
 import type { ServiceMode } from "../route/table.ts";
 
-export interface Machine {
+export interface Place {
   readonly name: string;
   readonly zone: string;
+}
+
+export interface Machine extends Place {
+  /** Whether Nines runs processes there; else it is the host of an endpoint. */
+  readonly isHost: boolean;
 }
 
 export interface PredictedInstance {
@@ -72,7 +77,7 @@ export interface PredictedService {
   readonly checks: CheckTimes | undefined;
   /** Longest silence of heartbeats until the verdict; undefined without heartbeats. */
   readonly heartbeatMs: number | undefined;
-  /** Workers notice an instance that answers nothing, while requests come (core/detect/stall.ts). */
+  /** Workers notice an instance that answers nothing while requests come (core/detect/stall). */
   readonly stallDetection: boolean;
   /** Of requests to an instance that fails, the share that another one can answer. */
   readonly resentShare: number;
@@ -83,6 +88,8 @@ export interface PredictedService {
     readonly failback: "automatic" | "manual";
     readonly minimumHealthyMs: number;
   };
+  /** Whether its clients come through the gateway. */
+  readonly throughGateway: boolean;
   /** Without one of these it serves nobody. Names of services; no cycle. */
   readonly dependsOn: readonly string[];
   readonly queue: QueueModel | undefined;
@@ -90,7 +97,8 @@ export interface PredictedService {
 
 export interface PredictedGateway {
   readonly workers: number;
-  readonly machine: string;
+  /** One is enough. This version of Nines has one gateway; more are for what-if questions. */
+  readonly machines: readonly string[];
 }
 
 export interface Deployment {
@@ -105,12 +113,13 @@ export function spreadMachines(machines: number, zones: number): readonly Machin
   return Array.from({ length: machines }, (_, at) => ({
     name: `machine-${at + 1}`,
     zone: `zone-${(at % zones) + 1}`,
+    isHost: true,
   }));
 }
 
-/** Instances dealt out over machines in turn, neighbours in different zones where there are some. */
-export function machineOf(ordinal: number, machines: readonly Machine[]): string {
-  const byZone = new Map<string, Machine[]>();
+/** Instances are dealt out over machines in turn, neighbours in different zones if there are. */
+export function machineOf(ordinal: number, machines: readonly Place[]): string {
+  const byZone = new Map<string, Place[]>();
   for (const machine of machines) {
     byZone.set(machine.zone, [...(byZone.get(machine.zone) ?? []), machine]);
   }

@@ -11,7 +11,7 @@ export const causes = [
   "crash",
   /** A process or endpoint runs and answers nothing; its checks fail. */
   "hang",
-  /** It passes its checks and fails requests all the same: found by a person. */
+  /** It fails requests, and neither checks nor workers see it: found by a person. */
   "gray",
   /** An endpoint is gone; its machine's failures are counted apart. */
   "endpoint",

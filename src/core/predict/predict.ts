@@ -1,0 +1,152 @@
+// What `nines model` says: how available each service will be, what takes most of it away, what
+// each change would buy, and how certain that is.
+//
+// What a cause contributes is what would be gained if it never happened; contributions of causes
+// that only hurt together overlap, and need not add up. What a change buys is found by solving the
+// changed deployment. Both are paired with draws of the rates between their bounds, the same draws
+// for all (draw.ts), so that an interval of a gain is one of the gain and not of two guesses.
+
+import { createPrng } from "../base/prng.ts";
+import { requireCount } from "../model/checks.ts";
+import { changesOf } from "./changes.ts";
+import type { Deployment, PredictedService } from "./deployment.ts";
+import { drawRates } from "./draw.ts";
+import { type Cause, causes, type Rates } from "./rates.ts";
+import { type MeanTimes, type ServiceDown, type Structure, solve, structureOf } from "./solve.ts";
+
+/** A figure, and the bounds within which 90 % of the draws lie. */
+export interface Interval {
+  readonly value: number;
+  readonly lower: number;
+  readonly upper: number;
+}
+
+export interface Contribution {
+  readonly cause: Cause;
+  /** Unavailability that would be gone without it. */
+  readonly unavailability: number;
+}
+
+export interface Gain {
+  /** "one more instance" */
+  readonly what: string;
+  /** By how much the unavailability falls; negative where the change does harm. */
+  readonly gained: Interval;
+}
+
+export interface ServicePrediction {
+  readonly name: string;
+  readonly instances: number;
+  readonly needed: number;
+  readonly unavailability: Interval;
+  /** Fewer than needed in traffic. */
+  readonly down: number;
+  /** Requests that meet what nobody has noticed yet. */
+  readonly unnoticed: number;
+  readonly times: MeanTimes;
+  /** Largest first. */
+  readonly contributions: readonly Contribution[];
+  /** Best first. */
+  readonly gains: readonly Gain[];
+  /** What to bear in mind with these figures. */
+  readonly cautions: readonly string[];
+}
+
+export interface PredictOptions {
+  readonly seed?: number;
+  /** Draws of the rates for the intervals; 200 by default. */
+  readonly draws?: number;
+}
+
+export function predict(
+  deployment: Deployment,
+  rates: Rates,
+  options: PredictOptions = {},
+): readonly ServicePrediction[] {
+  const draws = requireCount(options.draws ?? 200, "the number of draws", 20, 100_000);
+  const random = createPrng(options.seed ?? 1);
+  const streams = Array.from({ length: draws }, (_, at) => random.stream(`draw ${at}`));
+  const structure = structureOf(deployment);
+  const before = solve(structure, rates);
+  const drawn = streams.map((stream) => solve(structure, drawRates(rates, stream)));
+  const without = causes.map((cause) => ({ cause, left: solve(structure, rates, cause) }));
+  return deployment.services.map((service, at): ServicePrediction => {
+    const solved = before[at] as ServiceDown;
+    const { unavailability, down, unnoticed, times } = solved;
+    const contributions = without
+      .map(({ cause, left }) => ({
+        cause,
+        unavailability: unavailability - (left[at] as ServiceDown).unavailability,
+      }))
+      .filter((one) => one.unavailability > unavailability * 1e-6)
+      .sort((a, b) => b.unavailability - a.unavailability);
+    const spread = drawn.map((one) => (one[at] as ServiceDown).unavailability);
+    const gains = changesOf(deployment, rates, service.name).map(
+      ({ what, deployment: changed, rates: changedRates }): Gain => {
+        const other = structureOf(changed);
+        const after = (given: Rates) => unavailabilityOf(other, given, at);
+        const gained = streams.map(
+          (stream, draw) => (spread[draw] as number) - after(drawRates(changedRates, stream)),
+        );
+        return { what, gained: interval(unavailability - after(changedRates), gained) };
+      },
+    );
+    return {
+      name: service.name,
+      instances: service.instances.length,
+      needed: service.needed,
+      unavailability: interval(unavailability, spread),
+      down,
+      unnoticed,
+      times,
+      contributions,
+      gains: gains.sort((a, b) => b.gained.value - a.gained.value),
+      cautions: cautionsOf(deployment, service, rates, solved),
+    };
+  });
+}
+
+function unavailabilityOf(structure: Structure, rates: Rates, service: number): number {
+  return (solve(structure, rates)[service] as ServiceDown).unavailability;
+}
+
+function interval(value: number, drawn: readonly number[]): Interval {
+  const sorted = drawn.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] as number;
+  return { value, lower: Math.min(value, at(0.05)), upper: Math.max(value, at(0.95)) };
+}
+
+/** Above this, what is added up is no longer rare. */
+const rareMax = 0.1;
+
+function cautionsOf(
+  deployment: Deployment,
+  service: PredictedService,
+  rates: Rates,
+  solved: ServiceDown,
+): readonly string[] {
+  const { name, instances, queue } = service;
+  const cautions: string[] = [];
+  const machines = new Set(instances.map(({ machine }) => machine));
+  const [only] = machines;
+  if (machines.size === 1 && instances.length > 1) {
+    cautions.push(`all instances are on one machine, ${only}: none survives it`);
+  }
+  const gateways = deployment.gateway?.machines ?? [];
+  if (service.throughGateway && gateways.length === 1 && machines.size > 1) {
+    cautions.push(`the gateway is on one machine, ${gateways[0]}: nothing is served without it`);
+  }
+  if (instances.length > 1 && rates.services[name]?.commonCause.value === 0) {
+    cautions.push("commonCause is 0 %: that instances fail independently is a claim");
+  }
+  if (queue !== undefined) {
+    const rho = queue.loadPerSecond / (instances.length * queue.capacityPerInstance);
+    const said = `rho is ${rho.toFixed(2)} with all ${instances.length} instances`;
+    if (rho >= 1) cautions.push(`${said}: the load is more than they serve, whatever works`);
+  }
+  if (solved.unnoticed > rareMax) {
+    const share = (solved.unnoticed * 100).toFixed(0);
+    cautions.push(`unnoticed failures add up to ${share} %: too many to be added, a bound only`);
+  }
+  return cautions;
+}
