@@ -13,7 +13,7 @@ export interface Known {
   readonly submitted: number;
   /** The last one that it called durable. */
   readonly durable: number;
-  /** What the newest snapshot that it confirmed goes through; 0 for none. */
+  /** What the newest snapshot that it confirmed goes through; 0: none, -1: it may be lost. */
   readonly snapshot: number;
   /** Whether `close` had resolved and nothing was opened since. */
   readonly closed: boolean;

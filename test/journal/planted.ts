@@ -33,8 +33,22 @@ export const missingFlushes: readonly JournalFault[] = [
   {
     name: "rename: the folder is not flushed after a segment got its name",
     file: `${folder}/segments.js`,
-    find: "await flushNames(folder);",
-    replace: "",
+    find: "throw error;\n    }\n    await flushNames(folder);",
+    replace: "throw error;\n    }",
+    foundBy: "crashes",
+  },
+  {
+    name: "reuse: a spare's new header does not wait for the device",
+    file: `${folder}/segments.js`,
+    find: 'await folder.open(spare, "durable")',
+    replace: 'await folder.open(spare, "write")',
+    foundBy: "crashes",
+  },
+  {
+    name: "reuse: the folder is not flushed after a spare became a segment",
+    file: `${folder}/segments.js`,
+    find: "segmentFileName(segment.index));\n    await flushNames(folder);",
+    replace: "segmentFileName(segment.index));",
     foundBy: "crashes",
   },
   {
@@ -54,8 +68,8 @@ export const missingFlushes: readonly JournalFault[] = [
   {
     name: "compaction: segments are removed without a flush between them",
     file: `${folder}/snapshots.js`,
-    find: "throw error;\n                }\n                await flushNames(this.#folder);",
-    replace: "throw error;\n                }",
+    find: "throw error;\n        }\n        await flushNames(this.#folder);",
+    replace: "throw error;\n        }",
     foundBy: "crashes",
   },
 ];
@@ -66,6 +80,27 @@ export const otherFaults: readonly JournalFault[] = [
     file: `${folder}/segment-supply.js`,
     find: 'this.#folder.open(fileName, "durable")',
     replace: 'this.#folder.open(fileName, "write")',
+    foundBy: "crashes",
+  },
+  {
+    name: "reuse: what an older segment left is taken for rot",
+    file: `${folder}/format.js`,
+    find: 'return number < index ? "older" : "rotten";',
+    replace: 'return "rotten";',
+    foundBy: "crashes",
+  },
+  {
+    name: "reuse: what an older segment left is taken for this one's",
+    file: `${folder}/format.js`,
+    find: "if (number === index)",
+    replace: "if (number <= index)",
+    foundBy: "crashes",
+  },
+  {
+    name: "compaction removes a segment that the older snapshot does not cover",
+    file: `${folder}/snapshots.js`,
+    find: "next.firstSequence <= through + 1",
+    replace: "next.firstSequence <= through + 2",
     foundBy: "crashes",
   },
   {

@@ -51,6 +51,8 @@ export class Life {
   readonly #random: Random;
   readonly #serial: boolean;
   readonly #segmentSizes: readonly number[];
+  /** Checkpoints so often that most segments were others before. */
+  readonly #tidy: boolean;
   readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(disk: SimulatedDisk, ledger: Ledger, open: OpenJournal, options: LifeOptions) {
@@ -59,7 +61,8 @@ export class Life {
     this.#open = open;
     this.#random = createPrng(options.seed);
     this.#serial = options.serial ?? false;
-    this.#segmentSizes = options.segmentSizes ?? [4_096, 8_192, 16_384];
+    this.#tidy = !this.#serial && this.#random.below(2) === 0;
+    this.#segmentSizes = options.segmentSizes ?? (this.#tidy ? [4_096] : [4_096, 8_192, 16_384]);
     disk.slowWrites = this.#random.below(2) === 0;
     const pauses = this.#random.stream("pauses");
     disk.pause = async () => {
@@ -77,7 +80,7 @@ export class Life {
 
   /** One operation, begun or done; `settle` waits for what it has begun. */
   async step(): Promise<void> {
-    const draw = this.#random.below(100);
+    const draw = this.#random.below(this.#tidy ? 130 : 100);
     if (draw < (this.#serial ? 80 : 40)) await this.#burst(1);
     else if (draw < 52) await this.#burst(2 + this.#random.below(6));
     else if (draw < 60) this.#later(this.#append("buffered"));
@@ -88,7 +91,8 @@ export class Life {
     else if (draw < 91) await this.#snapshot("checkpoint");
     else if (draw < 94) await settled(this.#now().compact(), "compaction");
     else if (draw < 97) await this.settle();
-    else await this.restart();
+    else if (draw < 100) await this.restart();
+    else await this.#snapshot("checkpoint");
   }
 
   async settle(): Promise<void> {

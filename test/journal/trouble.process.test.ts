@@ -124,7 +124,8 @@ describe("a disk that lies about what is durable", () => {
       const random = createPrng(seed);
       for (let outcome = 0; outcome < 10; outcome++) {
         const left = later.afterPowerLoss(sample(random), { stale: true });
-        const known = { submitted: life.ledger.submitted, durable: 0, snapshot: 0, closed: false };
+        const { submitted } = life.ledger;
+        const known = { submitted, durable: 0, snapshot: -1, closed: false };
         try {
           await startAndJudge(openJournal, left, life.ledger, known);
           outcomes.shown++;

@@ -181,6 +181,10 @@ export const errorCatalogue = {
     "The journal was written by a newer version of Nines.",
     "Upgrade Nines; this version has left everything as it was.",
   ),
+  NINES_JOURNAL_OLDER: entry(
+    "The journal was written by an earlier version of Nines, in a format that is no longer read.",
+    "Read it with that version (`nines journal dump`), and begin a new journal elsewhere.",
+  ),
   NINES_JOURNAL_LOCKED: entry(
     "Another writer has the journal open.",
     "Close it there, or end that process; its hold ends with it.",

@@ -66,6 +66,33 @@ describe("reading", () => {
     assert.deepEqual(await textsOf(journal), numbers(journal.firstSequence, 20));
   });
 
+  it("whose segment has become another one is told so, not shown rot", async () => {
+    const segmentBytes = 4 * 1_048_576;
+    const { journal, disk } = await openRig({ segmentBytes });
+    const large = new Uint8Array(300_000);
+    const appendLarge = async (count: number): Promise<void> => {
+      for (let done = 0; done < count; done++) await journal.append(large);
+    };
+    await appendLarge(30);
+    // It has a part of its segment in memory, and the file open.
+    const reader = journal.read();
+    assert.equal((await reader.next()).value?.sequence, 1);
+    await journal.snapshot({ through: 25, chunks: [] });
+    let reused = false;
+    disk.onStep = (_, what) => {
+      if (what === `write ${segmentFileName(1)}.tmp`) reused = true;
+    };
+    for (let round = 0; round < 4; round++) {
+      await journal.checkpoint({ through: journal.durableThrough, chunks: [] });
+      await appendLarge(15);
+    }
+    assert.ok(reused, "the file is another segment");
+    const rest = (async () => {
+      for await (const { sequence } of reader) assert.ok(sequence <= 13);
+    })();
+    await rejectsWith(rest, "NINES_JOURNAL_COMPACTED");
+  });
+
   it("that compaction overtakes is told so, not shown a hole", async () => {
     const { journal } = await openRig({ segmentBytes: 4_096 });
     await appendNumbers(journal, 30);

@@ -40,7 +40,9 @@ export class LogCursor {
         if (state === "group") return this.#reader;
         const { problem, offset } = this.#reader;
         if (state !== "end") {
-          const what = state === "blank" ? "a group has turned to zeros" : problem.what;
+          // The file may be another segment by now.
+          if (!this.#log.segments.includes(segment)) throw this.#compacted();
+          const what = state === "unwritten" ? "a group is missing" : problem.what;
           const sequence = this.#reader.nextSequence;
           throw rotten({ fileName: segment.fileName, offset, sequence, what });
         }
@@ -83,8 +85,8 @@ export class LogCursor {
       throw error;
     }
     this.#memory = readerMemory(segment.sizeBytes, this.#memory);
-    this.#memory = readerMemory(segment.sizeBytes, this.#memory);
     return new GroupReader(this.#file, this.#memory, {
+      index: segment.index,
       offset: sectorBytes,
       limit: segment.usedBytes,
       chain: segment.chain,

@@ -23,7 +23,7 @@ function crc(bytes: Buffer, goingOnFrom = 0): number {
 function segmentHeader(number: number, size: number, madeMs: number): Buffer {
   const sector = Buffer.alloc(512);
   sector.write("NINESLOG");
-  sector.writeUInt32LE(1, 8);
+  sector.writeUInt32LE(2, 8);
   sector.writeBigUInt64LE(BigInt(number), 16);
   sector.writeBigUInt64LE(BigInt(size), 24);
   sector.writeBigUInt64LE(BigInt(madeMs), 32);
@@ -31,44 +31,54 @@ function segmentHeader(number: number, size: number, madeMs: number): Buffer {
   return sector;
 }
 
-function group(before: number, firstSequence: number, wallMs: number, texts: readonly string[]) {
-  let checksum = before;
+function group(
+  segment: number,
+  before: number,
+  firstSequence: number,
+  wallMs: number,
+  texts: readonly string[],
+) {
   const parts = texts.map((text) => {
-    const padded = Math.ceil(text.length / 4) * 4;
-    const record = Buffer.alloc(8 + padded);
-    record.writeUInt32LE(text.length, 4);
-    record.write(text, 8);
-    checksum = crc(record.subarray(4), checksum);
-    record.writeUInt32LE(checksum, 0);
+    const record = Buffer.alloc(4 + Math.ceil(text.length / 4) * 4);
+    record.writeUInt32LE(text.length, 0);
+    record.write(text, 4);
     return record;
   });
-  const header = Buffer.alloc(40);
-  const end = 40 + parts.reduce((sum, part) => sum + part.length, 0);
-  header.writeUInt32LE(before, 4);
-  header.writeUInt32LE(end, 8);
-  header.writeUInt32LE(texts.length, 12);
+  const header = Buffer.alloc(32);
+  const end = 32 + parts.reduce((sum, part) => sum + part.length, 0);
+  header.writeUInt32LE(before, 0);
+  header.writeUInt32LE(end, 4);
+  header.writeUInt32LE(texts.length, 8);
   header.writeBigUInt64LE(BigInt(firstSequence), 16);
   header.writeBigUInt64LE(BigInt(wallMs), 24);
-  header.writeUInt32LE(checksum, 32);
-  const own = crc(header.subarray(4));
-  header.writeUInt32LE(own, 0);
-  return { bytes: marked(Buffer.concat([header, ...parts]), before), checksum: own };
+  const bytes = withRoomForSeals(Buffer.concat([header, ...parts]));
+  const checksums: number[] = [];
+  for (let at = 512; at < bytes.length; at += 512) {
+    checksums.push(seal(bytes.subarray(at, at + 512), segment));
+  }
+  const others = Buffer.alloc(4 * checksums.length);
+  for (const [at, checksum] of checksums.entries()) others.writeUInt32LE(checksum, 4 * at);
+  bytes.writeUInt32LE(others.length === 0 ? 0 : crc(others), 12);
+  return { bytes, checksum: seal(bytes.subarray(0, 512), 0x80000000 + segment) };
 }
 
-function marked(content: Buffer, before: number): Buffer {
+function seal(sector: Buffer, number: number): number {
+  sector.writeUInt32LE(number, 504);
+  const checksum = crc(sector.subarray(0, 508));
+  sector.writeUInt32LE(checksum, 508);
+  return checksum;
+}
+
+function withRoomForSeals(content: Buffer): Buffer {
   const p = content.length / 4;
-  const out = Buffer.alloc(Math.ceil(p / 127) * 512);
+  const out = Buffer.alloc(Math.ceil(p / 126) * 512);
   content.copy(out);
-  const moved: number[] = [];
-  for (let word = 127; word < p; word += 128) moved.push(content.readUInt32LE(word * 4));
-  for (let word = 127; word * 4 < out.length; word += 128) {
-    out.writeUInt32LE(before === 0 ? 1 : before, word * 4);
-  }
-  let word = p;
-  for (const value of moved) {
-    if (word % 128 === 127) word++;
-    out.writeUInt32LE(value, word * 4);
-    word++;
+  let to = p;
+  for (let word = 0; word < p; word++) {
+    if (word % 128 < 126) continue;
+    while (to % 128 >= 126) to++;
+    out.writeUInt32LE(content.readUInt32LE(word * 4), to * 4);
+    to++;
   }
   return out;
 }
@@ -117,7 +127,7 @@ test("what the page says is what the journal writes, and what it reads", async (
     [records, madeMs + 5],
     [["last"], madeMs + 10],
   ] as const) {
-    const made = group(before, sequence, wallMs, texts);
+    const made = group(1, before, sequence, wallMs, texts);
     groups.push(made.bytes);
     before = made.checksum;
     sequence += texts.length;
@@ -147,10 +157,41 @@ test("what the page says is what the journal writes, and what it reads", async (
   assert.equal(content, "the state");
 });
 
+test("what an older segment left in the file is none of the log's", async () => {
+  const header = segmentHeader(1, 4_096, 5);
+  const first = group(1, header.readUInt32LE(508), 1, 5, ["one", "x".repeat(2_500)]);
+  const older = Buffer.alloc(4_096);
+  Buffer.concat([header, first.bytes]).copy(older);
+  const second = group(2, first.checksum, 3, 6, ["three", "y".repeat(600)]);
+  const reused = Buffer.from(older);
+  Buffer.concat([segmentHeader(2, 4_096, 6), second.bytes]).copy(reused);
+  const disk = new SimulatedDisk();
+  await disk.openFolder(place, { create: true });
+  disk.place(place, "0000000000000001.log", older);
+  disk.place(place, "0000000000000002.log", reused);
+  const { journal } = await openRig({}, disk);
+  const texts = await textsOf(journal);
+  assert.deepEqual([texts[0], texts[2], journal.lastSequence], ["one", "three", 4]);
+
+  // Torn: the second sector of two is as it was before.
+  const torn = Buffer.from(reused);
+  older.copy(torn, 1_024, 1_024, 1_536);
+  disk.place(place, "0000000000000002.log", torn);
+  const report = await verifyJournal(place, disk);
+  assert.deepEqual([report.lastSequence, report.tornTail?.offset], [2, 512]);
+  assert.deepEqual(report.damages, []);
+
+  // Of a larger number than the segment's nothing can be.
+  group(3, 0, 1, 5, ["?"]).bytes.copy(reused, 2_560);
+  disk.place(place, "0000000000000002.log", reused);
+  const { damages } = await verifyJournal(place, disk);
+  assert.match(damages[0]?.what ?? "", /the sector at byte 2560 does not match/);
+});
+
 test("what contradicts itself is refused, though each checksum is right", async () => {
   const header = segmentHeader(1, 16_384, 5);
-  const first = group(header.readUInt32LE(508), 1, 5, ["one"]);
-  const skipping = group(first.checksum, 3, 5, ["three"]);
+  const first = group(1, header.readUInt32LE(508), 1, 5, ["one"]);
+  const skipping = group(1, first.checksum, 3, 5, ["three"]);
   const segment = Buffer.alloc(16_384);
   Buffer.concat([header, first.bytes, skipping.bytes]).copy(segment);
   const disk = new SimulatedDisk();

@@ -5,56 +5,95 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { sectorBytes } from "../../ports/disk.ts";
 import {
+  checksumOf,
   contentBytesMax,
   fileKind,
   groupHeaderBytes,
   groupSectors,
-  hasMarks,
-  isGroupHeader,
-  placeMarks,
+  openGroup,
+  otherChecksums,
+  readGroupHeader,
   readSegmentHeader,
+  sealGroup,
+  sectorKind,
   segmentFileName,
+  segmentIndexMax,
   snapshotFileName,
-  takeMarks,
   viewOf,
-  writeGroupHeader,
+  withChecksumOf,
   writeSegmentHeader,
 } from "./format.ts";
 
-/** A group of so many bytes of content, each of them this. */
+const index = 7;
+
+/** A group that is not sealed yet, of so many bytes of content. */
 function content(contentEnd: number, byte: (at: number) => number): Uint8Array {
   const bytes = new Uint8Array(groupSectors(contentEnd) * sectorBytes);
-  // Content ends at a word, as records do.
-  for (let at = 0; at < Math.ceil(contentEnd / 4) * 4; at++) bytes[at] = byte(at);
+  for (let at = groupHeaderBytes; at < contentEnd; at++) bytes[at] = byte(at);
   return bytes;
 }
 
-test("marks go in and out again without a trace, whatever the length", () => {
+function sealed(bytes: Uint8Array, contentEnd: number, number = index): number {
+  const header = { previous: 77, contentEnd, records: 3, firstSequence: 2 ** 40, wallMs: 1.7e12 };
+  return sealGroup(viewOf(bytes), 0, header, number);
+}
+
+function kinds(bytes: Uint8Array, number = index): readonly string[] {
+  const starts = Array.from({ length: bytes.length / sectorBytes }, (_, at) => at * sectorBytes);
+  return starts.map((start) => sectorKind(viewOf(bytes), start, number));
+}
+
+test("content goes in and comes out again, whatever the length", () => {
   for (let contentEnd = groupHeaderBytes; contentEnd < 40_000; contentEnd += 4) {
     const bytes = content(contentEnd, (at) => 1 + (at % 251));
-    const before = bytes.slice();
-    const view = viewOf(bytes);
-    placeMarks(view, 0, contentEnd, 0xabcdef01);
-    assert.ok(hasMarks(view, 0, groupSectors(contentEnd), 0xabcdef01));
-    assert.ok(takeMarks(view, 0, contentEnd));
-    assert.deepEqual(bytes, before);
+    const before = bytes.slice(groupHeaderBytes, contentEnd);
+    sealed(bytes, contentEnd);
+    openGroup(viewOf(bytes), 0, contentEnd);
+    assert.deepEqual(bytes.subarray(groupHeaderBytes, contentEnd), before);
+    assert.equal(readGroupHeader(viewOf(bytes), 0).contentEnd, contentEnd);
   }
 });
 
-test("no sector of a group is all zeros, though its records are", () => {
-  for (const contentEnd of [40, 508, 512, 5_000, 100_000]) {
+test("each sector of a group says what it is, though its records are zeros", () => {
+  for (const contentEnd of [32, 504, 508, 5_000, 100_000]) {
     const bytes = content(contentEnd, () => 0);
-    placeMarks(viewOf(bytes), 0, contentEnd, 1);
-    for (let sector = 0; sector < bytes.length; sector += sectorBytes) {
-      assert.ok(bytes.subarray(sector, sector + sectorBytes).some((byte) => byte !== 0));
-    }
+    sealed(bytes, contentEnd);
+    const [first, ...others] = kinds(bytes);
+    assert.equal(first, "begin");
+    assert.ok(others.every((kind) => kind === "inner"));
+    // A later life of the file knows them as older, an earlier one not at all.
+    assert.ok(kinds(bytes, index + 1).every((kind) => kind === "older"));
+    assert.ok(kinds(bytes, index - 1).every((kind) => kind === "rotten"));
   }
+  assert.deepEqual(kinds(new Uint8Array(sectorBytes)), ["blank"]);
 });
 
-test("a sector holds 508 bytes of content", () => {
-  assert.equal(groupSectors(508), 1);
-  assert.equal(groupSectors(509), 2);
-  assert.equal(contentBytesMax(3), 3 * 508);
+test("the largest number of a segment has room beside the bit that begins a group", () => {
+  const bytes = content(1_000, () => 1);
+  sealed(bytes, 1_000, segmentIndexMax);
+  assert.deepEqual(kinds(bytes, segmentIndexMax), ["begin", "inner"]);
+});
+
+test("a group's checksum covers its sectors and the group before", () => {
+  const made = (previous: number, byte: number): number => {
+    const bytes = content(2_000, () => byte);
+    const header = { previous, contentEnd: 2_000, records: 1, firstSequence: 1, wallMs: 1 };
+    const checksum = sealGroup(viewOf(bytes), 0, header, index);
+    assert.equal(checksumOf(viewOf(bytes), 0), checksum);
+    let others = 0;
+    for (let at = sectorBytes; at < bytes.length; at += sectorBytes) {
+      others = withChecksumOf(viewOf(bytes), at, others);
+    }
+    assert.equal(otherChecksums(viewOf(bytes), 0), others);
+    return checksum;
+  };
+  assert.equal(new Set([made(1, 1), made(2, 1), made(1, 2), made(2, 2)]).size, 4);
+});
+
+test("a sector holds 504 bytes of content", () => {
+  assert.equal(groupSectors(504), 1);
+  assert.equal(groupSectors(505), 2);
+  assert.equal(contentBytesMax(3), 3 * 504);
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 2048 }), (sectors) => {
       assert.equal(groupSectors(contentBytesMax(sectors)), sectors);
@@ -63,25 +102,18 @@ test("a sector holds 508 bytes of content", () => {
   );
 });
 
-test("a turned bit anywhere in a header is seen", () => {
-  const group = new Uint8Array(sectorBytes);
-  writeGroupHeader(viewOf(group), 0, {
-    previous: 77,
-    contentEnd: 300,
-    records: 3,
-    firstSequence: 2 ** 40,
-    wallMs: 1_700_000_000_000,
-    lastRecordChecksum: 99,
-  });
-  const segment = new Uint8Array(sectorBytes);
-  writeSegmentHeader(segment, { index: 7, sizeBytes: 8_192, wallMs: 5 });
-  assert.ok(isGroupHeader(viewOf(group), 0, sectorBytes));
-  assert.equal(typeof readSegmentHeader(segment), "object");
-  for (let bit = 0; bit < groupHeaderBytes * 8; bit++) {
+test("a turned bit anywhere in a sector is seen", () => {
+  const group = content(1_500, (at) => at % 256);
+  sealed(group, 1_500);
+  for (let bit = 0; bit < group.length * 8; bit++) {
     flip(group, bit);
-    assert.ok(!isGroupHeader(viewOf(group), 0, sectorBytes), `bit ${bit} of a group's header`);
+    const sector = Math.floor(bit / 8 / sectorBytes) * sectorBytes;
+    assert.equal(sectorKind(viewOf(group), sector, index), "rotten", `bit ${bit}`);
     flip(group, bit);
   }
+  const segment = new Uint8Array(sectorBytes);
+  writeSegmentHeader(segment, { index: 7, sizeBytes: 8_192, wallMs: 5 });
+  assert.equal(typeof readSegmentHeader(segment), "object");
   for (let bit = 0; bit < sectorBytes * 8; bit++) {
     flip(segment, bit);
     const read = readSegmentHeader(segment);

@@ -1,46 +1,51 @@
 // The bytes on the disk. docs/reference/journal-format.md says the same, byte by byte, for readers.
 // All numbers are unsigned and little-endian; a word is 4 bytes; a sector is 512.
 //
-// A segment is a header sector, then groups, each from the beginning of a sector, then zeros up to
-// the size that it was allotted when it was made. A group is what one write brought:
+// A segment is a header sector, then groups, each from the beginning of a sector. Behind them lies
+// what the file held before: zeros, or groups of an older segment that the same file once was. A
+// group is what one write brought:
 //
-//   0  checksum of bytes 4..40            4  the checksum that the group before has here at 0
-//   8  bytes up to the last record's end  12 number of records
+//   0  checksum of the group before       4  bytes up to the last record's end
+//   8  number of records                  12 checksum of the checksums of its other sectors
 //   16 sequence of its first record (8)   24 wall clock, ms since 1970 (8)
-//   32 the checksum of its last record    36 zero
-//   40 records: checksum, length, bytes, zeros up to a word; the checksum goes on from the record
-//      before, the first one's from byte 4 of the group
+//   32 records: length, bytes, zeros up to a word
 //
-// So the groups are a chain: each is checked with what its predecessor was, and a byte of another
-// journal, another segment or another time fits nowhere.
+// Each sector of a group ends with a *seal*: the number of its segment, with the highest bit where
+// the group begins, and the checksum of the sector. So a sector alone says whether it is whole, and
+// in which life of the file it was written: numbers of segments only grow, and what has a smaller
+// one is *older*, no matter what it says. The words that stood in the seals' places follow the last
+// record, in order, in the places between the seals; each sector thus has 126 words of content.
 //
-// What a crash tears is told from rot by *marks*: the last word of each sector of a group is the
-// checksum of the group before (1 where that is 0; it is never 0). A sector of the group that was
-// written is therefore never all zeros, whatever the records hold, and one that was not written is.
-// The words that stood in the marks' places follow the last record, in order, in the places between
-// the marks. Each sector thus has 127 words of content. A group without records marks a clean
-// close.
+// The checksum of a group's first sector is the group's. It covers, through bytes 12..16, every
+// other sector, and through bytes 0..4 the group before: groups are a chain, in which nothing of
+// another journal fits. A group without records marks a clean close.
 //
-// Rejected: records across sectors without marks and "a sector of zeros means torn" (etcd: a record
-// of zeros that rots at the tail is cut, though it was acknowledged), reuse of old segments (their
-// stale bytes are neither zeros nor ours), one checksum a record without groups (half of an append
-// of several records could come back).
+// Rejected: a checksum a record (the sectors' find what they find, and the tail needs those),
+// a fresh file of zeros for each segment (each byte is written twice; half of the bandwidth),
+// checksums that go on from the chain instead of a number in the seal (stale bytes do not match
+// them, but neither does rot), "a sector of zeros means torn" (etcd: a record of zeros that rots at
+// the tail is cut, though it was acknowledged).
 
 import { assert } from "../../core/base/assert.ts";
 import { crc32c } from "../../core/base/crc32c.ts";
 import { sectorBytes } from "../../ports/disk.ts";
 
-export const formatVersion = 1;
-export const groupHeaderBytes = 40;
-export const recordHeaderBytes = 8;
-export const sectorWords = sectorBytes / 4;
-export const contentWords = sectorWords - 1;
+export const formatVersion = 2;
+export const groupHeaderBytes = 32;
+export const recordHeaderBytes = 4;
 /** The largest group, which bounds the memory of writers and readers alike. */
 export const groupBytesMax = 1_048_576;
 export const segmentBytesMin = 4_096;
 export const segmentBytesMax = 1_073_741_824;
+/** What a seal can say: with segments of 16 MiB, after 32 PiB. */
+export const segmentIndexMax = 0x7fff_ffff;
 
-const markOffset = sectorBytes - 4;
+const sectorWords = sectorBytes / 4;
+const sealWords = 2;
+const contentWords = sectorWords - sealWords;
+const sealOffset = sectorBytes - 8;
+const checksumOffset = sectorBytes - 4;
+const beginsGroup = 0x8000_0000;
 
 // Names
 
@@ -120,19 +125,20 @@ export function writeSegmentHeader(
   setLong(view, 16, header.index);
   setLong(view, 24, header.sizeBytes);
   setLong(view, 32, header.wallMs);
-  view.setUint32(markOffset, crc32c(0, view, 0, markOffset), true);
+  view.setUint32(checksumOffset, crc32c(0, view, 0, checksumOffset), true);
 }
 
-/** `foreign`: not one of ours. `newer`: ours, of a version that is not known here. */
+/** `foreign`: not one of ours. `newer`, `older`: ours, of a version that is not read here. */
 export function readSegmentHeader(
   sector: Uint8Array,
-): SegmentHeader | "foreign" | "newer" | "rotten" {
+): SegmentHeader | "foreign" | "newer" | "older" | "rotten" {
   if (!hasMagic(sector, segmentMagic)) return "foreign";
   const view = viewOf(sector);
-  const checksum = view.getUint32(markOffset, true);
+  const checksum = view.getUint32(checksumOffset, true);
   // Every version keeps this checksum in this place, so that rot is not taken for the future.
-  if (checksum !== crc32c(0, view, 0, markOffset)) return "rotten";
-  if (view.getUint32(8, true) > formatVersion) return "newer";
+  if (checksum !== crc32c(0, view, 0, checksumOffset)) return "rotten";
+  const version = view.getUint32(8, true);
+  if (version !== formatVersion) return version > formatVersion ? "newer" : "older";
   const isHeadless = view.getUint32(12, true) === 1;
   return { index: getLong(view, 16), sizeBytes: getLong(view, 24), checksum, isHeadless };
 }
@@ -148,7 +154,64 @@ export function hasMagic(bytes: Uint8Array, magic: string): boolean {
   return true;
 }
 
+// Sectors of a segment
+
+/**
+ * `blank`: all zeros. `older`: whole, of an earlier life of the file. `begin`, `inner`: whole, of
+ * this segment; a group begins there, or goes on. `rotten`: none of these.
+ */
+export type SectorKind = "blank" | "older" | "begin" | "inner" | "rotten";
+
+/** What stands in this sector of the segment with this number. */
+export function sectorKind(view: DataView, start: number, index: number): SectorKind {
+  const checksum = view.getUint32(start + checksumOffset, true);
+  const seal = view.getUint32(start + sealOffset, true);
+  if (checksum === 0 && seal === 0 && isZero(view, start)) return "blank";
+  if (checksum !== crc32c(0, view, start, start + checksumOffset)) return "rotten";
+  const number = seal % beginsGroup;
+  if (number === index) return seal < beginsGroup ? "inner" : "begin";
+  return number < index ? "older" : "rotten";
+}
+
+/** Of a whole sector. */
+export function checksumOf(view: DataView, start: number): number {
+  return view.getUint32(start + checksumOffset, true);
+}
+
+/** The checksum of the sectors' checksums, going on behind the sector before. */
+export function withChecksumOf(view: DataView, start: number, checksums: number): number {
+  return crc32c(checksums, view, start + checksumOffset, start + sectorBytes);
+}
+
+function seal(view: DataView, start: number, number: number): number {
+  view.setUint32(start + sealOffset, number, true);
+  const checksum = crc32c(0, view, start, start + checksumOffset);
+  view.setUint32(start + checksumOffset, checksum, true);
+  return checksum;
+}
+
+function isZero(view: DataView, start: number): boolean {
+  for (let at = start; at < start + sectorBytes; at += 16) {
+    const some =
+      view.getInt32(at, true) |
+      view.getInt32(at + 4, true) |
+      view.getInt32(at + 8, true) |
+      view.getInt32(at + 12, true);
+    if (some !== 0) return false;
+  }
+  return true;
+}
+
 // Groups
+
+export interface GroupHeader {
+  /** The checksum of the group before. */
+  readonly previous: number;
+  readonly contentEnd: number;
+  readonly records: number;
+  readonly firstSequence: number;
+  readonly wallMs: number;
+}
 
 /** Sectors of a group whose records end at this byte. */
 export function groupSectors(contentEnd: number): number {
@@ -161,115 +224,82 @@ export function contentBytesMax(sectors: number): number {
 }
 
 export function recordBytes(length: number): number {
-  return recordHeaderBytes + ((length + 3) & ~3);
+  return recordHeaderBytes + wholeWords(length);
 }
 
-/** What every sector of the group after this one ends with. */
-export function markAfter(chain: number): number {
-  return chain === 0 ? 1 : chain;
-}
-
-/** Where the word that a mark displaced stands: the `place`-th word that is not a mark. */
-function contentWordOffset(start: number, place: number): number {
-  return start + (place + Math.floor(place / contentWords)) * 4;
-}
-
-/** Puts the marks into a group whose records end at `start + contentEnd`; the rest is zeros. */
-export function placeMarks(view: DataView, start: number, contentEnd: number, mark: number): void {
-  const words = Math.ceil(contentEnd / 4);
-  const displaced = Math.floor(words / sectorWords);
-  const sectors = groupSectors(contentEnd);
-  for (let sector = 0; sector < sectors; sector++) {
-    const at = start + sector * sectorBytes + markOffset;
-    if (sector < displaced) {
-      const place = contentWordOffset(start, words - displaced + sector);
-      view.setInt32(place, view.getInt32(at, true), true);
-    }
-    view.setUint32(at, mark, true);
-  }
-}
-
-/** Whether each of a group's sectors has its mark. */
-export function hasMarks(view: DataView, start: number, sectors: number, mark: number): boolean {
-  for (let sector = 0; sector < sectors; sector++) {
-    if (view.getUint32(start + sector * sectorBytes + markOffset, true) !== mark) return false;
-  }
-  return true;
+/** So many bytes, and zeros up to a word. */
+export function wholeWords(bytes: number): number {
+  return Math.ceil(bytes / 4) * 4;
 }
 
 /**
- * The reverse: puts the displaced words back into the place of the marks, and zeros where they
- * stood. False when what was not content was not zeros.
+ * Makes a group of records that end at `start + contentEnd`, with zeros behind them up to the end
+ * of a sector; what is returned is its checksum.
  */
-export function takeMarks(view: DataView, start: number, contentEnd: number): boolean {
-  const words = Math.ceil(contentEnd / 4);
-  const displaced = Math.floor(words / sectorWords);
-  const sectors = groupSectors(contentEnd);
-  for (let sector = 0; sector < sectors; sector++) {
-    const at = start + sector * sectorBytes + markOffset;
-    if (sector < displaced) {
-      const place = contentWordOffset(start, words - displaced + sector);
-      view.setInt32(at, view.getInt32(place, true), true);
-      view.setInt32(place, 0, true);
-    } else {
-      view.setInt32(at, 0, true);
-    }
-  }
-  return isZero(view, start + words * 4, start + sectors * sectorBytes);
-}
-
-/** Whether the words from `start` to before `end` are all zero. */
-export function isZero(view: DataView, start: number, end: number): boolean {
-  let at = start;
-  for (; at + 16 <= end; at += 16) {
-    const some =
-      view.getInt32(at, true) |
-      view.getInt32(at + 4, true) |
-      view.getInt32(at + 8, true) |
-      view.getInt32(at + 12, true);
-    if (some !== 0) return false;
-  }
-  for (; at < end; at += 4) if (view.getInt32(at, true) !== 0) return false;
-  return true;
-}
-
-export function markOf(view: DataView, sectorStart: number): number {
-  return view.getUint32(sectorStart + markOffset, true);
-}
-
-export interface GroupHeader {
-  readonly checksum: number;
-  readonly previous: number;
-  readonly contentEnd: number;
-  readonly records: number;
-  readonly firstSequence: number;
-  readonly wallMs: number;
-  readonly lastRecordChecksum: number;
-}
-
-export function writeGroupHeader(
+export function sealGroup(
   view: DataView,
   start: number,
-  header: Omit<GroupHeader, "checksum">,
+  header: GroupHeader,
+  index: number,
 ): number {
-  view.setUint32(start + 4, header.previous, true);
-  view.setUint32(start + 8, header.contentEnd, true);
-  view.setUint32(start + 12, header.records, true);
+  const { contentEnd } = header;
+  view.setUint32(start, header.previous, true);
+  view.setUint32(start + 4, contentEnd, true);
+  view.setUint32(start + 8, header.records, true);
   setLong(view, start + 16, header.firstSequence);
   setLong(view, start + 24, header.wallMs);
-  view.setUint32(start + 32, header.lastRecordChecksum, true);
-  view.setUint32(start + 36, 0, true);
-  const checksum = crc32c(0, view, start + 4, start + groupHeaderBytes);
-  view.setUint32(start, checksum, true);
-  return checksum;
+  const words = contentEnd / 4;
+  let to = words - displacedWords(words);
+  for (let from = contentWords; from < words; from = nextSealWord(from)) {
+    view.setInt32(wordOffset(start, to++), view.getInt32(start + from * 4, true), true);
+  }
+  const end = start + groupSectors(contentEnd) * sectorBytes;
+  let checksums = 0;
+  for (let at = start + sectorBytes; at < end; at += sectorBytes) {
+    seal(view, at, index);
+    checksums = withChecksumOf(view, at, checksums);
+  }
+  view.setUint32(start + 12, checksums, true);
+  return seal(view, start, beginsGroup + index);
 }
 
-/** Whether a group's header stands here, whole; a group is never longer than `bytesMax`. */
-export function isGroupHeader(view: DataView, start: number, bytesMax: number): boolean {
-  const checksum = crc32c(0, view, start + 4, start + groupHeaderBytes);
-  if (view.getUint32(start, true) !== checksum) return false;
-  // Forty zeros have no checksum of zero, so that an empty sector does not come this far.
-  const contentEnd = view.getUint32(start + 8, true);
-  if (contentEnd < groupHeaderBytes) return false;
-  return groupSectors(contentEnd) * sectorBytes <= Math.min(bytesMax, groupBytesMax);
+/** What the group says whose first sector this is. */
+export function readGroupHeader(view: DataView, start: number): GroupHeader {
+  return {
+    previous: view.getUint32(start, true),
+    contentEnd: view.getUint32(start + 4, true),
+    records: view.getUint32(start + 8, true),
+    firstSequence: getLong(view, start + 16),
+    wallMs: getLong(view, start + 24),
+  };
+}
+
+/** The checksum of the checksums of all of a group's sectors but the first. */
+export function otherChecksums(view: DataView, start: number): number {
+  return view.getUint32(start + 12, true);
+}
+
+/** Puts the words of the content back into the places of the seals, which are gone then. */
+export function openGroup(view: DataView, start: number, contentEnd: number): void {
+  const words = contentEnd / 4;
+  let from = words - displacedWords(words);
+  for (let to = contentWords; to < words; to = nextSealWord(to)) {
+    view.setInt32(start + to * 4, view.getInt32(wordOffset(start, from++), true), true);
+  }
+}
+
+/** How many of the first so many words stand where seals do. */
+function displacedWords(words: number): number {
+  const rest = words % sectorWords;
+  return Math.floor(words / sectorWords) * sealWords + Math.max(0, rest - contentWords);
+}
+
+/** The place of a seal's word that follows this one. */
+function nextSealWord(word: number): number {
+  return word % sectorWords === sectorWords - 1 ? word + contentWords + 1 : word + 1;
+}
+
+/** Where the `place`-th of the words is that are in no seal. */
+function wordOffset(start: number, place: number): number {
+  return start + (place + Math.floor(place / contentWords) * sealWords) * 4;
 }

@@ -1,34 +1,41 @@
-// A group on its way to the disk: records are copied and checked in as they come, so that when the
-// disk is free only the header and the marks are missing. Two of them take turns, one being written
-// while the other fills; nothing is allocated for a record.
+// A group on its way to the disk: records are copied in as they come, and sealed when the disk is
+// free. Two of them take turns, one being written while the other fills; nothing is allocated for a
+// record.
 
 import { assert } from "../../core/base/assert.ts";
-import { crc32c } from "../../core/base/crc32c.ts";
 import { type Disk, sectorBytes } from "../../ports/disk.ts";
 import {
   contentBytesMax,
   groupBytesMax,
   groupHeaderBytes,
   groupSectors,
-  markAfter,
-  placeMarks,
   recordBytes,
   recordHeaderBytes,
+  sealGroup,
   viewOf,
-  writeGroupHeader,
 } from "./format.ts";
 
 const firstBytes = 65_536;
+
+/** Where a group goes. */
+export interface GroupPlace {
+  /** The checksum of the group before. */
+  readonly previous: number;
+  readonly firstSequence: number;
+  /** The segment's number. */
+  readonly index: number;
+  readonly sectorsMax: number;
+}
+
+const nowhere: GroupPlace = { previous: 0, firstSequence: 0, index: 0, sectorsMax: 0 };
 
 export class GroupBuffer {
   readonly #disk: Disk;
   #bytes: Uint8Array;
   #view: DataView;
-  #previous = 0;
-  #firstSequence = 0;
+  #place = nowhere;
   #contentEnd = groupHeaderBytes;
   #contentMax = 0;
-  #checksum = 0;
   #records = 0;
 
   constructor(disk: Disk) {
@@ -46,18 +53,20 @@ export class GroupBuffer {
   }
 
   get lastSequence(): number {
-    return this.#firstSequence + this.#records - 1;
+    return this.#place.firstSequence + this.#records - 1;
   }
 
-  /** Begins anew, after the group with the checksum `previous`, in at most so many sectors. */
-  begin(previous: number, firstSequence: number, sectorsMax: number): void {
-    assert(sectorsMax * sectorBytes <= groupBytesMax, "a group has a largest size");
-    this.#previous = previous;
-    this.#firstSequence = firstSequence;
+  begin(place: GroupPlace): void {
+    assert(place.sectorsMax * sectorBytes <= groupBytesMax, "a group has a largest size");
+    this.#place = place;
     this.#contentEnd = groupHeaderBytes;
-    this.#contentMax = contentBytesMax(sectorsMax);
-    this.#checksum = previous;
+    this.#contentMax = contentBytesMax(place.sectorsMax);
     this.#records = 0;
+  }
+
+  /** Forgets what was in it: nothing fits until the next `begin`. */
+  clear(): void {
+    this.begin(nowhere);
   }
 
   /** Whether records that take so many bytes, headers and all, go in as well. */
@@ -73,28 +82,20 @@ export class GroupBuffer {
     const view = this.#view;
     // The last word first: what of it is no part of the record is zero.
     if (record.length > 0) view.setInt32(end - 4, 0, true);
+    view.setUint32(start, record.length, true);
     this.#bytes.set(record, start + recordHeaderBytes);
-    view.setUint32(start + 4, record.length, true);
-    this.#checksum = crc32c(this.#checksum, view, start + 4, end);
-    view.setUint32(start, this.#checksum, true);
     this.#contentEnd = end;
     this.#records++;
   }
 
   /** Makes it ready for the disk; what it returns is valid until the next `begin`. */
   seal(wallMs: number): { readonly bytes: Uint8Array; readonly checksum: number } {
-    const size = groupSectors(this.#contentEnd) * sectorBytes;
-    this.#bytes.fill(0, this.#contentEnd, size);
-    const checksum = writeGroupHeader(this.#view, 0, {
-      previous: this.#previous,
-      contentEnd: this.#contentEnd,
-      records: this.#records,
-      firstSequence: this.#firstSequence,
-      wallMs,
-      lastRecordChecksum: this.#checksum,
-    });
-    placeMarks(this.#view, 0, this.#contentEnd, markAfter(this.#previous));
-    return { bytes: this.#bytes.subarray(0, size), checksum };
+    const { previous, firstSequence, index } = this.#place;
+    const contentEnd = this.#contentEnd;
+    const bytes = this.#bytes.subarray(0, groupSectors(contentEnd) * sectorBytes);
+    bytes.fill(0, contentEnd);
+    const header = { previous, contentEnd, records: this.#records, firstSequence, wallMs };
+    return { bytes, checksum: sealGroup(this.#view, 0, header, index) };
   }
 
   #grow(contentEnd: number): void {

@@ -1,34 +1,33 @@
 // Reads a segment group by group, in bounded memory, and lets nothing pass that is not exactly what
-// was written: marks, header, every record, and the zeros in between.
+// was written: the seal of each sector, the group's place in the chain, and its records in a row.
 //
 // It says what it meets and draws no conclusions: whether the end of the log, a torn write or rot
 // lies behind a group that is not whole is for tail.ts, which sees the rest of the file as well.
 
 import { assert } from "../../core/base/assert.ts";
-import { crc32c } from "../../core/base/crc32c.ts";
 import { type DiskFile, sectorBytes } from "../../ports/disk.ts";
 import {
+  checksumOf,
   type GroupHeader,
-  getLong,
   groupBytesMax,
   groupHeaderBytes,
   groupSectors,
-  hasMarks,
-  isGroupHeader,
-  isZero,
-  markAfter,
-  markOf,
+  openGroup,
+  otherChecksums,
+  readGroupHeader,
   recordBytes,
   recordHeaderBytes,
-  takeMarks,
+  sectorKind,
   viewOf,
+  withChecksumOf,
 } from "./format.ts";
 
 /**
- * `group`: a whole group, the next of the chain. `end`: nothing more up to the limit. `blank`: a
- * sector of zeros. `bad-header`, `bad-content`: anything else; `problem` says what.
+ * `group`: a whole group, the next of the chain. `end`: nothing more up to the limit. `unwritten`:
+ * a sector that this segment has not written: zeros, or an older one. `incomplete`: the next group
+ * of the chain, but for sectors that are unwritten. `bad`: anything else; `problem` says what.
  */
-export type GroupState = "group" | "end" | "blank" | "bad-header" | "bad-content";
+export type GroupState = "group" | "end" | "unwritten" | "incomplete" | "bad";
 
 export interface Problem {
   /** A part of a sentence. */
@@ -47,6 +46,7 @@ export class GroupReader {
   readonly #file: DiskFile;
   readonly #memory: Uint8Array;
   readonly #view: DataView;
+  readonly #index: number;
   #limit: number;
   /** Where in the file the memory's bytes come from, and how many there are. */
   #windowStart = 0;
@@ -58,6 +58,7 @@ export class GroupReader {
   #groupStart = 0;
   #groupOffset = 0;
   #header: GroupHeader | undefined;
+  #groupEnd = 0;
   #problem: Problem = { what: "nothing", sequence: 0 };
 
   /** Without a chain, the first group is believed what it says of its predecessor. */
@@ -65,6 +66,8 @@ export class GroupReader {
     file: DiskFile,
     memory: Uint8Array,
     place: {
+      /** The segment's number. */
+      readonly index: number;
       readonly offset: number;
       readonly limit: number;
       readonly chain: number | undefined;
@@ -74,6 +77,7 @@ export class GroupReader {
     this.#file = file;
     this.#memory = memory;
     this.#view = viewOf(memory);
+    this.#index = place.index;
     this.#offset = place.offset;
     this.#limit = place.limit;
     this.#chain = place.chain;
@@ -100,6 +104,11 @@ export class GroupReader {
   get header(): GroupHeader {
     assert(this.#header !== undefined, "a group was read");
     return this.#header;
+  }
+
+  /** Behind the group that was read, or is incomplete. */
+  get groupEnd(): number {
+    return this.#groupEnd;
   }
 
   get problem(): Problem {
@@ -131,7 +140,7 @@ export class GroupReader {
     const { records, firstSequence } = this.header;
     let at = this.#groupStart + groupHeaderBytes;
     for (let index = 0; index < records; index++) {
-      const length = this.#view.getUint32(at + 4, true);
+      const length = this.#view.getUint32(at, true);
       const start = at + recordHeaderBytes;
       const bytes = this.#memory.subarray(start, start + length);
       apply(bytes, firstSequence + index, this.#groupOffset + at - this.#groupStart);
@@ -161,83 +170,86 @@ export class GroupReader {
   }
 
   #withHeader(): GroupState | Promise<GroupState> {
-    if (!this.#holds(sectorBytes)) return this.#bad("bad-header", "the file ends too early");
+    if (!this.#holds(sectorBytes)) return this.#bad("the file ends too early");
     const start = this.#offset - this.#windowStart;
-    if (isZero(this.#view, start, start + sectorBytes)) return "blank";
-    const mark = markAfter(this.#chain ?? this.#view.getUint32(start + 4, true));
-    if (markOf(this.#view, start) !== mark) {
-      return this.#bad("bad-header", "a sector does not belong where it is");
+    const kind = sectorKind(this.#view, start, this.#index);
+    if (kind === "blank" || kind === "older") return "unwritten";
+    if (kind === "rotten") return this.#bad(rottenAt(this.#offset));
+    const header = readGroupHeader(this.#view, start);
+    const bytes = groupSectors(header.contentEnd) * sectorBytes;
+    const bytesMax = Math.min(this.#limit - this.#offset, groupBytesMax);
+    // What follows cannot be rot of a sector: a whole one stands where it does not belong.
+    if (kind === "inner" || header.contentEnd < groupHeaderBytes || bytes > bytesMax) {
+      return this.#bad(`no group begins at byte ${this.#offset}`);
     }
-    if (!isGroupHeader(this.#view, start, this.#limit - this.#offset)) {
-      return this.#bad("bad-header", "the header of a group does not match its checksum");
+    if (this.#chain !== undefined) {
+      if (header.previous !== this.#chain) {
+        return this.#bad("a group does not go on from the one before");
+      }
+      if (header.firstSequence !== this.#nextSequence) {
+        return this.#bad("a group has the wrong sequence");
+      }
     }
-    const bytes = groupSectors(this.#view.getUint32(start + 8, true)) * sectorBytes;
-    if (!this.#holds(bytes)) return this.#fetch().then(() => this.#withContent(bytes, mark));
-    return this.#withContent(bytes, mark);
+    if (!this.#holds(bytes)) return this.#fetch().then(() => this.#withContent(header, bytes));
+    return this.#withContent(header, bytes);
   }
 
-  #withContent(bytes: number, mark: number): GroupState {
-    if (!this.#holds(bytes)) return this.#bad("bad-content", "the file ends too early");
+  #withContent(header: GroupHeader, bytes: number): GroupState {
+    const { firstSequence, contentEnd } = header;
+    if (!this.#holds(bytes)) return this.#bad("the file ends too early", firstSequence);
     const view = this.#view;
     const start = this.#offset - this.#windowStart;
-    const header = headerAt(view, start);
-    // That it goes on from the group before is what its mark has shown.
-    if (this.#chain !== undefined && header.firstSequence !== this.#nextSequence) {
-      return this.#bad("bad-header", "a group has the wrong sequence");
+    this.#groupEnd = this.#offset + bytes;
+    let unwritten = 0;
+    let checksums = 0;
+    for (let at = start + sectorBytes; at < start + bytes; at += sectorBytes) {
+      const kind = sectorKind(view, at, this.#index);
+      if (kind === "inner") checksums = withChecksumOf(view, at, checksums);
+      else if (kind === "blank" || kind === "older") unwritten++;
+      else if (kind === "rotten") return this.#bad(rottenAt(this.#windowStart + at), firstSequence);
+      else return this.#bad("a group begins within another", firstSequence);
     }
-    if (!hasMarks(view, start, bytes / sectorBytes, mark)) {
-      return this.#bad("bad-content", "a sector does not belong where it is");
+    if (unwritten > 0) {
+      this.#problem = { what: "a part of a group is missing", sequence: firstSequence };
+      return "incomplete";
     }
-    const restIsZero = takeMarks(view, start, header.contentEnd);
-    const whole = wholeRecords(view, start, header);
-    if (whole !== header.records) {
-      const sequence = header.firstSequence + whole;
-      return this.#bad("bad-content", "a record does not match its checksum", sequence);
+    if (checksums !== otherChecksums(view, start)) {
+      return this.#bad("the sectors of a group do not belong together", firstSequence);
     }
-    if (!restIsZero) {
-      return this.#bad("bad-content", "there is something where zeros were written");
+    const checksum = checksumOf(view, start);
+    openGroup(view, start, contentEnd);
+    if (!recordsFit(view, start, header)) {
+      this.#windowBytes = 0;
+      return this.#bad("the records of a group do not fill it", firstSequence);
     }
     this.#header = header;
     this.#groupStart = start;
     this.#groupOffset = this.#offset;
     this.#offset += bytes;
-    this.#chain = header.checksum;
-    this.#nextSequence = header.firstSequence + header.records;
+    this.#chain = checksum;
+    this.#nextSequence = firstSequence + header.records;
     return "group";
   }
 
-  #bad(state: GroupState, what: string, sequence = this.#nextSequence): GroupState {
+  #bad(what: string, sequence = this.#nextSequence): GroupState {
     this.#problem = { what, sequence };
-    if (state === "bad-content") this.#windowBytes = 0;
-    return state;
+    return "bad";
   }
 }
 
-function headerAt(view: DataView, start: number): GroupHeader {
-  return {
-    checksum: view.getUint32(start, true),
-    previous: view.getUint32(start + 4, true),
-    contentEnd: view.getUint32(start + 8, true),
-    records: view.getUint32(start + 12, true),
-    firstSequence: getLong(view, start + 16),
-    wallMs: getLong(view, start + 24),
-    lastRecordChecksum: view.getUint32(start + 32, true),
-  };
+export function rottenAt(offset: number): string {
+  return `the sector at byte ${offset} does not match its checksum`;
 }
 
-/** How many records match, from the first on; one less than there are if the last sum is wrong. */
-function wholeRecords(view: DataView, start: number, header: GroupHeader): number {
+/** Whether the records follow one another up to where the group says that they end. */
+function recordsFit(view: DataView, start: number, header: GroupHeader): boolean {
   const end = start + header.contentEnd;
   let at = start + groupHeaderBytes;
-  let checksum = header.previous;
   for (let index = 0; index < header.records; index++) {
-    if (at + recordHeaderBytes > end) return index;
-    const recordEnd = at + recordBytes(view.getUint32(at + 4, true));
-    if (recordEnd > end) return index;
-    checksum = crc32c(checksum, view, at + 4, recordEnd);
-    if (view.getUint32(at, true) !== checksum) return index;
-    at = recordEnd;
+    if (at + recordHeaderBytes > end) return false;
+    const length = view.getUint32(at, true);
+    if (length > end - at) return false;
+    at += recordBytes(length);
   }
-  const complete = at === end && checksum === header.lastRecordChecksum;
-  return complete ? header.records : header.records - 1;
+  return at === end;
 }

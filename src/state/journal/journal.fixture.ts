@@ -6,6 +6,8 @@ import { HandClock } from "../../../test/journal/hand-clock.ts";
 import type { ErrorCode } from "../../core/base/errors.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { Journal, JournalOptions } from "./journal.ts";
+import { sectorBytes } from "../../ports/disk.ts";
+import { sectorKind, viewOf } from "./format.ts";
 import { openJournal } from "./open.ts";
 
 export const place = "/journal";
@@ -38,6 +40,41 @@ export async function appendNumbers(journal: Journal, count: number): Promise<vo
   for (let done = 0; done < count; done++) {
     await journal.append(bytesOf(String(journal.lastSequence + 1)));
   }
+}
+
+export interface ReusedRig extends Rig {
+  /** The segment that is written to: its file was another one before, full of groups. */
+  readonly fileName: string;
+  readonly index: number;
+}
+
+/** A journal that goes on in a segment that was one before; one group is in it. */
+export async function openReused(options: JournalOptions = {}): Promise<ReusedRig> {
+  const rig = await openRig(options);
+  const { journal, disk } = rig;
+  const made: string[] = [];
+  disk.onStep = (step, what) => {
+    const fileName = /^rename \d+\.log\.tmp to (\d+\.log)$/.exec(what)?.[1];
+    if (step === "before" && fileName !== undefined && !what.includes(`${fileName}.tmp`)) {
+      made.push(fileName);
+    }
+  };
+  const full = new Uint8Array(400).fill(0x5a);
+  const written = (fileName: string): boolean => {
+    const sector = new Uint8Array(sectorBytes);
+    disk.content(place, fileName).read(sector, sectorBytes);
+    return sectorKind(viewOf(sector), 0, Number.parseInt(fileName, 10)) === "begin";
+  };
+  let [fileName = ""] = made;
+  while (fileName === "" || !written(fileName)) {
+    await journal.append(full);
+    if (journal.lastSequence % 30 === 0) {
+      await journal.checkpoint({ through: journal.lastSequence, chunks: [] });
+    }
+    [fileName = ""] = made;
+  }
+  disk.onStep = undefined;
+  return { ...rig, fileName, index: Number.parseInt(fileName, 10) };
 }
 
 /** Every record as text, with what `read` promises of their order checked. */

@@ -31,9 +31,9 @@ export interface JournalOptions {
   /** Make the journal if the folder has none; default true. */
   readonly create?: boolean;
   /**
-   * Size of a file of the log, allotted in advance, one or two beyond what is used; a multiple of
-   * 512, from 4 KiB to 1 GiB; default 16 MiB. A journal may be opened with another size than
-   * before.
+   * Size of a file of the log, allotted in advance, one or two beyond what is used, and after a
+   * compaction up to as many as are used; a multiple of 512, from 4 KiB to 1 GiB; default 16 MiB.
+   * A journal may be opened with another size than before.
    */
   readonly segmentBytes?: number;
   /**
@@ -179,7 +179,8 @@ export interface Journal {
   /**
    * Removes what nobody needs any more. Kept are the newest two snapshots that were read back and
    * found whole, and the log from the older of these on: should the newer one rot, the older and
-   * the log still lead to the same state. With fewer than two nothing is removed.
+   * the log still lead to the same state. With fewer than two nothing is removed. Files of the log
+   * that become free are its next ones, as many as are kept.
    */
   compact(): Promise<CompactionReport>;
   /** `snapshot`, then `compact`. */

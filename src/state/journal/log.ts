@@ -255,12 +255,17 @@ export class Log {
     const needed = groupSectors(groupHeaderBytes + bytes);
     const left = (this.#current.sizeBytes - this.#offset) / sectorBytes;
     this.#isInNext = needed > left;
-    if (this.#isInNext && this.#supply.ready === undefined) {
+    const segment = this.#isInNext ? this.#supply.ready : this.#current;
+    if (segment === undefined) {
       this.#supply.prepare();
       return false;
     }
-    const sectors = this.#isInNext ? this.#sectorsMax : Math.min(left, this.#sectorsMax);
-    buffer.begin(this.#chain, this.#nextSequence, sectors);
+    buffer.begin({
+      previous: this.#chain,
+      firstSequence: this.#nextSequence,
+      index: segment.index,
+      sectorsMax: this.#isInNext ? this.#sectorsMax : Math.min(left, this.#sectorsMax),
+    });
     this.#isPlaced = true;
     return true;
   }
@@ -376,7 +381,7 @@ export class Log {
     this.#isPlaced = false;
     this.#isInNext = false;
     this.#isDue = false;
-    this.#filling.buffer.begin(0, 0, 0);
+    this.#filling.buffer.clear();
     const { bytes, checksum } = group.buffer.seal(Math.max(0, Math.floor(this.#clock.wallMs())));
     const offset = this.#offset;
     this.#offset += bytes.length;

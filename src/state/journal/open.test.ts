@@ -67,7 +67,7 @@ describe("opening", () => {
     await journal.close();
     const newer = fileOf(disk, segmentFileName(1));
     const view = viewOf(newer);
-    view.setUint32(8, 2, true);
+    view.setUint32(8, 3, true);
     await rejectsWith(
       openRig({}, await folderWith(segmentFileName(1), newer)),
       "NINES_JOURNAL_ROT",
@@ -77,7 +77,20 @@ describe("opening", () => {
       openRig({}, await folderWith(segmentFileName(1), newer)),
       "NINES_JOURNAL_NEWER",
     );
-    assert.match(error.message, /version 1/);
+    assert.match(error.message, /beyond version 2/);
+  });
+
+  it("refuses what an earlier version has written, and changes nothing", async () => {
+    const { disk, journal } = await openRig();
+    await journal.close();
+    const older = fileOf(disk, segmentFileName(1));
+    const view = viewOf(older);
+    view.setUint32(8, 1, true);
+    view.setUint32(508, crc32c(0, view, 0, 508), true);
+    const left = await folderWith(segmentFileName(1), older);
+    const error = await rejectsWith(openRig({}, left), "NINES_JOURNAL_OLDER");
+    assert.match(error.message, /before version 2/);
+    assert.deepEqual(fileOf(left, segmentFileName(1)), older);
   });
 
   it("refuses a truncated segment and names it", async () => {

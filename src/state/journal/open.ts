@@ -116,7 +116,7 @@ async function openLocked(
   const { chain, nextSequence } = scan;
   const end = { file, segments: used, chain, nextSequence, closedCleanly };
   const log = new Log(disk, clock, health, supply, end, settings);
-  const snapshots = new Snapshots(folder, clock, health, log, contents.snapshots);
+  const snapshots = new Snapshots(folder, clock, health, log, supply, contents.snapshots);
   supply.prepare();
   const recovery = reportOf(scan, contents, created, closedCleanly);
   return new DurableJournal({ folder, log, health, snapshots, recovery, release });

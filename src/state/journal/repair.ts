@@ -27,12 +27,10 @@ import { notThere, type Survey, survey } from "./examine-journal.ts";
 import { orRefused, refused, rotten } from "./failures.ts";
 import {
   groupHeaderBytes,
-  markAfter,
-  placeMarks,
+  sealGroup,
   segmentFileName,
   snapshotFileName,
   viewOf,
-  writeGroupHeader,
   writeSegmentHeader,
 } from "./format.ts";
 
@@ -280,16 +278,14 @@ class Planner {
     const sizeBytes = 8 * sectorBytes;
     const bytes = new Uint8Array(sizeBytes);
     writeSegmentHeader(bytes.subarray(0, sectorBytes), { index, sizeBytes, wallMs: this.#wallMs });
-    const group = viewOf(bytes.subarray(sectorBytes, 2 * sectorBytes));
-    writeGroupHeader(group, 0, {
+    const header = {
       previous: 0,
       contentEnd: groupHeaderBytes,
       records: 0,
       firstSequence,
       wallMs: this.#wallMs,
-      lastRecordChecksum: 0,
-    });
-    placeMarks(group, 0, groupHeaderBytes, markAfter(0));
+    };
+    sealGroup(viewOf(bytes), sectorBytes, header, index);
     const file = await this.#createAnew(`${fileName}.tmp`);
     try {
       await file.write(bytes, 0);

@@ -110,8 +110,7 @@ export class LogScanner {
   ): AsyncGenerator<ScanEvent, void, void> {
     const fileName = segmentFileName(index);
     const { chain, nextSequence } = this;
-    const place = { offset: sectorBytes, limit: sizeBytes, chain, nextSequence };
-    this.#memory = readerMemory(sizeBytes, this.#memory);
+    const place = { index, offset: sectorBytes, limit: sizeBytes, chain, nextSequence };
     this.#memory = readerMemory(sizeBytes, this.#memory);
     const reader = new GroupReader(file, this.#memory, place);
     const tally = new Tally(index, sizeBytes, chain);
@@ -123,7 +122,7 @@ export class LogScanner {
         yield { kind: "group", fileName, reader };
         continue;
       }
-      const verdict = await judgeRest(file, sizeBytes, reader, state);
+      const verdict = await judgeRest(file, { index, sizeBytes }, reader, state);
       if (verdict.kind === "end") break;
       if (this.tornTail !== undefined) yield this.#notTheTail(this.tornTail);
       if (verdict.kind === "torn") {
@@ -144,7 +143,7 @@ export class LogScanner {
       const { firstSequence: sequence } = header;
       this.soundFrom ??= { index: tally.index, offset: groupOffset, sequence };
     }
-    this.chain = header.checksum;
+    this.chain = reader.chain;
     this.nextSequence = reader.nextSequence;
     this.records += header.records;
     const { index } = tally;

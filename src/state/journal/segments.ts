@@ -1,8 +1,11 @@
-// Segments: the files of the log. Each is allotted in full before it is used, zeros and all, under
-// a temporary name; it is flushed, moved to its own name, and the folder is flushed. So a segment
-// that has its name has its size, its header and its zeros, whatever happens, and a write into it
-// changes no size, no name and no block of the file system: one write to the device makes it
-// durable.
+// Segments: the files of the log. Each is allotted in full before it is used, under a temporary
+// name; it is flushed, moved to its own name, and the folder is flushed. So a segment that has its
+// name has its size, its header and its number, whatever happens, and a write into it changes no
+// size, no name and no block of the file system: one write to the device makes it durable.
+//
+// A new file is filled with zeros, which takes the disk as long as what is then written into it. A
+// *spare*, a segment that compaction took out of the log, is allotted already: it gets a new
+// header, and keeps the rest, for each sector says which segment wrote it (format.ts).
 
 import { assert } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";
@@ -16,6 +19,7 @@ import {
   type SegmentHeader,
   segmentBytesMax,
   segmentFileName,
+  segmentIndexMax,
   writeSegmentHeader,
 } from "./format.ts";
 
@@ -26,6 +30,12 @@ import {
 const stretchMs = 10;
 const pieceBytes = 1_048_576;
 
+export interface NewSegment {
+  readonly index: number;
+  readonly sizeBytes: number;
+  readonly wallMs: number;
+}
+
 /**
  * Makes a segment. Rejects with a DiskError; of "full" nothing is left behind, but what could not
  * be removed.
@@ -33,14 +43,12 @@ const pieceBytes = 1_048_576;
 export async function prepareSegment(
   folder: DiskFolder,
   clock: Clock,
-  segment: { readonly index: number; readonly sizeBytes: number; readonly wallMs: number },
-): Promise<SegmentHeader> {
+  segment: NewSegment,
+): Promise<void> {
   const name = segmentFileName(segment.index);
   const temporary = `${name}.tmp`;
-  const header = new Uint8Array(sectorBytes);
-  writeSegmentHeader(header, segment);
   try {
-    await writeZeros(folder, clock, temporary, header, segment.sizeBytes);
+    await writeZeros(folder, clock, temporary, headerOf(segment), segment.sizeBytes);
     await folder.rename(temporary, name);
   } catch (error) {
     // The first failure is the one that counts.
@@ -48,9 +56,32 @@ export async function prepareSegment(
     throw error;
   }
   await flushNames(folder);
-  const made = readSegmentHeader(header);
-  assert(typeof made === "object", "a header that was just made is whole");
-  return made;
+}
+
+/**
+ * Makes a segment of a spare of the same size. Rejects with a DiskError; of "full" the spare is a
+ * spare as before.
+ */
+export async function reuseSegment(
+  folder: DiskFolder,
+  spare: string,
+  segment: NewSegment,
+): Promise<void> {
+  const file = await folder.open(spare, "durable");
+  try {
+    await file.write(headerOf(segment), 0);
+  } finally {
+    await file.close();
+  }
+  await folder.rename(spare, segmentFileName(segment.index));
+  await flushNames(folder);
+}
+
+function headerOf(segment: NewSegment): Uint8Array {
+  assert(segment.index <= segmentIndexMax, "a seal has room for the segment's number");
+  const header = new Uint8Array(sectorBytes);
+  writeSegmentHeader(header, segment);
+  return header;
 }
 
 async function writeZeros(
@@ -98,7 +129,7 @@ export async function examineSegment(
     const got = await file.read(sector, 0);
     const header = readSegmentHeader(sector);
     if (got < sectorBytes) return damaged(`the file has ${sizeBytes} bytes: it was truncated`);
-    if (header === "newer") throw newer(folder, fileName);
+    if (header === "newer" || header === "older") throw ofVersion(header, folder, fileName);
     if (header === "rotten") return damaged("the header does not match its checksum");
     if (header === "foreign") return damaged("the file does not begin as a segment does");
     if (header.index !== index) return damaged(`this is segment ${header.index}, renamed`);
@@ -111,7 +142,11 @@ export async function examineSegment(
   }
 }
 
-function newer(folder: DiskFolder, fileName: string): NinesError {
-  const what = `${fileName} in ${folder.path} has a format beyond version ${formatVersion}`;
-  return new NinesError("NINES_JOURNAL_NEWER", what);
+function ofVersion(age: "newer" | "older", folder: DiskFolder, fileName: string): NinesError {
+  const [code, word] =
+    age === "newer"
+      ? (["NINES_JOURNAL_NEWER", "beyond"] as const)
+      : (["NINES_JOURNAL_OLDER", "before"] as const);
+  const what = `${fileName} in ${folder.path} has a format ${word} version ${formatVersion}`;
+  return new NinesError(code, what);
 }

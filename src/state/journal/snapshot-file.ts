@@ -16,17 +16,17 @@ import type { DiskFile, DiskFolder } from "../../ports/disk.ts";
 import type { Damage } from "./examine.ts";
 import { rotten } from "./failures.ts";
 import {
-  formatVersion,
   getLong,
   hasMagic,
-  recordBytes,
   setLong,
   snapshotFileName,
   viewOf,
+  wholeWords,
   writeMagic,
 } from "./format.ts";
 
 const magic = "NINESNAP";
+const snapshotVersion = 1;
 const headerBytes = 40;
 const checksumOffset = 36;
 const blockHeaderBytes = 8;
@@ -62,7 +62,7 @@ export class SnapshotWriter {
     const bytes = new Uint8Array(headerBytes);
     const view = viewOf(bytes);
     writeMagic(bytes, magic);
-    view.setUint32(8, formatVersion, true);
+    view.setUint32(8, snapshotVersion, true);
     setLong(view, 16, header.through);
     setLong(view, 24, header.wallMs);
     this.#checksum = crc32c(0, view, 0, checksumOffset);
@@ -92,7 +92,7 @@ export class SnapshotWriter {
   }
 
   async #writeBlock(): Promise<void> {
-    const end = recordBytes(this.#filled);
+    const end = blockHeaderBytes + wholeWords(this.#filled);
     this.#block.fill(0, blockHeaderBytes + this.#filled, end);
     this.#view.setUint32(4, this.#filled, true);
     this.#checksum = crc32c(this.#checksum, this.#view, 4, end);
@@ -174,8 +174,8 @@ class SnapshotReader {
     if (this.#view.getUint32(checksumOffset, true) !== this.#checksum) {
       this.#rotten("the header does not match its checksum");
     }
-    if (this.#view.getUint32(8, true) > formatVersion) {
-      const what = `${this.#fileName} has a format beyond version ${formatVersion}`;
+    if (this.#view.getUint32(8, true) > snapshotVersion) {
+      const what = `${this.#fileName} has a format beyond version ${snapshotVersion}`;
       throw new NinesError("NINES_JOURNAL_NEWER", what);
     }
     if (getLong(this.#view, 16) !== through) this.#rotten("this is another snapshot, renamed");
@@ -191,7 +191,7 @@ class SnapshotReader {
       const length = this.#view.getUint32(4, true);
       if (length === 0) break;
       if (length > blockBytesMax) this.#rotten("a block has no possible length");
-      const end = recordBytes(length);
+      const end = blockHeaderBytes + wholeWords(length);
       await this.#fetch(blockHeaderBytes, end);
       this.#compare(end, "a block does not match its checksum");
       this.#offset += end;

@@ -7,6 +7,7 @@ import {
   appendNumbers,
   bytesOf,
   numbers,
+  openReused,
   openRig,
   place,
   rejectsWith,
@@ -214,5 +215,84 @@ describe("compaction", () => {
     );
     assert.equal(again.journal.lastSequence, 50);
     assert.ok(again.journal.firstSequence > 1);
+  });
+});
+
+describe("segments that compaction frees", () => {
+  const segmentBytes = 4_096;
+  const spares = (names: readonly string[]) => names.filter((name) => name.endsWith(".tmp"));
+
+  /** Appends about two segments, and a checkpoint, so many times. */
+  async function liveOn(journal: Journal, rounds: number): Promise<void> {
+    for (let round = 0; round < rounds; round++) {
+      await appendNumbers(journal, 14);
+      await journal.checkpoint({ through: journal.durableThrough, chunks: [] });
+      await settle();
+    }
+  }
+
+  it("are the next ones: no more zeros are written", async () => {
+    const { journal, disk } = await openRig({ segmentBytes });
+    await liveOn(journal, 4);
+    let [made, reused] = [0, 0];
+    disk.onStep = (step, what) => {
+      if (step === "before" && /^create .*\.log/.test(what)) made++;
+      if (step === "before" && /^write .*\.log\.tmp/.test(what)) reused++;
+    };
+    await liveOn(journal, 10);
+    disk.onStep = undefined;
+    assert.deepEqual([made, reused], [0, 20]);
+    assert.deepEqual(await textsOf(journal), numbers(journal.firstSequence, 14 * 14));
+    const again = await openRig(
+      { segmentBytes },
+      disk.afterPowerLoss(() => 0, { stale: true }),
+    );
+    assert.deepEqual(await textsOf(again.journal), numbers(journal.firstSequence, 14 * 14));
+  });
+
+  it("hold their new name before a record is acknowledged in them", async () => {
+    const { disk, journal } = await openReused({ segmentBytes });
+    const { lastSequence } = journal;
+    const again = await openRig(
+      { segmentBytes },
+      disk.afterPowerLoss(() => 0, { stale: false }),
+    );
+    assert.equal(again.journal.lastSequence, lastSequence);
+  });
+
+  it("are kept as many as the log has, the others removed", async () => {
+    const { journal, disk } = await openRig({ segmentBytes });
+    await appendNumbers(journal, 200);
+    await journal.snapshot({ through: 180, chunks: [] });
+    await journal.checkpoint({ through: 200, chunks: [] });
+    const names = disk.names(place).filter((name) => name.includes(".log"));
+    // Those in use, the next one, and as many spares as there are in use.
+    const left = 1 + Math.floor((200 - journal.firstSequence) / 7);
+    assert.equal(spares(names).length, left);
+    assert.equal(names.length, 2 * left + 1);
+  });
+
+  it("of another size than new ones have are removed", async () => {
+    const first = await openRig({ segmentBytes: 8_192 });
+    await appendNumbers(first.journal, 60);
+    await first.journal.close();
+    const { journal, disk } = await openRig({ segmentBytes }, first.disk);
+    await journal.snapshot({ through: 40, chunks: [] });
+    await journal.checkpoint({ through: 60, chunks: [] });
+    assert.ok(journal.firstSequence > 1);
+    assert.deepEqual(spares(disk.names(place)), []);
+  });
+
+  it("and are not used again are removed by a close, and by the start after a crash", async () => {
+    const { journal, disk } = await openRig({ segmentBytes });
+    await appendNumbers(journal, 50);
+    await journal.snapshot({ through: 40, chunks: [] });
+    await journal.checkpoint({ through: 50, chunks: [] });
+    assert.ok(spares(disk.names(place)).length > 0);
+    const image = disk.afterKill();
+    await journal.close();
+    assert.deepEqual(spares(disk.names(place)), []);
+    await openRig({ segmentBytes }, image);
+    assert.deepEqual(spares(image.names(place)), []);
   });
 });

@@ -8,7 +8,7 @@
 // Nothing is removed on the strength of a file that was not read back, and nothing before the
 // newest two are whole: then the older snapshots, and the segments that lie wholly below the older
 // of the two. Segments go oldest first, each removal made durable before the next, so that a crash
-// leaves a log without a hole.
+// leaves a log without a hole; only then may the file become a new segment (segment-supply.ts).
 
 import { assert } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";
@@ -19,7 +19,8 @@ import { flushNames, messageOf, orRefused, refused, rotten } from "./failures.ts
 import { snapshotFileName } from "./format.ts";
 import type { Health } from "./health.ts";
 import type { CompactionReport, Snapshot, SnapshotInfo, SnapshotRequest } from "./journal.ts";
-import type { Log } from "./log.ts";
+import type { LiveSegment, Log } from "./log.ts";
+import type { SegmentSupply } from "./segment-supply.ts";
 import {
   checkSnapshot,
   readSnapshot,
@@ -32,6 +33,7 @@ export class Snapshots {
   readonly #clock: Clock;
   readonly #health: Health;
   readonly #log: Log;
+  readonly #supply: SegmentSupply;
   /** What the snapshots on the disk reach to, ascending. */
   #known: number[];
   /** Those that this process has read back. */
@@ -46,12 +48,14 @@ export class Snapshots {
     clock: Clock,
     health: Health,
     log: Log,
+    supply: SegmentSupply,
     known: readonly number[],
   ) {
     this.#folder = folder;
     this.#clock = clock;
     this.#health = health;
     this.#log = log;
+    this.#supply = supply;
     this.#known = [...known];
   }
 
@@ -200,29 +204,37 @@ export class Snapshots {
 
   async #removeSegments(through: number): Promise<number> {
     const { segments } = this.#log;
-    let removed = 0;
-    for (;;) {
-      const [oldest, next] = segments;
-      // The last segment stays: it holds the sequence and the chain.
-      if (oldest === undefined || next === undefined) break;
-      if (next.firstSequence > through + 1) break;
-      // A newer snapshot holds that record, and was not named before it was durable.
-      assert(next.usedBytes > sectorBytes, "what is left of the log has a group");
+    // The last segment stays: it holds the sequence and the chain.
+    const needless = segments.filter((_, at) => {
+      const next = segments[at + 1];
+      return next !== undefined && next.firstSequence <= through + 1;
+    });
+    if (needless.length === 0) return 0;
+    const kept = segments.length - needless.length;
+    // A newer snapshot holds that record, and was not named before it was durable.
+    assert(hasGroup(segments[needless.length]), "what is left of the log has a group");
+    for (const oldest of needless) {
       this.#health.check();
-      segments.shift();
-      await this.#orFail(`removing ${oldest.fileName}`, async () => {
-        try {
-          await this.#folder.remove(oldest.fileName);
-        } catch (error) {
-          // It stays the oldest: to remove the next one would leave a hole.
-          segments.unshift(oldest);
-          throw error;
-        }
-        await flushNames(this.#folder);
-      });
-      removed++;
+      await this.#orFail(`removing ${oldest.fileName}`, () => this.#takeOut(oldest, kept));
     }
-    return removed;
+    return needless.length;
+  }
+
+  async #takeOut(oldest: LiveSegment, kept: number): Promise<void> {
+    const { segments } = this.#log;
+    const spare = `${oldest.fileName}.tmp`;
+    const isSpare = this.#supply.wants(oldest.sizeBytes, kept);
+    assert(segments.shift() === oldest, "segments go oldest first");
+    try {
+      if (isSpare) await this.#folder.rename(oldest.fileName, spare);
+      else await this.#folder.remove(oldest.fileName);
+    } catch (error) {
+      // It stays the oldest: to remove the next one would leave a hole.
+      segments.unshift(oldest);
+      throw error;
+    }
+    await flushNames(this.#folder);
+    if (isSpare) this.#supply.addSpare(spare);
   }
 
   async #removeSnapshots(through: number): Promise<number> {
@@ -261,6 +273,10 @@ export class Snapshots {
       throw error;
     }
   }
+}
+
+function hasGroup(segment: LiveSegment | undefined): boolean {
+  return segment !== undefined && segment.usedBytes > sectorBytes;
 }
 
 function notWritten(folder: string, error: unknown): NinesError {
