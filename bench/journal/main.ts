@@ -41,6 +41,7 @@ const contenders: readonly Contender[] = [
   "c",
   "sqlite",
   "tickets",
+  "growing",
   "lmdb",
   "redis",
   "etcd",
@@ -50,6 +51,7 @@ const judged: readonly Contender[] = ["journal", "c", "sqlite"];
 const shown: Readonly<Record<Contender, string>> = {
   journal: "journal",
   tickets: "journal, tickets",
+  growing: "journal, growing",
   c: "C",
   sqlite: "SQLite",
   lmdb: "LMDB",
@@ -155,14 +157,15 @@ function medianOf(
   return values.length === 0 ? undefined : median(values);
 }
 
-/** The journal's figure as a multiple of a peer's, within each round. */
+/** One's figure as a multiple of a peer's, within each round. */
 function ratio(
   rounds: readonly Round[],
+  one: Contender,
   peer: Contender,
   field: "recordsPerSecond" | "p99Us",
 ): number | undefined {
   return medianOf(rounds, (round) => {
-    const [ours, theirs] = [round.get("journal"), round.get(peer)];
+    const [ours, theirs] = [round.get(one), round.get(peer)];
     return ours === undefined || theirs === undefined ? undefined : ours[field] / theirs[field];
   });
 }
@@ -172,7 +175,7 @@ const missing = "not installed, or it failed";
 function figuresOf(cell: Cell, rounds: readonly Round[]): readonly Figure[] {
   const name = cellName(cell);
   const rate = (peer: Contender, bar?: number): Figure => {
-    const value = ratio(rounds, peer, "recordsPerSecond");
+    const value = ratio(rounds, "journal", peer, "recordsPerSecond");
     return figure({
       name: `${name} records/s vs ${shown[peer]}`,
       value,
@@ -182,7 +185,7 @@ function figuresOf(cell: Cell, rounds: readonly Round[]): readonly Figure[] {
       ...(value === undefined ? { note: missing } : {}),
     });
   };
-  const latency = ratio(rounds, "sqlite", "p99Us");
+  const latency = ratio(rounds, "journal", "sqlite", "p99Us");
   const absolutes = contenders.flatMap((contender) => {
     const note = rounds.some((round) => round.has(contender)) ? {} : { note: missing };
     const told = (field: "recordsPerSecond" | "p99Us", what: string, unit: string): Figure =>
@@ -204,6 +207,13 @@ function figuresOf(cell: Cell, rounds: readonly Round[]): readonly Figure[] {
       unit: "x",
       bar: 1,
       ...(latency === undefined ? { note: missing } : {}),
+    }),
+    // What any program could reach here: the disk alone, without a journal's work.
+    figure({
+      name: `${name} records/s, C vs SQLite: the ceiling`,
+      value: ratio(rounds, "c", "sqlite", "recordsPerSecond"),
+      unit: "x",
+      better: "higher",
     }),
     rate("lmdb"),
     rate("redis"),
