@@ -9,6 +9,7 @@
 // is said to be. Planned changes (deploys, scaling, maintenance) are left out.
 
 import type { ServiceMode } from "../route/table.ts";
+import type { LoadFit } from "./load-fit.ts";
 
 export interface Place {
   readonly name: string;
@@ -64,6 +65,8 @@ export interface QueueModel {
   readonly slotsPerInstance: number;
   /** Mean, without waiting. */
   readonly serviceTimeMs: number;
+  /** How latencies are spread; absent where no load test has seen them. */
+  readonly fit?: LoadFit;
 }
 
 export interface PredictedService {

@@ -206,7 +206,10 @@ function queueOf(
   const slotsPerInstance =
     said?.slotsPerInstance ?? measured?.slotsPerInstance ?? Math.max(1, Math.round(busy));
   const serviceTimeMs = saidMs ?? (slotsPerInstance * 1000) / capacityPerInstance;
-  return { loadPerSecond, capacityPerInstance, slotsPerInstance, serviceTimeMs };
+  const queue = { loadPerSecond, capacityPerInstance, slotsPerInstance, serviceTimeMs };
+  // What the file says of capacity or times is of another service than the one that was measured.
+  const isMeasured = said?.capacityPerInstance === undefined && said?.serviceTimeMs === undefined;
+  return isMeasured && measured?.fit !== undefined ? { ...queue, fit: measured.fit } : queue;
 }
 
 function checksOf(health: HealthConfig): Pick<PredictedService, "checks" | "heartbeatMs"> {
