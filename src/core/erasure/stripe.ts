@@ -13,8 +13,9 @@
 //
 // Data lie in the memory that the kernels work on from the start: copying them there would cost as
 // much as the arithmetic. So a stripe offers its shards as views to read files into. Shards begin
-// an odd number of cache lines apart from a power of two: otherwise all of them meet in one set of
-// the cache (10 to 45 % slower).
+// 512 bytes more than a power of two apart: otherwise all of them meet in one set of the cache (10
+// to 45 % slower); and at multiples of 512, which is what devices ask of memory that they write
+// into themselves.
 //
 // Bounded: a stripe takes (k + m) x shardBytes, and 16 KiB more for each parity shard. Rejected:
 // shards of different lengths (pad the last one, and keep the true length where the shards are
@@ -24,6 +25,12 @@ import { assert } from "../base/assert.ts";
 import { NinesError } from "../base/errors.ts";
 import { cauchy, type Matrix, recovery, vandermonde } from "./matrix.ts";
 import { multiplyBytes } from "./plain.ts";
+import {
+  type Checksum,
+  checksumScratchBytes,
+  createChecksum,
+  type PlaceWords,
+} from "./checksum.ts";
 import {
   createSwizzleKernel,
   type Kernel,
@@ -52,7 +59,7 @@ export interface StripeOptions {
 }
 
 const pageBytes = 65_536;
-const cacheLineBytes = 64;
+const sectorBytes = 512;
 const memoryBytesMax = 2 ** 31;
 /** Parity is compared, and changes are carried over, in pieces of this size. */
 const windowBytes = 16_384;
@@ -69,6 +76,7 @@ export class Stripe {
   readonly #windows: readonly Uint8Array[];
   readonly #parityRows: Matrix;
   readonly #kernel: Kernel;
+  readonly #checksum: ReturnType<typeof createChecksum>;
 
   /**
    * Throws NINES_ERASURE_GEOMETRY for numbers outside the ranges above. Costs O((k + m) k^2), and
@@ -83,7 +91,8 @@ export class Stripe {
     this.shardBytes = shardBytes;
     const stride = strideOf(shardBytes);
     const count = dataShards + parityShards;
-    const firstWindow = roundUp(swizzleScratchBytes, cacheLineBytes);
+    const checksumAt = roundUp(swizzleScratchBytes, sectorBytes);
+    const firstWindow = roundUp(checksumAt + checksumScratchBytes, sectorBytes);
     const first = firstWindow + parityShards * windowBytes;
     const pages = Math.ceil((first + count * stride) / pageBytes);
     this.#memory = allocate(pages);
@@ -97,6 +106,7 @@ export class Stripe {
       codec === "rs-vand"
         ? createSwizzleKernel(this.#memory, 0, options.swizzle)
         : createXorKernel(this.#memory);
+    this.#checksum = createChecksum(this.#memory, checksumAt);
   }
 
   /** Makes the parity of the first `length` bytes of the data shards. O(k m length). */
@@ -184,6 +194,15 @@ export class Stripe {
     }
   }
 
+  /**
+   * 64 bits of the first `length` bytes of a shard, whole multiples of 128, and of where it belongs
+   * (up to 32 words): against decay, not against forgery.
+   */
+  checksum(shard: number, length: number, place: PlaceWords): Checksum {
+    this.#checkLength(length);
+    return this.#checksum(this.#addresses[shard] as number, length, place);
+  }
+
   #multiply(
     rows: Matrix,
     inputs: readonly Place[],
@@ -248,9 +267,9 @@ function roundUp(value: number, to: number): number {
   return Math.ceil(value / to) * to;
 }
 
-/** An odd number of cache lines beyond a multiple of 4 KiB, and the shard fits. */
+/** An odd number of sectors beyond a multiple of 4 KiB, and the shard fits. */
 function strideOf(shardBytes: number): number {
-  return roundUp(shardBytes, 4096) + 5 * cacheLineBytes;
+  return roundUp(shardBytes, 4096) + sectorBytes;
 }
 
 function allocate(pages: number): WasmMemory {

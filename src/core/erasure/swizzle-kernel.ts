@@ -54,10 +54,12 @@ export type SwizzleKind = "strict" | "relaxed";
 
 /** Relaxed where the engine has it. */
 export function bestSwizzle(): SwizzleKind {
-  return webAssembly.validate(wasmModule([rowsFunction(1, false, "relaxed")]))
+  best ??= webAssembly.validate(wasmModule([rowsFunction(1, false, "relaxed")]))
     ? "relaxed"
     : "strict";
+  return best;
 }
+let best: SwizzleKind | undefined;
 
 /** `scratch` is the address of `swizzleScratchBytes` that nobody else uses. */
 export function createSwizzleKernel(
@@ -65,12 +67,7 @@ export function createSwizzleKernel(
   scratch: number,
   kind: SwizzleKind = bestSwizzle(),
 ): Kernel {
-  const functions: WasmFunction[] = [];
-  for (let rows = 1; rows <= rowsMax; rows++) {
-    functions.push(rowsFunction(rows, false, kind), rowsFunction(rows, true, kind));
-  }
-  const module = new webAssembly.Module(wasmModule(functions));
-  const { exports } = new webAssembly.Instance(module, { host: { memory } });
+  const { exports } = new webAssembly.Instance(moduleOf(kind), { host: { memory } });
   const bytes = new Uint8Array(memory.buffer);
   const view = new DataView(memory.buffer);
   const outputsAt = scratch + pointersBytes;
@@ -104,6 +101,21 @@ export function createSwizzleKernel(
       }
     },
   };
+}
+
+const modules = new Map<SwizzleKind, object>();
+
+/** Compiled once for all memories: a memory is bound when it is instantiated. */
+function moduleOf(kind: SwizzleKind): object {
+  const found = modules.get(kind);
+  if (found !== undefined) return found;
+  const functions: WasmFunction[] = [];
+  for (let rows = 1; rows <= rowsMax; rows++) {
+    functions.push(rowsFunction(rows, false, kind), rowsFunction(rows, true, kind));
+  }
+  const module = new webAssembly.Module(wasmModule(functions));
+  modules.set(kind, module);
+  return module;
 }
 
 function nameOf(rows: number, accumulate: boolean): string {

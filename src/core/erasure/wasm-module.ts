@@ -24,12 +24,16 @@ export function unsigned(value: number): Bytes {
   return bytes;
 }
 
-/** Signed LEB128, of a number that is not negative. */
+/** Signed LEB128, of 32 bits. */
 function signed(value: number): Bytes {
-  const bytes = unsigned(value);
-  const last = bytes.at(-1) ?? 0;
-  // The sixth bit of the last byte would be the sign.
-  return (last & 64) === 0 ? bytes : [...bytes.slice(0, -1), last | 128, 0];
+  const bytes: number[] = [];
+  let left = value | 0;
+  // Whoever reads it fills up with the sixth bit of the last byte, the sign.
+  while (left > 63 || left < -64) {
+    bytes.push((left & 127) | 128);
+    left >>= 7;
+  }
+  return [...bytes, left & 127];
 }
 
 function vector(items: readonly Bytes[]): Bytes {
@@ -64,9 +68,12 @@ export const op = {
   swizzle: simd(14),
   relaxedSwizzle: simd(0x100),
   splatBytes: simd(15),
+  splatWords: simd(17),
   and: simd(78),
   xor: simd(81),
   shiftBytesRight: simd(109),
+  shiftWordsRight: simd(173),
+  multiplyWords: simd(181),
 } as const;
 
 export interface WasmFunction {

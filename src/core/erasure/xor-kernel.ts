@@ -8,9 +8,9 @@
 //
 // A large matrix is cut into blocks of at most 16 inputs and 4 outputs, so that no program grows
 // without bound; the first block of a row sets its outputs, the others add to them. Compiled blocks
-// are kept, the least recently used one is forgotten.
+// are kept, once for all stripes, and the least recently used one is forgotten.
 
-import { assert } from "../base/assert.ts";
+import { assert, present } from "../base/assert.ts";
 import type { Matrix } from "./matrix.ts";
 import type { Kernel } from "./swizzle-kernel.ts";
 import { type Bytes, op, v128, type WasmFunction, wasmModule } from "./wasm-module.ts";
@@ -28,16 +28,17 @@ const keptMax = 64;
 
 type Compiled = (...pointersAndEnd: number[]) => void;
 
+/** Modules, by what they compute. */
+const modules = new Map<string, object>();
+
 export function createXorKernel(memory: WasmMemory): Kernel {
-  const kept = new Map<string, Compiled>();
+  // An instance belongs to a module and to a memory; it goes when either does.
+  const instances = new WeakMap<object, Compiled>();
   const compiled = (rows: Matrix, accumulate: boolean): Compiled => {
-    const key = `${accumulate} ${rows.map((row) => row.join()).join(";")}`;
-    const found = kept.get(key) ?? compile(memory, rows, accumulate);
-    kept.delete(key);
-    kept.set(key, found);
-    const [oldest] = kept.keys();
-    if (kept.size > keptMax && oldest !== undefined) kept.delete(oldest);
-    return found;
+    const module = moduleOf(rows, accumulate);
+    const run = instances.get(module) ?? instantiate(module, memory);
+    instances.set(module, run);
+    return run;
   };
 
   return {
@@ -60,13 +61,23 @@ export function createXorKernel(memory: WasmMemory): Kernel {
   };
 }
 
-function compile(memory: WasmMemory, rows: Matrix, accumulate: boolean): Compiled {
-  const program = sharedProgram(rows);
-  const module = new webAssembly.Module(wasmModule([programFunction(program, accumulate)]));
+function moduleOf(rows: Matrix, accumulate: boolean): object {
+  const key = `${accumulate} ${rows.map((row) => row.join()).join(";")}`;
+  const found = modules.get(key) ?? compile(rows, accumulate);
+  modules.delete(key);
+  modules.set(key, found);
+  const [oldest] = modules.keys();
+  if (modules.size > keptMax && oldest !== undefined) modules.delete(oldest);
+  return found;
+}
+
+function compile(rows: Matrix, accumulate: boolean): object {
+  return new webAssembly.Module(wasmModule([programFunction(sharedProgram(rows), accumulate)]));
+}
+
+function instantiate(module: object, memory: WasmMemory): Compiled {
   const { exports } = new webAssembly.Instance(module, { host: { memory } });
-  const run = exports["run"];
-  assert(run !== undefined, "the module exports what it was made with");
-  return run;
+  return present(exports["run"], "the module exports what it was made with");
 }
 
 /** Parameters: addresses of inputs and outputs, moved on by a group each round, and the end. */
