@@ -48,14 +48,15 @@ export function isAligned(bytes: Uint8Array, offset: number): boolean {
   );
 }
 
-/** A second descriptor of the file, for durable direct writes; undefined where there are none. */
-export async function openDirect(path: string): Promise<FileHandle | undefined> {
+/** A second descriptor of the file, for direct calls; undefined where there are none. */
+export async function openDirect(
+  path: string,
+  flags: number = constants.O_RDWR | constants.O_DSYNC,
+): Promise<FileHandle | undefined> {
   // Linux alone has it.
   const direct = constants.O_DIRECT as number | undefined;
   if (direct === undefined) return undefined;
-  const handle = await open(path, constants.O_RDWR | constants.O_DSYNC | direct).catch(
-    () => undefined,
-  );
+  const handle = await open(path, flags | direct).catch(() => undefined);
   if (handle === undefined || (await takesSectors(handle))) return handle;
   await handle.close();
   return undefined;

@@ -257,6 +257,10 @@ export const errorCatalogue = {
     "Take smaller shards, or fewer stripes at once.",
     true,
   ),
+  NINES_ERASURE_SET: entry(
+    "These files are no set of shards.",
+    "Name the files that were written together; as many as there are data shards must be whole.",
+  ),
   NINES_MODEL_INPUT: entry(
     "A number given to a model is outside the range in which the model means anything.",
     "Mend the number that the message names; docs/reference/model.md has each range.",
