@@ -13,6 +13,7 @@ import { detectionReference } from "../src/core/detect/detection-reference.ts";
 import { deployReference } from "../src/core/deploy/deploy-reference.ts";
 import { lifecycleReference } from "../src/core/supervise/lifecycle-reference.ts";
 import { incidentsReference } from "../src/program/incidents/reference.ts";
+import { predictReference } from "../src/program/predict/reference.ts";
 import {
   adminReference,
   cliReference,
@@ -38,6 +39,7 @@ export const pages: readonly Page[] = [
   { path: "docs/reference/lifecycle.md", render: lifecycleReference },
   { path: "docs/reference/metrics.md", render: metricsReference },
   { path: "docs/reference/openapi.json", render: openApiReference },
+  { path: "docs/reference/predict.md", render: predictReference },
 ];
 
 const root = join(import.meta.dirname, "..", "..");

@@ -27,7 +27,7 @@ const repair = (cause: CauseName, meaning: string) =>
   field(duration("1ms", "365d").optional(), {
     meaning,
     default: printDuration(assumed[cause].repair?.meanMs ?? 0),
-    source: assumed[cause].reason,
+    source: assumed[cause].repair?.reason ?? "",
   });
 
 const causeMap = <Shape extends z.ZodRawShape>(shape: Shape, meaning: string) =>

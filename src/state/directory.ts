@@ -37,7 +37,7 @@ import { assert } from "../core/base/assert.ts";
 import { NinesError } from "../core/base/errors.ts";
 
 const layoutVersion = 1;
-const versionFileName = "state-version";
+export const versionFileName = "state-version";
 const socketPathBytesMax = 100;
 const longestSocketName = "control.sock";
 const folders = ["control", "keeper", "gateway", "records", "data", "logs"] as const;

@@ -7,6 +7,7 @@
 // near published ones, so that a first prediction has the right order, and each is printed as what
 // it is.
 
+import { assert } from "../base/assert.ts";
 import { fitExponential } from "../model/reliability/poisson.ts";
 import { laplaceTrend } from "../model/reliability/trend.ts";
 import type { Chance, Duration, Rate, Rates, ServiceRates, Source, Uncertain } from "./rates.ts";
@@ -59,8 +60,12 @@ const assumedWithin = 3;
 
 interface Assumed {
   readonly everyDays: number;
-  readonly repair?: { readonly kind: Duration["kind"]; readonly meanMs: number };
   readonly reason: string;
+  readonly repair?: {
+    readonly kind: Duration["kind"];
+    readonly meanMs: number;
+    readonly reason: string;
+  };
 }
 
 const minute = 60_000;
@@ -70,42 +75,58 @@ export const assumed: Readonly<Record<ServiceCause | SharedCause, Assumed>> = {
   crash: { everyDays: 30, reason: "an assumption: a process ends once a month" },
   hang: {
     everyDays: 90,
-    repair: { kind: "lognormal", meanMs: 30 * minute },
-    reason: "an assumption: a third as often as crashes; without a restart a person ends it",
+    repair: {
+      kind: "lognormal",
+      meanMs: 30 * minute,
+      reason: "an assumption: half an hour until a person ends it",
+    },
+    reason: "an assumption: a third as often as crashes",
   },
   gray: {
     everyDays: 365,
-    repair: { kind: "lognormal", meanMs: 30 * minute },
+    repair: {
+      kind: "lognormal",
+      meanMs: 30 * minute,
+      reason: "an assumption: half an hour until a person ends it",
+    },
     reason: "an assumption: failures that checks do not see (Huang et al., HotOS 2017) are rare",
   },
   endpoint: {
     everyDays: 60,
-    repair: { kind: "lognormal", meanMs: 10 * minute },
-    reason: "an assumption: gone every two months until its own keeper has restarted it",
+    repair: {
+      kind: "lognormal",
+      meanMs: 10 * minute,
+      reason: "an assumption: until its own keeper has restarted it",
+    },
+    reason: "an assumption: gone every two months",
   },
   machine: {
     everyDays: 180,
-    repair: { kind: "lognormal", meanMs: 60 * minute },
-    reason: "servers crash at least twice a year (Dean, LADIS 2009); an hour is assumed",
+    repair: { kind: "lognormal", meanMs: 60 * minute, reason: "an assumption: an hour" },
+    reason: "servers crash at least twice a year (Dean, LADIS 2009)",
   },
   zone: {
     everyDays: 730,
-    repair: { kind: "lognormal", meanMs: 120 * minute },
-    reason: "an assumption: a power or network failure of a zone every two years",
+    repair: { kind: "lognormal", meanMs: 120 * minute, reason: "an assumption: two hours" },
+    reason: "an assumption: power or network fails every two years",
   },
   gatewayWorker: { everyDays: 90, reason: "an assumption: less often than a service's processes" },
   gateway: { everyDays: 3650, reason: "an assumption: its processes watch each other" },
   control: {
     everyDays: 90,
-    repair: { kind: "fixed", meanMs: 5_000 },
-    reason: "an assumption: less often than a service; started again by systemd within seconds",
+    repair: {
+      kind: "fixed",
+      meanMs: 5_000,
+      reason: "an assumption: started again by systemd within seconds",
+    },
+    reason: "an assumption: less often than a service's processes",
   },
 };
 
 export const assumedChances = {
   commonCause: {
     value: 0.05,
-    reason: "beta of like parts is 1 to 10 % (IEC 61508-6, annex D); the middle of it",
+    reason: "beta of like parts is 0.5 to 10 % (IEC 61508-6, annex D); the middle of it",
   },
   startFails: { value: 0.01, reason: "an assumption: one start in a hundred" },
 } as const;
@@ -229,12 +250,12 @@ function repairOf(
   said: CauseSaid | undefined,
   key: string,
 ): Duration {
-  const { repair, reason } = assumed[cause];
-  const kind = repair?.kind ?? "exponential";
-  const meanMs = said?.repairMs ?? repair?.meanMs ?? minute;
-  const source: Source =
-    said?.repairMs === undefined ? { kind: "default", reason } : { kind: "file", key };
-  return durationOf(kind, meanMs, source);
+  const { repair } = assumed[cause];
+  assert(repair !== undefined, `${cause} has a time until mended`);
+  if (said?.repairMs !== undefined) {
+    return durationOf(repair.kind, said.repairMs, { kind: "file", key });
+  }
+  return durationOf(repair.kind, repair.meanMs, { kind: "default", reason: repair.reason });
 }
 
 function startOf(saidMs: number | undefined, place: string, seenMs: readonly number[]): Duration {

@@ -64,6 +64,9 @@ export interface EventsOptions extends LogsOptions {
 export interface FailoverOptions extends PlaceOptions {
   readonly to?: string;
 }
+export interface ModelOptions extends PlaceOptions {
+  readonly json?: true;
+}
 export interface IncidentsOptions extends PlaceOptions {
   readonly json?: true;
   readonly last: number;
@@ -131,6 +134,7 @@ export interface Actions {
   incident(id: string, options: Omit<IncidentsOptions, "last">): Promise<number>;
   metrics(options: PlaceOptions): Promise<number>;
   load(service: string, options: LoadOptions): Promise<number>;
+  model(service: string | undefined, options: ModelOptions): Promise<number>;
   apply(options: PlaceOptions): Promise<number>;
   scale(service: string, replicas: number, options: PlaceOptions): Promise<number>;
   deploy(service: string, options: DeployOptions): Promise<number>;
@@ -194,6 +198,7 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
   addSeeing(nines, actions, ended);
   addIncidents(nines, actions, ended);
   addLoad(nines, actions, ended);
+  addPredicting(nines, actions, ended);
   addOperating(nines, actions, ended);
   addFailover(nines, actions, ended);
   addDeploying(nines, actions, ended);
@@ -393,6 +398,23 @@ function addLoad(nines: Command, actions: Actions, ended: Ended): void {
       "\nExamples:\n  $ nines load web\n  $ nines load web --from 100 --to 2000 --step 100 --latency 250ms",
     )
     .action((service: string, options: LoadOptions) => ended(actions.load(service, options)));
+}
+
+function addPredicting(nines: Command, actions: Actions, ended: Ended): void {
+  placed(nines.command("model"))
+    .summary("how available each service will be, and what would make it better")
+    .description(
+      "Builds an availability model of the file: instances, machines, zones, modes, checks and restarts, with " +
+        "failure rates as the file says, as measured from kept incidents, or as assumed. Says what takes " +
+        "availability away, what each change would buy, how certain that is, and where each rate comes " +
+        "from. Nothing needs to run.",
+    )
+    .argument("[service]", "one service (default: all)")
+    .option("--json", "stable fields for programs: docs/reference/predict.md")
+    .addHelpText("after", "\nExamples:\n  $ nines model\n  $ nines model web --json")
+    .action((service: string | undefined, options: ModelOptions) =>
+      ended(actions.model(service, options)),
+    );
 }
 
 const loadMethods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];

@@ -21,6 +21,7 @@ const actions: Actions = {
   incident: async (...words) => (await import("./incidents.ts")).incident(...words),
   events: async (options) => (await import("./tail.ts")).events(options),
   metrics: async (options) => (await operations()).metrics(options),
+  model: async (...words) => (await import("./model.ts")).model(...words),
   load: async (...words) => (await import("./load.ts")).load(...words),
   apply: async (options) => (await operations()).apply(options),
   deploy: async (...words) => (await deploying()).deploy(...words),
