@@ -24,8 +24,6 @@ export type TargetErrorKind =
   | "full"
   | "read-only"
   | "not-found"
-  /** `put` of a name that is there. */
-  | "exists"
   /** Credentials that lack the right: to remove, on an append-only target. */
   | "not-allowed"
   | "timeout"
@@ -45,12 +43,7 @@ export class TargetError extends Error {
   }
 }
 
-export interface TargetObject {
-  readonly name: string;
-  readonly sizeBytes: number;
-}
-
-/** The most objects of one `list` answer. */
+/** The most names of one `list` answer. */
 export const listPageMax = 1_000;
 
 export interface Target {
@@ -62,7 +55,8 @@ export interface Target {
    * Keeps the object whole and durable, or rejects and shows nothing of it, now and after a power
    * loss. `pieces` are its bytes, one after the other; they stay as they are until it settles.
    * Names are `kind/leaf`: lower-case letters, then a leaf of letters, digits, dots and dashes that
-   * begins with a hexadecimal digit, 200 characters at most.
+   * begins with a hexadecimal digit, 200 characters at most. An object that is there already under
+   * this name is replaced, whole.
    */
   put(name: string, pieces: readonly Uint8Array[]): Promise<void>;
   /**
@@ -71,13 +65,18 @@ export interface Target {
    */
   read(name: string, offset: number, length: number): Promise<Uint8Array>;
   /**
-   * Objects of a kind in the order of their names, from the first one after `after` ("" for the
-   * first of all) on: a full page, or all that are left. Shows every `put` that was acknowledged
+   * Names of the objects of a kind, in order, from the first one after `after` ("" for the first of
+   * all) on: a full page, or all that are left. Shows every `put` that was acknowledged
    * before the call, and may show others.
    */
-  list(kind: string, after: string): Promise<readonly TargetObject[]>;
+  list(kind: string, after: string): Promise<readonly string[]>;
   /** Durable when it resolves. Nothing happens when the object is not there. */
   remove(name: string): Promise<void>;
+  /**
+   * Removes what puts that were cut off have left behind, of which `list` shows nothing. For when
+   * nobody else puts.
+   */
+  clean(): Promise<void>;
   /** Room for more; undefined where the place does not say. */
   freeBytes(): Promise<number | undefined>;
   /** Waits for the calls that are under way. */

@@ -5,7 +5,7 @@
 // names that are not names, never follows a link, and never writes outside its root. An entry that
 // is there already is replaced only when the place was opened for that.
 
-import type { ByteName, EntryFacts } from "./tree-source.ts";
+import type { ByteName, EntryFacts } from "../core/vault/entry.ts";
 
 export type TreePath = readonly ByteName[];
 

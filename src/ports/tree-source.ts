@@ -1,8 +1,6 @@
-// A tree to be backed up: entries with what a file system says of them, and bytes. Files and folders
-// of a disk are one; the output of a command, a journal or a database's dump is a tree of one file.
-//
-// Names are bytes, as kernels keep them: a string with one character a byte (latin1), so that a
-// name that is not UTF-8 comes back as it was, and so that names sort by their bytes.
+// A tree to be backed up: entries with what a file system says of them, and bytes. Files and
+// folders of a disk are one; the output of a command, a journal or a database's dump is a tree of
+// one file.
 //
 // What may change while it is read: everything. A file that shrinks, grows or vanishes between
 // `list` and `read` is the source's to say: `read` gives the bytes that it has found, `vanished` is
@@ -12,26 +10,7 @@
 // A source never follows a link on the way, so that a tree that changes while it is read leads
 // nowhere else.
 
-/** One character a byte. Never "", ".", "..", and without "/" and the zero byte. */
-export type ByteName = string;
-
-export interface ExtendedAttribute {
-  readonly name: ByteName;
-  readonly value: Uint8Array;
-}
-
-/** What is kept of an entry beside its name and content. */
-export interface EntryFacts {
-  /** Permission bits with setuid, setgid and sticky: 12 bits. */
-  readonly mode: number;
-  readonly userId: number;
-  readonly groupId: number;
-  /** Since 1970, in nanoseconds; may be negative. */
-  readonly modifiedNs: bigint;
-  readonly attributes: readonly ExtendedAttribute[];
-}
-
-export type EntryKind = "file" | "folder" | "link";
+import type { ByteName, EntryFacts, EntryKind } from "../core/vault/entry.ts";
 
 export interface SourceEntry {
   readonly name: ByteName;

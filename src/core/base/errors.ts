@@ -297,6 +297,60 @@ export const errorCatalogue = {
     "What is to be predicted cannot be: one part of the description contradicts another.",
     "Mend what the message names in `predict`, or in the services that it speaks of.",
   ),
+  NINES_VAULT_NOT_FOUND: entry(
+    "There is no vault on the targets.",
+    "Name the right targets, or make a first backup with `nines backup run`.",
+  ),
+  NINES_VAULT_KEY: entry(
+    "The master key is not the one of this vault.",
+    "Name the key with which the vault was made; without it nothing in it can be read.",
+  ),
+  NINES_VAULT_FOREIGN: entry(
+    "A target holds another vault.",
+    "Give each vault targets of its own.",
+  ),
+  NINES_VAULT_NEWER: entry(
+    "The vault was written by a newer version of Nines.",
+    "Upgrade Nines; this version has left everything as it was.",
+  ),
+  NINES_VAULT_DAMAGED: entry(
+    "Something in the vault is not what it must be, though its bytes are whole.",
+    "Run `nines backup verify`; restore an older snapshot, or leave out what the message names.",
+  ),
+  NINES_VAULT_LOST: entry(
+    "More shards of an object are lost than there is parity for.",
+    "Bring back a target that holds some; `nines backup verify` lists what is lost with it.",
+  ),
+  NINES_VAULT_TARGETS: entry(
+    "Too few targets can be reached or have room.",
+    "Mend what the message names; the vault heals by itself once the targets are back.",
+    true,
+  ),
+  NINES_VAULT_ROLLED_BACK: entry(
+    "The newest snapshot that this machine knows of is on no target: all are older than before.",
+    "Look who has put old targets in place. Remove the local mark to accept what is there.",
+  ),
+  NINES_VAULT_BUSY: entry(
+    "Another process works on the vault, and both together would not be safe.",
+    "Wait until it has ended; its lease ends by itself five minutes after its death.",
+    true,
+  ),
+  NINES_VAULT_ERASED: entry(
+    "The subject was erased: its key is destroyed, and what it sealed cannot be read by anybody.",
+    "Nothing can be done; this was asked for.",
+  ),
+  NINES_VAULT_FULL: entry(
+    "The vault holds more than this version takes.",
+    "Split the sources over two vaults.",
+  ),
+  NINES_BACKUP_SOURCE: entry(
+    "What was to be backed up is not there, or cannot be read at all.",
+    "Check the source's path and permissions; the snapshots that there are stand.",
+  ),
+  NINES_SNAPSHOT_UNKNOWN: entry(
+    "There is no such snapshot, or none at that time.",
+    "`nines backup list` shows those that there are.",
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

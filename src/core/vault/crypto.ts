@@ -1,8 +1,9 @@
 // Secrets, hashes and compression, as the vault needs them. Real ones come from node:crypto and
-// node:zlib (src/runtime/vault-crypto.ts).
+// node:zlib (src/runtime/vault-crypto.ts). Declared here and not among the ports, since the formats
+// of this folder are made with it.
 //
-// Keys are 32 bytes, nonces 12, tags 16. Who calls this never uses a nonce twice under one key: each
-// object has a key of its own (core/vault/keys.ts), and counts.
+// Keys are 32 bytes, nonces 12, tags 16. Who calls this never uses a nonce twice under one key:
+// each object has a key of its own (core/vault/keys.ts), and counts.
 
 export const keyBytes = 32;
 export const hashBytes = 32;

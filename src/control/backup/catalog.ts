@@ -1,0 +1,120 @@
+// What lies where: every shard of every object on every target that can be reached, by listing.
+//
+// Nothing else remembers places, so that targets may be swapped, moved, lost and brought back. A
+// target that cannot be listed is left out and named; what is only there counts as missing until it
+// is back.
+
+import type { Events } from "../../ports/events.ts";
+import {
+  type ObjectId,
+  type ObjectKind,
+  objectKinds,
+  parseShardName,
+  shardName,
+  type ShardName,
+} from "../../core/vault/names.ts";
+import { listPageMax, type Target } from "../../ports/target.ts";
+
+export interface ShardPlace extends ShardName {
+  readonly target: Target;
+}
+
+export interface CatalogObject {
+  readonly kind: ObjectKind;
+  readonly id: ObjectId;
+  /** Of the oldest shard found; all shards of an object have the same. */
+  readonly dataShards: number;
+  readonly parityShards: number;
+  readonly places: readonly ShardPlace[];
+}
+
+export class Catalog {
+  readonly #objects = new Map<ObjectKind, Map<ObjectId, CatalogObject>>();
+  /** Targets that could not be listed, each with why. */
+  readonly unreachable = new Map<Target, string>();
+
+  constructor() {
+    for (const kind of objectKinds) this.#objects.set(kind, new Map());
+  }
+
+  ids(kind: ObjectKind): readonly ObjectId[] {
+    return [...this.#of(kind).keys()];
+  }
+
+  find(kind: ObjectKind, id: ObjectId): CatalogObject | undefined {
+    return this.#of(kind).get(id);
+  }
+
+  /** Whether as many different shards are there as it takes to read it. */
+  isReadable(kind: ObjectKind, id: ObjectId): boolean {
+    const object = this.find(kind, id);
+    if (object === undefined) return false;
+    return new Set(object.places.map(({ shard }) => shard)).size >= object.dataShards;
+  }
+
+  add(place: ShardPlace): void {
+    const objects = this.#of(place.kind);
+    const { kind, id, dataShards, parityShards } = objects.get(place.id) ?? place;
+    const before = objects.get(id)?.places ?? [];
+    objects.set(id, { kind, id, dataShards, parityShards, places: [...before, place] });
+  }
+
+  remove(place: ShardPlace): void {
+    const objects = this.#of(place.kind);
+    const object = objects.get(place.id);
+    if (object === undefined) return;
+    const name = shardName(place);
+    const places = object.places.filter(
+      (each) => each.target !== place.target || shardName(each) !== name,
+    );
+    if (places.length === 0) objects.delete(place.id);
+    else objects.set(place.id, { ...object, places });
+  }
+
+  #of(kind: ObjectKind): Map<ObjectId, CatalogObject> {
+    return this.#objects.get(kind) as Map<ObjectId, CatalogObject>;
+  }
+}
+
+/** Lists all targets at once. */
+export async function readCatalog(targets: readonly Target[], events: Events): Promise<Catalog> {
+  const catalog = new Catalog();
+  await Promise.all(
+    targets.map(async (target) => {
+      const found: ShardPlace[] = [];
+      try {
+        for (const kind of objectKinds) {
+          for await (const name of listAll(target, kind)) {
+            const parsed = parseShardName(name);
+            if (parsed !== undefined) found.push({ ...parsed, target });
+          }
+        }
+      } catch (error) {
+        catalog.unreachable.set(target, messageOf(error));
+        events.record({
+          kind: "target.unreachable",
+          level: "warning",
+          sentence: `Target ${target.name} cannot be listed: ${messageOf(error)}.`,
+        });
+        return;
+      }
+      for (const place of found) catalog.add(place);
+    }),
+  );
+  return catalog;
+}
+
+/** The names of all objects of a kind, page by page. */
+export async function* listAll(target: Target, kind: string): AsyncGenerator<string> {
+  let after = "";
+  for (;;) {
+    const page = await target.list(kind, after);
+    yield* page;
+    if (page.length < listPageMax) return;
+    after = page.at(-1) ?? after;
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,126 @@
+// Who is at work on a vault: a small object on every target that can be reached, with an end.
+//
+// Backups may run beside each other, for they only add. One prune runs at a time, and it destroys
+// nothing that a backup at work could still refer to (prune.ts). For that each of them first puts
+// its lease everywhere, and only then looks what is there: of two who begin together, each sees the
+// other, or one of them looks before the other has put, and then the other sees the first.
+// A target that one of them cannot reach is no hole: they meet on any target that both reach.
+//
+// A lease ends by the wall clocks of the machines, which may differ; so its holder stops well
+// before the end, and the grace before anything is destroyed is far longer than any difference.
+
+import { assert } from "../../core/base/assert.ts";
+import { NinesError } from "../../core/base/errors.ts";
+import {
+  type Lease,
+  leaseName,
+  readLease,
+  wholeBytesMax,
+  writeLease,
+} from "../../core/vault/header.ts";
+import { newObjectId } from "../../core/vault/names.ts";
+import type { Target } from "../../ports/target.ts";
+import { listAll } from "./catalog.ts";
+import { leaseMs, type VaultWorld } from "./world.ts";
+
+export class HeldLease {
+  readonly id: string;
+  readonly #world: VaultWorld;
+  readonly #kind: Lease["kind"];
+  readonly #startedMs: number;
+  #current: Lease | undefined;
+  #renewedMs = 0;
+
+  constructor(world: VaultWorld, kind: Lease["kind"]) {
+    this.#world = world;
+    this.#kind = kind;
+    this.id = newObjectId((length) => world.crypto.randomBytes(length));
+    this.#startedMs = world.clock.wallMs();
+  }
+
+  /** Whether nobody can have taken it for void. */
+  get holds(): boolean {
+    return this.#world.clock.monotonicMs() - this.#renewedMs < leaseMs / 2;
+  }
+
+  async take(): Promise<void> {
+    await this.#put();
+  }
+
+  /** To be called often. Throws NINES_VAULT_BUSY when this process has stood still for too long. */
+  async keep(): Promise<void> {
+    if (!this.holds) {
+      const what = "This process stood still for longer than its lease; others went on without it.";
+      throw new NinesError("NINES_VAULT_BUSY", what);
+    }
+    if (this.#world.clock.monotonicMs() - this.#renewedMs > leaseMs / 8) await this.#put();
+  }
+
+  async release(): Promise<void> {
+    if (this.#current !== undefined) await this.#removeOld(this.#current);
+    this.#current = undefined;
+  }
+
+  async #put(): Promise<void> {
+    const { clock, crypto, holder, targets } = this.#world;
+    const before = this.#current;
+    const askedMs = clock.monotonicMs();
+    const untilMs = clock.wallMs() + leaseMs;
+    const lease = { id: this.id, kind: this.#kind, holder, startedMs: this.#startedMs, untilMs };
+    // Two renewals within a millisecond would be one name.
+    if (before?.untilMs === untilMs) return;
+    const bytes = writeLease(lease, crypto);
+    const taken = await Promise.all(
+      targets.map((target) =>
+        target.put(leaseName(lease), [bytes]).then(
+          () => true,
+          () => false,
+        ),
+      ),
+    );
+    if (!taken.includes(true)) {
+      throw new NinesError("NINES_VAULT_TARGETS", "No target has taken a lease.");
+    }
+    this.#current = lease;
+    this.#renewedMs = askedMs;
+    if (before !== undefined) await this.#removeOld(before);
+  }
+
+  /** What cannot be removed ends by itself. */
+  async #removeOld(lease: Lease): Promise<void> {
+    await Promise.allSettled(this.#world.targets.map((target) => target.remove(leaseName(lease))));
+  }
+}
+
+/**
+ * Leases of others that have not ended, on any target; the latest of each. Ended ones are removed.
+ */
+export async function liveLeases(world: VaultWorld, own: string): Promise<readonly Lease[]> {
+  const nowMs = world.clock.wallMs();
+  const live = new Map<string, Lease>();
+  for (const target of world.targets) {
+    for (const { name, lease } of await leasesOn(target, world)) {
+      if (lease.id === own) continue;
+      if (lease.untilMs + leaseMs < nowMs) await target.remove(name).catch(() => {});
+      else if (lease.untilMs > (live.get(lease.id)?.untilMs ?? 0)) live.set(lease.id, lease);
+    }
+  }
+  return [...live.values()].filter(({ untilMs }) => untilMs >= nowMs);
+}
+
+async function leasesOn(
+  target: Target,
+  { crypto }: VaultWorld,
+): Promise<readonly { readonly name: string; readonly lease: Lease }[]> {
+  const found: { readonly name: string; readonly lease: Lease }[] = [];
+  try {
+    for await (const name of listAll(target, "lease")) {
+      const lease = readLease(await target.read(name, 0, wholeBytesMax), crypto);
+      if (lease !== undefined) found.push({ name, lease });
+    }
+  } catch {
+    // A target that cannot be asked has been named by the catalog; others hold the lease as well.
+    assert(found.length >= 0, "what was read before counts");
+  }
+  return found;
+}

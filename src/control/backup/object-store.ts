@@ -1,0 +1,430 @@
+// Objects over targets: put, read with repair, examine, remove.
+//
+// A put counts when enough shards are durable: all of them when the world is well, and at least one
+// more than it takes to read (all but none of parity lost would be luck, not redundancy). What is
+// missing is said, and made good by the scrub. A target that refuses is not asked again in this
+// run, so that a dead one costs one timeout and not one for each object.
+//
+// A read asks for as many shards as it takes, checks each against its hash, goes on to others for
+// those that are missing or rotten, and then mends the object at once: first the new shard,
+// durable, then the rotten one is taken away. So nothing is ever worse than before, at any point of
+// a crash. Every mend is one event with what was wrong.
+
+import { NinesError } from "../../core/base/errors.ts";
+import {
+  type ObjectId,
+  type ObjectKind,
+  shardName,
+  type ShardName,
+} from "../../core/vault/names.ts";
+import { ObjectCoder } from "../../core/vault/object-coder.ts";
+import { place, rank } from "../../core/vault/placement.ts";
+import {
+  areOfOneObject,
+  type Geometry,
+  readShardHeader,
+  shardFileBytesMax,
+  shardHeaderBytes,
+  type ShardHeader,
+} from "../../core/vault/shard.ts";
+import { sameBytes } from "../../core/vault/wire.ts";
+import type { Target } from "../../ports/target.ts";
+import { type Catalog, type CatalogObject, messageOf, type ShardPlace } from "./catalog.ts";
+import type { VaultSettings, VaultWorld } from "./world.ts";
+
+/** A shard as it was read: its bytes, or what is wrong with it. */
+interface FoundShard {
+  readonly place: ShardPlace;
+  readonly header?: ShardHeader;
+  readonly bytes?: Uint8Array;
+  readonly wrong?: string;
+}
+
+export interface Examination {
+  readonly kind: ObjectKind;
+  readonly id: ObjectId;
+  readonly bytesRead: number;
+  /** "shard 2 on disk-b is rotten": one for each shard that is not there and right. */
+  readonly wrong: readonly string[];
+  /** Shards made anew. */
+  readonly mended: number;
+  /** It cannot be read any more. */
+  readonly lost: boolean;
+}
+
+export class ObjectStore {
+  readonly vault: string;
+  readonly catalog: Catalog;
+  readonly #world: VaultWorld;
+  readonly #settings: VaultSettings;
+  readonly #coders = new Map<string, ObjectCoder>();
+  readonly #refused = new Map<Target, string>();
+  /** Objects that could not be made whole again now: they are not tried again at each read. */
+  readonly #unmended = new Set<ObjectId>();
+  #writer: Promise<void> = Promise.resolve();
+  mendedShards = 0;
+  degradedObjects = 0;
+
+  constructor(vault: string, catalog: Catalog, world: VaultWorld, settings: VaultSettings) {
+    this.vault = vault;
+    this.catalog = catalog;
+    this.#world = world;
+    this.#settings = settings;
+  }
+
+  /** Targets that refused something, each with why. */
+  get refused(): ReadonlyMap<Target, string> {
+    return this.#refused;
+  }
+
+  /** Puts an object whole. Throws NINES_VAULT_TARGETS when too few targets have taken a shard. */
+  put(kind: ObjectKind, id: ObjectId, pieces: readonly Uint8Array[]): Promise<void> {
+    return this.#withWriter(() => this.#put(kind, id, pieces));
+  }
+
+  async #put(kind: ObjectKind, id: ObjectId, pieces: readonly Uint8Array[]): Promise<void> {
+    const { geometry } = this.#settings;
+    const shards = this.#coderFor(geometry, "write").encode(
+      { kind, id, vault: this.vault },
+      pieces,
+    );
+    const ranked = [...rank(id, this.#takers(), this.#rules(geometry))];
+    const spare = ranked.splice(shards.length);
+    const written = await Promise.all(
+      shards.map((shard, number) => {
+        const name = { kind, id, ...geometry, shard: number, attempt: 0 };
+        return this.#putShard(name, shard, ranked[number], spare);
+      }),
+    );
+    const durable = written.filter(Boolean).length;
+    const least = geometry.dataShards + 1;
+    if (durable < shards.length) this.degradedObjects++;
+    if (durable >= least) return;
+    const why = [...this.#refused].map(([{ name }, reason]) => `${name}: ${reason}`).join("; ");
+    const what = `${durable} of ${shards.length} shards of ${kind} ${id} could be written, ${least}`;
+    const because = why === "" ? "there are too few targets" : why;
+    throw new NinesError("NINES_VAULT_TARGETS", `${what} must be: ${because}.`);
+  }
+
+  /** The object's bytes. Mends it on the way. Throws NINES_VAULT_LOST. */
+  async read(kind: ObjectKind, id: ObjectId): Promise<Uint8Array> {
+    const object = this.catalog.find(kind, id);
+    if (object === undefined) throw lostError(kind, id, ["no target has any of it"]);
+    const { good, wrong } = await this.#gather(object, object.dataShards);
+    const header = good.values().next().value?.header;
+    if (header === undefined || good.size < object.dataShards) throw lostError(kind, id, wrong);
+    const shards = new Map([...good].map(([shard, { bytes }]) => [shard, bytes as Uint8Array]));
+    const bytes = this.#coderFor(header, "read").decode(header, shards);
+    const isWhole = wrong.length === 0;
+    if (!isWhole && !this.#unmended.has(id)) await this.examine(kind, id);
+    return bytes;
+  }
+
+  /** Reads every shard, and makes anew what is missing or wrong. */
+  async examine(kind: ObjectKind, id: ObjectId): Promise<Examination> {
+    const object = this.catalog.find(kind, id);
+    if (object === undefined) {
+      const wrong = ["no target has any of it"];
+      return { kind, id, bytesRead: 0, wrong, mended: 0, lost: true };
+    }
+    const count = object.dataShards + object.parityShards;
+    const { good, wrong, bad } = await this.#gather(object, count);
+    const bytesRead = [...good.values()].reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
+    const header = good.values().next().value?.header;
+    const isReadable = header !== undefined && good.size >= object.dataShards;
+    if (isReadable && good.size === count && header.dataShards > 0) {
+      const shards = bytesOfAll(good);
+      // Hashes are right one by one; that they belong together only parity tells.
+      for (const shard of this.#coderFor(header, "read").inconsistent(header, shards)) {
+        wrong.push(`shard ${shard} does not belong to the others`);
+        bad.push(good.get(shard) as FoundShard);
+        good.delete(shard);
+      }
+    }
+    if (wrong.length === 0) return { kind, id, bytesRead, wrong, mended: 0, lost: false };
+    if (!isReadable) return { kind, id, bytesRead, wrong, mended: 0, lost: true };
+    const mended = await this.#withWriter(() => this.#mend(object, header, good, bad));
+    this.#say(kind, id, wrong, mended, count - good.size);
+    return { kind, id, bytesRead, wrong, mended, lost: false };
+  }
+
+  /** Removes all of an object from the targets that can be reached. */
+  async remove(kind: ObjectKind, id: ObjectId): Promise<readonly string[]> {
+    const failures: string[] = [];
+    for (const shard of this.catalog.find(kind, id)?.places ?? []) {
+      try {
+        await this.removeShard(shard);
+      } catch (error) {
+        failures.push(`${shard.target.name}: ${messageOf(error)}`);
+      }
+    }
+    return failures;
+  }
+
+  async removeShard(shard: ShardPlace): Promise<void> {
+    await shard.target.remove(shardName(shard));
+    this.catalog.remove(shard);
+  }
+
+  /**
+   * Moves an object's shards to where they should lie: first the copy, then the original goes.
+   * How many were moved.
+   */
+  async settle(kind: ObjectKind, id: ObjectId): Promise<number> {
+    const object = this.catalog.find(kind, id);
+    if (object === undefined) return 0;
+    const present = new Map(object.places.map(({ shard, target }) => [shard, target.name]));
+    const wanted = place(id, this.#takers(), this.#rules(object), present);
+    let moved = 0;
+    for (const [shard, target] of wanted) {
+      const held = object.places.filter((each) => each.shard === shard);
+      if (held.length === 0) continue;
+      if (held.some((each) => each.target === target)) {
+        for (const spare of held) if (spare.target !== target) await this.removeShard(spare);
+        continue;
+      }
+      if (await this.#move(object, held, target)) moved++;
+    }
+    return moved;
+  }
+
+  async #move(
+    object: CatalogObject,
+    held: readonly ShardPlace[],
+    target: Target,
+  ): Promise<boolean> {
+    for (const from of held) {
+      const found = await this.#readShard(from);
+      if (found.header === undefined || found.bytes === undefined) continue;
+      const whole = await from.target.read(shardName(from), 0, shardFileBytesMax);
+      const name = { ...from, attempt: nextAttempt(object) };
+      if (!(await this.#putShard(name, [whole], target, []))) return false;
+      for (const old of held) await this.removeShard(old);
+      return true;
+    }
+    return false;
+  }
+
+  async #putShard(
+    name: ShardName,
+    pieces: readonly Uint8Array[],
+    wanted: Target | undefined,
+    spare: Target[],
+  ): Promise<boolean> {
+    const { kind, id, dataShards, parityShards, shard, attempt } = name;
+    const clean = { kind, id, dataShards, parityShards, shard, attempt };
+    let target = wanted ?? spare.shift();
+    for (; target !== undefined; target = spare.shift()) {
+      if (this.#refused.has(target)) continue;
+      try {
+        await target.put(shardName(clean), pieces);
+        this.catalog.add({ ...clean, target });
+        return true;
+      } catch (error) {
+        this.#refuse(target, messageOf(error));
+      }
+    }
+    return false;
+  }
+
+  #refuse(target: Target, why: string): void {
+    if (this.#refused.has(target)) return;
+    this.#refused.set(target, why);
+    const sentence = `Target ${target.name} takes nothing in this run: ${why}.`;
+    this.#world.events.record({ kind: "target.refused", level: "warning", sentence });
+  }
+
+  /** So many different good shards of an object, or as many as there are, and what is wrong. */
+  async #gather(
+    object: CatalogObject,
+    wanted: number,
+  ): Promise<{
+    readonly good: Map<number, FoundShard>;
+    readonly bad: FoundShard[];
+    readonly wrong: string[];
+  }> {
+    const good = new Map<number, FoundShard>();
+    const bad: FoundShard[] = [];
+    const wrong: string[] = [];
+    const count = object.dataShards + object.parityShards;
+    const byShard = Array.from({ length: count }, (_, shard) =>
+      object.places.filter((each) => each.shard === shard),
+    );
+    for (let from = 0; from < count && good.size < wanted; ) {
+      const round = byShard.slice(from, from + wanted - good.size);
+      const found = await Promise.all(round.map((places) => this.#readFirstGood(places, bad)));
+      for (const [at, shard] of found.entries()) {
+        const number = from + at;
+        const first = good.values().next().value?.header;
+        if (shard?.header === undefined) {
+          wrong.push(...whyWrong(number, byShard[number] ?? [], bad));
+        } else if (first !== undefined && !areOfOneObject(first, shard.header)) {
+          wrong.push(`shard ${number} on ${shard.place.target.name} is of another object`);
+          bad.push(shard);
+        } else {
+          good.set(number, shard);
+        }
+      }
+      from += round.length;
+    }
+    return { good, bad, wrong };
+  }
+
+  async #readFirstGood(
+    places: readonly ShardPlace[],
+    bad: FoundShard[],
+  ): Promise<FoundShard | undefined> {
+    for (const shard of places) {
+      const found = await this.#readShard(shard);
+      if (found.wrong === undefined) return found;
+      bad.push(found);
+    }
+    return undefined;
+  }
+
+  async #readShard(shard: ShardPlace): Promise<FoundShard> {
+    const { crypto } = this.#world;
+    const sha256 = (...pieces: readonly Uint8Array[]) => crypto.sha256(...pieces);
+    let whole: Uint8Array;
+    try {
+      whole = await shard.target.read(shardName(shard), 0, shardFileBytesMax);
+    } catch (error) {
+      return { place: shard, wrong: messageOf(error) };
+    }
+    const header = readShardHeader(whole, sha256);
+    if (typeof header === "string") return { place: shard, wrong: `its header is ${header}` };
+    const isNamed =
+      header.id === shard.id &&
+      header.kind === shard.kind &&
+      header.shard === shard.shard &&
+      header.dataShards === shard.dataShards &&
+      header.parityShards === shard.parityShards &&
+      header.vault === this.vault;
+    if (!isNamed) return { place: shard, wrong: "it is another shard than its name says" };
+    const bytes = whole.subarray(shardHeaderBytes);
+    if (bytes.length !== header.shardBytes) {
+      return { place: shard, wrong: `it has ${bytes.length} bytes of ${header.shardBytes}` };
+    }
+    if (!sameBytes(sha256(bytes), header.hash)) return { place: shard, wrong: "it is rotten" };
+    return { place: shard, header, bytes };
+  }
+
+  /** Makes the shards that are not good anew, then takes away what is bad. How many were made. */
+  async #mend(
+    object: CatalogObject,
+    header: ShardHeader,
+    good: ReadonlyMap<number, FoundShard>,
+    bad: readonly FoundShard[],
+  ): Promise<number> {
+    const pieces = this.#coderFor(header, "write").recode(header, bytesOfAll(good));
+    const present = new Map([...good].map(([shard, { place: at }]) => [shard, at.target.name]));
+    const wanted = place(object.id, this.#takers(), this.#rules(object), present);
+    const attempt = nextAttempt(object);
+    let mended = 0;
+    for (const [shard, shardPieces] of pieces.entries()) {
+      const target = wanted.get(shard);
+      if (good.has(shard) || target === undefined) continue;
+      const { kind, id, dataShards, parityShards } = object;
+      const name = { kind, id, dataShards, parityShards, shard, attempt };
+      if (!(await this.#putShard(name, shardPieces, target, []))) continue;
+      mended++;
+      await this.#discard(bad.filter(({ place: at }) => at.shard === shard));
+    }
+    this.mendedShards += mended;
+    if (good.size + mended < pieces.length) this.#unmended.add(object.id);
+    return mended;
+  }
+
+  /** What is bad goes once its successor is durable; a target that keeps it does no harm. */
+  async #discard(bad: readonly FoundShard[]): Promise<void> {
+    for (const { place: at } of bad) {
+      try {
+        await this.removeShard(at);
+      } catch (error) {
+        this.#refuse(at.target, messageOf(error));
+      }
+    }
+  }
+
+  #say(
+    kind: ObjectKind,
+    id: ObjectId,
+    wrong: readonly string[],
+    mended: number,
+    missing: number,
+  ): void {
+    const why = wrong.join("; ");
+    const done =
+      mended === missing
+        ? `mended: ${mended} made anew from the others`
+        : `degraded: ${mended} of ${missing} could be made anew`;
+    this.#world.events.record({
+      kind: mended === missing ? "vault.mended" : "vault.degraded",
+      level: "warning",
+      sentence: `The ${kind} ${id} is ${done}, since ${why}.`,
+    });
+  }
+
+  #takers(): readonly Target[] {
+    return this.#world.targets.filter(
+      (target) =>
+        !this.#refused.has(target) &&
+        !this.catalog.unreachable.has(target) &&
+        !this.#settings.retiring.includes(target.name),
+    );
+  }
+
+  #rules({ dataShards, parityShards }: Pick<Geometry, "dataShards" | "parityShards">): {
+    readonly shards: number;
+    readonly shareDomains: boolean;
+  } {
+    return { shards: dataShards + parityShards, shareDomains: this.#settings.shareDomains };
+  }
+
+  /**
+   * One object at a time is in the memory that writes take their bytes from; reads have memory of
+   * their own, which they use without waiting in between.
+   */
+  async #withWriter<T>(run: () => Promise<T>): Promise<T> {
+    const turn = this.#writer.then(run);
+    this.#writer = turn.then(
+      () => {},
+      () => {},
+    );
+    return turn;
+  }
+
+  #coderFor({ codec, dataShards, parityShards }: Geometry, use: "read" | "write"): ObjectCoder {
+    const key = `${use} ${codec} ${dataShards} ${parityShards}`;
+    const known = this.#coders.get(key);
+    if (known !== undefined) return known;
+    const geometry = { codec, dataShards, parityShards };
+    const coder = new ObjectCoder(this.#world.crypto, geometry, this.#settings.packBytes);
+    this.#coders.set(key, coder);
+    return coder;
+  }
+}
+
+function bytesOfAll(shards: ReadonlyMap<number, FoundShard>): ReadonlyMap<number, Uint8Array> {
+  return new Map([...shards].map(([shard, { bytes }]) => [shard, bytes as Uint8Array]));
+}
+
+function nextAttempt(object: CatalogObject): number {
+  return 1 + Math.max(0, ...object.places.map(({ attempt }) => attempt));
+}
+
+function whyWrong(
+  shard: number,
+  places: readonly ShardPlace[],
+  bad: readonly FoundShard[],
+): readonly string[] {
+  if (places.length === 0) return [`shard ${shard} is missing`];
+  return places.map((at) => {
+    const found = bad.find((each) => each.place === at);
+    return `shard ${shard} on ${at.target.name}: ${found?.wrong ?? "unknown"}`;
+  });
+}
+
+function lostError(kind: ObjectKind, id: ObjectId, wrong: readonly string[]): NinesError {
+  return new NinesError("NINES_VAULT_LOST", `The ${kind} ${id} is lost: ${wrong.join("; ")}.`);
+}

@@ -1,0 +1,97 @@
+// What goes into a vault comes out of it, and what is there already is not put again.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type BackupOptions, runBackup } from "./run-backup.ts";
+import {
+  master,
+  newDisks,
+  noise,
+  settings,
+  TestSource,
+  type TestTree,
+  TestWorld,
+  treeOf,
+} from "./vault.fixture.ts";
+import { openVault } from "./vault.ts";
+
+const options: BackupOptions = { master, service: "shop", subjectOf: () => undefined };
+const tree: TestTree = {
+  "a.txt": "hello",
+  empty: "",
+  folder: { large: noise(1, 20_000), inner: { deep: "x".repeat(5_000) } },
+  none: {},
+};
+
+const opening = { master, create: false, withIndex: true };
+
+async function lastTree(world: TestWorld): Promise<TestTree> {
+  const vault = await openVault(world, settings, opening);
+  const last = vault.snapshots.at(-1);
+  assert.ok(last !== undefined, "there is a snapshot");
+  return treeOf(vault, last);
+}
+
+describe("a backup", () => {
+  it("gives back the tree, byte by byte, to whoever opens the vault anew", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const { snapshot, sentence } = await runBackup(
+      world,
+      settings,
+      new TestSource("data", tree),
+      options,
+    );
+    assert.deepEqual(await lastTree(new TestWorld(world.disks, 2)), tree);
+    assert.equal(snapshot.counts.files, 4);
+    assert.match(sentence, /^Snapshot [0-9a-f]{8} of data: 4 files of 24 KiB, .* in 0\.0 s\.$/);
+  });
+
+  it("reads no file again that has not changed, and adds next to nothing", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const source = new TestSource("data", tree);
+    const first = await runBackup(world, settings, source, options);
+    source.reads.length = 0;
+    const second = await runBackup(world, settings, source, options);
+    assert.deepEqual(source.reads, []);
+    assert.equal(second.snapshot.counts.addedBytes, 0);
+    assert.ok(first.snapshot.counts.addedBytes > 20_000);
+    assert.equal(second.snapshot.sequence, 2);
+  });
+
+  it("puts the changed part of a file only", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const large = noise(1, 200_000);
+    const source = new TestSource("data", { large });
+    await runBackup(world, settings, source, options);
+    source.tree = { large: `${large.slice(0, 90_000)}inserted${large.slice(90_000)}` };
+    const { snapshot } = await runBackup(world, settings, source, options);
+    assert.ok(snapshot.counts.addedBytes < 30_000, `${snapshot.counts.addedBytes} bytes`);
+    assert.deepEqual(await lastTree(world), source.tree);
+  });
+
+  it("keeps a subject's folder in its place, sealed for itself", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const people = {
+      ann: { "mail.txt": "private" },
+      bob: { "mail.txt": "also private" },
+      index: "",
+    };
+    const source = new TestSource("data", { people });
+    const subjectOf = (path: readonly string[]) =>
+      path.length === 2 && path[0] === "people" ? path[1] : undefined;
+    await runBackup(world, settings, source, { ...options, subjectOf });
+    await runBackup(world, settings, source, { ...options, subjectOf });
+    assert.deepEqual(await lastTree(world), { people });
+    assert.deepEqual(source.reads.length, 3, "the second run has read nothing");
+  });
+
+  it("is whole as long as any two of three targets are there", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    await runBackup(world, settings, new TestSource("data", tree), options);
+    for (let lost = 0; lost < 3; lost++) {
+      const [empty] = await newDisks(1);
+      const left = world.disks.with(lost, empty ?? assert.fail("a disk")).map((d) => d.afterKill());
+      assert.deepEqual(await lastTree(new TestWorld(left, 3)), tree);
+    }
+  });
+});

@@ -1,0 +1,203 @@
+// A small vault for tests: folders of simulated disks as targets, trees as plain objects, a clock
+// that stands still unless it is moved. Everything is random by a seed, and so the same each time.
+
+import { createPrng } from "../../core/base/prng.ts";
+import type { VaultCrypto } from "../../core/vault/crypto.ts";
+import type { EntryFacts } from "../../core/vault/entry.ts";
+import type { HighWater } from "../../core/vault/high-water.ts";
+import type { Snapshot } from "../../core/vault/records.ts";
+import type { Content } from "../../core/vault/tree.ts";
+import { bytesOf, byteStringOf } from "../../core/vault/wire.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { EventEntry } from "../../ports/events.ts";
+import type { Target } from "../../ports/target.ts";
+import type { SourceEntry, SourcePiece, TreeSource } from "../../ports/tree-source.ts";
+import { createVaultCrypto } from "../../runtime/vault-crypto.ts";
+import { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";
+import { createFolderTarget } from "./folder-target.ts";
+import type { Vault } from "./vault.ts";
+import { VaultReader } from "./vault-reader.ts";
+import type { LocalMark, VaultSettings, VaultWorld } from "./world.ts";
+
+export const targetPath = "/vault";
+
+/** A file by its bytes (latin1), a folder by what is in it. */
+export interface TestTree {
+  readonly [name: string]: string | TestTree;
+}
+
+export const testFacts: EntryFacts = {
+  mode: 0o644,
+  userId: 1000,
+  groupId: 1000,
+  modifiedNs: 1_700_000_000_000_000_001n,
+  attributes: [],
+};
+
+export class TestClock implements Clock {
+  nowMs = 1_800_000_000_000;
+
+  monotonicMs(): number {
+    return this.nowMs;
+  }
+
+  wallMs(): number {
+    return this.nowMs;
+  }
+
+  after(): Disposable {
+    return { [Symbol.dispose]: () => {} };
+  }
+}
+
+export function seededCrypto(seed: number): VaultCrypto {
+  const random = createPrng(seed);
+  return {
+    ...createVaultCrypto(),
+    randomBytes: (length) => Uint8Array.from({ length }, () => random.below(256)),
+  };
+}
+
+export class MemoryMark implements LocalMark {
+  kept: HighWater | undefined;
+
+  read(): HighWater | undefined {
+    return this.kept;
+  }
+
+  write(mark: HighWater): void {
+    this.kept = mark;
+  }
+}
+
+export const master: Uint8Array = new Uint8Array(32).fill(7);
+
+export class TestWorld implements VaultWorld {
+  readonly crypto: VaultCrypto;
+  readonly clock: TestClock;
+  readonly mark: MemoryMark;
+  readonly holder = "test, pid 1";
+  readonly host = "test";
+  readonly disks: readonly SimulatedDisk[];
+  readonly targets: readonly Target[];
+  readonly recorded: EventEntry[] = [];
+  readonly events = { record: (entry: EventEntry) => void this.recorded.push(entry) };
+
+  constructor(disks: readonly SimulatedDisk[], seed: number, from?: TestWorld) {
+    this.crypto = seededCrypto(seed);
+    this.disks = disks;
+    this.clock = new TestClock();
+    this.mark = new MemoryMark();
+    if (from !== undefined) {
+      this.clock.nowMs = from.clock.nowMs;
+      this.mark.kept = from.mark.kept;
+    }
+    this.targets = disks.map((disk, at) => {
+      const letter = String.fromCharCode(97 + at);
+      const options = { name: `disk-${letter}`, domain: `room-${letter}`, path: targetPath };
+      return createFolderTarget(disk, options);
+    });
+  }
+}
+
+export async function newDisks(count: number): Promise<readonly SimulatedDisk[]> {
+  const disks = Array.from({ length: count }, () => new SimulatedDisk());
+  for (const disk of disks) await disk.openFolder(targetPath, { create: true });
+  return disks;
+}
+
+export const settings: VaultSettings = {
+  geometry: { codec: "rs-vand", dataShards: 2, parityShards: 1 },
+  shareDomains: false,
+  retiring: [],
+  chunks: { minBytes: 64, averageBytes: 256, maxBytes: 1_024 },
+  packBytes: 4_096,
+  graceMs: 3_600_000,
+};
+
+export class TestSource implements TreeSource {
+  readonly name: string;
+  tree: TestTree;
+  /** Files that were read, in order. */
+  readonly reads: string[] = [];
+
+  constructor(name: string, tree: TestTree) {
+    this.name = name;
+    this.tree = tree;
+  }
+
+  async list(path: readonly string[]) {
+    const folder = this.#find(path);
+    if (folder === undefined || typeof folder === "string") return undefined;
+    const entries = Object.keys(folder)
+      .sort()
+      .map((name) => entryOf(name, folder[name] ?? ""));
+    return { entries, left: [] };
+  }
+
+  async read(path: readonly string[]) {
+    const file = this.#find(path);
+    if (typeof file !== "string") return undefined;
+    this.reads.push(path.join("/"));
+    const bytes = bytesOf(file);
+    let at = 0;
+    const next = async (into: Uint8Array): Promise<SourcePiece> => {
+      if (at === bytes.length) return { kind: "end" };
+      const length = Math.min(into.length, bytes.length - at, 700);
+      into.set(bytes.subarray(at, at + length));
+      at += length;
+      return { kind: "bytes", length };
+    };
+    return { next, close: async () => {} };
+  }
+
+  async close(): Promise<void> {}
+
+  #find(path: readonly string[]): string | TestTree | undefined {
+    let found: string | TestTree | undefined = this.tree;
+    for (const name of path) found = typeof found === "object" ? found[name] : undefined;
+    return found;
+  }
+}
+
+function entryOf(name: string, node: string | TestTree): SourceEntry {
+  const isFile = typeof node === "string";
+  const sizeBytes = isFile ? node.length : 0;
+  const fingerprint = isFile ? `${sizeBytes} ${hash(node)}` : "";
+  const kind = isFile ? "file" : "folder";
+  return { name, kind, facts: testFacts, sizeBytes, pointsTo: "", fingerprint, sameFile: "" };
+}
+
+function hash(text: string): string {
+  return Buffer.from(createVaultCrypto().sha256(bytesOf(text))).toString("hex");
+}
+
+/** Bytes that cannot be deflated, the same for the same seed. */
+export function noise(seed: number, length: number): string {
+  const random = createPrng(seed);
+  return byteStringOf(Uint8Array.from({ length }, () => random.below(256)));
+}
+
+/** What a snapshot gives back, as the tree it was made of. Subjects are in their places again. */
+export async function treeOf(vault: Vault, snapshot: Snapshot): Promise<TestTree> {
+  return folderOf(new VaultReader(vault), snapshot.root);
+}
+
+async function folderOf(reader: VaultReader, folder: Content): Promise<TestTree> {
+  const tree: Record<string, string | TestTree> = {};
+  for await (const entry of reader.entries(folder)) {
+    if (entry.kind === "subject") Object.assign(tree, await folderOf(reader, entry.content));
+    else if (entry.kind === "folder") tree[entry.name] = await folderOf(reader, entry.content);
+    else tree[entry.name] = await fileOf(reader, entry.content);
+  }
+  return Object.fromEntries(Object.entries(tree).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+async function fileOf(reader: VaultReader, content: Content): Promise<string> {
+  let text = "";
+  for await (const segment of reader.segments(content)) {
+    if (segment.kind === "hole") text += "\0".repeat(segment.length);
+    else text += byteStringOf(await reader.chunk(segment.name));
+  }
+  return text;
+}

@@ -1,0 +1,322 @@
+// A vault, opened: its header, its keys, what lies where, and which chunks it has.
+//
+// Opening reads everything from the targets and trusts nothing that is kept elsewhere: headers say
+// which vault it is, the listing says what is there, keys come out of their wraps, indexes and the
+// packs that no index lists give the chunks. The one thing that this machine remembers is how new
+// the newest snapshot was (core/vault/high-water.ts).
+//
+// The order in which a writer makes things durable is the whole of crash safety: packs, then the
+// index, then the snapshot, then the mark. Whatever a crash leaves behind is a prefix of that:
+// packs that no snapshot needs, which the next run finds by reading their tables and uses.
+
+import { NinesError } from "../../core/base/errors.ts";
+import { ChunkIndex, type ChunkPlace } from "../../core/vault/chunk-index.ts";
+import { Chunker, gearSeedBytes } from "../../core/vault/chunker.ts";
+import {
+  headerName,
+  readHeader,
+  type VaultHeader,
+  wholeBytesMax,
+  writeHeader,
+} from "../../core/vault/header.ts";
+import { findRollback, raised } from "../../core/vault/high-water.ts";
+import { deriveKey, masterIdOf } from "../../core/vault/keys.ts";
+import { hexOf } from "../../core/vault/wire.ts";
+import { idBytes, newObjectId, type ObjectId, type ObjectKind } from "../../core/vault/names.ts";
+import { packDomainOf, type PackTable, readPackTable } from "../../core/vault/pack.ts";
+import {
+  type Condemnation,
+  openRecord,
+  readCondemnation,
+  readIndex,
+  readSnapshot,
+  sealRecord,
+  type Snapshot,
+} from "../../core/vault/records.ts";
+import type { Target } from "../../ports/target.ts";
+import { type Catalog, listAll, messageOf, readCatalog } from "./catalog.ts";
+import { KeyRing } from "./key-ring.ts";
+import { ObjectStore } from "./object-store.ts";
+import type { VaultSettings, VaultWorld } from "./world.ts";
+
+export interface OpenOptions {
+  readonly master: Uint8Array;
+  /** Makes the vault when the targets have none. */
+  readonly create: boolean;
+  /** Reads what chunks there are: not needed for listing snapshots. */
+  readonly withIndex: boolean;
+}
+
+export class Vault {
+  readonly world: VaultWorld;
+  readonly settings: VaultSettings;
+  readonly header: VaultHeader;
+  readonly store: ObjectStore;
+  readonly keys: KeyRing;
+  readonly index = new ChunkIndex();
+  /** All that can be read, the oldest first. */
+  snapshots: readonly Snapshot[] = [];
+  condemnations: readonly Condemnation[] = [];
+  /** Packs that no index lists: what a run that was cut off has brought. */
+  unindexed: readonly PackTable[] = [];
+  /** Every pack that was found, by its index or its own table. */
+  readonly packs = new Map<ObjectId, Omit<PackTable, "chunks">>();
+  /** Objects that are there and cannot be read, each with why. */
+  readonly unreadable = new Map<ObjectId, string>();
+  readonly chunker: Chunker;
+  readonly #condemnedPacks = new Set<ObjectId>();
+
+  constructor(
+    world: VaultWorld,
+    settings: VaultSettings,
+    header: VaultHeader,
+    store: ObjectStore,
+    keys: KeyRing,
+  ) {
+    this.world = world;
+    this.settings = settings;
+    this.header = header;
+    this.store = store;
+    this.keys = keys;
+    this.chunker = new Chunker(gearSeedOf(world, keys.vault.key), header.chunks);
+  }
+
+  get catalog(): Catalog {
+    return this.store.catalog;
+  }
+
+  /** Where a chunk lies that new snapshots may build on: not in what is condemned. */
+  findForReuse(name: Uint8Array): ChunkPlace | undefined {
+    const found = this.index.find(name);
+    return found === undefined || this.#condemnedPacks.has(found.pack.id) ? undefined : found;
+  }
+
+  isCondemned(pack: ObjectId): boolean {
+    return this.#condemnedPacks.has(pack);
+  }
+
+  newId(): ObjectId {
+    return newObjectId((length) => this.world.crypto.randomBytes(length));
+  }
+
+  /** Seals a record with the vault's key and puts it; its new id. */
+  async putRecord(
+    kind: ObjectKind,
+    bytes: Uint8Array,
+    id: ObjectId = this.newId(),
+  ): Promise<ObjectId> {
+    const sealed = sealRecord(this.world.crypto, this.keys.vault, { kind, id }, bytes);
+    await this.store.put(kind, id, [sealed]);
+    return id;
+  }
+
+  async readRecord(kind: ObjectKind, id: ObjectId): Promise<Uint8Array> {
+    const sealed = await this.store.read(kind, id);
+    return openRecord(this.world.crypto, this.keys.vault, { kind, id }, sealed);
+  }
+
+  /** Remembers on this machine that this snapshot was there. */
+  raiseMark(snapshots: readonly Snapshot[]): void {
+    const before = this.world.mark.read();
+    const after = raised(before, this.header.vault, snapshots);
+    if (after !== undefined && after !== before) this.world.mark.write(after);
+  }
+
+  async load({ withIndex }: Pick<OpenOptions, "withIndex">): Promise<void> {
+    this.condemnations = await this.#readAll("condemned", readCondemnation);
+    for (const { packs } of this.condemnations) {
+      for (const id of packs) this.#condemnedPacks.add(id);
+    }
+    const snapshots = await this.#readAll("snapshot", readSnapshot);
+    this.snapshots = snapshots.sort((a, b) => a.sequence - b.sequence || (a.id < b.id ? -1 : 1));
+    this.#checkMark();
+    if (withIndex) await this.#loadIndex();
+  }
+
+  #checkMark(): void {
+    const { mark } = this.world;
+    const rolledBack = findRollback(mark.read(), this.header.vault, this.snapshots);
+    if (rolledBack === undefined) return this.raiseMark(this.snapshots);
+    const away = [...this.catalog.unreachable.keys()].map(({ name }) => name).join(", ");
+    const hint = away === "" ? "" : ` Not reached: ${away}.`;
+    throw new NinesError("NINES_VAULT_ROLLED_BACK", `${rolledBack}${hint}`);
+  }
+
+  /** Condemned packs first, so that a chunk is found elsewhere if it is elsewhere. */
+  async #loadIndex(): Promise<void> {
+    const tables = new Map<ObjectId, PackTable>();
+    for (const list of await this.#readAll("index", (id, bytes) => readIndex(id, bytes))) {
+      for (const table of list) tables.set(table.id, table);
+    }
+    const unindexed: PackTable[] = [];
+    for (const id of this.catalog.ids("pack")) {
+      if (tables.has(id) || !this.catalog.isReadable("pack", id)) continue;
+      const table = await this.#readTable(id);
+      if (table === undefined) continue;
+      tables.set(id, table);
+      unindexed.push(table);
+    }
+    this.unindexed = unindexed.filter(({ id }) => !this.isCondemned(id));
+    const there = [...tables.values()].filter(({ id }) => this.catalog.isReadable("pack", id));
+    for (const condemned of [true, false]) {
+      for (const table of there) {
+        if (this.isCondemned(table.id) === condemned) this.takeIn(table);
+      }
+    }
+  }
+
+  takeIn(table: PackTable): void {
+    const { chunks: _, ...pack } = table;
+    this.packs.set(table.id, pack);
+    this.index.add(table);
+  }
+
+  async #readTable(id: ObjectId): Promise<PackTable | undefined> {
+    try {
+      const bytes = await this.store.read("pack", id);
+      const domain = this.keys.find(packDomainOf(bytes) ?? "");
+      if (domain === undefined) return undefined;
+      return readPackTable(this.world.crypto, domain, id, bytes);
+    } catch (error) {
+      this.unreadable.set(id, messageOf(error));
+      return undefined;
+    }
+  }
+
+  /** All objects of a kind that can be read; what cannot is noted, and stops nobody. */
+  async #readAll<T>(kind: ObjectKind, parse: (id: ObjectId, bytes: Uint8Array) => T): Promise<T[]> {
+    const found: T[] = [];
+    for (const id of this.catalog.ids(kind)) {
+      try {
+        found.push(parse(id, await this.readRecord(kind, id)));
+      } catch (error) {
+        this.unreadable.set(id, messageOf(error));
+      }
+    }
+    return found;
+  }
+}
+
+/** Opens the vault on these targets. */
+export async function openVault(
+  world: VaultWorld,
+  settings: VaultSettings,
+  options: OpenOptions,
+): Promise<Vault> {
+  const masterId = masterIdOf(world.crypto, options.master);
+  const { found, failed } = await readHeaders(world);
+  const header =
+    chooseHeader(found, masterId) ?? newHeader(world, settings, masterId, options, failed);
+  await spreadHeader(world, header, found);
+  const catalog = await readCatalog(world.targets, world.events);
+  const store = new ObjectStore(header.vault, catalog, world, settings);
+  const keys = new KeyRing(world.crypto, options.master, store);
+  const mark = world.mark.read();
+  await keys.load(mark?.vault === header.vault ? mark.erased : []);
+  if (!keys.hasVaultKey) await makeKey(keys, catalog);
+  const vault = new Vault(world, settings, header, store, keys);
+  await vault.load(options);
+  return vault;
+}
+
+/** The vault's own key comes right after its header: without it nothing else can be there. */
+async function makeKey(keys: KeyRing, catalog: Catalog): Promise<void> {
+  const isNew = catalog.ids("pack").length === 0 && catalog.ids("snapshot").length === 0;
+  if (isNew && catalog.unreachable.size === 0) return keys.makeVault();
+  const why = [...keys.unreadable.values()].join("; ") || "no target has any of it";
+  throw new NinesError("NINES_VAULT_LOST", `The vault's own key cannot be read: ${why}.`);
+}
+
+interface FoundHeader {
+  readonly target: Target;
+  readonly header: VaultHeader;
+}
+
+export interface FoundHeaders {
+  readonly found: readonly FoundHeader[];
+  /** Targets that could not be asked, each with why. */
+  readonly failed: readonly string[];
+}
+
+export async function readHeaders(world: VaultWorld): Promise<FoundHeaders> {
+  const found: FoundHeader[] = [];
+  const failed: string[] = [];
+  for (const target of world.targets) {
+    try {
+      for await (const name of listAll(target, "vault")) {
+        const bytes = await target.read(name, 0, wholeBytesMax);
+        const header = readHeader(bytes, world.crypto);
+        if (header !== undefined) found.push({ target, header });
+      }
+    } catch (error) {
+      if (error instanceof NinesError) throw error;
+      failed.push(`${target.name}: ${messageOf(error)}`);
+    }
+  }
+  return { found, failed };
+}
+
+function chooseHeader(found: readonly FoundHeader[], masterId: string): VaultHeader | undefined {
+  const vaults = new Set(found.map(({ header }) => header.vault));
+  if (vaults.size > 1) {
+    const where = found.map(({ target, header }) => `${target.name} has ${header.vault}`);
+    throw new NinesError("NINES_VAULT_FOREIGN", `There are ${vaults.size}: ${where.join(", ")}.`);
+  }
+  const own = found.find(({ header }) => header.masterId === masterId)?.header;
+  if (own !== undefined || found.length === 0) return own;
+  const names = [...new Set(found.map(({ header }) => header.masterId))].join(" or ");
+  const what = `The vault is opened by master key ${names}, and the one given is ${masterId}.`;
+  throw new NinesError("NINES_VAULT_KEY", what);
+}
+
+/** A vault is made only where it is certain that there is none. */
+function newHeader(
+  world: VaultWorld,
+  settings: VaultSettings,
+  masterId: string,
+  { create }: OpenOptions,
+  failed: readonly string[],
+): VaultHeader {
+  const names = world.targets.map(({ name }) => name).join(", ");
+  const known = world.mark.read()?.vault;
+  if (known !== undefined) {
+    const what = `Vault ${known}, which this machine knows, is not on ${names}.`;
+    throw new NinesError("NINES_VAULT_ROLLED_BACK", what);
+  }
+  if (!create) throw new NinesError("NINES_VAULT_NOT_FOUND", `There is no vault on ${names}.`);
+  if (failed.length > 0) {
+    const what = `Whether there is a vault cannot be known: ${failed.join("; ")}.`;
+    throw new NinesError("NINES_VAULT_TARGETS", what);
+  }
+  const vault = hexOf(world.crypto.randomBytes(idBytes));
+  return { vault, masterId, chunks: settings.chunks };
+}
+
+/** Every target that can be written to has the header; a rotten one is made anew. */
+export async function spreadHeader(
+  world: VaultWorld,
+  header: VaultHeader,
+  found: readonly FoundHeader[],
+): Promise<void> {
+  const name = headerName(header.masterId);
+  const bytes = writeHeader(header, world.crypto);
+  for (const target of world.targets) {
+    const has = found.some(
+      (each) => each.target === target && each.header.masterId === header.masterId,
+    );
+    if (has) continue;
+    try {
+      await target.put(name, [bytes]);
+    } catch {
+      // Full, read-only or away: the header is on the others, and is tried at the next opening.
+    }
+  }
+}
+
+function gearSeedOf({ crypto }: VaultWorld, key: Uint8Array): Uint8Array {
+  const seed = new Uint8Array(gearSeedBytes);
+  for (let at = 0; at < gearSeedBytes; at += 32) {
+    seed.set(deriveKey(crypto, key, "where files are cut", Uint8Array.of(at / 32)), at);
+  }
+  return seed;
+}

@@ -1,0 +1,169 @@
+// Which pack holds which chunk, for all chunks of a vault, in flat memory.
+//
+// An open hash table over typed arrays: 32 bytes of name and 16 of place for each chunk, and 4 to 8
+// for its slot; a TiB of files in chunks of 1 MiB takes 60 MiB. Names are HMACs, so their first
+// bytes are the hash. Nothing is ever taken out: a chunk that comes again (a copy in a newer pack)
+// takes the older one's place. Marks say which chunks are needed (a bit each), for prune.
+//
+// Rejected: a Map of strings (200 bytes a chunk), a table on disk (a million random reads for what
+// a minute reads in order).
+
+import { assert } from "../base/assert.ts";
+import { NinesError } from "../base/errors.ts";
+import { hashBytes } from "./crypto.ts";
+import type { PackedChunk, PackTable } from "./pack.ts";
+
+const wordsOfPlace = 4;
+/** 64 million chunks, 4 GiB of memory: some 64 TiB of files. */
+export const indexChunksMax = 1 << 26;
+const deflatedBit = 0x8000_0000;
+const markBits = { needed: 1, walked: 2 } as const;
+
+export type IndexedPack = Omit<PackTable, "chunks">;
+
+export interface ChunkPlace {
+  readonly pack: IndexedPack;
+  readonly chunk: PackedChunk;
+}
+
+export class ChunkIndex {
+  #names = new Uint8Array(1024 * hashBytes);
+  #places = new Uint32Array(1024 * wordsOfPlace);
+  #slots = new Int32Array(2048).fill(-1);
+  #marks = new Uint8Array(1024);
+  #count = 0;
+  readonly #packs: IndexedPack[] = [];
+
+  get chunkCount(): number {
+    return this.#count;
+  }
+
+  /** Takes the pack's chunks in; those that are known already are then found in this pack. */
+  add(table: PackTable): void {
+    const { chunks, ...pack } = table;
+    const number = this.#packs.push(pack) - 1;
+    for (const chunk of chunks) this.#put(number, chunk);
+  }
+
+  find(name: Uint8Array): ChunkPlace | undefined {
+    const at = this.#slots[this.#slotOf(name)] as number;
+    return at < 0 ? undefined : this.#placeAt(at);
+  }
+
+  /** Notes something of a chunk. False when it was noted before; undefined when it is unknown. */
+  mark(name: Uint8Array, as: "needed" | "walked"): boolean | undefined {
+    const at = this.#slots[this.#slotOf(name)] as number;
+    if (at < 0) return undefined;
+    const before = this.#marks[at] as number;
+    const after = before | markBits[as];
+    this.#marks[at] = after;
+    return after !== before;
+  }
+
+  clearMarks(): void {
+    this.#marks.fill(0);
+  }
+
+  /** Of each pack, the chunks that are found in it and were marked; packs without any as well. */
+  *marked(): Generator<{ readonly pack: IndexedPack; readonly bytes: number }> {
+    const bytes = new Float64Array(this.#packs.length);
+    for (let at = 0; at < this.#count; at++) {
+      if (!this.#isMarked(at)) continue;
+      const pack = this.#places[at * wordsOfPlace] as number;
+      bytes[pack] = (bytes[pack] as number) + (this.#places[at * wordsOfPlace + 2] as number);
+    }
+    for (const [number, pack] of this.#packs.entries()) {
+      yield { pack, bytes: bytes[number] as number };
+    }
+  }
+
+  #put(pack: number, chunk: PackedChunk): void {
+    const slot = this.#slotOf(chunk.name);
+    let at = this.#slots[slot] as number;
+    if (at < 0) {
+      at = this.#count++;
+      this.#makeRoom();
+      this.#names.set(chunk.name, at * hashBytes);
+      // The table may have grown, and then has other slots.
+      this.#slots[this.#slotOf(chunk.name, at)] = at;
+    }
+    const place = at * wordsOfPlace;
+    this.#places[place] = pack;
+    this.#places[place + 1] = chunk.offset;
+    this.#places[place + 2] = chunk.sealedBytes;
+    this.#places[place + 3] = chunk.plainBytes + (chunk.deflated ? deflatedBit : 0);
+  }
+
+  #placeAt(at: number): ChunkPlace {
+    const [pack, offset, sealedBytes, plain] = this.#places.subarray(at * wordsOfPlace);
+    const name = this.#names.slice(at * hashBytes, (at + 1) * hashBytes);
+    const deflated = (plain as number) >= deflatedBit;
+    const plainBytes = (plain as number) % deflatedBit;
+    return {
+      pack: this.#packs[pack as number] as IndexedPack,
+      chunk: {
+        name,
+        offset: offset as number,
+        sealedBytes: sealedBytes as number,
+        plainBytes,
+        deflated,
+      },
+    };
+  }
+
+  #isMarked(at: number): boolean {
+    return ((this.#marks[at] as number) & markBits.needed) !== 0;
+  }
+
+  /** The slot in which the name is, or the free one where it would be. */
+  #slotOf(name: Uint8Array, own = -1): number {
+    const mask = this.#slots.length - 1;
+    const start = wordOf(name, 0);
+    for (let slot = start & mask; ; slot = (slot + 1) & mask) {
+      const at = this.#slots[slot] as number;
+      if (at < 0 || at === own || this.#isNamed(at, name)) return slot;
+    }
+  }
+
+  #isNamed(at: number, name: Uint8Array): boolean {
+    const start = at * hashBytes;
+    for (let byte = 0; byte < hashBytes; byte++) {
+      if (this.#names[start + byte] !== name[byte]) return false;
+    }
+    return true;
+  }
+
+  #makeRoom(): void {
+    if (this.#count > indexChunksMax) {
+      const what = `The vault holds more than ${indexChunksMax} chunks.`;
+      throw new NinesError("NINES_VAULT_FULL", what);
+    }
+    const room = this.#places.length / wordsOfPlace;
+    if (this.#count > room) {
+      this.#names = widened(this.#names, new Uint8Array(2 * this.#names.length));
+      this.#places = widened(this.#places, new Uint32Array(2 * this.#places.length));
+      this.#marks = widened(this.#marks, new Uint8Array(2 * this.#marks.length));
+    }
+    if (2 * this.#count <= this.#slots.length) return;
+    this.#slots = new Int32Array(2 * this.#slots.length).fill(-1);
+    const mask = this.#slots.length - 1;
+    for (let at = 0; at < this.#count - 1; at++) {
+      let slot = wordOf(this.#names, at * hashBytes) & mask;
+      while ((this.#slots[slot] as number) >= 0) slot = (slot + 1) & mask;
+      this.#slots[slot] = at;
+    }
+  }
+}
+
+function wordOf(bytes: Uint8Array, at: number): number {
+  assert(at + 4 <= bytes.length, "a name has 32 bytes");
+  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as number[];
+  return (
+    ((a as number) | ((b as number) << 8) | ((c as number) << 16) | ((d as number) << 24)) >>> 0
+  );
+}
+
+function widened<Numbers extends Uint8Array | Uint32Array>(from: Numbers, to: Numbers): Numbers {
+  to.set(from);
+  return to;
+}

@@ -1,0 +1,51 @@
+// Whether all targets together have gone back in time.
+//
+// Targets that an attacker, or a restored image, has put back to an older state are consistent in
+// themselves: every hash is right, and the newest snapshots are simply not there. Only somebody who
+// has seen them can tell. So this machine keeps one small mark beside its own state, of the newest
+// snapshot that it has written or read. The newest snapshot is never pruned, so it must be there.
+
+export interface HighWater {
+  readonly vault: string;
+  readonly sequence: number;
+  readonly snapshot: string;
+  /** Domains of erased subjects: their keys stay dead, whatever comes back. */
+  readonly erased: readonly string[];
+}
+
+/** The mark after these domains were erased. */
+export function withErased(
+  mark: HighWater | undefined,
+  vault: string,
+  domainIds: readonly string[],
+): HighWater {
+  const before = mark?.vault === vault ? mark : { vault, sequence: 0, snapshot: "", erased: [] };
+  return { ...before, erased: [...new Set([...before.erased, ...domainIds])] };
+}
+
+/** The mark after these snapshots were seen. */
+export function raised(
+  mark: HighWater | undefined,
+  vault: string,
+  snapshots: readonly { readonly id: string; readonly sequence: number }[],
+): HighWater | undefined {
+  let newest = mark?.vault === vault ? mark : undefined;
+  for (const { id, sequence } of snapshots) {
+    if (sequence <= (newest?.sequence ?? 0)) continue;
+    newest = { vault, sequence, snapshot: id, erased: newest?.erased ?? [] };
+  }
+  return newest;
+}
+
+/** What is missing, as a sentence; undefined when nothing is. */
+export function findRollback(
+  mark: HighWater | undefined,
+  vault: string,
+  snapshots: readonly { readonly sequence: number }[],
+): string | undefined {
+  if (mark === undefined || mark.vault !== vault) return undefined;
+  const newest = snapshots.reduce((most, { sequence }) => Math.max(most, sequence), 0);
+  if (newest >= mark.sequence) return undefined;
+  const found = newest === 0 ? "there is none" : `the newest there is has number ${newest}`;
+  return `Snapshot ${mark.snapshot} has number ${mark.sequence}, and ${found}.`;
+}

@@ -1,0 +1,189 @@
+// A pack: the chunks of one key domain that one run has brought, sealed one by one, and the table
+// that says what they are. The index can be made again from the tables alone.
+//
+//   chunks, one after the other, each the cipher text and its tag (16)
+//   the table, sealed: what it holds (1), then for each chunk its name (32), sealed length, plain
+//     length, whether it is deflated (1)
+//   domain's id (16), sealed table's length (4), "NPK1"
+//
+// A chunk's context is its name, its plain length and whether it is deflated, so that one chunk
+// cannot stand in for another. Its nonce is where it begins: no two begin at one place.
+
+import { assert } from "../base/assert.ts";
+import { hashBytes, tagBytes, type VaultCrypto } from "./crypto.ts";
+import { chunkBytesMax } from "./chunker.ts";
+import { type Domain, ObjectSealer } from "./keys.ts";
+import { idBytes, type ObjectId } from "./names.ts";
+import { ByteReader, ByteWriter, bytesOfHex, byteStringOf, hexOf } from "./wire.ts";
+
+const footerBytes = idBytes + 8;
+const footerMagic = "NPK1";
+export const packChunksMax = 1 << 20;
+
+/**
+ * `data`: content of files. `tree`: folders and lists of chunks, which are read without the rest.
+ */
+export const packHoldings = ["data", "tree"] as const;
+export type PackHolding = (typeof packHoldings)[number];
+
+/** Where a chunk lies in its pack. */
+export interface PackedChunk {
+  /** 32 bytes. */
+  readonly name: Uint8Array;
+  readonly offset: number;
+  readonly sealedBytes: number;
+  readonly plainBytes: number;
+  readonly deflated: boolean;
+}
+
+export interface PackTable {
+  readonly id: ObjectId;
+  readonly domainId: string;
+  readonly holds: PackHolding;
+  readonly packBytes: number;
+  readonly chunks: readonly PackedChunk[];
+}
+
+export interface FinishedPack extends PackTable {
+  readonly pieces: readonly Uint8Array[];
+}
+
+export class PackBuilder {
+  readonly id: ObjectId;
+  readonly domain: Domain;
+  readonly holds: PackHolding;
+  readonly #sealer: ObjectSealer;
+  readonly #pieces: Uint8Array[] = [];
+  readonly #chunks: PackedChunk[] = [];
+  #bytes = 0;
+
+  constructor(crypto: VaultCrypto, domain: Domain, id: ObjectId, holds: PackHolding) {
+    this.id = id;
+    this.domain = domain;
+    this.holds = holds;
+    this.#sealer = new ObjectSealer(crypto, domain, id);
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get chunkCount(): number {
+    return this.#chunks.length;
+  }
+
+  /** `body`: the chunk, or its deflate when that is shorter. */
+  add(name: Uint8Array, body: Uint8Array, plainBytes: number, deflated: boolean): void {
+    assert(this.#chunks.length < packChunksMax, "a pack's chunks are within the format's bound");
+    const offset = this.#bytes;
+    const sealed = this.#sealer.seal(offset, aboutChunk(name, plainBytes, deflated), body);
+    this.#pieces.push(sealed);
+    this.#bytes += sealed.length;
+    this.#chunks.push({ name, offset, sealedBytes: sealed.length, plainBytes, deflated });
+  }
+
+  finish(): FinishedPack {
+    const table = new ByteWriter().u8(packHoldings.indexOf(this.holds));
+    writeChunks(table, this.#chunks);
+    const domainId = bytesOfHex(this.domain.id);
+    const sealed = this.#sealer.seal(this.#bytes, domainId, table.done());
+    const footer = new ByteWriter().raw(domainId).u32(sealed.length);
+    for (const character of footerMagic) footer.u8(character.charCodeAt(0));
+    const pieces = [...this.#pieces, sealed, footer.done()];
+    return {
+      id: this.id,
+      domainId: this.domain.id,
+      holds: this.holds,
+      packBytes: this.#bytes + sealed.length + footerBytes,
+      chunks: this.#chunks,
+      pieces,
+    };
+  }
+}
+
+/**
+ * The chunk; undefined when it is not what the table says, or another one. Still deflated, if so.
+ */
+export function openChunk(
+  sealer: ObjectSealer,
+  chunk: PackedChunk,
+  sealed: Uint8Array,
+): Uint8Array | undefined {
+  const about = aboutChunk(chunk.name, chunk.plainBytes, chunk.deflated);
+  return sealer.open(chunk.offset, about, sealed);
+}
+
+/** The domain of a whole pack; undefined when it does not end like one. */
+export function packDomainOf(pack: Uint8Array): string | undefined {
+  const footer = readFooter(pack);
+  return footer?.domainId;
+}
+
+/** The table of a whole pack; undefined when it is not one that the domain's key has sealed. */
+export function readPackTable(
+  crypto: VaultCrypto,
+  domain: Domain,
+  id: ObjectId,
+  pack: Uint8Array,
+): PackTable | undefined {
+  const footer = readFooter(pack);
+  if (footer === undefined || footer.domainId !== domain.id) return undefined;
+  const start = pack.length - footerBytes - footer.tableBytes;
+  const sealed = pack.subarray(start, pack.length - footerBytes);
+  const sealer = new ObjectSealer(crypto, domain, id);
+  const plain = sealer.open(start, bytesOfHex(domain.id), sealed);
+  if (plain === undefined) return undefined;
+  const reader = new ByteReader(plain, `the table of pack ${id}`);
+  const holds = packHoldings[reader.u8()] ?? reader.refuse("it holds nothing that is known");
+  const chunks = readChunks(reader, start);
+  reader.end();
+  return { id, domainId: domain.id, holds, packBytes: pack.length, chunks };
+}
+
+export function writeChunks(writer: ByteWriter, chunks: readonly PackedChunk[]): void {
+  writer.count(chunks.length);
+  for (const { name, sealedBytes, plainBytes, deflated } of chunks) {
+    writer.raw(name).count(sealedBytes).count(plainBytes);
+    writer.u8(deflated ? 1 : 0);
+  }
+}
+
+/**
+ * Chunks lie one after the other from the pack's beginning, and end at `bytesMax` at the latest.
+ */
+export function readChunks(reader: ByteReader, bytesMax: number): readonly PackedChunk[] {
+  const count = reader.count(packChunksMax);
+  const chunks: PackedChunk[] = [];
+  let offset = 0;
+  for (let read = 0; read < count; read++) {
+    const name = reader.raw(hashBytes).slice();
+    const sealedBytes = reader.count(chunkBytesMax + tagBytes);
+    const plainBytes = reader.count(chunkBytesMax);
+    const deflated = reader.u8() === 1;
+    if (sealedBytes < tagBytes) reader.refuse("a chunk is shorter than its tag");
+    chunks.push({ name, offset, sealedBytes, plainBytes, deflated });
+    offset += sealedBytes;
+  }
+  if (offset > bytesMax) reader.refuse(`its chunks end at ${offset}, it does at ${bytesMax}`);
+  return chunks;
+}
+
+function readFooter(
+  pack: Uint8Array,
+): { readonly domainId: string; readonly tableBytes: number } | undefined {
+  if (pack.length < footerBytes) return undefined;
+  const reader = new ByteReader(pack.subarray(pack.length - footerBytes), "a pack's end");
+  const domainId = hexOf(reader.raw(idBytes));
+  const tableBytes = reader.u32();
+  const isWhole = byteStringOf(reader.raw(4)) === footerMagic;
+  if (!isWhole || tableBytes > pack.length - footerBytes) return undefined;
+  return { domainId, tableBytes };
+}
+
+function aboutChunk(name: Uint8Array, plainBytes: number, deflated: boolean): Uint8Array {
+  const about = new Uint8Array(hashBytes + 5);
+  about.set(name);
+  new DataView(about.buffer).setUint32(hashBytes, plainBytes, true);
+  about[hashBytes + 4] = deflated ? 1 : 0;
+  return about;
+}
