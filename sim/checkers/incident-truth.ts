@@ -119,18 +119,22 @@ function checkEnd(world: World, { endedMs }: Truth, incident: Incident): void {
     const sinceEndMs = world.loop.nowMs - (endedMs.get(instance) ?? Number.NEGATIVE_INFINITY);
     const knownMs = Math.min(sinceEndMs, controlMs);
     if (knownMs <= FOLLOW_MS || isUnwanted(world, instance)) continue;
-    const missing = !ready ? "is not ready" : isHeldBack(world, instance) ? "is held back" : "";
-    if (missing === "") continue;
-    world.violated(name, `incident ${id} is said to be over, and ${instance} ${missing}`);
+    if (!ready) {
+      world.violated(name, `incident ${id} is said to be over, and ${instance} is not ready`);
+    } else if (getsNothing(world, instance)) {
+      world.violated(name, `incident ${id} is said to be over, and ${instance} gets no traffic`);
+    }
   }
 }
 
-/** Well and without traffic, where nobody is a standby by the file. */
-function isHeldBack(world: World, instance: string): boolean {
+/** By the latest table; where nobody is a standby by the file, and by no word of a person. */
+function getsNothing(world: World, instance: string): boolean {
   const service = serviceOf(instance);
   if (world.service(service)?.failover.mode === "primary-standby") return false;
   const listed = world.gateway.latest?.services.find(({ name: other }) => other === service);
-  return listed?.instances.find((one) => one.id === instance)?.verdict === "standby";
+  const record = world.control?.control?.registry.get(instance);
+  if (record === undefined || record.draining) return false;
+  return listed?.instances.find((one) => one.id === instance)?.verdict !== "up";
 }
 
 function isUnwanted(world: World, instance: string): boolean {
