@@ -401,7 +401,7 @@ export const faultMenu: readonly Fault[] = [
   {
     name: "no-room-for-table",
     sentence: "The disk has room for small records, and none for the routing table.",
-    lastsMs: [10_000, 90_000],
+    lastsMs: [60_000, 300_000],
     begin(world) {
       world.gateway.tableRefused = true;
       return {

@@ -253,6 +253,13 @@ export class Operator {
     return this.#over && this.#fileInDoubt;
   }
 
+  /** A control that starts follows the file, also what the one before did not take of it. */
+  controlStarts(): void {
+    if (!this.#fileInDoubt) return;
+    this.otherWordAtMs = this.#world.loop.nowMs;
+    for (const { name } of this.#world.commandServices()) this.#allowEnds(name);
+  }
+
   #applyUntilTaken(): void {
     this.#fileInDoubt = false;
     this.apply();

@@ -167,6 +167,7 @@ export class World {
     });
     this.control = incarnation;
     this.note(this.#actor(), "", "starts");
+    this.operator.controlStarts();
     incarnation.start(this.file);
   }
 
