@@ -52,8 +52,9 @@ export function ejection(world: World): Checker {
       const { nowMs } = world.loop;
       const returnedMs = worker.readmittedAtMs.get(instance) ?? -Infinity;
       if (isFailure(result)) {
-        // What began before it was taken back says nothing of the time after.
-        if (beganMs < returnedMs) return;
+        // What began before it was taken back says nothing of the time after; nor does what began by
+        // an older table, which may have had another address for it.
+        if (beganMs < returnedMs || beganMs <= worker.toldAtMs) return;
         // Only the first failure since an answer counts, later ones need not lengthen the ejection;
         // and one request without an answer ejects nobody yet.
         const ejects =

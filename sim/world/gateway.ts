@@ -69,8 +69,8 @@ export class Gateway {
 
   #spawn(): void {
     const number = ++this.#numbers;
-    const read = this.#ports.files.for(() => true).read;
-    const found = this.#onDisk && withPromotions(this.#onDisk, read);
+    const records = this.#ports.files.for(() => true);
+    const found = this.#onDisk && withPromotions(this.#onDisk, (key) => records.read(key));
     const worker = new Worker(number, this.#ports.worker(number), found?.table);
     this.workers.push(worker);
     const by = found === undefined ? "no table yet" : "the kept table";

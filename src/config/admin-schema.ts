@@ -2,13 +2,24 @@
 
 import { z } from "zod";
 import { field, flag, text } from "./fields.ts";
-import { listenAddress } from "./gateway-schema.ts";
+import { listenOn } from "./gateway-schema.ts";
 
 const path = text("the path of a file", "admin.token", /^[^\0]{1,4096}$/);
 const hostName = text("a host name without port", "nines.example.com", /^[a-z0-9_.-]{1,253}$/i);
 
+/** What is proposed is what nobody else can reach. */
+const adminAddress = listenOn(
+  {
+    accepts: "an address such as 127.0.0.1:9190 or [::1]:9190",
+    example: '"127.0.0.1:9190"',
+    json: { type: "string", pattern: "^.*:\\d{1,5}$" },
+  },
+  (port) => `Write "127.0.0.1:${port}", which this machine alone can reach.`,
+  (port) => `Write an IP address of this machine, such as "127.0.0.1:${port}".`,
+);
+
 export const admin = z.strictObject({
-  listen: field(listenAddress, {
+  listen: field(adminAddress, {
     meaning:
       "Where the admin API listens beside its unix socket, as plain HTTP: `127.0.0.1:9190`. Every " +
       "request needs a token.",

@@ -10,6 +10,7 @@ import { admin } from "./admin-schema.ts";
 import { valueAt } from "./explain.ts";
 import { checkFailover } from "./failover-checks.ts";
 import { listener, route, type WrittenListener, type WrittenRoute } from "./gateway-schema.ts";
+import { idleKeys } from "./idle-keys.ts";
 import { checkPredict } from "./predict-checks.ts";
 import { nearest, type Path, type Problem } from "./problems.ts";
 import { laterKeys } from "./schema.ts";
@@ -45,6 +46,9 @@ export function checkParts(file: unknown): readonly Finding[] {
     ...[...parts.written].flatMap(([name, written]) => checkKeys(name, written)),
     ...checkCount(parts),
     ...parts.services.flatMap(checkService),
+    ...parts.services.flatMap(({ path, value }) =>
+      idleKeys(file, path, value).map((one) => warning(one.path, one.what, one.remedy)),
+    ),
     ...checkNames(parts),
     ...checkCycles(parts),
     ...checkListeners(parts),
@@ -135,7 +139,6 @@ function checkService({ path, value }: Placed<WrittenService>): readonly Finding
     ...checkHealth([...path, "health"], value),
     ...checkEndpoints([...path, "endpoints"], value.endpoints ?? []),
     ...checkDetection([...path, "detection"], value),
-    ...checkSlowStart([...path, "slowStart"], value),
     ...checkRunning(path, value),
     ...checkFailover(path, value).map((finding) => ({ ...finding, part: "value" as const })),
     ...checkDeploy([...path, "deploy"], value),
@@ -148,12 +151,6 @@ function checkDetection(path: Path, { detection }: WrittenService): readonly Fin
   if (ejection <= ejectionMax) return [];
   const what = `is shorter than \`ejection\`, ${printDuration(ejection)}`;
   return [error([...path, "ejectionMax"], what, "Make it at least as long.")];
-}
-
-function checkSlowStart(path: Path, { slowStart, failover }: WrittenService): readonly Finding[] {
-  if (slowStart === 0 || failover.mode !== "primary-standby") return [];
-  const what = "does nothing in `primary-standby`, where one takes all of the traffic";
-  return [warning(path, what, "Leave it out.")];
 }
 
 function checkHealth(path: Path, { health, endpoints }: WrittenService): readonly Finding[] {

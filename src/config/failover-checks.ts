@@ -36,7 +36,7 @@ function instancesOf(name: string, { replicas, endpoints }: WrittenService): rea
 
 function checkMode(
   path: Path,
-  { failover, endpoints }: WrittenService,
+  { failover, endpoints, health }: WrittenService,
   instances: number,
 ): readonly FailoverFinding[] {
   const { mode, order, backups } = failover;
@@ -45,6 +45,12 @@ function checkMode(
     findings.push({ level, path: [...path, key], what, remedy });
   if (mode === "primary-standby" && instances < 2) {
     add("warning", "mode", "has nobody to take over", "Give the service two instances or more.");
+  }
+  if (mode === "primary-standby" && isCheckedByTcpAlone(health)) {
+    const what =
+      "cannot find a primary that hangs: `tcp` passes while its kernel takes connections";
+    const remedy = "Add `health: { http: /healthz }`, a `command` that asks it, or a `heartbeat`.";
+    add("warning", "mode", what, remedy);
   }
   if (mode === "hot-standby" && Object.keys(backups).length === 0) {
     add("error", "mode", "needs `backups`", "Add `backups: { web-1: web-2 }` with your names.");
@@ -60,6 +66,16 @@ function checkMode(
     add("error", "mode", what, "Leave `backup` out; `order` says who comes first.");
   }
   return findings;
+}
+
+function isCheckedByTcpAlone({
+  http,
+  command,
+  grpc,
+  heartbeat,
+}: WrittenService["health"]): boolean {
+  const others = [http, command, grpc === false ? undefined : grpc, heartbeat];
+  return others.every((other) => other === undefined);
 }
 
 function namesIn(

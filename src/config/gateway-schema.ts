@@ -34,22 +34,30 @@ const listenAddressKind: Kind = {
   json: { type: "string", pattern: "^.*:\\d{1,5}$" },
 };
 
-export const listenAddress = scalar<string, Address>(listenAddressKind, (written) => {
-  const typed = asText(written);
-  if (/^\d+$/.test(typed)) {
-    return new Refusal(`${typed} has no colon`, `Write ":${typed}" for every address.`);
-  }
-  const address = parseAddress(typed);
-  if (address === undefined) return unlike(listenAddressKind, written);
-  const { host, port } = address;
-  if (host === "") return { host: "0.0.0.0", port };
-  if (host === "localhost") return { host: "127.0.0.1", port };
-  if (isIpAddress(host)) return address;
-  return new Refusal(
-    `listens on the name "${host}"`,
-    `Write an IP address of this machine, or ":${port}" for every address.`,
-  );
-});
+export const listenAddress = listenOn(
+  listenAddressKind,
+  (port) => `Write ":${port}" for every address.`,
+  (port) => `Write an IP address of this machine, or ":${port}" for every address.`,
+);
+
+/** The remedies are for a port alone, and for a name. */
+export function listenOn(
+  kind: Kind,
+  forPort: (port: string) => string,
+  forName: (port: number) => string,
+) {
+  return scalar<string, Address>(kind, (written) => {
+    const typed = asText(written);
+    if (/^\d+$/.test(typed)) return new Refusal(`${typed} has no colon`, forPort(typed));
+    const address = parseAddress(typed);
+    if (address === undefined) return unlike(kind, written);
+    const { host, port } = address;
+    if (host === "") return { host: "0.0.0.0", port };
+    if (host === "localhost") return { host: "127.0.0.1", port };
+    if (isIpAddress(host)) return address;
+    return new Refusal(`listens on the name "${host}"`, forName(port));
+  });
+}
 
 function isIpAddress(host: string): boolean {
   if (host.includes(":")) return true;
