@@ -52,8 +52,8 @@ export function ejection(world: World): Checker {
       const { nowMs } = world.loop;
       const returnedMs = worker.readmittedAtMs.get(instance) ?? -Infinity;
       if (isFailure(result)) {
-        // What began before it was taken back says nothing of the time after; nor does what began by
-        // an older table, which may have had another address for it.
+        // What began before it was taken back, or by an older table with maybe another address of
+        // it, says nothing of now.
         if (beganMs < returnedMs || beganMs <= worker.toldAtMs) return;
         // Only the first failure since an answer counts, later ones need not lengthen the ejection;
         // and one request without an answer ejects nobody yet.

@@ -192,7 +192,7 @@ export class ObserveLoop {
     return (standsBy || this.#isServing(record)) && !this.#isEjected(id);
   }
 
-  /** Up, and known to be by the data plane: another loop may hold it back before a table is made. */
+  /** Up, and told so: another loop may hold it back before a table is made. */
   #isServing(record: InstanceRecord): boolean {
     if (verdictOf(record) !== "up") return false;
     return this.#ports.table() === undefined || record.told?.verdict === "up";
