@@ -11,8 +11,8 @@ const day = 86_400_000;
 /** What a cause does to a service, and how it ends, in the model. */
 const courses: Readonly<Record<Cause, string>> = {
   crash:
-    "seen at once; requests under way are lost, new ones go elsewhere; back after the backoff, the " +
-    "start and `health.rise` checks",
+    "seen at once; requests under way are lost, new ones go elsewhere; back after the backoff, " +
+    "the start and `health.rise` checks",
   hang:
     "seen by the workers after 250 ms while requests come and others answer, else by its checks " +
     "or heartbeats; back when it ends by itself or `restart.unhealthyAfter` has ended it",

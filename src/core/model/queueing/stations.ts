@@ -43,15 +43,22 @@ export interface WaitingStation extends Station {
   readonly waitQuantile: (probability: number) => number;
 }
 
-/** Poisson arrivals, exponential service, c servers, room for all. */
-export function mmc(options: {
+interface MarkovStation {
   readonly arrivalRate: number;
   readonly serviceRate: number;
   readonly servers: number;
-}): WaitingStation {
-  const arrivalRate = requireRate(options.arrivalRate, "the arrival rate");
-  const serviceRate = requireRate(options.serviceRate, "the service rate");
-  const servers = requireCount(options.servers, "the number of servers", 1);
+}
+
+function requireMarkovStation({ arrivalRate, serviceRate, servers }: MarkovStation): void {
+  requireRate(arrivalRate, "the arrival rate");
+  requireRate(serviceRate, "the service rate");
+  requireCount(servers, "the number of servers", 1);
+}
+
+/** Poisson arrivals, exponential service, c servers, room for all. */
+export function mmc(options: MarkovStation): WaitingStation {
+  requireMarkovStation(options);
+  const { arrivalRate, serviceRate, servers } = options;
   const waitProbability = erlangC(arrivalRate / serviceRate, servers);
   const drain = servers * serviceRate - arrivalRate;
   const stable = drain > 0;
@@ -76,15 +83,9 @@ export interface BoundedStation extends Station {
 }
 
 /** M/M/c with room for K requests, those in service included; always stable. */
-export function mmck(options: {
-  readonly arrivalRate: number;
-  readonly serviceRate: number;
-  readonly servers: number;
-  readonly capacity: number;
-}): BoundedStation {
-  const arrivalRate = requireRate(options.arrivalRate, "the arrival rate");
-  const serviceRate = requireRate(options.serviceRate, "the service rate");
-  const servers = requireCount(options.servers, "the number of servers", 1);
+export function mmck(options: MarkovStation & { readonly capacity: number }): BoundedStation {
+  requireMarkovStation(options);
+  const { arrivalRate, serviceRate, servers } = options;
   const capacity = requireCount(options.capacity, "the capacity", servers, 10_000_000);
   const logs = new Float64Array(capacity + 1);
   for (let present = 1; present <= capacity; present++) {
