@@ -46,9 +46,11 @@ const digests = [
 for (const { sha256, ...geometry } of digests) {
   const { dataShards, parityShards, shardBytes } = geometry;
   test(`rs-vand ${dataShards} + ${parityShards} x ${shardBytes}: the digest of others`, () => {
-    const stripe = filled({ codec: "rs-vand", ...geometry });
-    stripe.encode();
-    assert.equal(parityDigest(stripe).slice(0, sha256.length), sha256);
+    for (const kernel of ["strict", "planes"] as const) {
+      const stripe = filled({ codec: "rs-vand", kernel, ...geometry });
+      stripe.encode();
+      assert.equal(parityDigest(stripe).slice(0, sha256.length), sha256, kernel);
+    }
   });
 }
 
@@ -64,13 +66,14 @@ test("xor makes the plain xor of the data", () => {
 
 const swizzles =
   bestSwizzle() === "relaxed" ? (["strict", "relaxed"] as const) : ["strict" as const];
-const kernels: readonly Pick<StripeOptions, "codec" | "swizzle">[] = [
-  ...swizzles.map((swizzle) => ({ codec: "rs-vand", swizzle }) as const),
+const kernels: readonly Pick<StripeOptions, "codec" | "kernel">[] = [
+  ...swizzles.map((kernel) => ({ codec: "rs-vand", kernel }) as const),
+  { codec: "rs-vand", kernel: "planes" },
   { codec: "rs-xor" },
 ];
 
 for (const kernel of kernels) {
-  const name = `${kernel.codec}${kernel.swizzle === undefined ? "" : `, ${kernel.swizzle} swizzle`}`;
+  const name = `${kernel.codec}${kernel.kernel === undefined ? "" : `, ${kernel.kernel}`}`;
 
   test(`${name}: the twin's parity at every length of up to two groups`, () => {
     for (const [dataShards, parityShards] of [
@@ -162,6 +165,22 @@ for (const kernel of kernels) {
     );
   });
 }
+
+test("a geometry that codes much gets a program of its own, and the same parity", () => {
+  const geometry = {
+    codec: "rs-vand",
+    dataShards: 7,
+    parityShards: 3,
+    shardBytes: 2 ** 20,
+  } as const;
+  const [stripe, other] = [filled(geometry), filled({ ...geometry, kernel: "strict" })];
+  other.encode();
+  const expected = parityDigest(other);
+  // 294 MiB, which is more than 256.
+  for (let call = 0; call < 42; call++) stripe.encode();
+  assert.equal(parityDigest(stripe), expected);
+  assert.deepEqual(stripe.verify(), []);
+});
 
 test("every set of losses up to 10 + 4 comes back (rs-vand), and of 4 + 2 and 5 + 3 (rs-xor)", () => {
   assert.equal(firstUnmended("rs-vand", 10, 4), undefined);

@@ -31,7 +31,9 @@ import {
   createChecksum,
   type PlaceWords,
 } from "./checksum.ts";
+import { createPlaneKernel, planeScratchBytes } from "./plane-kernel.ts";
 import {
+  bestSwizzle,
   createSwizzleKernel,
   type Kernel,
   type SwizzleKind,
@@ -54,8 +56,8 @@ export interface StripeOptions {
   readonly parityShards: number;
   /** The most that a shard can hold, 1 byte to 256 MiB; all of them in at most 2 GiB. */
   readonly shardBytes: number;
-  /** For tests and benches: which instruction looks products up. Default: the best there is. */
-  readonly swizzle?: SwizzleKind;
+  /** For tests and benches: how `rs-vand` multiplies. Default: the best there is. */
+  readonly kernel?: KernelKind;
 }
 
 const pageBytes = 65_536;
@@ -76,6 +78,8 @@ export class Stripe {
   readonly #windows: readonly Uint8Array[];
   readonly #parityRows: Matrix;
   readonly #kernel: Kernel;
+  /** For the one matrix that is multiplied again and again. */
+  readonly #encoder: Kernel;
   readonly #checksum: ReturnType<typeof createChecksum>;
 
   /**
@@ -92,7 +96,8 @@ export class Stripe {
     const stride = strideOf(shardBytes);
     const count = dataShards + parityShards;
     const checksumAt = roundUp(swizzleScratchBytes, sectorBytes);
-    const firstWindow = roundUp(checksumAt + checksumScratchBytes, sectorBytes);
+    const planesAt = checksumAt + roundUp(checksumScratchBytes, sectorBytes);
+    const firstWindow = planesAt + roundUp(planeScratchBytes, sectorBytes);
     const first = firstWindow + parityShards * windowBytes;
     const pages = Math.ceil((first + count * stride) / pageBytes);
     this.#memory = allocate(pages);
@@ -102,10 +107,8 @@ export class Stripe {
       this.#view(firstWindow + row * windowBytes, windowBytes),
     );
     this.#parityRows = (codec === "rs-vand" ? vandermonde : cauchy)(dataShards, parityShards);
-    this.#kernel =
-      codec === "rs-vand"
-        ? createSwizzleKernel(this.#memory, 0, options.swizzle)
-        : createXorKernel(this.#memory);
+    const kernels = codec === "rs-vand" ? bytesKernels : planesKernels;
+    [this.#encoder, this.#kernel] = kernels(this.#memory, planesAt, options.kernel);
     this.#checksum = createChecksum(this.#memory, checksumAt);
   }
 
@@ -113,7 +116,7 @@ export class Stripe {
   encode(length: number = this.shardBytes): void {
     this.#checkLength(length);
     const { data, parity } = this.#all();
-    this.#multiply(this.#parityRows, data, parity, length);
+    this.#multiply(this.#encoder, this.#parityRows, data, parity, length);
   }
 
   /** The parity shards (numbers from k on) that do not belong to the data. Changes nothing. */
@@ -125,10 +128,10 @@ export class Stripe {
       const bytes = Math.min(windowBytes, length - from);
       const isLast = from + bytes === length;
       // Whole groups before the last piece: only the end of the shards is done byte by byte.
-      assert(isLast || bytes % this.#kernel.stepBytes === 0, "pieces are whole steps");
+      assert(isLast || bytes % this.#encoder.stepBytes === 0, "pieces are whole steps");
       const shifted = data.map((place) => shift(place, from));
       const windows = this.#windows.map(placeOf);
-      this.#multiply(this.#parityRows, shifted, windows, bytes);
+      this.#multiply(this.#encoder, this.#parityRows, shifted, windows, bytes);
       for (const [row, place] of parity.entries()) {
         const expected = this.#windows[row] as Uint8Array;
         if (!same(expected, place.bytes.subarray(from, from + bytes))) {
@@ -161,7 +164,7 @@ export class Stripe {
     const from = left.slice(0, this.dataShards);
     const rows = recovery(this.#parityRows, from, wanted);
     assert(rows !== undefined, "any k shards give back all");
-    this.#multiply(rows, this.#places(from), this.#places(wanted), length);
+    this.#multiply(this.#kernel, rows, this.#places(from), this.#places(wanted), length);
   }
 
   /**
@@ -190,7 +193,7 @@ export class Stripe {
         place.bytes[at] = after;
       }
       const shifted = parity.map((each) => shift(each, from));
-      this.#multiply(rows, [placeOf(change)], shifted, size, true);
+      this.#multiply(this.#kernel, rows, [placeOf(change)], shifted, size, true);
     }
   }
 
@@ -204,6 +207,7 @@ export class Stripe {
   }
 
   #multiply(
+    kernel: Kernel,
     rows: Matrix,
     inputs: readonly Place[],
     outputs: readonly Place[],
@@ -211,8 +215,8 @@ export class Stripe {
     accumulate = false,
   ): void {
     const addresses = (places: readonly Place[]) => places.map(({ address }) => address);
-    this.#kernel.run(rows, addresses(inputs), addresses(outputs), length, accumulate);
-    const done = length - (length % this.#kernel.stepBytes);
+    kernel.run(rows, addresses(inputs), addresses(outputs), length, accumulate);
+    const done = length - (length % kernel.stepBytes);
     if (done === length) return;
     const views = (places: readonly Place[]) => places.map(({ bytes }) => bytes);
     multiplyBytes(rows, views(inputs), views(outputs), [done, length], accumulate);
@@ -270,6 +274,23 @@ function roundUp(value: number, to: number): number {
 /** An odd number of sectors beyond a multiple of 4 KiB, and the shard fits. */
 function strideOf(shardBytes: number): number {
   return roundUp(shardBytes, 4096) + sectorBytes;
+}
+
+type KernelKind = SwizzleKind | "planes";
+type Kernels = readonly [encoder: Kernel, any: Kernel];
+
+function bytesKernels(memory: WasmMemory, planesAt: number, kind?: KernelKind): Kernels {
+  const isPlanes = kind === "planes";
+  const any = createSwizzleKernel(memory, 0, isPlanes ? "strict" : kind);
+  if (isPlanes || (kind === undefined && bestSwizzle() === "strict")) {
+    return [createPlaneKernel(memory, planesAt, any, isPlanes), any];
+  }
+  return [any, any];
+}
+
+function planesKernels(memory: WasmMemory): Kernels {
+  const kernel = createXorKernel(memory);
+  return [kernel, kernel];
 }
 
 function allocate(pages: number): WasmMemory {

@@ -73,6 +73,8 @@ export const op = {
   xor: simd(81),
   shiftBytesRight: simd(109),
   shiftWordsRight: simd(173),
+  shiftLongsLeft: simd(203),
+  shiftLongsRight: simd(205),
   multiplyWords: simd(181),
 } as const;
 

@@ -23,19 +23,38 @@ const planes = 8;
 const planeBytes = 16;
 const columnsMax = 16;
 const rowsMax = 4;
-/** Enough for every loss pattern in a row of rebuilds, and for a geometry of 64 + 16. */
-const keptMax = 64;
+/** Enough for any geometry, of which 127 + 128 has the most, and a row of rebuilds beside it. */
+const keptMax = 512;
+
+/** How many blocks, and so programs, a matrix of so many columns and rows has. */
+export function blocksOf(columns: number, rows: number): number {
+  return Math.ceil(columns / columnsMax) * Math.ceil(rows / rowsMax);
+}
 
 type Compiled = (...pointersAndEnd: number[]) => void;
 
-/** Modules, by what they compute. */
+export function createXorKernel(memory: WasmMemory): Kernel {
+  return blockKernel(memory, "xor", programFunction, []);
+}
+
+type Writer = (program: XorProgram, accumulate: boolean) => WasmFunction;
+
+/** Modules, by how they are written and what they compute. */
 const modules = new Map<string, object>();
 
-export function createXorKernel(memory: WasmMemory): Kernel {
+/** Runs what `write` makes of each block of a matrix; `extra` are parameters after the end. */
+export function blockKernel(
+  memory: WasmMemory,
+  name: string,
+  write: Writer,
+  extra: readonly number[],
+): Kernel {
   // An instance belongs to a module and to a memory; it goes when either does.
   const instances = new WeakMap<object, Compiled>();
   const compiled = (rows: Matrix, accumulate: boolean): Compiled => {
-    const module = moduleOf(rows, accumulate);
+    const module = moduleOf(`${name} ${accumulate}`, rows, () =>
+      write(sharedProgram(rows), accumulate),
+    );
     const run = instances.get(module) ?? instantiate(module, memory);
     instances.set(module, run);
     return run;
@@ -54,25 +73,21 @@ export function createXorKernel(memory: WasmMemory): Kernel {
           const from = inputs.slice(column, column + columnsMax);
           const to = outputs.slice(row, row + rowsMax);
           const end = (from[0] as number) + wholeBytes;
-          compiled(block, accumulate || column > 0)(...from, ...to, end);
+          compiled(block, accumulate || column > 0)(...from, ...to, end, ...extra);
         }
       }
     },
   };
 }
 
-function moduleOf(rows: Matrix, accumulate: boolean): object {
-  const key = `${accumulate} ${rows.map((row) => row.join()).join(";")}`;
-  const found = modules.get(key) ?? compile(rows, accumulate);
+function moduleOf(kind: string, rows: Matrix, write: () => WasmFunction): object {
+  const key = `${kind} ${rows.map((row) => row.join()).join(";")}`;
+  const found = modules.get(key) ?? new webAssembly.Module(wasmModule([write()]));
   modules.delete(key);
   modules.set(key, found);
   const [oldest] = modules.keys();
   if (modules.size > keptMax && oldest !== undefined) modules.delete(oldest);
   return found;
-}
-
-function compile(rows: Matrix, accumulate: boolean): object {
-  return new webAssembly.Module(wasmModule([programFunction(sharedProgram(rows), accumulate)]));
 }
 
 function instantiate(module: object, memory: WasmMemory): Compiled {
@@ -84,17 +99,15 @@ function instantiate(module: object, memory: WasmMemory): Compiled {
 function programFunction(program: XorProgram, accumulate: boolean): WasmFunction {
   const columns = program.inputs / planes;
   const shards = columns + program.outputs.length / planes;
-  const writer = new ProgramWriter(program, shards + 1);
+  const load = (value: number): Bytes => {
+    const place = planeBytes * (value % planes);
+    return [...op.get(Math.floor(value / planes)), ...op.loadVector(place)];
+  };
+  const writer = new ProgramWriter(program, shards + 1, load);
   const body: Bytes[] = [op.loop];
   for (const [output, values] of program.outputs.entries()) {
-    const pointer = columns + Math.floor(output / planes);
-    const offset = planeBytes * (output % planes);
-    for (const value of values) body.push(...writer.prepare(value));
-    const terms = values.map((value) => writer.use(value));
-    if (accumulate) terms.push([op.get(pointer), op.loadVector(offset)].flat());
-    const [first = op.zeroVector, ...others] = terms;
-    body.push(op.get(pointer), first, ...others.flatMap((term) => [term, op.xor]));
-    body.push(op.storeVector(offset));
+    const pointer = op.get(columns + Math.floor(output / planes));
+    body.push(...writer.sum(values, pointer, planeBytes * (output % planes), accumulate));
   }
   for (let shard = 0; shard < shards; shard++) {
     body.push(op.get(shard), op.const(groupBytes), op.add, op.set(shard));
@@ -105,35 +118,48 @@ function programFunction(program: XorProgram, accumulate: boolean): WasmFunction
 }
 
 /** Keeps common pairs in locals from their first use to their last. */
-class ProgramWriter {
+export class ProgramWriter {
   readonly #program: XorProgram;
   readonly #firstLocal: number;
   readonly #usesLeft = new Map<number, number>();
   readonly #localOf = new Map<number, number>();
   readonly #free: number[] = [];
+  readonly #load: (value: number) => Bytes;
   locals = 0;
 
-  constructor(program: XorProgram, firstLocal: number) {
+  /** `load` puts an input plane on the stack. */
+  constructor(program: XorProgram, firstLocal: number, load: (value: number) => Bytes) {
     this.#program = program;
     this.#firstLocal = firstLocal;
+    this.#load = load;
     for (const value of [...program.pairs, ...program.outputs].flat()) {
       this.#usesLeft.set(value, (this.#usesLeft.get(value) ?? 0) + 1);
     }
   }
 
+  /** Stores the sum of the values at an address, or adds it to what is there. */
+  sum(values: readonly number[], pointer: Bytes, offset: number, accumulate: boolean): Bytes[] {
+    const before = values.flatMap((value) => this.#prepare(value));
+    const terms = values.map((value) => this.#use(value));
+    if (accumulate) terms.push([...pointer, ...op.loadVector(offset)]);
+    const [first = op.zeroVector, ...others] = terms;
+    const added = others.flatMap((term) => [term, op.xor]);
+    return [...before, pointer, first, ...added, op.storeVector(offset)];
+  }
+
   /** Instructions that compute the value, and what it needs, unless it is there. */
-  prepare(value: number): Bytes[] {
+  #prepare(value: number): Bytes[] {
     const { inputs, pairs } = this.#program;
     const pair = pairs[value - inputs];
     if (pair === undefined || this.#localOf.has(value)) return [];
     const [a, b] = pair;
-    const before = [...this.prepare(a), ...this.prepare(b)];
-    const sum = [this.use(a), this.use(b), op.xor];
+    const before = [...this.#prepare(a), ...this.#prepare(b)];
+    const sum = [this.#use(a), this.#use(b), op.xor];
     return [...before, ...sum, op.set(this.#take(value))];
   }
 
   /** Puts the value on the stack; after the last use of a pair its local is free. */
-  use(value: number): Bytes {
+  #use(value: number): Bytes {
     if (value < this.#program.inputs) return this.#load(value);
     const local = this.#localOf.get(value);
     assert(local !== undefined, "a value is prepared before it is used");
@@ -144,11 +170,6 @@ class ProgramWriter {
       this.#free.push(local);
     }
     return op.get(local);
-  }
-
-  #load(value: number): Bytes {
-    const place = planeBytes * (value % planes);
-    return [...op.get(Math.floor(value / planes)), ...op.loadVector(place)];
   }
 
   #take(value: number): number {
