@@ -46,6 +46,14 @@ export function crc32c(seed: number, view: DataView, start: number, end: number)
       (t1[(d >>> 16) & 255] as number) ^
       (t0[d >>> 24] as number);
   }
+  for (const wholeEnd = end - 3; at < wholeEnd; at += 4) {
+    const a = state ^ view.getInt32(at, true);
+    state =
+      (t3[a & 255] as number) ^
+      (t2[(a >>> 8) & 255] as number) ^
+      (t1[(a >>> 16) & 255] as number) ^
+      (t0[a >>> 24] as number);
+  }
   for (; at < end; at++) {
     state = (state >>> 8) ^ (t0[(state ^ view.getUint8(at)) & 255] as number);
   }

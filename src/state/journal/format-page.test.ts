@@ -39,13 +39,13 @@ function group(
   texts: readonly string[],
 ) {
   const parts = texts.map((text) => {
-    const record = Buffer.alloc(4 + Math.ceil(text.length / 4) * 4);
+    const record = Buffer.alloc(Math.ceil((4 + text.length) / 8) * 8);
     record.writeUInt32LE(text.length, 0);
     record.write(text, 4);
     return record;
   });
-  const header = Buffer.alloc(32);
-  const end = 32 + parts.reduce((sum, part) => sum + part.length, 0);
+  const header = Buffer.alloc(36);
+  const end = 36 + parts.reduce((sum, part) => sum + part.length, 0);
   header.writeUInt32LE(before, 0);
   header.writeUInt32LE(end, 4);
   header.writeUInt32LE(texts.length, 8);

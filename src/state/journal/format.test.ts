@@ -6,36 +6,36 @@ import fc from "fast-check";
 import { sectorBytes } from "../../ports/disk.ts";
 import {
   checksumOf,
+  checksumOfOthers,
   contentBytesMax,
   fileKind,
   groupHeaderBytes,
   groupSectors,
   openGroup,
-  otherChecksums,
   readGroupHeader,
   readSegmentHeader,
-  sealGroup,
+  recordBytes,
+  recordHeaderBytes,
+  recordLengthMax,
   sectorKind,
   segmentFileName,
   segmentIndexMax,
   snapshotFileName,
   viewOf,
-  withChecksumOf,
   writeSegmentHeader,
 } from "./format.ts";
+import { GroupBuffer } from "./group-buffer.ts";
 
 const index = 7;
 
-/** A group that is not sealed yet, of so many bytes of content. */
-function content(contentEnd: number, byte: (at: number) => number): Uint8Array {
-  const bytes = new Uint8Array(groupSectors(contentEnd) * sectorBytes);
-  for (let at = groupHeaderBytes; at < contentEnd; at++) bytes[at] = byte(at);
-  return bytes;
-}
-
-function sealed(bytes: Uint8Array, contentEnd: number, number = index): number {
-  const header = { previous: 77, contentEnd, records: 3, firstSequence: 2 ** 40, wallMs: 1.7e12 };
-  return sealGroup(viewOf(bytes), 0, header, number);
+/** A group of one record, so long that the content ends here. */
+function groupOf(contentEnd: number, byte: (at: number) => number, place = {}) {
+  const length = contentEnd - groupHeaderBytes - recordHeaderBytes;
+  const buffer = new GroupBuffer((sizeBytes) => new Uint8Array(sizeBytes).fill(0xee));
+  buffer.begin({ previous: 77, firstSequence: 2 ** 40, index, sectorsMax: 300, ...place });
+  buffer.add(Uint8Array.from({ length }, (_, at) => byte(at)));
+  const { bytes, checksum } = buffer.seal(1.7e12);
+  return { bytes: bytes.slice(), checksum };
 }
 
 function kinds(bytes: Uint8Array, number = index): readonly string[] {
@@ -44,20 +44,39 @@ function kinds(bytes: Uint8Array, number = index): readonly string[] {
 }
 
 test("content goes in and comes out again, whatever the length", () => {
-  for (let contentEnd = groupHeaderBytes; contentEnd < 40_000; contentEnd += 4) {
-    const bytes = content(contentEnd, (at) => 1 + (at % 251));
-    const before = bytes.slice(groupHeaderBytes, contentEnd);
-    sealed(bytes, contentEnd);
-    openGroup(viewOf(bytes), 0, contentEnd);
-    assert.deepEqual(bytes.subarray(groupHeaderBytes, contentEnd), before);
-    assert.equal(readGroupHeader(viewOf(bytes), 0).contentEnd, contentEnd);
+  const start = groupHeaderBytes + recordHeaderBytes;
+  for (let contentEnd = start + 4; contentEnd < 40_000; contentEnd += 8) {
+    const { bytes } = groupOf(contentEnd, (at) => 1 + (at % 251));
+    const view = viewOf(bytes);
+    assert.equal(readGroupHeader(view, 0).contentEnd, contentEnd);
+    openGroup(view, 0, contentEnd);
+    for (let at = start; at < contentEnd; at++) {
+      if (bytes[at] !== 1 + ((at - start) % 251)) assert.fail(`byte ${at} of ${contentEnd}`);
+    }
   }
 });
 
+test("content is the same in one record as in many", () => {
+  const many = new GroupBuffer((sizeBytes) => new Uint8Array(sizeBytes));
+  many.begin({ previous: 77, firstSequence: 1, index, sectorsMax: 300 });
+  for (let length = 0; length < 400; length += 3) many.add(new Uint8Array(length).fill(length));
+  const { bytes } = many.seal(1);
+  const header = readGroupHeader(viewOf(bytes), 0);
+  openGroup(viewOf(bytes), 0, header.contentEnd);
+  let at = groupHeaderBytes;
+  for (let length = 0; length < 400; length += 3) {
+    assert.equal(viewOf(bytes).getUint32(at, true), length);
+    const [start, end] = [at + recordHeaderBytes, at + recordHeaderBytes + length];
+    assert.ok(bytes.subarray(start, end).every((byte) => byte === (length & 255)));
+    at += recordBytes(length);
+    assert.ok(bytes.subarray(end, at).every((byte) => byte === 0));
+  }
+  assert.equal(at, header.contentEnd);
+});
+
 test("each sector of a group says what it is, though its records are zeros", () => {
-  for (const contentEnd of [32, 504, 508, 5_000, 100_000]) {
-    const bytes = content(contentEnd, () => 0);
-    sealed(bytes, contentEnd);
+  for (const contentEnd of [44, 500, 508, 5_004, 100_004]) {
+    const { bytes } = groupOf(contentEnd, () => 0);
     const [first, ...others] = kinds(bytes);
     assert.equal(first, "begin");
     assert.ok(others.every((kind) => kind === "inner"));
@@ -69,22 +88,17 @@ test("each sector of a group says what it is, though its records are zeros", () 
 });
 
 test("the largest number of a segment has room beside the bit that begins a group", () => {
-  const bytes = content(1_000, () => 1);
-  sealed(bytes, 1_000, segmentIndexMax);
+  const { bytes } = groupOf(1_004, () => 1, { index: segmentIndexMax });
   assert.deepEqual(kinds(bytes, segmentIndexMax), ["begin", "inner"]);
 });
 
 test("a group's checksum covers its sectors and the group before", () => {
-  const made = (previous: number, byte: number): number => {
-    const bytes = content(2_000, () => byte);
-    const header = { previous, contentEnd: 2_000, records: 1, firstSequence: 1, wallMs: 1 };
-    const checksum = sealGroup(viewOf(bytes), 0, header, index);
-    assert.equal(checksumOf(viewOf(bytes), 0), checksum);
-    let others = 0;
-    for (let at = sectorBytes; at < bytes.length; at += sectorBytes) {
-      others = withChecksumOf(viewOf(bytes), at, others);
-    }
-    assert.equal(otherChecksums(viewOf(bytes), 0), others);
+  const made = (previous: number, last: number): number => {
+    const { bytes, checksum } = groupOf(2_004, (at) => (at === 1_900 ? last : 0), { previous });
+    const view = viewOf(bytes);
+    assert.equal(checksumOf(view, 0), checksum);
+    const others = checksumOfOthers(view, 0, bytes.length);
+    assert.equal(readGroupHeader(view, 0).checksumOfOthers, others);
     return checksum;
   };
   assert.equal(new Set([made(1, 1), made(2, 1), made(1, 2), made(2, 2)]).size, 4);
@@ -102,9 +116,16 @@ test("a sector holds 504 bytes of content", () => {
   );
 });
 
+test("the longest record that fits is as long as can be", () => {
+  for (let sectors = 1; sectors < 300; sectors++) {
+    const longest = recordLengthMax(sectors);
+    assert.equal(groupSectors(groupHeaderBytes + recordBytes(longest)), sectors);
+    assert.ok(groupSectors(groupHeaderBytes + recordBytes(longest + 1)) > sectors);
+  }
+});
+
 test("a turned bit anywhere in a sector is seen", () => {
-  const group = content(1_500, (at) => at % 256);
-  sealed(group, 1_500);
+  const { bytes: group } = groupOf(1_500, (at) => at % 256);
   for (let bit = 0; bit < group.length * 8; bit++) {
     flip(group, bit);
     const sector = Math.floor(bit / 8 / sectorBytes) * sectorBytes;

@@ -8,7 +8,7 @@
 //   0  checksum of the group before       4  bytes up to the last record's end
 //   8  number of records                  12 checksum of the checksums of its other sectors
 //   16 sequence of its first record (8)   24 wall clock, ms since 1970 (8)
-//   32 records: length, bytes, zeros up to a word
+//   32 zero                               36 records: length, bytes, zeros up to 8 bytes
 //
 // Each sector of a group ends with a *seal*: the number of its segment, with the highest bit where
 // the group begins, and the checksum of the sector. So a sector alone says whether it is whole, and
@@ -31,7 +31,8 @@ import { crc32c } from "../../core/base/crc32c.ts";
 import { sectorBytes } from "../../ports/disk.ts";
 
 export const formatVersion = 2;
-export const groupHeaderBytes = 32;
+/** Behind it and a record's length, bytes lie at multiples of 8: copying is many times faster. */
+export const groupHeaderBytes = 36;
 export const recordHeaderBytes = 4;
 /** The largest group, which bounds the memory of writers and readers alike. */
 export const groupBytesMax = 1_048_576;
@@ -41,11 +42,12 @@ export const segmentBytesMax = 1_073_741_824;
 export const segmentIndexMax = 0x7fff_ffff;
 
 const sectorWords = sectorBytes / 4;
-const sealWords = 2;
+export const sealWords = 2;
 const contentWords = sectorWords - sealWords;
-const sealOffset = sectorBytes - 8;
+export const sealOffset = sectorBytes - 8;
 const checksumOffset = sectorBytes - 4;
-const beginsGroup = 0x8000_0000;
+/** Added to the number in the seal of a group's first sector. */
+export const beginsGroup = 0x8000_0000;
 
 // Names
 
@@ -178,16 +180,23 @@ export function checksumOf(view: DataView, start: number): number {
   return view.getUint32(start + checksumOffset, true);
 }
 
-/** The checksum of the sectors' checksums, going on behind the sector before. */
-export function withChecksumOf(view: DataView, start: number, checksums: number): number {
-  return crc32c(checksums, view, start + checksumOffset, start + sectorBytes);
+const otherChecksums = new DataView(new ArrayBuffer((groupBytesMax / sectorBytes) * 4));
+
+/** The checksum of the checksums of all sectors of a group but the first. */
+export function checksumOfOthers(view: DataView, start: number, end: number): number {
+  let length = 0;
+  for (let at = start + sectorBytes; at < end; at += sectorBytes) {
+    otherChecksums.setUint32(length, checksumOf(view, at), true);
+    length += 4;
+  }
+  return crc32c(0, otherChecksums, 0, length);
 }
 
-function seal(view: DataView, start: number, number: number): number {
+/** Ends a sector with its seal. */
+export function seal(view: DataView, start: number, number: number): void {
   view.setUint32(start + sealOffset, number, true);
   const checksum = crc32c(0, view, start, start + checksumOffset);
   view.setUint32(start + checksumOffset, checksum, true);
-  return checksum;
 }
 
 function isZero(view: DataView, start: number): boolean {
@@ -209,6 +218,7 @@ export interface GroupHeader {
   readonly previous: number;
   readonly contentEnd: number;
   readonly records: number;
+  readonly checksumOfOthers: number;
   readonly firstSequence: number;
   readonly wallMs: number;
 }
@@ -223,8 +233,15 @@ export function contentBytesMax(sectors: number): number {
   return sectors * contentWords * 4;
 }
 
+/** What a record of so many bytes takes in a group. */
 export function recordBytes(length: number): number {
-  return recordHeaderBytes + wholeWords(length);
+  return Math.ceil((recordHeaderBytes + length) / 8) * 8;
+}
+
+/** The longest record that fits alone into so many sectors. */
+export function recordLengthMax(sectors: number): number {
+  const room = contentBytesMax(sectors) - groupHeaderBytes;
+  return Math.floor(room / 8) * 8 - recordHeaderBytes;
 }
 
 /** So many bytes, and zeros up to a word. */
@@ -232,35 +249,14 @@ export function wholeWords(bytes: number): number {
   return Math.ceil(bytes / 4) * 4;
 }
 
-/**
- * Makes a group of records that end at `start + contentEnd`, with zeros behind them up to the end
- * of a sector; what is returned is its checksum.
- */
-export function sealGroup(
-  view: DataView,
-  start: number,
-  header: GroupHeader,
-  index: number,
-): number {
-  const { contentEnd } = header;
+export function writeGroupHeader(view: DataView, start: number, header: GroupHeader): void {
   view.setUint32(start, header.previous, true);
-  view.setUint32(start + 4, contentEnd, true);
+  view.setUint32(start + 4, header.contentEnd, true);
   view.setUint32(start + 8, header.records, true);
+  view.setUint32(start + 12, header.checksumOfOthers, true);
   setLong(view, start + 16, header.firstSequence);
   setLong(view, start + 24, header.wallMs);
-  const words = contentEnd / 4;
-  let to = words - displacedWords(words);
-  for (let from = contentWords; from < words; from = nextSealWord(from)) {
-    view.setInt32(wordOffset(start, to++), view.getInt32(start + from * 4, true), true);
-  }
-  const end = start + groupSectors(contentEnd) * sectorBytes;
-  let checksums = 0;
-  for (let at = start + sectorBytes; at < end; at += sectorBytes) {
-    seal(view, at, index);
-    checksums = withChecksumOf(view, at, checksums);
-  }
-  view.setUint32(start + 12, checksums, true);
-  return seal(view, start, beginsGroup + index);
+  view.setUint32(start + 32, 0, true);
 }
 
 /** What the group says whose first sector this is. */
@@ -269,14 +265,10 @@ export function readGroupHeader(view: DataView, start: number): GroupHeader {
     previous: view.getUint32(start, true),
     contentEnd: view.getUint32(start + 4, true),
     records: view.getUint32(start + 8, true),
+    checksumOfOthers: view.getUint32(start + 12, true),
     firstSequence: getLong(view, start + 16),
     wallMs: getLong(view, start + 24),
   };
-}
-
-/** The checksum of the checksums of all of a group's sectors but the first. */
-export function otherChecksums(view: DataView, start: number): number {
-  return view.getUint32(start + 12, true);
 }
 
 /** Puts the words of the content back into the places of the seals, which are gone then. */
@@ -289,7 +281,7 @@ export function openGroup(view: DataView, start: number, contentEnd: number): vo
 }
 
 /** How many of the first so many words stand where seals do. */
-function displacedWords(words: number): number {
+export function displacedWords(words: number): number {
   const rest = words % sectorWords;
   return Math.floor(words / sectorWords) * sealWords + Math.max(0, rest - contentWords);
 }
@@ -300,6 +292,6 @@ function nextSealWord(word: number): number {
 }
 
 /** Where the `place`-th of the words is that are in no seal. */
-function wordOffset(start: number, place: number): number {
+export function wordOffset(start: number, place: number): number {
   return start + (place + Math.floor(place / contentWords) * sealWords) * 4;
 }

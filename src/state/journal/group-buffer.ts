@@ -1,6 +1,7 @@
-// A group on its way to the disk: records are copied in as they come, and sealed when the disk is
-// free. Two of them take turns, one being written while the other fills; nothing is allocated for a
-// record.
+// A group on its way to the disk: records are copied in as they come, and each sector that is full
+// is sealed while its bytes are still at hand, so that when the disk is free only the first and the
+// last ones are missing. Two groups take turns, one being written while the other fills; nothing is
+// allocated for a record.
 
 import { assert } from "../../core/base/assert.ts";
 import { type Disk, sectorBytes } from "../../ports/disk.ts";
@@ -8,11 +9,19 @@ import {
   contentBytesMax,
   groupBytesMax,
   groupHeaderBytes,
+  beginsGroup,
+  checksumOf,
+  checksumOfOthers,
+  displacedWords,
   groupSectors,
   recordBytes,
   recordHeaderBytes,
-  sealGroup,
+  seal,
+  sealOffset,
+  sealWords,
   viewOf,
+  wordOffset,
+  writeGroupHeader,
 } from "./format.ts";
 
 const firstBytes = 65_536;
@@ -30,17 +39,21 @@ export interface GroupPlace {
 const nowhere: GroupPlace = { previous: 0, firstSequence: 0, index: 0, sectorsMax: 0 };
 
 export class GroupBuffer {
-  readonly #disk: Disk;
+  readonly #allocate: Disk["allocate"];
   #bytes: Uint8Array;
   #view: DataView;
   #place = nowhere;
   #contentEnd = groupHeaderBytes;
   #contentMax = 0;
   #records = 0;
+  /** Up to here all sectors but the first are sealed. */
+  #sealedEnd = sectorBytes;
+  /** The words of content that stood where seals do, in their order. */
+  readonly #displaced = new Int32Array((sealWords * groupBytesMax) / sectorBytes);
 
-  constructor(disk: Disk) {
-    this.#disk = disk;
-    this.#bytes = disk.allocate(firstBytes);
+  constructor(allocate: Disk["allocate"]) {
+    this.#allocate = allocate;
+    this.#bytes = allocate(firstBytes);
     this.#view = viewOf(this.#bytes);
   }
 
@@ -62,6 +75,7 @@ export class GroupBuffer {
     this.#contentEnd = groupHeaderBytes;
     this.#contentMax = contentBytesMax(place.sectorsMax);
     this.#records = 0;
+    this.#sealedEnd = sectorBytes;
   }
 
   /** Forgets what was in it: nothing fits until the next `begin`. */
@@ -80,12 +94,14 @@ export class GroupBuffer {
     assert(end <= this.#contentMax, "a record is added where it fits");
     if (groupSectors(end) * sectorBytes > this.#bytes.length) this.#grow(end);
     const view = this.#view;
-    // The last word first: what of it is no part of the record is zero.
-    if (record.length > 0) view.setInt32(end - 4, 0, true);
+    // The last words first: what of them is no part of the record is zero.
+    view.setInt32(end - 8, 0, true);
+    view.setInt32(end - 4, 0, true);
     view.setUint32(start, record.length, true);
     this.#bytes.set(record, start + recordHeaderBytes);
     this.#contentEnd = end;
     this.#records++;
+    this.#sealThrough(end);
   }
 
   /** Makes it ready for the disk; what it returns is valid until the next `begin`. */
@@ -94,14 +110,53 @@ export class GroupBuffer {
     const contentEnd = this.#contentEnd;
     const bytes = this.#bytes.subarray(0, groupSectors(contentEnd) * sectorBytes);
     bytes.fill(0, contentEnd);
-    const header = { previous, contentEnd, records: this.#records, firstSequence, wallMs };
-    return { bytes, checksum: sealGroup(this.#view, 0, header, index) };
+    this.#putDisplaced(contentEnd / 4);
+    this.#sealThrough(bytes.length);
+    const view = this.#view;
+    writeGroupHeader(view, 0, {
+      previous,
+      contentEnd,
+      records: this.#records,
+      checksumOfOthers: checksumOfOthers(view, 0, bytes.length),
+      firstSequence,
+      wallMs,
+    });
+    seal(view, 0, beginsGroup + index);
+    return { bytes, checksum: checksumOf(view, 0) };
+  }
+
+  #sealThrough(end: number): void {
+    const view = this.#view;
+    for (; this.#sealedEnd + sectorBytes <= end; this.#sealedEnd += sectorBytes) {
+      const start = this.#sealedEnd;
+      this.#keepDisplaced(start);
+      seal(view, start, this.#place.index);
+    }
+  }
+
+  #keepDisplaced(start: number): void {
+    const at = (start / sectorBytes) * sealWords;
+    this.#displaced[at] = this.#view.getInt32(start + sealOffset, true);
+    this.#displaced[at + 1] = this.#view.getInt32(start + sealOffset + 4, true);
+  }
+
+  /** Behind the content, of so many words. */
+  #putDisplaced(words: number): void {
+    const count = displacedWords(words);
+    if (count === 0) return;
+    // Of the sectors with content, these are not sealed yet.
+    this.#keepDisplaced(0);
+    this.#keepDisplaced(this.#sealedEnd);
+    for (let at = 0; at < count; at++) {
+      const place = wordOffset(0, words - count + at);
+      this.#view.setInt32(place, this.#displaced[at] as number, true);
+    }
   }
 
   #grow(contentEnd: number): void {
     let size = this.#bytes.length;
     while (size < groupSectors(contentEnd) * sectorBytes) size *= 2;
-    const bytes = this.#disk.allocate(Math.min(size, groupBytesMax));
+    const bytes = this.#allocate(Math.min(size, groupBytesMax));
     bytes.set(this.#bytes.subarray(0, this.#contentEnd));
     this.#bytes = bytes;
     this.#view = viewOf(bytes);

@@ -8,18 +8,17 @@ import { assert } from "../../core/base/assert.ts";
 import { type DiskFile, sectorBytes } from "../../ports/disk.ts";
 import {
   checksumOf,
+  checksumOfOthers,
   type GroupHeader,
   groupBytesMax,
   groupHeaderBytes,
   groupSectors,
   openGroup,
-  otherChecksums,
   readGroupHeader,
   recordBytes,
   recordHeaderBytes,
   sectorKind,
   viewOf,
-  withChecksumOf,
 } from "./format.ts";
 
 /**
@@ -201,11 +200,10 @@ export class GroupReader {
     const start = this.#offset - this.#windowStart;
     this.#groupEnd = this.#offset + bytes;
     let unwritten = 0;
-    let checksums = 0;
     for (let at = start + sectorBytes; at < start + bytes; at += sectorBytes) {
       const kind = sectorKind(view, at, this.#index);
-      if (kind === "inner") checksums = withChecksumOf(view, at, checksums);
-      else if (kind === "blank" || kind === "older") unwritten++;
+      if (kind === "inner") continue;
+      if (kind === "blank" || kind === "older") unwritten++;
       else if (kind === "rotten") return this.#bad(rottenAt(this.#windowStart + at), firstSequence);
       else return this.#bad("a group begins within another", firstSequence);
     }
@@ -213,7 +211,7 @@ export class GroupReader {
       this.#problem = { what: "a part of a group is missing", sequence: firstSequence };
       return "incomplete";
     }
-    if (checksums !== otherChecksums(view, start)) {
+    if (checksumOfOthers(view, start, start + bytes) !== header.checksumOfOthers) {
       return this.#bad("the sectors of a group do not belong together", firstSequence);
     }
     const checksum = checksumOf(view, start);

@@ -16,12 +16,11 @@ import { NinesError } from "../../core/base/errors.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import { type Disk, type DiskFile, sectorBytes } from "../../ports/disk.ts";
 import {
-  contentBytesMax,
   groupBytesMax,
   groupHeaderBytes,
   groupSectors,
   recordBytes,
-  recordHeaderBytes,
+  recordLengthMax,
 } from "./format.ts";
 import { GroupBuffer } from "./group-buffer.ts";
 import type { Health } from "./health.ts";
@@ -141,8 +140,14 @@ export class Log {
     this.#durableThrough = end.nextSequence - 1;
     this.#isMarkedClean = end.closedCleanly;
     this.#sectorsMax = Math.min(groupBytesMax, limits.segmentBytes - sectorBytes) / sectorBytes;
-    this.#filling = { buffer: new GroupBuffer(disk), acknowledgements: [] };
-    this.#flying = { buffer: new GroupBuffer(disk), acknowledgements: [] };
+    this.#filling = {
+      buffer: new GroupBuffer((sizeBytes) => disk.allocate(sizeBytes)),
+      acknowledgements: [],
+    };
+    this.#flying = {
+      buffer: new GroupBuffer((sizeBytes) => disk.allocate(sizeBytes)),
+      acknowledgements: [],
+    };
     supply.onChange = () => this.#moveUp();
     health.onFailure((failure) => this.#failed(failure));
   }
@@ -156,7 +161,7 @@ export class Log {
   }
 
   get recordBytesMax(): number {
-    return contentBytesMax(this.#sectorsMax) - groupHeaderBytes - recordHeaderBytes;
+    return recordLengthMax(this.#sectorsMax);
   }
 
   get #current(): LiveSegment {

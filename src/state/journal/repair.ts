@@ -25,14 +25,8 @@ import { type Contents, readContents } from "./contents.ts";
 import type { Damage, RepairReport } from "./examine.ts";
 import { notThere, type Survey, survey } from "./examine-journal.ts";
 import { orRefused, refused, rotten } from "./failures.ts";
-import {
-  groupHeaderBytes,
-  sealGroup,
-  segmentFileName,
-  snapshotFileName,
-  viewOf,
-  writeSegmentHeader,
-} from "./format.ts";
+import { segmentFileName, snapshotFileName, writeSegmentHeader } from "./format.ts";
+import { GroupBuffer } from "./group-buffer.ts";
 
 interface Step {
   readonly sentence: string;
@@ -278,14 +272,9 @@ class Planner {
     const sizeBytes = 8 * sectorBytes;
     const bytes = new Uint8Array(sizeBytes);
     writeSegmentHeader(bytes.subarray(0, sectorBytes), { index, sizeBytes, wallMs: this.#wallMs });
-    const header = {
-      previous: 0,
-      contentEnd: groupHeaderBytes,
-      records: 0,
-      firstSequence,
-      wallMs: this.#wallMs,
-    };
-    sealGroup(viewOf(bytes), sectorBytes, header, index);
+    const group = new GroupBuffer((size) => new Uint8Array(size));
+    group.begin({ previous: 0, firstSequence, index, sectorsMax: 1 });
+    bytes.set(group.seal(this.#wallMs).bytes, sectorBytes);
     const file = await this.#createAnew(`${fileName}.tmp`);
     try {
       await file.write(bytes, 0);
