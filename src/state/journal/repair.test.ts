@@ -200,6 +200,14 @@ describe("repairing", () => {
     assert.deepEqual(await textsOf(journal), numbers(15, 40));
   });
 
+  it("does not call what nothing shows any more not lost", async () => {
+    const disk = await soundDisk(10, 38);
+    disk.content(place, segmentFileName(6)).flipBit(20, 0);
+    const { lost, journal } = await repaired(disk);
+    assert.deepEqual(lost, { from: 39, through: 0 });
+    assert.equal(journal.lastSequence, 38);
+  });
+
   it("says so when nothing can be made of it", async () => {
     const disk = await soundDisk();
     disk.takeAway(place, segmentFileName(1));

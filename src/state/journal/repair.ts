@@ -131,13 +131,15 @@ class Planner {
     const through = Math.max(scan.nextSequence - 1, newest);
     const before = isConnected ? (scan.soundThrough ?? scan.nextSequence - 1) : 0;
     if (damage !== undefined && before >= snapshot && (before > 0 || this.#beginsAtOne)) {
-      return { steps: this.#cut(damage), lost: { from: before + 1, through } };
+      return { steps: this.#cut(damage), lost: lostFrom(before + 1, through) };
     }
     if (snapshot === 0) throw rotten(first);
-    const from = snapshot + 1;
+    // With nothing sound behind the damage nobody knows where the log ended.
+    const isEndKnown = damage === undefined || soundFrom !== undefined;
+    const isLost = through > snapshot || !isEndKnown;
     return {
       steps: this.#startAfter(snapshot),
-      lost: through < from ? undefined : { from, through },
+      lost: isLost ? lostFrom(snapshot + 1, through) : undefined,
     };
   }
 
@@ -289,4 +291,9 @@ class Planner {
   get #wallMs(): number {
     return Math.max(0, Math.floor(this.#clock.wallMs()));
   }
+}
+
+/** What is shown to be lost; 0 where nothing shows it. */
+function lostFrom(from: number, through: number): RepairReport["lost"] {
+  return { from, through: through < from ? 0 : through };
 }
