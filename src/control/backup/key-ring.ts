@@ -25,7 +25,7 @@ import {
   type Tombstone,
   writeTombstone,
 } from "../../core/vault/records.ts";
-import { hexOf, sameBytes, bytesOf, utf8Of } from "../../core/vault/wire.ts";
+import { sameBytes, bytesOf, utf8Of } from "../../core/vault/wire.ts";
 import { messageOf } from "./catalog.ts";
 import type { ObjectStore } from "./object-store.ts";
 
@@ -165,15 +165,6 @@ export class KeyRing {
     }
   }
 
-  /** Removes every wrap by this master key. What could not be removed, each as a sentence. */
-  async destroyWraps(): Promise<readonly string[]> {
-    const failures: string[] = [];
-    for (const { objects } of this.#held.values()) {
-      for (const id of objects) failures.push(...(await this.#store.remove("key", id)));
-    }
-    return failures;
-  }
-
   async #loadKey(id: ObjectId): Promise<void> {
     const wrapped = readWrappedKey(await this.#store.read("key", id));
     if (wrapped.masterId !== masterIdOf(this.#crypto, this.#master)) {
@@ -221,9 +212,4 @@ export class KeyRing {
     const key = deriveKey(this.#crypto, this.vault.key, "names of the erased");
     return this.#crypto.mac(key, bytesOf(utf8Of(name)));
   }
-}
-
-/** What stands for a subject in records that leave the vault. */
-export function subjectLabel(tombstone: Tombstone): string {
-  return hexOf(tombstone.subjectHash).slice(0, 16);
 }

@@ -1,7 +1,8 @@
 // Who is at work on a vault: a small object on every target that can be reached, with an end.
 //
-// Backups may run beside each other, for they only add. One prune runs at a time, and it destroys
-// nothing that a backup at work could still refer to (prune.ts). For that each of them first puts
+// Backups may run beside each other, for they only add. One upkeep runs at a time, and it destroys
+// nothing that a backup at work could still refer to (prune.ts); who changes the master key is
+// alone. For that each of them first puts
 // its lease everywhere, and only then looks what is there: of two who begin together, each sees the
 // other, or one of them looks before the other has put, and then the other sees the first.
 // A target that one of them cannot reach is no hole: they meet on any target that both reach.
@@ -92,10 +93,35 @@ export class HeldLease {
   }
 }
 
+/** Runs beside whoever may be beside it. Throws NINES_VAULT_BUSY when others may not. */
+export async function withLease<T>(
+  world: VaultWorld,
+  kind: Lease["kind"],
+  run: (lease: HeldLease, others: readonly Lease[]) => Promise<T>,
+): Promise<T> {
+  const lease = new HeldLease(world, kind);
+  await lease.take();
+  try {
+    const others = await liveLeases(world, lease.id);
+    const hindering = others.find((other) => !mayBeBeside(kind, other.kind));
+    if (hindering === undefined) return await run(lease, others);
+    const { kind: theirs, holder } = hindering;
+    const what = `A ${theirs} of ${holder} is under way, and a ${kind} may not be beside it.`;
+    throw new NinesError("NINES_VAULT_BUSY", what);
+  } finally {
+    await lease.release();
+  }
+}
+
+function mayBeBeside(own: Lease["kind"], other: Lease["kind"]): boolean {
+  if (own === "rotate" || other === "rotate") return false;
+  return own === "backup" || other === "backup";
+}
+
 /**
  * Leases of others that have not ended, on any target; the latest of each. Ended ones are removed.
  */
-export async function liveLeases(world: VaultWorld, own: string): Promise<readonly Lease[]> {
+async function liveLeases(world: VaultWorld, own: string): Promise<readonly Lease[]> {
   const nowMs = world.clock.wallMs();
   const live = new Map<string, Lease>();
   for (const target of world.targets) {

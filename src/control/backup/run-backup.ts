@@ -29,7 +29,7 @@ import type { SourceEntry, TreeSource } from "../../ports/tree-source.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
 import { FileReader } from "./file-reader.ts";
 import { FolderBuilder } from "./folder-builder.ts";
-import { HeldLease } from "./leases.ts";
+import { type HeldLease, withLease } from "./leases.ts";
 import { openVault, type Vault } from "./vault.ts";
 import { VaultReader } from "./vault-reader.ts";
 import type { VaultSettings, VaultWorld } from "./world.ts";
@@ -67,16 +67,12 @@ export async function runBackup(
   source: TreeSource,
   options: BackupOptions,
 ): Promise<BackupOutcome> {
-  const lease = new HeldLease(world, "backup");
-  await lease.take();
-  try {
+  return withLease(world, "backup", async (lease) => {
     const { master } = options;
     const vault = await openVault(world, settings, { master, create: true, withIndex: true });
     const service = await vault.keys.provide("service", options.service);
-    return await new BackupRun(vault, lease, source, options, service).run();
-  } finally {
-    await lease.release();
-  }
+    return new BackupRun(vault, lease, source, options, service).run();
+  });
 }
 
 type Counts = { -readonly [Key in keyof SnapshotCounts]: SnapshotCounts[Key] };

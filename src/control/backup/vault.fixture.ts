@@ -5,6 +5,7 @@ import { createPrng } from "../../core/base/prng.ts";
 import type { VaultCrypto } from "../../core/vault/crypto.ts";
 import type { EntryFacts } from "../../core/vault/entry.ts";
 import type { HighWater } from "../../core/vault/high-water.ts";
+import { objectKinds } from "../../core/vault/names.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import type { Content } from "../../core/vault/tree.ts";
 import { bytesOf, byteStringOf } from "../../core/vault/wire.ts";
@@ -200,4 +201,28 @@ async function fileOf(reader: VaultReader, content: Content): Promise<string> {
     else text += byteStringOf(await reader.chunk(segment.name));
   }
   return text;
+}
+
+/** The files of all shards on a simulated target, as `kind/leaf`. */
+export function shardFiles(disk: SimulatedDisk): readonly string[] {
+  return objectKinds.flatMap((kind) => filesOf(disk, kind));
+}
+
+export function filesOf(disk: SimulatedDisk, kind: string): readonly string[] {
+  const digits = kind === "pack" ? [..."0123456789abcdef"].map((digit) => `/${digit}`) : [""];
+  return digits.flatMap((digit) =>
+    disk.names(`${targetPath}/${kind}${digit}`).map((name) => `${kind}/${name}`),
+  );
+}
+
+/** Turns a bit of a file of a target, for good. */
+export function flip(disk: SimulatedDisk, file: string, offset: number): void {
+  const { folder, leaf } = diskPlaceOf(file);
+  disk.content(folder, leaf).flipBit(offset, offset % 8);
+}
+
+export function diskPlaceOf(file: string): { readonly folder: string; readonly leaf: string } {
+  const [kind = "", leaf = ""] = file.split("/");
+  const digit = kind === "pack" ? `/${leaf[0]}` : "";
+  return { folder: `${targetPath}/${kind}${digit}`, leaf };
 }

@@ -59,7 +59,7 @@ export class Vault {
   condemnations: readonly Condemnation[] = [];
   /** Packs that no index lists: what a run that was cut off has brought. */
   unindexed: readonly PackTable[] = [];
-  /** Every pack that was found, by its index or its own table. */
+  /** Every pack that an index or its own table tells of, whether it can be read or not. */
   readonly packs = new Map<ObjectId, Omit<PackTable, "chunks">>();
   /** Objects that are there and cannot be read, each with why. */
   readonly unreadable = new Map<ObjectId, string>();
@@ -157,9 +157,8 @@ export class Vault {
       unindexed.push(table);
     }
     this.unindexed = unindexed.filter(({ id }) => !this.isCondemned(id));
-    const there = [...tables.values()].filter(({ id }) => this.catalog.isReadable("pack", id));
     for (const condemned of [true, false]) {
-      for (const table of there) {
+      for (const table of tables.values()) {
         if (this.isCondemned(table.id) === condemned) this.takeIn(table);
       }
     }
@@ -168,7 +167,7 @@ export class Vault {
   takeIn(table: PackTable): void {
     const { chunks: _, ...pack } = table;
     this.packs.set(table.id, pack);
-    this.index.add(table);
+    if (this.catalog.isReadable("pack", table.id)) this.index.add(table);
   }
 
   async #readTable(id: ObjectId): Promise<PackTable | undefined> {
@@ -292,12 +291,13 @@ function newHeader(
   return { vault, masterId, chunks: settings.chunks };
 }
 
-/** Every target that can be written to has the header; a rotten one is made anew. */
+/** Puts the header on every target that lacks it. Names of those that would not take it. */
 export async function spreadHeader(
   world: VaultWorld,
   header: VaultHeader,
   found: readonly FoundHeader[],
-): Promise<void> {
+): Promise<readonly string[]> {
+  const missing: string[] = [];
   const name = headerName(header.masterId);
   const bytes = writeHeader(header, world.crypto);
   for (const target of world.targets) {
@@ -309,8 +309,10 @@ export async function spreadHeader(
       await target.put(name, [bytes]);
     } catch {
       // Full, read-only or away: the header is on the others, and is tried at the next opening.
+      missing.push(target.name);
     }
   }
+  return missing;
 }
 
 function gearSeedOf({ crypto }: VaultWorld, key: Uint8Array): Uint8Array {

@@ -60,6 +60,11 @@ export class ChunkIndex {
     return after !== before;
   }
 
+  isNeeded(name: Uint8Array): boolean {
+    const at = this.#slots[this.#slotOf(name)] as number;
+    return at >= 0 && this.#isMarked(at);
+  }
+
   clearMarks(): void {
     this.#marks.fill(0);
   }

@@ -40,7 +40,8 @@ export interface VaultHeader {
   readonly chunks: ChunkSizes;
 }
 
-export const leaseKinds = ["backup", "prune"] as const;
+/** `upkeep` destroys or moves; `rotate` changes the master key, and needs to be alone. */
+export const leaseKinds = ["backup", "upkeep", "rotate"] as const;
 
 export interface Lease {
   /** A new one for each run. */

@@ -18,6 +18,7 @@ export interface KeepRules {
 
 export interface DatedSnapshot {
   readonly id: string;
+  readonly sequence: number;
   readonly startedMs: number;
 }
 
@@ -27,7 +28,7 @@ export function keep(
   rules: KeepRules,
 ): ReadonlyMap<string, string> {
   const newestFirst = [...snapshots].sort(
-    (a, b) => b.startedMs - a.startedMs || (a.id < b.id ? 1 : -1),
+    (a, b) => b.startedMs - a.startedMs || b.sequence - a.sequence,
   );
   const kept = new Map<string, string>();
   const rulesByName: readonly (readonly [string, number, (ms: number) => number])[] = [

@@ -4,7 +4,7 @@
 // - A snapshot is one source at one time: the root of its tree, and what the run has counted.
 // - An index lists packs and their chunks. Indexes are a log: each run adds one, together they are
 //   the index, and packs that none lists are read themselves (pack.ts). None is ever needed.
-// - A condemnation names snapshots, packs and indexes that nobody needs any more, and since when.
+// - A condemnation names snapshots and packs that nobody needs any more, and since when.
 //   They are destroyed after a grace, if then still nobody does.
 // - A tombstone says that a subject was erased: when, and its name only as a hash. It wins over
 //   every copy of the subject's key.
@@ -53,7 +53,6 @@ export interface Condemnation {
   readonly atMs: number;
   readonly snapshots: readonly ObjectId[];
   readonly packs: readonly ObjectId[];
-  readonly indexes: readonly ObjectId[];
 }
 
 export interface Tombstone {
@@ -121,7 +120,7 @@ export function readIndex(id: ObjectId, bytes: Uint8Array): readonly PackTable[]
 
 export function writeCondemnation(condemned: Omit<Condemnation, "id">): Uint8Array {
   const writer = new ByteWriter().u8(recordVersion).count(condemned.atMs);
-  for (const ids of [condemned.snapshots, condemned.packs, condemned.indexes]) {
+  for (const ids of [condemned.snapshots, condemned.packs]) {
     writer.count(ids.length);
     for (const id of ids) writer.raw(bytesOfHex(id));
   }
@@ -132,9 +131,9 @@ export function readCondemnation(id: ObjectId, bytes: Uint8Array): Condemnation 
   const reader = begin(bytes, `condemnation ${id}`);
   const atMs = reader.count(Number.MAX_SAFE_INTEGER);
   const ids = () => Array.from({ length: reader.count(idsMax) }, () => hexOf(reader.raw(idBytes)));
-  const [snapshots, packs, indexes] = [ids(), ids(), ids()];
+  const [snapshots, packs] = [ids(), ids()];
   reader.end();
-  return { id, atMs, snapshots, packs, indexes };
+  return { id, atMs, snapshots, packs };
 }
 
 export function writeTombstone({ domainId, subjectHash, atMs }: Omit<Tombstone, "id">): Uint8Array {

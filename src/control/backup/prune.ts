@@ -1,0 +1,285 @@
+// What nobody needs any more is destroyed in two steps, so that nobody who is at work is robbed.
+//
+// First it is condemned: a record names the snapshots that the keep rules let go, the packs that
+// the remaining ones do not need, and when. From then on no run builds on these packs. After a
+// grace it is looked at again, with all the snapshots that are there by then: what is needed after
+// all stays, the rest is destroyed, snapshots before the packs they need, the record last. A crash
+// at any point leaves the record, and the next prune goes on.
+//
+// Why a backup beside it is safe: a run puts its lease before it looks what is condemned. If it has
+// not seen a record, its lease was there before the record; then the record waits until the run has
+// ended, and sees its snapshot. A run that stands still for longer than its lease gives up before
+// it writes a snapshot (leases.ts), and the grace is far longer than a lease.
+//
+// Packs of which less than half is needed are emptied: their chunks go into new packs, durable and
+// listed, before the old one is condemned. Nothing is decided while a target is away, for what is
+// there could be needed by what is not seen. Memory: the index, and a byte for each chunk.
+
+import { sayBytes } from "../../core/base/bytes.ts";
+import { NinesError } from "../../core/base/errors.ts";
+import type { Lease } from "../../core/vault/header.ts";
+import { keep, type KeepRules } from "../../core/vault/keep.ts";
+import type { ObjectId } from "../../core/vault/names.ts";
+import { packDomainOf, type PackTable, readPackTable } from "../../core/vault/pack.ts";
+import {
+  type Condemnation,
+  readIndex,
+  type Snapshot,
+  writeCondemnation,
+  writeIndex,
+} from "../../core/vault/records.ts";
+import { ChunkWriter } from "./chunk-writer.ts";
+import { type HeldLease, withLease } from "./leases.ts";
+import { markNeeded } from "./tree-walk.ts";
+import { openVault, type Vault } from "./vault.ts";
+import { VaultReader } from "./vault-reader.ts";
+import { leaseMs, type VaultSettings, type VaultWorld } from "./world.ts";
+
+export interface PruneOptions {
+  readonly master: Uint8Array;
+  readonly keep: KeepRules;
+  /** Snapshots to let go whatever the rules say. */
+  readonly forget: readonly ObjectId[];
+}
+
+export interface PruneOutcome {
+  readonly condemnedSnapshots: number;
+  readonly condemnedPacks: number;
+  readonly destroyedSnapshots: number;
+  readonly destroyedPacks: number;
+  /** Of packs, before parity. */
+  readonly destroyedBytes: number;
+  /** Records whose grace is over and that wait for a run at work. */
+  readonly deferred: number;
+  readonly sentence: string;
+}
+
+/** Of a pack; below, it is emptied. */
+const wornRatio = 0.5;
+/** Packs that one prune empties; the next goes on. */
+const emptiedMax = 256;
+const indexesMax = 16;
+const indexPacksMax = 1_024;
+
+/**
+ * Throws NINES_VAULT_TARGETS while a target is away, NINES_VAULT_LOST when a tree is unreadable.
+ */
+export async function prune(
+  world: VaultWorld,
+  settings: VaultSettings,
+  options: PruneOptions,
+): Promise<PruneOutcome> {
+  return withLease(world, "upkeep", async (lease, others) => {
+    const opening = { master: options.master, create: false, withIndex: true };
+    const vault = await openVault(world, settings, opening);
+    requireAll(vault);
+    const swept = await sweep(vault, lease, others);
+    // What is gone must not count below.
+    const after = swept.records === 0 ? vault : await openVault(world, settings, opening);
+    const condemned = await new Condemning(after, lease, options).run();
+    if (others.length === 0) for (const target of world.targets) await target.clean();
+    const { records: _, ...destroyed } = swept;
+    const outcome = { ...destroyed, ...condemned };
+    const sentence = say(outcome);
+    world.events.record({ kind: "vault.pruned", level: "info", sentence });
+    return { ...outcome, sentence };
+  });
+}
+
+function requireAll(vault: Vault): void {
+  const [away] = vault.catalog.unreachable;
+  if (away === undefined) return;
+  const what = `Nothing is destroyed while a target is away: ${away[0].name}, ${away[1]}.`;
+  throw new NinesError("NINES_VAULT_TARGETS", what);
+}
+
+async function markOrStop(vault: Vault, snapshots: readonly Snapshot[]): Promise<void> {
+  await markNeeded(vault, snapshots, ({ snapshot, path, kind, reason }) => {
+    if (kind === "file") return;
+    const where = `Folder "${path}" of snapshot ${snapshot.id} cannot be read, so that nobody knows`;
+    const remedy = "Let the snapshot go to prune all the same";
+    throw new NinesError("NINES_VAULT_LOST", `${where} what it needs: ${reason}. ${remedy}.`);
+  });
+}
+
+interface Swept {
+  readonly records: number;
+  readonly destroyedSnapshots: number;
+  readonly destroyedPacks: number;
+  readonly destroyedBytes: number;
+  readonly deferred: number;
+}
+
+/** Destroys what was condemned long enough ago and that nobody needs. */
+async function sweep(vault: Vault, lease: HeldLease, others: readonly Lease[]): Promise<Swept> {
+  const nowMs = vault.world.clock.wallMs();
+  const over = vault.condemnations.filter(({ atMs }) => nowMs - atMs >= vault.settings.graceMs);
+  const due = over.filter(
+    ({ atMs }) => !others.some(({ startedMs }) => startedMs <= atMs + leaseMs),
+  );
+  const swept = { destroyedSnapshots: 0, destroyedPacks: 0, destroyedBytes: 0 };
+  const deferred = over.length - due.length;
+  if (due.length === 0) return { ...swept, records: 0, deferred };
+  const doomed = new Set(due.flatMap(({ snapshots }) => snapshots));
+  await markOrStop(
+    vault,
+    vault.snapshots.filter(({ id }) => !doomed.has(id)),
+  );
+  const needed = new Set<ObjectId>();
+  for (const { pack, bytes } of vault.index.marked()) if (bytes > 0) needed.add(pack.id);
+  for (const id of doomed) {
+    await destroy(vault, lease, "snapshot", id);
+    swept.destroyedSnapshots++;
+  }
+  for (const record of due) {
+    for (const id of record.packs) {
+      if (needed.has(id)) continue;
+      await destroy(vault, lease, "pack", id);
+      swept.destroyedPacks++;
+      swept.destroyedBytes += vault.packs.get(id)?.packBytes ?? 0;
+    }
+    await destroy(vault, lease, "condemned", record.id);
+  }
+  return { ...swept, records: due.length, deferred };
+}
+
+async function destroy(
+  vault: Vault,
+  lease: HeldLease,
+  kind: "snapshot" | "pack" | "index" | "condemned",
+  id: ObjectId,
+): Promise<void> {
+  await lease.keep();
+  const failures = await vault.store.remove(kind, id);
+  // What comes after it may only go when this is gone.
+  if (failures.length === 0) return;
+  throw new NinesError("NINES_VAULT_TARGETS", `The ${kind} ${id} stays on ${failures.join("; ")}.`);
+}
+
+class Condemning {
+  readonly #vault: Vault;
+  readonly #lease: HeldLease;
+  readonly #options: PruneOptions;
+
+  constructor(vault: Vault, lease: HeldLease, options: PruneOptions) {
+    this.#vault = vault;
+    this.#lease = lease;
+    this.#options = options;
+  }
+
+  async run(): Promise<Pick<PruneOutcome, "condemnedSnapshots" | "condemnedPacks">> {
+    const vault = this.#vault;
+    const before = new Set(vault.condemnations.flatMap(({ snapshots }) => snapshots));
+    const there = vault.snapshots.filter(({ id }) => !before.has(id));
+    const kept = this.#kept(there);
+    const snapshots = there.filter(({ id }) => !kept.has(id)).map(({ id }) => id);
+    await markOrStop(
+      vault,
+      there.filter(({ id }) => kept.has(id)),
+    );
+    const packs = [...(await this.#unneeded()), ...this.#debris()];
+    if (snapshots.length + packs.length > 0) {
+      await this.#lease.keep();
+      const atMs = vault.world.clock.wallMs();
+      const record: Omit<Condemnation, "id"> = { atMs, snapshots, packs };
+      await vault.putRecord("condemned", writeCondemnation(record));
+    }
+    await this.#mergeIndexes();
+    return { condemnedSnapshots: snapshots.length, condemnedPacks: packs.length };
+  }
+
+  #kept(there: readonly Snapshot[]): ReadonlySet<ObjectId> {
+    const kept = new Set<ObjectId>();
+    for (const source of new Set(there.map((snapshot) => snapshot.source))) {
+      const own = there.filter((snapshot) => snapshot.source === source);
+      for (const id of keep(own, this.#options.keep).keys()) kept.add(id);
+    }
+    for (const id of this.#options.forget) kept.delete(id);
+    // The newest one is what every machine's mark is held against.
+    const newest = there.at(-1);
+    if (newest !== undefined) kept.add(newest.id);
+    return kept;
+  }
+
+  /** Packs that none of what is kept needs, once those that are worn have been emptied. */
+  async #unneeded(): Promise<readonly ObjectId[]> {
+    const unneeded: ObjectId[] = [];
+    const worn: ObjectId[] = [];
+    for (const { pack, bytes } of this.#vault.index.marked()) {
+      if (this.#vault.isCondemned(pack.id)) continue;
+      if (bytes === 0) unneeded.push(pack.id);
+      else if (bytes < wornRatio * pack.packBytes) worn.push(pack.id);
+    }
+    // One worn pack emptied into one new one would gain nothing, again and again.
+    if (worn.length < 2) return unneeded;
+    const emptied = await this.#empty(worn.slice(0, emptiedMax));
+    return [...unneeded, ...emptied];
+  }
+
+  async #empty(packs: readonly ObjectId[]): Promise<readonly ObjectId[]> {
+    const vault = this.#vault;
+    const writer = new ChunkWriter(vault, this.#lease);
+    const reader = new VaultReader(vault);
+    for (const id of packs) {
+      const table = await this.#tableOf(id);
+      const domain = vault.keys.find(table.domainId);
+      for (const { name } of table.chunks) {
+        const isHere = vault.index.find(name)?.pack.id === id && vault.index.isNeeded(name);
+        if (!isHere || domain === undefined) continue;
+        await writer.addAgain(domain, table.holds, name, await reader.chunk(name));
+      }
+    }
+    await writer.flush();
+    if (writer.written.length > 0) await vault.putRecord("index", writeIndex(writer.written));
+    return packs;
+  }
+
+  async #tableOf(id: ObjectId): Promise<PackTable> {
+    const bytes = await this.#vault.store.read("pack", id);
+    const domain = this.#vault.keys.find(packDomainOf(bytes) ?? "");
+    const table = domain && readPackTable(this.#vault.world.crypto, domain, id, bytes);
+    if (table !== undefined) return table;
+    throw new NinesError("NINES_VAULT_DAMAGED", `The table of pack ${id} cannot be opened.`);
+  }
+
+  /** Packs that no index tells of and that cannot be read: left by half, or of erased subjects. */
+  #debris(): readonly ObjectId[] {
+    const ids = this.#vault.catalog.ids("pack");
+    return ids.filter((id) => !this.#vault.packs.has(id) && !this.#vault.isCondemned(id));
+  }
+
+  /**
+   * Many indexes become few, and packs that are gone are listed no longer. The old ones go at once:
+   * an index only saves the reading of tables.
+   */
+  async #mergeIndexes(): Promise<void> {
+    const vault = this.#vault;
+    const isGone = (id: ObjectId) => vault.catalog.find("pack", id) === undefined;
+    const ids = vault.catalog.ids("index");
+    if (ids.length <= indexesMax && ![...vault.packs.keys()].some(isGone)) return;
+    let tables = new Map(vault.unindexed.map((table) => [table.id, table]));
+    const put = async () => {
+      if (tables.size > 0) await vault.putRecord("index", writeIndex([...tables.values()]));
+      tables = new Map();
+    };
+    for (const id of ids) {
+      if (vault.unreadable.has(id)) continue;
+      for (const table of readIndex(id, await vault.readRecord("index", id))) {
+        if (!isGone(table.id)) tables.set(table.id, table);
+      }
+      if (tables.size >= indexPacksMax) await put();
+    }
+    await put();
+    for (const id of ids) await destroy(vault, this.#lease, "index", id);
+  }
+}
+
+function say(outcome: Omit<PruneOutcome, "sentence">): string {
+  const { condemnedSnapshots, condemnedPacks, destroyedSnapshots, destroyedPacks } = outcome;
+  const condemned = `${condemnedSnapshots} snapshots and ${condemnedPacks} packs are condemned`;
+  const freed = sayBytes(outcome.destroyedBytes);
+  const destroyed = `${destroyedSnapshots} snapshots and ${destroyedPacks} packs of ${freed} destroyed`;
+  const waits =
+    outcome.deferred === 0 ? "" : `; ${outcome.deferred} records wait for a backup at work`;
+  return `${condemned}, ${destroyed}${waits}.`;
+}

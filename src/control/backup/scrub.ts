@@ -1,0 +1,122 @@
+// Scrub and verify: every shard of every object is read, and what is not right is made anew.
+//
+// Redundancy that nobody looks at decays: a shard that has rotted today is one less to lose
+// tomorrow. So a scrub goes round and round at a rate that nobody notices, mends what it finds by
+// writing new shards, and says so. A verify is one round at full speed, and then looks whether
+// every chunk of every snapshot is in a pack that can be read.
+
+import { sayBytes } from "../../core/base/bytes.ts";
+import { objectKinds, type ObjectId, type ObjectKind } from "../../core/vault/names.ts";
+import type { Clock } from "../../ports/clock.ts";
+import { type Missing, markNeeded } from "./tree-walk.ts";
+import type { Vault } from "./vault.ts";
+
+export interface ScrubOutcome {
+  readonly objects: number;
+  readonly bytes: number;
+  /** Shards made anew. */
+  readonly mended: number;
+  /** Objects that are still short of shards, for want of targets. */
+  readonly degraded: number;
+  /** Objects that are needed and cannot be read, each with why. */
+  readonly lost: readonly string[];
+  readonly sentence: string;
+}
+
+export interface ScrubOptions {
+  /** Absent: as fast as it goes. */
+  readonly bytesPerSecond?: number;
+  readonly progress?: (done: number, all: number, bytes: number) => void;
+}
+
+export interface VerifyOutcome extends ScrubOutcome {
+  /** Files and folders of snapshots that cannot be restored whole; the first thousand. */
+  readonly missing: readonly Missing[];
+  readonly missingCount: number;
+}
+
+const missingNamedMax = 1_000;
+
+export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<ScrubOutcome> {
+  const objects = objectKinds.flatMap((kind) =>
+    vault.catalog.ids(kind).map((id): readonly [ObjectKind, ObjectId] => [kind, id]),
+  );
+  const pace = new Pace(vault.world.clock, options.bytesPerSecond ?? Number.POSITIVE_INFINITY);
+  let [done, bytes, mended, degraded] = [0, 0, 0, 0];
+  const lost: string[] = [];
+  for (const [kind, id] of objects) {
+    const found = await vault.store.examine(kind, id);
+    done++;
+    bytes += found.bytesRead;
+    mended += found.mended;
+    if (found.lost && isNeeded(vault, kind, id))
+      lost.push(`${kind} ${id}: ${found.wrong.join("; ")}`);
+    else if (found.wrong.length > found.mended) degraded++;
+    options.progress?.(done, objects.length, bytes);
+    await pace.spend(found.bytesRead);
+  }
+  const here = new Set(vault.catalog.ids("pack"));
+  for (const id of vault.packs.keys()) {
+    if (!here.has(id) && !vault.isCondemned(id)) lost.push(`pack ${id}: no target has any of it`);
+  }
+  const sentence = say(objects.length, bytes, mended, degraded, lost.length);
+  const level = lost.length > 0 ? "error" : mended + degraded > 0 ? "warning" : "info";
+  vault.world.events.record({ kind: "vault.scrubbed", level, sentence });
+  return { objects: objects.length, bytes, mended, degraded, lost, sentence };
+}
+
+/** A scrub at full speed, and then every chunk of every snapshot. */
+export async function verify(vault: Vault, options: ScrubOptions = {}): Promise<VerifyOutcome> {
+  const scrubbed = await scrub(vault, options);
+  const missing: Missing[] = [];
+  let missingCount = 0;
+  await markNeeded(vault, vault.snapshots, (what) => {
+    missingCount++;
+    if (missing.length < missingNamedMax) missing.push(what);
+  });
+  return { ...scrubbed, missing, missingCount };
+}
+
+/** What a run that was cut off has left by half is no loss: nothing refers to it. */
+function isNeeded(vault: Vault, kind: ObjectKind, id: ObjectId): boolean {
+  if (kind === "pack") return vault.packs.has(id) && !vault.isCondemned(id);
+  return kind !== "index";
+}
+
+function say(
+  objects: number,
+  bytes: number,
+  mended: number,
+  degraded: number,
+  lost: number,
+): string {
+  const read = `Read ${objects} objects, ${sayBytes(bytes)}`;
+  if (mended + degraded + lost === 0) return `${read}: every shard is there and right.`;
+  const found = [
+    ...(mended === 0 ? [] : [`${mended} shards were made anew`]),
+    ...(degraded === 0 ? [] : [`${degraded} objects are short of shards until targets are back`]),
+    ...(lost === 0 ? [] : [`${lost} objects are lost`]),
+  ];
+  return `${read}: ${found.join(", ")}.`;
+}
+
+/** Waits so that over time no more than the rate is spent. */
+class Pace {
+  readonly #clock: Clock;
+  readonly #bytesPerSecond: number;
+  #freeAtMs: number;
+
+  constructor(clock: Clock, bytesPerSecond: number) {
+    this.#clock = clock;
+    this.#bytesPerSecond = bytesPerSecond;
+    this.#freeAtMs = clock.monotonicMs();
+  }
+
+  async spend(bytes: number): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    this.#freeAtMs = Math.max(nowMs, this.#freeAtMs) + (bytes / this.#bytesPerSecond) * 1000;
+    const waitMs = this.#freeAtMs - nowMs;
+    if (waitMs < 1) return;
+    await new Promise<void>((resolve) => void this.#clock.after(waitMs, resolve));
+  }
+}

@@ -1,0 +1,304 @@
+// Scrub, verify, prune, rebalance, key rotation and erasure, each with what could go wrong beside
+// it.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
+import { erase } from "./erase.ts";
+import { HeldLease } from "./leases.ts";
+import { prune } from "./prune.ts";
+import { rebalance } from "./rebalance.ts";
+import { rotateKey } from "./rotate-key.ts";
+import { type BackupOptions, runBackup } from "./run-backup.ts";
+import { scrub, verify } from "./scrub.ts";
+import {
+  flip,
+  master,
+  newDisks,
+  noise,
+  settings,
+  shardFiles,
+  TestSource,
+  type TestTree,
+  TestWorld,
+  treeOf,
+} from "./vault.fixture.ts";
+import { openVault, type Vault } from "./vault.ts";
+
+const options: BackupOptions = { master, service: "shop", subjectOf: () => undefined };
+const opening = { master, create: false, withIndex: true };
+const tree: TestTree = {
+  "a.txt": "hello",
+  folder: { large: noise(1, 12_000), more: noise(2, 900) },
+};
+const keepOne = { last: 1, hourly: 0, daily: 0, weekly: 0 };
+
+function refuses(code: ErrorCode): (error: unknown) => boolean {
+  return (error) => error instanceof NinesError && error.code === code;
+}
+
+async function backedUp(count = 3): Promise<{ world: TestWorld; source: TestSource }> {
+  const world = new TestWorld(await newDisks(count), 1);
+  const source = new TestSource("data", tree);
+  await runBackup(world, settings, source, options);
+  return { world, source };
+}
+
+async function open(world: TestWorld): Promise<Vault> {
+  return openVault(world, settings, opening);
+}
+
+async function lastTree(world: TestWorld): Promise<TestTree> {
+  const vault = await open(world);
+  return treeOf(vault, vault.snapshots.at(-1) ?? assert.fail("no snapshot"));
+}
+
+describe("scrub", () => {
+  it("makes a lost target's shards anew, and says how many", async () => {
+    const { world } = await backedUp();
+    const [empty] = await newDisks(1);
+    const now = new TestWorld(world.disks.with(1, empty ?? assert.fail()), 2, world);
+    const outcome = await scrub(await open(now));
+    assert.ok(outcome.mended > 0);
+    assert.match(outcome.sentence, /shards were made anew\.$/);
+    const again = await scrub(await open(new TestWorld(now.disks, 3, now)));
+    assert.equal(again.mended, 0);
+    assert.match(again.sentence, /every shard is there and right\.$/);
+  });
+
+  it("finds a turned bit in every shard of one target, and mends each by a new shard", async () => {
+    const { world } = await backedUp();
+    const [, disk] = world.disks;
+    const files = shardFiles(disk ?? assert.fail());
+    for (const file of files) flip(disk ?? assert.fail(), file, 130);
+    const outcome = await verify(await open(world));
+    assert.equal(outcome.lost.length, 0);
+    assert.equal(outcome.missingCount, 0);
+    assert.ok(world.recorded.some(({ kind }) => kind === "vault.mended"));
+    assert.deepEqual(await lastTree(world), tree);
+    const left = shardFiles(disk ?? assert.fail());
+    assert.ok(
+      files.every((file) => !left.includes(file)),
+      "no shard was changed in its place",
+    );
+  });
+
+  it("with more lost than there is parity for, names what is lost and restores the rest", async () => {
+    const { world, source } = await backedUp();
+    source.tree = { ...tree, other: noise(9, 3_000) };
+    const { snapshot } = await runBackup(world, settings, source, options);
+    const vault = await open(world);
+    const before = vault.snapshots.find(({ id }) => id !== snapshot.id);
+    const needed = [...vault.packs.values()].at(-1) ?? assert.fail("a pack");
+    for (const disk of world.disks.slice(0, 2)) {
+      for (const file of shardFiles(disk)) if (file.includes(needed.id)) flip(disk, file, 140);
+    }
+    const outcome = await verify(await open(world));
+    assert.equal(outcome.lost.length, 1);
+    assert.match(outcome.lost[0] ?? "", new RegExp(`pack ${needed.id}: .*rotten`));
+    assert.ok(outcome.missing.every((each) => each.snapshot.id === snapshot.id));
+    assert.deepEqual(await treeOf(await open(world), before ?? assert.fail()), tree);
+  });
+});
+
+describe("prune", () => {
+  it("destroys what no kept snapshot needs, but only after the grace", async () => {
+    const { world, source } = await backedUp();
+    source.tree = { only: noise(5, 6_000) };
+    await runBackup(world, settings, source, options);
+    const first = await prune(world, settings, { master, keep: keepOne, forget: [] });
+    assert.equal(first.condemnedSnapshots, 1);
+    assert.ok(first.condemnedPacks > 0);
+    assert.equal(first.destroyedPacks, 0);
+    world.clock.nowMs += settings.graceMs - 1;
+    const early = await prune(world, settings, { master, keep: keepOne, forget: [] });
+    assert.equal(early.destroyedPacks, 0);
+    world.clock.nowMs += 1;
+    const second = await prune(world, settings, { master, keep: keepOne, forget: [] });
+    assert.equal(second.destroyedSnapshots, 1);
+    assert.equal(second.destroyedPacks, first.condemnedPacks);
+    assert.deepEqual(await lastTree(world), source.tree);
+    assert.equal((await verify(await open(world))).missingCount, 0);
+  });
+
+  it("keeps a condemned pack that a backup, at work since before, needs after all", async () => {
+    const { world, source } = await backedUp();
+    source.tree = {};
+    await runBackup(world, settings, source, options);
+    const running = new HeldLease(world, "backup");
+    await running.take();
+    await prune(world, settings, { master, keep: keepOne, forget: [] });
+    world.clock.nowMs += settings.graceMs;
+    await renewed(world, running);
+    const waiting = await prune(world, settings, { master, keep: keepOne, forget: [] });
+    assert.equal(waiting.deferred, 1);
+    assert.equal(waiting.destroyedPacks, 0);
+    await running.release();
+    const ended = await prune(world, settings, { master, keep: keepOne, forget: [] });
+    assert.ok(ended.destroyedPacks > 0);
+  });
+
+  it("puts condemned chunks anew for a backup that begins after", async () => {
+    const { world, source } = await backedUp();
+    source.tree = {};
+    await runBackup(world, settings, source, options);
+    await prune(world, settings, { master, keep: keepOne, forget: [] });
+    source.tree = tree;
+    const { snapshot } = await runBackup(world, settings, source, options);
+    assert.ok(snapshot.counts.addedBytes > 12_000);
+    world.clock.nowMs += settings.graceMs;
+    const { destroyedPacks } = await prune(world, settings, { master, keep: keepOne, forget: [] });
+    assert.ok(destroyedPacks > 0);
+    assert.deepEqual(await lastTree(world), tree);
+  });
+
+  it("is refused beside another one", async () => {
+    const { world } = await backedUp();
+    await new HeldLease(world, "upkeep").take();
+    const pruning = prune(world, settings, { master, keep: keepOne, forget: [] });
+    await assert.rejects(pruning, refuses("NINES_VAULT_BUSY"));
+  });
+
+  it("empties packs that are mostly unneeded", async () => {
+    const { world, source } = await backedUp();
+    const parts = Array.from(
+      { length: 40 },
+      (_, at) => [`f${at}`, noise(100 + at, 1_000)] as const,
+    );
+    source.tree = Object.fromEntries(parts);
+    await runBackup(world, settings, source, options);
+    source.tree = Object.fromEntries(parts.filter((_, at) => at % 5 === 0));
+    await runBackup(world, settings, source, options);
+    await prune(world, settings, { master, keep: keepOne, forget: [] });
+    world.clock.nowMs += settings.graceMs;
+    await prune(world, settings, { master, keep: keepOne, forget: [] });
+    const vault = await open(world);
+    const bytes = [...vault.packs.values()].reduce((sum, { packBytes }) => sum + packBytes, 0);
+    assert.ok(bytes < 16_000, `${bytes} bytes for 8,000`);
+    assert.deepEqual(await lastTree(world), source.tree);
+  });
+});
+
+/** As a run does that is still at work. */
+async function renewed(world: TestWorld, lease: HeldLease): Promise<void> {
+  const now = world.clock.nowMs;
+  world.clock.nowMs = now - settings.graceMs;
+  for (; world.clock.nowMs < now; world.clock.nowMs += 100_000) await lease.keep();
+  world.clock.nowMs = now;
+  await lease.keep();
+}
+
+describe("rebalance", () => {
+  it("moves what a retiring target has, and leaves it empty", async () => {
+    const { world } = await backedUp(3);
+    const four = new TestWorld([...world.disks, ...(await newDisks(1))], 2, world);
+    const now = { ...settings, retiring: ["disk-a"] };
+    const { moved } = await rebalance(four, now, master);
+    assert.ok(moved > 0);
+    const [left] = four.disks;
+    assert.deepEqual(shardFiles(left ?? assert.fail()), []);
+    const without = new TestWorld(four.disks.slice(1), 3, four);
+    assert.deepEqual(await lastTree(without), tree);
+    assert.equal((await scrub(await open(without))).mended, 0);
+  });
+});
+
+describe("a change of the master key", () => {
+  const to = new Uint8Array(32).fill(9);
+
+  it("leaves one key that opens the vault, and it is the new one", async () => {
+    const { world } = await backedUp();
+    await rotateKey(world, settings, { from: master, to });
+    await assert.rejects(open(world), refuses("NINES_VAULT_KEY"));
+    const vault = await openVault(world, settings, { ...opening, master: to });
+    assert.deepEqual(await treeOf(vault, vault.snapshots[0] ?? assert.fail()), tree);
+    assert.equal(vault.keys.others.length, 0);
+  });
+
+  it("is refused while a backup runs", async () => {
+    const { world } = await backedUp();
+    await new HeldLease(world, "backup").take();
+    const rotating = rotateKey(world, settings, { from: master, to });
+    await assert.rejects(rotating, refuses("NINES_VAULT_BUSY"));
+  });
+});
+
+describe("erasing a subject", () => {
+  const subjectOf = (path: readonly string[]) =>
+    path.length === 2 && path[0] === "people" ? path[1] : undefined;
+  const people = { ann: { "mail.txt": "private" }, bob: { "mail.txt": "not private" } };
+
+  async function withPeople(): Promise<{ world: TestWorld; source: TestSource }> {
+    const world = new TestWorld(await newDisks(3), 1);
+    const source = new TestSource("data", { people });
+    await runBackup(world, settings, source, { ...options, subjectOf });
+    return { world, source };
+  }
+
+  it("leaves nothing of it in any snapshot, and all the rest", async () => {
+    const { world } = await withPeople();
+    const before = world.disks.map((disk) => disk.afterKill());
+    const record = await erase(world, settings, { master, service: "shop", subject: "ann" });
+    assert.deepEqual(record.pending, []);
+    const vault = await open(world);
+    assert.equal((await verify(vault)).missingCount, 0);
+    await assert.rejects(
+      treeOf(vault, vault.snapshots[0] ?? assert.fail()),
+      refuses("NINES_VAULT_ERASED"),
+    );
+    assert.equal(vault.keys.domains.length, 3, "the vault, the service, and bob");
+    // All targets go back to what they were: this machine has not forgotten.
+    const back = new TestWorld(before, 5, world);
+    assert.equal((await open(back)).keys.domains.length, 3);
+  });
+
+  it("wins over one target that brings the key back, and destroys it there", async () => {
+    const { world } = await withPeople();
+    const old = world.disks.map((disk) => disk.afterKill());
+    await erase(world, settings, { master, service: "shop", subject: "ann" });
+    const returned = [old[0], old[1], world.disks[2]].map((disk) => disk ?? assert.fail());
+    const elsewhere = new TestWorld(returned, 6);
+    assert.equal((await open(elsewhere)).keys.tombstones.length, 0, "one shard of it is too few");
+    const two = new TestWorld([old[0] ?? assert.fail(), ...world.disks.slice(1)], 7);
+    assert.equal((await open(two)).keys.domains.length, 3);
+  });
+
+  it("gives an erased subject no key again, and cannot be done twice", async () => {
+    const { world, source } = await withPeople();
+    await erase(world, settings, { master, service: "shop", subject: "ann" });
+    const { left } = await runBackup(world, settings, source, { ...options, subjectOf });
+    assert.deepEqual(left, ["people/ann: the subject was erased and gets no key again"]);
+    const twice = erase(world, settings, { master, service: "shop", subject: "ann" });
+    await assert.rejects(twice, refuses("NINES_VAULT_ERASED"));
+    assert.deepEqual(await lastTree(world), { people: { bob: people.bob } });
+  });
+});
+
+describe("opening", () => {
+  it("refuses the wrong key, and targets that together are older than before", async () => {
+    const { world, source } = await backedUp();
+    const old = world.disks.map((disk) => disk.afterKill());
+    await runBackup(world, settings, source, options);
+    await assert.rejects(
+      openVault(world, settings, { ...opening, master: new Uint8Array(32) }),
+      refuses("NINES_VAULT_KEY"),
+    );
+    await assert.rejects(open(new TestWorld(old, 5, world)), refuses("NINES_VAULT_ROLLED_BACK"));
+    const mixed = [old[0], old[1], world.disks[2]].map((disk) => disk ?? assert.fail());
+    await assert.rejects(open(new TestWorld(mixed, 5, world)), refuses("NINES_VAULT_ROLLED_BACK"));
+    const one = [old[0] ?? assert.fail(), ...world.disks.slice(1)];
+    assert.deepEqual(await lastTree(new TestWorld(one, 5, world)), tree);
+  });
+
+  it("finds what lies where when targets are swapped", async () => {
+    const { world } = await backedUp();
+    assert.deepEqual(await lastTree(new TestWorld([...world.disks].reverse(), 4, world)), tree);
+  });
+
+  it("makes no second vault where the first cannot be seen", async () => {
+    const { world } = await backedUp();
+    const fresh = new TestWorld(await newDisks(3), 4, world);
+    const running = runBackup(fresh, settings, new TestSource("data", tree), options);
+    await assert.rejects(running, refuses("NINES_VAULT_ROLLED_BACK"));
+  });
+});
