@@ -51,6 +51,9 @@ describe("the rate of crashes", () => {
     assert.equal(few.value, 1 / (assumed.crash.everyDays * 24));
     assert.equal(few.upper / few.lower, 9);
     assert.match(JSON.stringify(few.source), /4 were seen in 4 d, too few to count/);
+    const never = webRates({ crash: { ...steadily, atHours: [] } }).crash;
+    assert.equal(never.value, few.value, "nothing seen is no rate of 0");
+    assert.match(JSON.stringify(never.source), /none was seen in 4 d/);
     const none = webRates({}).crash;
     assert.deepEqual(none.source, { kind: "default", reason: assumed.crash.reason });
   });

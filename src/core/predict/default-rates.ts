@@ -212,7 +212,7 @@ function rateOf(
 /** Why what was seen is no rate; empty when it is one. */
 function objectionTo({ atHours, hours }: Seen): string {
   const count = atHours.length;
-  if (count === 0) return "";
+  if (count === 0) return `; none was seen in ${sayHours(hours)}`;
   const said = `${count} ${count === 1 ? "was" : "were"} seen in ${sayHours(hours)}`;
   if (count < failuresMin) return `; ${said}, too few to count`;
   const { statistic, pValue } = laplaceTrend({ times: atHours, end: hours });
