@@ -5,7 +5,14 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { createPrng } from "../base/prng.ts";
 import { mmc } from "../model/queueing/stations.ts";
-import { type LoadFit, type LoadStep, fitLoad, slowerThan, utilisationUnder } from "./load-fit.ts";
+import {
+  type LoadFit,
+  type LoadStep,
+  fitLoad,
+  latencyMs,
+  slowerThan,
+  utilisationUnder,
+} from "./load-fit.ts";
 
 interface Known {
   readonly capacity: number;
@@ -128,6 +135,21 @@ describe("how many answers are slow under a load", () => {
         assert.ok(slowerThan(oneSlot, limitMs + 1, { loadPerSecond, instances: count }) <= slow);
       }),
     );
+  });
+
+  it("turned round is a latency: the least within which a share of the answers comes", () => {
+    const ratio = fc.constantFrom(0.5, 0.8, 0.9);
+    const load = fc.double({ min: 1, max: 180, noNaN: true });
+    fc.assert(
+      fc.property(ratio, load, (share, loadPerSecond) => {
+        const loaded = { loadPerSecond, instances: 2 };
+        const ms = latencyMs(oneSlot, share, loaded);
+        assert.ok(slowerThan(oneSlot, ms, loaded) <= 1 - share + 1e-9);
+        assert.ok(slowerThan(oneSlot, ms * 0.998, loaded) > 1 - share - 1e-9);
+      }),
+    );
+    assert.equal(latencyMs(oneSlot, 0.999, { loadPerSecond: 1, instances: 1 }), Infinity);
+    assert.equal(latencyMs(oneSlot, 0.5, { loadPerSecond: 300, instances: 2 }), Infinity);
   });
 
   it("is all of them where the load is more than can be done, or nobody is there", () => {

@@ -185,3 +185,22 @@ export function slowerThan(fit: LoadFit, limitMs: number, loaded: Loaded): numbe
   }
   return Math.min(1, slower);
 }
+
+/** Within how long this share of the answers comes; infinite where that cannot be said. */
+export function latencyMs(fit: LoadFit, ratio: number, loaded: Loaded): number {
+  const isWithin = (limitMs: number) => slowerThan(fit, limitMs, loaded) <= 1 - ratio + 1e-12;
+  let high = 1;
+  while (!isWithin(high)) {
+    high *= 2;
+    if (high > latencyMsMax) return Infinity;
+  }
+  let low = 0;
+  while (high - low > high * 1e-3) {
+    const middle = (low + high) / 2;
+    if (isWithin(middle)) high = middle;
+    else low = middle;
+  }
+  return high;
+}
+
+const latencyMsMax = 3_600_000;
