@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import type { PlanReport } from "../../src/program/predict/plan-report.ts";
 import type { LoadReport } from "../../src/program/load/report.ts";
 import { findStateDirectory } from "../../src/state/directory.ts";
 import { readLoadResult } from "../../src/state/load-results.ts";
@@ -101,6 +102,12 @@ describe("nines load", () => {
     const kept = readLoadResult(findStateDirectory(join(nines.folder, ".nines")), "web");
     assert.deepEqual(kept?.fit, report.fit);
     assert.equal(kept?.kneePerSecond, report.kneePerSecond);
+    const load = Math.round(3 * found);
+    const plan = await nines.run("plan", "web", "--target", "99%", "--load", `${load}`, "--json");
+    assert.equal(plan.code, 0, plan.stderr);
+    const { needed, neededWhy } = JSON.parse(plan.stdout) as PlanReport;
+    assert.equal(needed, 7, "three times as much, of which an instance takes nine tenths");
+    assert.match(neededWhy, /as `nines load` measured/);
   });
 
   it("draws what it has found for a person, straight to the instances", async (t) => {

@@ -285,6 +285,10 @@ export const errorCatalogue = {
     "The iteration ended before the result was as exact as promised; none is given.",
     "Check that no rate is absurdly far from the others, or lump the model.",
   ),
+  NINES_PLAN_UNKNOWN: entry(
+    "A plan was asked for of which too little is known.",
+    "Measure or say what the message names, and ask again.",
+  ),
   NINES_LOAD_RANGE: entry(
     "A load test's rates make no steps that can be run.",
     "Choose --from, --to, --step and --duration so that load grows and a step has fewer requests.",

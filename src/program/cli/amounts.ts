@@ -21,6 +21,13 @@ export function requestRate(text: string): number {
   );
 }
 
+/** Of clients, which need not all be of this machine. */
+export function requestLoad(text: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= 0.001 && value <= 10_000_000) return value;
+  throw new InvalidArgumentError("It is a number of requests a second, from 0.001 to 10000000.");
+}
+
 /** "100" adds so many a second, "x1.5" multiplies. */
 export function growth(text: string): Growth {
   const factor = /^x(\d+(\.\d+)?)$/.exec(text)?.[1];
@@ -58,10 +65,12 @@ export function shareBelowAll(text: string): number {
   throw new InvalidArgumentError("It is a share above 0% and below 100%, such as 99.95%.");
 }
 
-export function connectionCount(text: string): number {
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 1 && value <= 10_000) return value;
-  throw new InvalidArgumentError("It is a whole number from 1 to 10000.");
+export function countOfMost(most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= 1 && value <= most) return value;
+    throw new InvalidArgumentError(`It is a whole number from 1 to ${most}.`);
+  };
 }
 
 export function requestPath(text: string): string {

@@ -10,10 +10,11 @@ import { parsePercent } from "../../config/units.ts";
 import type { Growth } from "../load/steps.ts";
 import {
   type LatencyGoal,
-  connectionCount,
+  countOfMost,
   durationBetween,
   growth,
   latencyGoal,
+  requestLoad,
   requestPath,
   requestRate,
   shareBelowAll,
@@ -37,6 +38,7 @@ export const exitCodeNotes: Readonly<Record<string, readonly (readonly [ExitCode
   ],
   status: [[3, "control does not run or does not answer; what is left is shown all the same"]],
   deploy: [[1, "the new version failed and all went back, or something else came in between"]],
+  plan: [[1, "nothing within the bounds meets the target; what stands in the way is printed"]],
   check: [[2, "the file is wrong; what is wrong is printed"]],
   "journal verify": [[1, "something is damaged"]],
   "journal dump": [[1, "something is damaged; the rest is printed"]],
@@ -63,6 +65,16 @@ export interface EventsOptions extends LogsOptions {
 }
 export interface FailoverOptions extends PlaceOptions {
   readonly to?: string;
+}
+export interface PlanOptions extends PlaceOptions {
+  readonly target: number;
+  readonly load?: number;
+  readonly latency?: LatencyGoal;
+  readonly instances?: number;
+  readonly machines: number;
+  readonly zones: number;
+  readonly gateways?: number;
+  readonly json?: true;
 }
 export interface ModelOptions extends PlaceOptions {
   readonly json?: true;
@@ -135,6 +147,7 @@ export interface Actions {
   metrics(options: PlaceOptions): Promise<number>;
   load(service: string, options: LoadOptions): Promise<number>;
   model(service: string | undefined, options: ModelOptions): Promise<number>;
+  plan(service: string | undefined, options: PlanOptions): Promise<number>;
   apply(options: PlaceOptions): Promise<number>;
   scale(service: string, replicas: number, options: PlaceOptions): Promise<number>;
   deploy(service: string, options: DeployOptions): Promise<number>;
@@ -199,6 +212,7 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
   addIncidents(nines, actions, ended);
   addLoad(nines, actions, ended);
   addPredicting(nines, actions, ended);
+  addPlan(nines, actions, ended);
   addOperating(nines, actions, ended);
   addFailover(nines, actions, ended);
   addDeploying(nines, actions, ended);
@@ -389,7 +403,7 @@ function addLoad(nines: Command, actions: Actions, ended: Ended): void {
     )
     .addOption(
       new Option("--connections <count>", "the most that are open at once")
-        .argParser(connectionCount)
+        .argParser(countOfMost(10_000))
         .default(256),
     )
     .option("--json", "stable fields for programs: docs/reference/load.md")
@@ -414,6 +428,42 @@ function addPredicting(nines: Command, actions: Actions, ended: Ended): void {
     .addHelpText("after", "\nExamples:\n  $ nines model\n  $ nines model web --json")
     .action((service: string | undefined, options: ModelOptions) =>
       ended(actions.model(service, options)),
+    );
+}
+
+function addPlan(nines: Command, actions: Actions, ended: Ended): void {
+  placed(nines.command("plan"))
+    .summary("the cheapest way to run a service that is available and quick enough")
+    .description(
+      "Looks at every number of instances, machines, zones and checks within bounds, in the order of " +
+        "their cost (`costs` in the file), and takes the first that meets the target by the availability " +
+        "model. Says why nothing cheaper does, what more would buy, and what to write into the file; " +
+        "where nothing meets the target, what stands in the way. Nothing needs to run.",
+    )
+    .argument("[service]", "which service (default: the only one)")
+    .addOption(
+      new Option("--target <share>", "the availability that is wanted, such as 99.99%")
+        .argParser(shareBelowAll)
+        .makeOptionMandatory(),
+    )
+    .option("--load <rate>", "requests a second (default: `load` in the file)", requestLoad)
+    .option("--latency <goal>", "the latency that is wanted, such as `250ms at 99%`", latencyGoal)
+    .option("--instances <count>", "the most (default: needed and eight more)", countOfMost(200))
+    .addOption(new Option("--machines <count>", "the most").argParser(countOfMost(20)).default(6))
+    .addOption(new Option("--zones <count>", "the most").argParser(countOfMost(10)).default(3))
+    .option(
+      "--gateways <count>",
+      "the most machines with a gateway (default: as many as there are)",
+      countOfMost(20),
+    )
+    .option("--json", "stable fields for programs: docs/reference/plan.md")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ nines plan --target 99.95% --load 500\n" +
+        "  $ nines plan web --target 99.99% --load 2000 --latency '250ms at 99%' --gateways 2",
+    )
+    .action((service: string | undefined, options: PlanOptions) =>
+      ended(actions.plan(service, options)),
     );
 }
 

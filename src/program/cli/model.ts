@@ -24,13 +24,18 @@ export async function model(service: string | undefined, options: ModelOptions):
   return exitCode.done;
 }
 
-/** The file's deployment and rates; `service`, where one is named, is one of its services. */
+/**
+ * The file's deployment and rates; `service`, where one is named, is one of its services. What is
+ * supposed of the file changes it before it is described.
+ */
 export async function describePlace(
   service: string | undefined,
   options: PlaceOptions,
-): Promise<Described & { readonly config: Config }> {
+  suppose: (config: Config) => Config = (config) => config,
+): Promise<Described & { readonly written: Config; readonly config: Config }> {
   const file = findConfigFile(options.file);
-  const { config, warnings } = await loadConfigFile(file);
+  const { config: written, warnings } = await loadConfigFile(file);
+  const config = suppose(written);
   if (warnings !== "") complain(warnings.trimEnd());
   const names = config.services.map(({ name }) => name);
   if (service !== undefined && !names.includes(service)) {
@@ -38,5 +43,5 @@ export async function describePlace(
     throw new NinesError("NINES_TARGET_UNKNOWN", what);
   }
   const known = await whatIsKnown(config, stateDirectoryOf({ ...options, file }), Date.now());
-  return { ...describeFile(config, known), config };
+  return { ...describeFile(config, known), written, config };
 }

@@ -53,7 +53,7 @@ function queuesOf(config: Config, state: StateDirectory): Known["queues"] {
     const fit = readLoadResult(state, name)?.fit;
     if (fit === undefined) continue;
     const { capacityPerInstance, slotsPerInstance, serviceTimeMs } = fit;
-    found[name] = { capacityPerInstance, slotsPerInstance, serviceTimeMs };
+    found[name] = { capacityPerInstance, slotsPerInstance, serviceTimeMs, fit };
   }
   return found;
 }
