@@ -23,6 +23,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "if (!this.#ejections.readmits(slot, beganMs))",
     replace: "if (beganMs > 0)",
     breaks: ["ejection", "traffic", "quiet", "convergence"],
+    slow: true,
   },
   {
     name: "restarts come without backoff",
@@ -37,6 +38,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "return oldest !== undefined && nowMs - oldest <= intensity.withinMs;",
     replace: "return oldest === undefined && nowMs < 0;",
     breaks: ["restart-intensity"],
+    slow: true,
   },
   {
     name: "a new control adopts nothing",
@@ -45,6 +47,7 @@ export const plantedFaults: readonly Planted[] = [
     replace: "const process = undefined;",
     // Whoever is not adopted has ended, says the incident, though it runs.
     breaks: ["doubling", "incident-truth"],
+    slow: true,
   },
   {
     name: "a process is written down only when it is ready",
@@ -52,6 +55,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "this.#ports.records.write(this.#key, this.#kept(identity));",
     replace: "void identity;",
     breaks: ["doubling"],
+    slow: true,
   },
   {
     name: "table versions begin anew with each control",
@@ -73,6 +77,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "return this.#words.drained.includes(instance);",
     replace: "return false;",
     breaks: ["drained", "convergence"],
+    slow: true,
   },
   {
     name: "a control that was stopped judges by checks that nobody made",
@@ -88,6 +93,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "return restart.unhealthyAfterMs > 0 ? restart.unhealthyAfterMs : undefined;",
     replace: "return restart.unhealthyAfterMs > 0 ? undefined : undefined;",
     breaks: ["patience"],
+    slow: true,
   },
   {
     name: "failed checks are not counted",
@@ -95,6 +101,7 @@ export const plantedFaults: readonly Planted[] = [
     find: 'const against = state.verdict === "down" ? 0 : state.against + 1;',
     replace: "const against = 0;",
     breaks: ["detection-bound", "dead-instance", "patience"],
+    slow: true,
   },
   {
     name: "the end of a heartbeat's patience is forgotten",
@@ -102,6 +109,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "this.#follow(silent(this.#watched, nowMs, this.#detector.explain()));",
     replace: "void silent;",
     breaks: ["detection-bound"],
+    slow: true,
   },
   {
     name: "instances are ended without a drain",
@@ -118,6 +126,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "(serving ? spare <= 0 : trying >= trials)",
     replace: "(!serving && trying >= trials)",
     breaks: ["deploying", "incident-truth", "traffic"],
+    slow: true,
   },
   {
     name: "a version that failed is not taken back",
@@ -126,6 +135,7 @@ export const plantedFaults: readonly Planted[] = [
     replace: 'if (phase === "rolling-back") return to;',
     // The next control starts anew what runs another version than the one in force.
     breaks: ["convergence", "adoption"],
+    slow: true,
   },
   {
     name: "the extra instances of a deploy stay",
@@ -133,6 +143,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "const surplus = ordinal > replicas && !extras.includes(ordinal);",
     replace: "const surplus = ordinal < 0;",
     breaks: ["convergence"],
+    slow: true,
   },
   {
     name: "all instances of a service have one data folder",
@@ -147,6 +158,7 @@ export const plantedFaults: readonly Planted[] = [
     find: 'if (command === "kill")',
     replace: 'if (command === "never")',
     breaks: ["adoption", "convergence", "stop"],
+    slow: true,
   },
   {
     name: "a primary is promoted before the one before is fenced",
@@ -178,6 +190,7 @@ export const plantedFaults: readonly Planted[] = [
     find: 'if (record.standing === "standby")',
     replace: 'if (record.standing === "standby" && isThere(record))',
     breaks: ["one-primary", "convergence"],
+    slow: true,
   },
   {
     name: "failback does not wait",
@@ -185,6 +198,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "return rules.minimumHealthyMs;",
     replace: "return 1;",
     breaks: ["failback-hold"],
+    slow: true,
   },
   {
     name: "nobody is held for flapping",
@@ -199,6 +213,7 @@ export const plantedFaults: readonly Planted[] = [
     find: 'add("primary-failing", known && situation.primary === "failing", why);',
     replace: "",
     breaks: ["promotion", "traffic"],
+    slow: true,
   },
   {
     name: "an instance that ends is in no incident",
@@ -213,6 +228,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "ports.history.whenRestored((kept) => this.#restore(kept));",
     replace: "",
     breaks: ["incident-cover"],
+    slow: true,
   },
   {
     name: "an incident is over while an instance is still out",
@@ -228,6 +244,7 @@ export const plantedFaults: readonly Planted[] = [
     find: 'this.#ports.table() === undefined || record.told?.verdict === "up"',
     replace: "record !== undefined",
     breaks: ["incident-truth"],
+    slow: true,
   },
   {
     name: "losses are counted again with each report",

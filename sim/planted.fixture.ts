@@ -20,7 +20,7 @@ export interface Planted {
   readonly replace: string;
   /** Promises that may be the first to break. */
   readonly breaks: readonly string[];
-  /** Takes more than some ten seeds. */
+  /** Takes more than one quick seed. */
   readonly slow?: boolean;
 }
 

@@ -1,5 +1,5 @@
-// The promises are really watched: each planted fault is found within 200 seeds. Those that take
-// more than some ten seeds are left to planted.long.test.ts.
+// The promises are really watched: planted faults are found. Those that take more than one quick seed
+// are left to planted.long.test.ts.
 
 import { describe, it } from "node:test";
 import { mustBeFound } from "./planted.fixture.ts";
