@@ -14,15 +14,16 @@ export interface Change {
   /** "one more instance" */
   readonly what: string;
   readonly deployment: Deployment;
-  readonly rates: Rates;
+  /** What becomes of any rates by it. */
+  readonly rates: (before: Rates) => Rates;
 }
 
-export function changesOf(deployment: Deployment, rates: Rates, name: string): readonly Change[] {
+export function changesOf(deployment: Deployment, name: string): readonly Change[] {
   const service = deployment.services.find((one) => one.name === name);
   if (service === undefined) return [];
   const changes: Change[] = [];
-  const add = (what: string, changed: Deployment, changedRates = rates) =>
-    changes.push({ what, deployment: changed, rates: changedRates });
+  const add = (what: string, changed: Deployment, rates: Change["rates"] = (same) => same) =>
+    changes.push({ what, deployment: changed, rates });
   const becomes = (what: string, changed: Partial<PredictedService>) =>
     add(what, withService(deployment, { ...service, ...changed }));
   const isAlone = service.instances.length === 1;
@@ -53,7 +54,7 @@ export function changesOf(deployment: Deployment, rates: Rates, name: string): r
     const what = waitedMs === 0 ? "restarts after 30 s of hanging" : "restarts in half of the time";
     becomes(`${what} (\`restart.unhealthyAfter\`)`, { restart: { ...restart, unhealthyAfterMs } });
   }
-  add("starts in half of the time", deployment, withFasterStart(rates, name));
+  add("starts in half of the time", deployment, (rates) => withFasterStart(rates, name));
   return changes;
 }
 

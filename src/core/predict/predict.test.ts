@@ -42,8 +42,8 @@ const oneMachine: Deployment = {
 describe("what a change buys", () => {
   it("is the difference to the changed deployment, solved", () => {
     const before = said(oneMachine);
-    for (const { what, deployment, rates } of changesOf(oneMachine, usual, "web")) {
-      const after = solve(structureOf(deployment), rates)[0]?.unavailability ?? 0;
+    for (const { what, deployment, rates } of changesOf(oneMachine, "web")) {
+      const after = solve(structureOf(deployment), rates(usual))[0]?.unavailability ?? 0;
       const { gained } = gainOf(before, new RegExp(`^${what.replace(/[()]/g, ".")}$`));
       assert.ok(Math.abs(gained.value - (before.unavailability.value - after)) < 1e-15, what);
       assert.ok(gained.lower <= gained.value && gained.value <= gained.upper, what);

@@ -12,7 +12,7 @@ import { changesOf } from "./changes.ts";
 import type { Deployment, PredictedService } from "./deployment.ts";
 import { drawRates } from "./draw.ts";
 import { type Cause, causes, type Rates } from "./rates.ts";
-import { type MeanTimes, type ServiceDown, type Structure, solve, structureOf } from "./solve.ts";
+import { type MeanTimes, type ServiceDown, solve, structureOf } from "./solve.ts";
 
 /** A figure, and the bounds within which 90 % of the draws lie. */
 export interface Interval {
@@ -65,49 +65,68 @@ export function predict(
 ): readonly ServicePrediction[] {
   const draws = requireCount(options.draws ?? 200, "the number of draws", 20, 100_000);
   const random = createPrng(options.seed ?? 1);
-  const streams = Array.from({ length: draws }, (_, at) => random.stream(`draw ${at}`));
-  const structure = structureOf(deployment);
-  const before = solve(structure, rates);
-  const drawn = streams.map((stream) => solve(structure, drawRates(rates, stream)));
-  const without = causes.map((cause) => ({ cause, left: solve(structure, rates, cause) }));
-  return deployment.services.map((service, at): ServicePrediction => {
-    const solved = before[at] as ServiceDown;
-    const { unavailability, down, unnoticed, times } = solved;
-    const contributions = without
-      .map(({ cause, left }) => ({
-        cause,
-        unavailability: unavailability - (left[at] as ServiceDown).unavailability,
-      }))
-      .filter((one) => one.unavailability > unavailability * 1e-6)
-      .sort((a, b) => b.unavailability - a.unavailability);
-    const spread = drawn.map((one) => (one[at] as ServiceDown).unavailability);
-    const gains = changesOf(deployment, rates, service.name).map(
-      ({ what, deployment: changed, rates: changedRates }): Gain => {
-        const other = structureOf(changed);
-        const after = (given: Rates) => unavailabilityOf(other, given, at);
-        const gained = streams.map(
-          (stream, draw) => (spread[draw] as number) - after(drawRates(changedRates, stream)),
-        );
-        return { what, gained: interval(unavailability - after(changedRates), gained) };
-      },
-    );
-    return {
-      name: service.name,
-      instances: service.instances.length,
-      needed: service.needed,
-      unavailability: interval(unavailability, spread),
-      down,
-      unnoticed,
-      times,
-      contributions,
-      gains: gains.sort((a, b) => b.gained.value - a.gained.value),
-      cautions: cautionsOf(deployment, service, rates, solved),
-    };
+  const drawn = Array.from({ length: draws }, (_, at) =>
+    drawRates(rates, random.stream(`draw ${at}`)),
+  );
+  return deployment.services.map((service) => {
+    const own = withDependencies(deployment, service);
+    return predictOne(own, service, rates, drawn);
   });
 }
 
-function unavailabilityOf(structure: Structure, rates: Rates, service: number): number {
-  return (solve(structure, rates)[service] as ServiceDown).unavailability;
+/** A service with all that it depends on: what it needs to be solved. */
+function withDependencies(deployment: Deployment, service: PredictedService): Deployment {
+  const names = new Set([service.name]);
+  // A set that grows while it is gone through is gone through to its new end.
+  for (const name of names) {
+    const found = deployment.services.find((one) => one.name === name);
+    for (const other of found?.dependsOn ?? []) names.add(other);
+  }
+  return { ...deployment, services: deployment.services.filter(({ name }) => names.has(name)) };
+}
+
+function predictOne(
+  deployment: Deployment,
+  service: PredictedService,
+  rates: Rates,
+  drawn: readonly Rates[],
+): ServicePrediction {
+  const { name, instances, needed } = service;
+  const solved = solverOf(deployment, name);
+  const before = solved(rates);
+  const { unavailability, down, unnoticed, times } = before;
+  const spread = drawn.map((draw) => solved(draw).unavailability);
+  const contributions = causes
+    .map((cause) => ({
+      cause,
+      unavailability: unavailability - solved(rates, cause).unavailability,
+    }))
+    .filter((one) => one.unavailability > unavailability * 1e-6)
+    .sort((a, b) => b.unavailability - a.unavailability);
+  const gains = changesOf(deployment, name).map((change): Gain => {
+    const changed = solverOf(change.deployment, name);
+    const after = (given: Rates) => changed(change.rates(given)).unavailability;
+    const gained = drawn.map((draw, at) => (spread[at] as number) - after(draw));
+    return { what: change.what, gained: interval(unavailability - after(rates), gained) };
+  });
+  return {
+    name,
+    instances: instances.length,
+    needed,
+    unavailability: interval(unavailability, spread),
+    down,
+    unnoticed,
+    times,
+    contributions,
+    gains: gains.sort((a, b) => b.gained.value - a.gained.value),
+    cautions: cautionsOf(deployment, service, rates, before),
+  };
+}
+
+function solverOf(deployment: Deployment, name: string) {
+  const structure = structureOf(deployment);
+  const at = deployment.services.findIndex((one) => one.name === name);
+  return (rates: Rates, without?: Cause) => solve(structure, rates, without)[at] as ServiceDown;
 }
 
 function interval(value: number, drawn: readonly number[]): Interval {
