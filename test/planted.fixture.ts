@@ -28,7 +28,7 @@ export async function importPlanted<Module>(
   const copy = mkdtempSync(join(tmpdir(), "nines-planted-"));
   try {
     writeFileSync(join(copy, "package.json"), '{ "type": "module" }');
-    for (const floor of ["src/core", "src/gateway", "src/ports", "src/state"]) {
+    for (const floor of ["src/core", "src/control", "src/gateway", "src/ports", "src/state"]) {
       cpSync(join(built, floor), join(copy, floor), { recursive: true, filter: isProgram });
     }
     if (fault !== undefined) plant(join(copy, fault.file), fault.find, fault.replace);

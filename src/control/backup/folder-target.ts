@@ -8,8 +8,10 @@
 // grows too large. Written on the disk port, so that the simulated disk can crash it at each step.
 
 import { objectKinds, wholeKinds } from "../../core/vault/names.ts";
-import { DiskError, type DiskErrorKind, type Disk, type DiskFolder } from "../../ports/disk.ts";
+import { diskErrorKind, type DiskErrorKind, type Disk, type DiskFolder } from "../../ports/disk.ts";
 import { listPageMax, type Target, TargetError, type TargetErrorKind } from "../../ports/target.ts";
+
+import { messageOf } from "./catalog.ts";
 
 const unfinished = ".tmp";
 const namePattern = /^([a-z]{1,32})\/([0-9a-f][0-9A-Za-z.-]{0,199})$/;
@@ -147,14 +149,14 @@ class FolderTarget implements Target {
     try {
       return await this.#folder(path, false);
     } catch (error) {
-      if (error instanceof DiskError && error.kind === "not-found") return undefined;
+      if (diskErrorKind(error) === "not-found") return undefined;
       throw error;
     }
   }
 
   async #folder(path: string, create: boolean): Promise<DiskFolder> {
     await this.#open("", false).catch((error: unknown) => {
-      if (!(error instanceof DiskError) || error.kind !== "not-found") throw error;
+      if (diskErrorKind(error) !== "not-found") throw error;
       const what = `The folder ${this.#options.path} of target ${this.name} is not there`;
       throw new TargetError("unreachable", what, { cause: error });
     });
@@ -175,9 +177,10 @@ class FolderTarget implements Target {
     try {
       return await run();
     } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-      const sentence = `Target ${this.name} could not ${what}: ${error.message}`;
-      throw new TargetError(kinds[error.kind], sentence, { cause: error });
+      const kind = diskErrorKind(error);
+      if (kind === undefined) throw error;
+      const sentence = `Target ${this.name} could not ${what}: ${messageOf(error)}`;
+      throw new TargetError(kinds[kind], sentence, { cause: error });
     }
   }
 }
@@ -198,6 +201,6 @@ async function removeIfThere(folder: DiskFolder, name: string): Promise<void> {
   try {
     await folder.remove(name);
   } catch (error) {
-    if (!(error instanceof DiskError) || error.kind !== "not-found") throw error;
+    if (diskErrorKind(error) !== "not-found") throw error;
   }
 }

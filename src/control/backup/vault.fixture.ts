@@ -84,19 +84,24 @@ export class TestWorld implements VaultWorld {
   readonly recorded: EventEntry[] = [];
   readonly events = { record: (entry: EventEntry) => void this.recorded.push(entry) };
 
-  constructor(disks: readonly SimulatedDisk[], seed: number, from?: TestWorld) {
+  constructor(
+    disks: readonly SimulatedDisk[],
+    seed: number,
+    from?: { readonly clock: { readonly nowMs: number }; readonly mark: LocalMark },
+    createTarget: typeof createFolderTarget = createFolderTarget,
+  ) {
     this.crypto = seededCrypto(seed);
     this.disks = disks;
     this.clock = new TestClock();
     this.mark = new MemoryMark();
     if (from !== undefined) {
       this.clock.nowMs = from.clock.nowMs;
-      this.mark.kept = from.mark.kept;
+      this.mark.kept = from.mark.read();
     }
     this.targets = disks.map((disk, at) => {
       const letter = String.fromCharCode(97 + at);
       const options = { name: `disk-${letter}`, domain: `room-${letter}`, path: targetPath };
-      return createFolderTarget(disk, options);
+      return createTarget(disk, options);
     });
   }
 }

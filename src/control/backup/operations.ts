@@ -1,0 +1,10 @@
+// What one does with a vault, in one place: the door of this folder.
+
+export { erase, type ErasureRecord } from "./erase.ts";
+export { createFolderTarget } from "./folder-target.ts";
+export { prune, type PruneOutcome } from "./prune.ts";
+export { rebalance } from "./rebalance.ts";
+export { rotateKey } from "./rotate-key.ts";
+export { type BackupOutcome, runBackup } from "./run-backup.ts";
+export { scrub, type ScrubOutcome, verify, type VerifyOutcome } from "./scrub.ts";
+export { openVault, type Vault } from "./vault.ts";

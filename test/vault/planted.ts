@@ -1,0 +1,97 @@
+// Faults planted in a copy of the built vault: each breaks one promise, and the crashes, or the
+// prunes beside a backup, must find it. What they cannot find they do not guard.
+
+import { importPlanted, type PlantedFault } from "../planted.fixture.ts";
+import { pruneBeside } from "./beside.ts";
+import { BrokenPromise, crashEverywhere } from "./crashes.ts";
+import type { Operations } from "./life.ts";
+
+export interface VaultFault extends PlantedFault {
+  readonly foundBy: "crashes" | "beside";
+}
+
+const folder = "src/control/backup";
+
+export const faults: readonly VaultFault[] = [
+  {
+    name: "a snapshot is there before the packs that it needs",
+    file: `${folder}/run-backup.js`,
+    find: "await this.#writer.flush();\n        await this.#putIndex();\n        const snapshot = await this.#putSnapshot(root);",
+    replace:
+      "const snapshot = await this.#putSnapshot(root);\n        await this.#writer.flush();\n        await this.#putIndex();",
+    foundBy: "crashes",
+  },
+  {
+    name: "an index is there before the packs that it lists",
+    file: `${folder}/chunk-writer.js`,
+    find: 'await this.#vault.store.put("pack", table.id, pieces);',
+    replace:
+      'const { writeIndex } = await import("../../core/vault/records.js");\n' +
+      '        await this.#vault.putRecord("index", writeIndex([table]));\n' +
+      '        await this.#vault.store.put("pack", table.id, pieces);',
+    foundBy: "crashes",
+  },
+  {
+    name: "what a target writes is not flushed",
+    file: `${folder}/folder-target.js`,
+    find: "await file.flush();",
+    replace: "",
+    foundBy: "crashes",
+  },
+  {
+    name: "the folder is not flushed after an object got its name",
+    file: `${folder}/folder-target.js`,
+    find: "await folder.rename(temporary, leaf);\n            await folder.flush();",
+    replace: "await folder.rename(temporary, leaf);",
+    foundBy: "crashes",
+  },
+  {
+    name: "what is condemned is destroyed before its grace is over",
+    file: `${folder}/prune.js`,
+    find: "nowMs - atMs >= vault.settings.graceMs",
+    replace: "nowMs - atMs >= 0",
+    foundBy: "crashes",
+  },
+  {
+    name: "packs are destroyed without a second look at who needs them",
+    file: `${folder}/prune.js`,
+    find: "if (needed.has(id))",
+    replace: "if (false)",
+    foundBy: "beside",
+  },
+  {
+    name: "a prune does not wait for a backup at work",
+    file: `${folder}/prune.js`,
+    find: "!others.some(({ startedMs }) => startedMs <= atMs + leaseMs)",
+    replace: "true",
+    foundBy: "beside",
+  },
+  {
+    name: "the old master key goes before the new one opens everything",
+    file: `${folder}/rotate-key.js`,
+    find: "await vault.keys.wrapAll(to);",
+    replace: "void 0;",
+    foundBy: "crashes",
+  },
+];
+
+const livesMax = 8;
+
+/** What was broken, as the tests say it; undefined if they notice nothing. */
+export async function findFault(fault: VaultFault | undefined): Promise<string | undefined> {
+  let found: string | undefined;
+  await importPlanted<Operations>(`${folder}/operations.js`, fault, async (operations) => {
+    try {
+      for (let seed = 1; seed <= livesMax; seed++) {
+        if (fault?.foundBy !== "beside") {
+          await crashEverywhere(operations, { seed, steps: 16, stride: 13 });
+        }
+        if (fault?.foundBy !== "crashes") await pruneBeside(operations, seed);
+      }
+    } catch (error) {
+      if (!(error instanceof BrokenPromise)) throw error;
+      found = error.message;
+    }
+  });
+  return found;
+}
