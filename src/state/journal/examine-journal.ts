@@ -1,6 +1,6 @@
 // Looking at a journal from outside: all of it, damage or not, and without changing anything. It
 // may be done to a copy, or to a journal that is open elsewhere: then the group that is just being
-// written may look torn, or damaged.
+// written may look torn, or damaged, and so may a segment that just becomes another one.
 
 import { NinesError } from "../../core/base/errors.ts";
 import { type Disk, type DiskFolder, diskErrorKind } from "../../ports/disk.ts";

@@ -200,6 +200,12 @@ test("what contradicts itself is refused, though each checksum is right", async 
   const error = await rejectsWith(openRig({}, disk), "NINES_JOURNAL_ROT");
   assert.match(error.message, /a group has the wrong sequence/);
 
+  const stranger = group(1, first.checksum + 1, 2, 5, ["two"]);
+  Buffer.concat([header, first.bytes, stranger.bytes]).copy(segment);
+  disk.place(place, "0000000000000001.log", segment);
+  const other = await rejectsWith(openRig({}, disk), "NINES_JOURNAL_ROT");
+  assert.match(other.message, /a group does not go on from the one before/);
+
   segment.fill(0, 1_024);
   disk.place(place, "0000000000000001.log", segment);
   const { journal } = await openRig({}, disk);

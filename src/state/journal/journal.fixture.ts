@@ -67,6 +67,7 @@ export async function openReused(options: JournalOptions = {}): Promise<ReusedRi
   };
   let [fileName = ""] = made;
   while (fileName === "" || !written(fileName)) {
+    assert.ok(journal.lastSequence < 1_000, "a file is used again");
     await journal.append(full);
     if (journal.lastSequence % 30 === 0) {
       await journal.checkpoint({ through: journal.lastSequence, chunks: [] });
