@@ -88,6 +88,13 @@ describe("a load test as a queue", () => {
     assert.equal(fit.slotsPerInstance, 2);
   });
 
+  it("takes no calm step for more than it was asked: more arrived by chance", () => {
+    const known = { capacity: 100, servers: 2, overheadMs: 0, waitFactor: 1 };
+    const steps = loads.map((load) => stepOf(known, load));
+    const lucky = { ...stepOf(known, 0.9), answeredPerSecond: 120 };
+    assert.equal(fitLoad([...steps, lucky], 1).capacityPerInstance, 100);
+  });
+
   it("calls what was answered a bound where more was never asked", () => {
     const known = { capacity: 1000, servers: 4, overheadMs: 1, waitFactor: 1 };
     const fit = fitLoad([stepOf(known, 0.1), stepOf(known, 0.3)], 1);
@@ -150,6 +157,18 @@ describe("how many answers are slow under a load", () => {
     );
     assert.equal(latencyMs(oneSlot, 0.999, { loadPerSecond: 1, instances: 1 }), Infinity);
     assert.equal(latencyMs(oneSlot, 0.5, { loadPerSecond: 300, instances: 2 }), Infinity);
+  });
+
+  it("is M/M/c's wait stretched by the factor, after a base that is always the same", () => {
+    const base = { meanMs: 10, quantiles: [[1, 10]] } as const;
+    const queue = mmc({ arrivalRate: 80, serviceRate: 100, servers: 1 });
+    for (const waitFactor of [0.5, 1, 2]) {
+      const slow = slowerThan({ ...oneSlot, base, waitFactor }, 60, {
+        loadPerSecond: 80,
+        instances: 1,
+      });
+      assert.ok(Math.abs(slow - queue.waitsLonger(0.05 / waitFactor)) < 1e-12);
+    }
   });
 
   it("is all of them where the load is more than can be done, or nobody is there", () => {

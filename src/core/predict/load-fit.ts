@@ -168,7 +168,7 @@ export function utilisationUnder(fit: LoadFit, { loadPerSecond, instances }: Loa
  * high rather than too low. 1 where the load is more than the instances can do.
  */
 export function slowerThan(fit: LoadFit, limitMs: number, loaded: Loaded): number {
-  if (utilisationUnder(fit, loaded) >= 1 || loaded.instances < 1) return 1;
+  if (loaded.instances < 1) return 1;
   const servers = fit.slotsPerInstance * loaded.instances;
   const queue = mmc({
     arrivalRate: loaded.loadPerSecond,
