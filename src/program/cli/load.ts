@@ -52,7 +52,7 @@ export async function load(service: string, options: LoadOptions): Promise<numbe
     random: createSystemRandom().random,
     send: sender.send,
     signal: interrupted.signal,
-    tell: (step) => tell(stepLine(step)),
+    tell: (step, isRepeated) => tell(stepLine(step, isRepeated)),
     countInstances: async () => countOf(await statusOf(state), service),
   });
   const kept = keep(state, report, plan);

@@ -6,7 +6,7 @@
 import { sayDuration } from "../../core/base/duration.ts";
 import { sayPercent } from "../../core/base/percent.ts";
 import type { LoadFit } from "../../core/predict/load-fit.ts";
-import { type Limits, type Plan, type StepReport, kneeOf, ratesOf } from "./steps.ts";
+import { type Limits, type Plan, type StepReport, kneeOf, ratesOf, repeatsMax } from "./steps.ts";
 import type { Target } from "./target.ts";
 
 export interface LoadReport {
@@ -35,8 +35,10 @@ export interface Announced {
 /** Said before the first request: what will be sent, how much at most, and when it stops. */
 export function announce({ target, plan, limits, timeoutMs, connectionsMax }: Announced): string {
   const rates = ratesOf(plan);
-  const requests = rates.reduce((sum, rate) => sum + (rate * plan.durationMs) / 1000, 0);
-  const longestMs = rates.length * (plan.durationMs + timeoutMs);
+  const repeated = rates.slice(-repeatsMax);
+  const all = [...rates, ...repeated];
+  const requests = all.reduce((sum, one) => sum + (one * plan.durationMs) / 1000, 0);
+  const longestMs = all.length * (plan.durationMs + timeoutMs);
   const shownAt = target.addresses.map(({ host, port }) => `${host}:${port}`).join(", ");
   const way = target.through === "gateway" ? `through the gateway at ${shownAt}` : `at ${shownAt}`;
   return [
@@ -44,10 +46,10 @@ export function announce({ target, plan, limits, timeoutMs, connectionsMax }: An
     `of each other: ${rate(plan.fromPerSecond)}/s up to ${rate(plan.toPerSecond)}/s in ` +
       `${rates.length} steps of ${sayDuration(plan.durationMs)}, ${rate(requests)} requests and ` +
       `${sayDuration(longestMs)} at most,`,
-    `over ${connectionsMax} connections at most. It stops at the first step with more than ` +
-      `${sayPercent(limits.errorRatioMax)} errors, with over`,
-    `${sayDuration(limits.latency.limitMs)} for ${sayPercent(limits.latency.ratio)}, or with fewer ` +
-      "answers than requests; Ctrl-C stops it at once.",
+    `over ${connectionsMax} connections at most. It stops at the first step that twice has more than ` +
+      `${sayPercent(limits.errorRatioMax)}`,
+    `errors, over ${sayDuration(limits.latency.limitMs)} for ${sayPercent(limits.latency.ratio)}, ` +
+      "or fewer answers than requests; Ctrl-C stops it at once.",
   ].join("\n");
 }
 
@@ -58,7 +60,7 @@ export function stepHead(): string {
   return heads.map((head, column) => head.padStart(columnWidths[column] ?? 0)).join("");
 }
 
-export function stepLine(step: StepReport): string {
+export function stepLine(step: StepReport, isRepeated: boolean): string {
   const cells = [
     rate(step.offeredPerSecond),
     rate(step.answeredPerSecond),
@@ -69,7 +71,8 @@ export function stepLine(step: StepReport): string {
     latency(step.p99Ms),
   ];
   const line = cells.map((cell, column) => cell.padStart(columnWidths[column] ?? 0)).join("");
-  return step.tooMuch === null ? line : `${line}   ${step.tooMuch}`;
+  if (step.tooMuch === null) return line;
+  return `${line}   ${step.tooMuch}${isRepeated ? "; once more" : ""}`;
 }
 
 export function renderResult(report: LoadReport, width: number): string {

@@ -3,52 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createPrng } from "../../core/base/prng.ts";
-import type { Clock, Timer } from "../../ports/clock.ts";
+import { JumpingClock } from "./jumping-clock.fixture.ts";
 import { type Send, type StepOptions, runStep } from "./run-step.ts";
 import { type StepCounts, quantileOf } from "./steps.ts";
-
-interface Alarm {
-  readonly dueMs: number;
-  readonly run: () => void;
-}
-
-/** Jumps from one alarm to the next, and lets promises run in between. */
-class JumpingClock implements Clock {
-  #nowMs = 0;
-  readonly #alarms = new Set<Alarm>();
-
-  monotonicMs(): number {
-    return this.#nowMs;
-  }
-
-  wallMs(): number {
-    return this.#nowMs;
-  }
-
-  after(delayMs: number, run: () => void): Timer {
-    const alarm = { dueMs: this.#nowMs + delayMs, run };
-    this.#alarms.add(alarm);
-    return { [Symbol.dispose]: () => void this.#alarms.delete(alarm) };
-  }
-
-  async runUntil(done: () => boolean): Promise<void> {
-    while (!done()) {
-      let next: Alarm | undefined;
-      for (const alarm of this.#alarms) {
-        if (next === undefined || alarm.dueMs < next.dueMs) next = alarm;
-      }
-      assert.ok(next !== undefined, "somebody waits for something");
-      this.#alarms.delete(next);
-      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
-      next.run();
-      for (let turn = 0; turn < 8; turn++) await Promise.resolve();
-    }
-  }
-
-  get pending(): number {
-    return this.#alarms.size;
-  }
-}
 
 type World = Pick<StepOptions, "clock"> & { readonly jump: JumpingClock };
 
@@ -105,6 +62,25 @@ describe("a step of a load test", () => {
     assert.equal(answered + refused + late + unsent, counts.due);
     assert.equal(answered, counts.due);
     assert.ok(Math.abs(quantileOf(counts.latenciesMs, 1) - 10) < 1e-6);
+  });
+
+  it("sends at random, as clients do who do not know of each other, and not in step", async () => {
+    const here = world();
+    const sentMs: number[] = [];
+    const counts = await step(
+      here,
+      () => {
+        sentMs.push(here.jump.monotonicMs());
+        return Promise.resolve("answered");
+      },
+      {},
+    );
+    assert.ok(counts.due > 0);
+    const gaps = sentMs.slice(1).map((ms, at) => ms - (sentMs[at] as number));
+    const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
+    const variance = gaps.reduce((sum, gap) => sum + (gap - mean) ** 2, 0) / gaps.length;
+    // 1 for a Poisson process, 0 for a metronome; the seed is fixed.
+    assert.ok(Math.abs(variance / mean ** 2 - 1) < 0.15, `${variance / mean ** 2}`);
   });
 
   it("goes on sending while nobody answers, and counts the wait from when each was due", async () => {

@@ -21,6 +21,8 @@ export interface Plan {
 }
 
 export const stepsMax = 60;
+/** Steps that are taken once more. */
+export const repeatsMax = 3;
 /** One step's requests stay in memory until its end. */
 export const requestsPerStepMax = 2_000_000;
 
