@@ -68,6 +68,7 @@ describe("what a change buys", () => {
   it("has a narrower interval than the figures that it is the difference of", () => {
     const prediction = said(oneMachine);
     const { gained } = gainOf(prediction, /starts in half/);
+    assert.ok(gained.value > 0);
     const { lower, upper } = prediction.unavailability;
     assert.ok(gained.upper - gained.lower < 0.05 * (upper - lower));
   });

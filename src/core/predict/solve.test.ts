@@ -5,6 +5,8 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { NinesError } from "../base/errors.ts";
+import { chainOfNames } from "../model/markov/chain.ts";
+import { steadyState } from "../model/markov/steady-state.ts";
 import { kOfNAlike } from "../model/structure/redundancy.ts";
 import { restartMs, silenceSeen } from "./delays.ts";
 import type { Deployment, PredictedInstance, PredictedService } from "./deployment.ts";
@@ -63,6 +65,19 @@ describe("a service on its own", () => {
     assert.ok(more > 0.99 * common, "whatever is added");
   });
 
+  it("fails by itself only as often as it does not fail with all others", () => {
+    const rate = exactly(3);
+    const own = (perHour: number) => {
+      const mending = (perHour * (60 + 75 + 2_000)) / 3_600_000;
+      return mending / (1 + mending);
+    };
+    const beta = ratesFor({ web: { crash: rate, commonCause: exactly(0.2) } });
+    const common = (0.2 * 3 * 2_075) / 3_600_000;
+    const together = 1 - (1 - own(0.8 * 3) ** 2) * (1 - common / (1 + common));
+    near(solved(only(webOn(["a", "b"])), beta).down, together, 1e-6);
+    near(solved(only(webOn(["a"])), beta).down, own(3), 1e-6);
+  });
+
   it("is down with its machine, however many instances are on it", () => {
     const { down } = solved(
       only(webOn(["a", "a", "a"])),
@@ -74,9 +89,42 @@ describe("a service on its own", () => {
   it("loses requests that meet what nobody has noticed", () => {
     const hang = exactly(1);
     const half = { resentShare: 0.5, throughGateway: true };
-    const { unnoticed } = solved(only(webOn(["a", "b"], half)), ratesFor({ web: { hang } }));
+    const one = solved(only(webOn(["a", "b"], half)), ratesFor({ web: { hang } }));
     const silent = silenceSeen(webOn(["a", "b"], half)).meanMs / 3_600_000;
-    near(unnoticed, (silent / (1 + silent)) * 0.5, 1e-6);
+    near(one.unnoticed, (silent / (1 + silent)) * 0.5, 1e-6);
+    near(one.unavailability, one.down + (1 - one.down) * one.unnoticed, 1e-12);
+    const primary = webOn(["a", "b"], { ...half, mode: "primary-standby" });
+    assert.ok(
+      solved(only(primary), ratesFor({ web: { hang } })).unnoticed < 1e-9,
+      "counted as down",
+    );
+  });
+
+  it("loses those that meet a machine that is gone, where the gateway is not gone with it", () => {
+    const machine = exactly(1 / 100);
+    const through = webOn(["a", "b"], { throughGateway: true, resentShare: 0 });
+    const lostOn = (...names: readonly string[]) => {
+      const deployment = { ...only(through), gateway: { workers: 2, machines: names } };
+      return solved(deployment, ratesFor({ web: {} }, { machine })).unnoticed;
+    };
+    const gone = 250 / 3_600_000 / 100;
+    near(lostOn("a"), gone / 2, 1e-4);
+    near(lostOn("a", "b"), gone, 1e-4);
+  });
+
+  it("of endpoints is down until their own keeper has mended them", () => {
+    const instances = webOn(["a"]).instances.map((one) => ({ ...one, kind: "endpoint" as const }));
+    const rates = ratesFor({ web: { endpoint: exactly(1 / 100), crash: exactly(1) } });
+    const mending = (2_500 + 600_000 + 1_000) / 3_600_000 / 100;
+    near(solved(only(webOn([], { instances })), rates).down, mending / (1 + mending));
+  });
+
+  it("tells the times of failures that Nines sees, and of no others", () => {
+    const own = { crash: exactly(0.3), hang: exactly(0.1), gray: exactly(5) };
+    const { times } = solved(only(webOn(["a", "b"])), ratesFor({ web: own }));
+    near(times.perYear, 2 * 0.4 * 8_760, 1e-9);
+    near(times.detectMs, (0.3 * 60 + 0.1 * 2_500) / 0.4, 1e-9);
+    near(times.recoverMs, (0.3 * 2_075 + 0.1 * (30_000 + 4_000 + 2_075)) / 0.4, 1e-9);
   });
 
   it("is found out by its checks where no traffic tells", () => {
@@ -92,6 +140,25 @@ describe("a primary with those that stand by", () => {
   it("is between two of them for as long as it takes to see and to move", () => {
     const between = betweenPrimaries({ standbys: 2, failures, transferMs: 100 });
     near(between, (0.1 * 3_100) / 3_600_000, 2e-3);
+  });
+
+  it("agrees with its chain written out by hand, for one standby", () => {
+    const often = [{ perHour: 40, detectMs: 10_000, recoverMs: 80_000 }];
+    const [moves, mended] = [3_600 / 11, 3_600 / 90];
+    const { chain, states } = chainOfNames([
+      { from: "serving, ready", to: "serving, alone", rate: 40 },
+      { from: "serving, alone", to: "serving, ready", rate: mended },
+      { from: "serving, ready", to: "failed, ready", rate: 40 },
+      { from: "serving, alone", to: "failed, alone", rate: 40 },
+      { from: "failed, ready", to: "failed, alone", rate: 40 },
+      { from: "failed, alone", to: "failed, ready", rate: mended },
+      { from: "failed, ready", to: "serving, alone", rate: moves },
+      { from: "failed, alone", to: "vacant", rate: moves },
+      { from: "vacant", to: "serving, alone", rate: 2 * mended },
+    ]);
+    const expected = steadyState(chain).probabilities[states.indexOf("failed, ready")] ?? 0;
+    const between = betweenPrimaries({ standbys: 1, failures: often, transferMs: 1_000 });
+    near(between, expected, 1e-9);
   });
 
   it("waits for its one instance where nobody stands by", () => {
@@ -190,23 +257,22 @@ const anyDeployment = fc
 describe("any deployment", () => {
   it("is down in the states in which a judge says so, and in no others", () => {
     fc.assert(
-      fc.property(
-        anyDeployment,
-        fc.array(fc.nat(2 ** 24), { maxLength: 40 }),
-        (deployment, draws) => {
-          const { compiled } = structureOf(deployment);
-          const names = compiled.events.map(({ name }) => name);
-          for (const draw of [0, 2 ** 24 - 1, ...draws]) {
-            const state = Float64Array.from(names, (_, at) => (draw >> at) & 1);
-            const failed = new Set(names.filter((_, at) => state[at] === 1));
-            for (const [at, service] of deployment.services.entries()) {
-              const top = compiled.tops[at] as number;
-              const down = compiled.diagrams.probability(top, state);
-              assert.equal(down === 0, serves(deployment, service, failed), [...failed].join(", "));
-            }
+      fc.property(anyDeployment, fc.array(fc.nat(2 ** 24), { maxLength: 40 }), (any, draws) => {
+        const { compiled } = structureOf(any);
+        const names = compiled.events.map(({ name }) => name);
+        const pairs = names.flatMap((_, one) =>
+          names.map((__, other) => (1 << one) | (1 << other)),
+        );
+        for (const draw of [0, 2 ** 24 - 1, ...pairs, ...draws]) {
+          const state = Float64Array.from(names, (_, at) => (draw >> at) & 1);
+          const failed = new Set(names.filter((_, at) => state[at] === 1));
+          for (const [at, service] of any.services.entries()) {
+            const top = compiled.tops[at] as number;
+            const down = compiled.diagrams.probability(top, state);
+            assert.equal(down === 0, serves(any, service, failed), [...failed].join(", "));
           }
-        },
-      ),
+        }
+      }),
       { numRuns: 300 },
     );
   });
