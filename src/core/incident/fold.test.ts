@@ -68,6 +68,9 @@ const elsewhere = (atMs: number): Observation => ({
   atMs,
   sentence: "to web-1",
 });
+function lines([first]: readonly Incident[]): readonly string[] {
+  return (first?.timeline ?? []).map(({ kind, sentence }) => `${kind} ${sentence}`);
+}
 const passed = (atMs: number): Observation => ({ kind: "passed", atMs });
 
 describe("the account of an incident", () => {
@@ -208,6 +211,36 @@ describe("the account of an incident", () => {
     const { incidents } = tell([mended(60_000)], resumedAccount(open));
     assert.equal(incidents[0]?.id, open.id);
     assert.equal(timesOf(incidents[0] as Incident).recoverMs, 58_990);
+  });
+
+  it("tells a thing that is said again and again in one line", () => {
+    const ejected = { ...fault(1_020), sentence: "web-2 ejected for 1 s" } as Observation;
+    const seen = [sign(1_000), fault(1_010), sign(1_000), ejected, elsewhere(1_025)];
+    const { incidents } = tell([...seen, lost(1_030, 1), fault(1_040), sign(1_050), ejected]);
+    assert.deepEqual(lines(incidents), [
+      "sign web-2 closed",
+      "fault web-2 ended: signal SIGKILL",
+      "fault web-2 ejected for 1 s",
+      "transfer to web-1",
+      "loss 1 request lost",
+    ]);
+  });
+
+  it("tells one that is out again as often as it is", () => {
+    const again = [fault(1_000), mended(1_010), fault(1_020), mended(1_030)];
+    const kinds = tell(again).incidents[0]?.timeline.map(({ kind }) => kind);
+    assert.deepEqual(kinds?.filter((kind) => kind === "fault").length, 2);
+  });
+
+  it("has no part in what is done after full strength", () => {
+    const action = (atMs: number): Observation => ({
+      kind: "action",
+      atMs,
+      sentence: `at ${atMs}`,
+    });
+    const seen = [fault(1_000), action(1_100), mended(2_000), action(2_000), action(2_001)];
+    const told = lines(tell(seen).incidents).filter((line) => line.startsWith("action"));
+    assert.deepEqual(told, ["action at 1100", "action at 2000"]);
   });
 
   it("stays small whatever happens; its beginning and its latest are kept", () => {

@@ -132,7 +132,7 @@ export function observed(account: Account, seen: Observation, context: Context):
     case "counted":
       return counted(fresh, seen, context);
     case "action":
-      return put(fresh, "action", seen);
+      return isAfterRecovery(fresh, seen) ? fresh : put(fresh, "action", seen);
     case "note":
       return note(put(fresh, "note", seen), seen.sentence);
     case "passed":
@@ -207,7 +207,7 @@ function fault(account: Account, seen: Fault, context: Context): Account {
   const counted = { ...account, suspicion: undefined, incident };
   // A second word on one that is out already adds a line, and no new detection.
   if (before !== undefined) return put(counted, "fault", seen);
-  return step(put(counted, "fault", seen), "fault", seen);
+  return step(put(counted, "fault", seen, true), "fault", seen);
 }
 
 function mended(account: Account, seen: Seen & { readonly instance: string }): Account {
@@ -353,14 +353,20 @@ function isStill({ state, suspicion, incident }: Account, nowMs: number): boolea
 }
 
 /** A line for the timeline; the beginning and the latest are kept when there are too many. */
-function put(account: Account, kind: MomentKind, { atMs, sentence = "" }: Seen): Account {
+function put(
+  account: Account,
+  kind: MomentKind,
+  { atMs, sentence = "" }: Seen,
+  isAnew = false,
+): Account {
   const { incident } = account;
   if (incident === undefined) return account;
   const moment: Moment = { atMs, kind, sentence: clip(sentence) };
-  const known = incident.timeline.slice(-3).find((one) => one.sentence === moment.sentence);
+  const known = saidBefore(incident.timeline, moment, isAnew);
   if (known !== undefined) {
-    // The event came first, and what it meant after it: one line, of the more telling kind.
-    if (known.kind !== "action" || kind === "action") return account;
+    // The event or the sign came first, and what it meant after it: one line, of the more telling
+    // kind.
+    if (weightOf(kind) <= weightOf(known.kind)) return account;
     const timeline = incident.timeline.map((one) => (one === known ? { ...known, kind } : one));
     return { ...account, incident: { ...incident, timeline } };
   }
@@ -375,6 +381,32 @@ function put(account: Account, kind: MomentKind, { atMs, sentence = "" }: Seen):
   while (place > 0 && (kept[place - 1]?.atMs ?? 0) > atMs) place--;
   const timeline = [...kept.slice(0, place), moment, ...kept.slice(place)];
   return { ...account, incident: { ...incident, timeline, omitted } };
+}
+
+/**
+ * The line that says the same. What fails again and again is told once until full strength; what is
+ * lost anew is told anew, if not by the line of a moment ago.
+ */
+function saidBefore(
+  timeline: readonly Moment[],
+  { kind, sentence }: Moment,
+  isAnew: boolean,
+): Moment | undefined {
+  const isRepeatable = kind === "sign" || kind === "action" || (kind === "fault" && !isAnew);
+  const from = isRepeatable
+    ? timeline.findLastIndex((one) => one.kind === "recovery") + 1
+    : Math.max(0, timeline.length - 3);
+  const known = timeline.slice(from).findLast((one) => one.sentence === sentence);
+  return isAnew && known?.kind === "fault" ? undefined : known;
+}
+
+function weightOf(kind: MomentKind): number {
+  return kind === "action" ? 0 : kind === "sign" ? 1 : 2;
+}
+
+/** What is done at full strength is not done about it. */
+function isAfterRecovery({ state, incident }: Account, { atMs }: Seen): boolean {
+  return state === "recovered" && atMs > (incident?.recoveredMs ?? atMs);
 }
 
 function note(account: Account, sentence: string): Account {
