@@ -61,7 +61,8 @@ export const failover = z.strictObject({
   drain: field(duration("0s", "10m").prefault("2s"), {
     meaning:
       "Longest that a planned move waits for requests under way on the old primary. New ones wait in " +
-      "the gateway meanwhile. What is left then is cut.",
+      "the gateway meanwhile. What is left then is cut; with `fence: 0s`, where nobody may work beside " +
+      "a new primary, the move is given up instead, and an automatic failback begins anew.",
     interaction: "Shorter than `gateway.timeouts.queue`, or requests are refused meanwhile.",
     see: ["gateway.timeouts.queue"],
   }),

@@ -124,8 +124,8 @@ const says = {
   givesUp: saying("held", "{primary} stays primary of {service}: {cause}"),
   unheard: saying(
     "held",
-    "{primary} stays primary of {service}, it is well: a worker has not said within {age} that it " +
-      "sends it nothing",
+    "{primary} stays primary of {service}, it is well: a worker has something under way there, or " +
+      "is not heard",
   ),
   gone: saying("held", "{service} has no primary: {cause}, and nobody else is fit"),
   alone: saying("held", "{primary} stays primary of {service}, nobody else is fit: {cause}"),

@@ -135,6 +135,25 @@ test("a primary whose process ended is replaced at once: nothing is left to fenc
   assert.equal(story.state.cause, "its process has ended", "it still serves for that reason");
 });
 
+test("without time for the workers' word a hung primary is killed, whatever they have said", () => {
+  const story = new Story();
+  story.rules = { ...rules, fenceMs: 0 };
+  // Drained of all that workers know of, then it hangs: its sockets may hold more.
+  story.order("order-failover", "web-2");
+  story.see({ primary: "failing", why: "no answer in 500 ms", fenced: true });
+  assert.deepEqual(story.commands, ["kill", "promote"]);
+  assert.equal(story.now, "serving web-2");
+});
+
+test("without that time a planned move that takes longer than its drain is given up", () => {
+  const story = new Story();
+  story.rules = { ...rules, fenceMs: 0 };
+  story.order("order-failover", "web-2").see({}, rules.drainMs);
+  assert.equal(story.now, "serving web-1");
+  assert.match(story.sentences.at(-1) ?? "", /web-1 stays primary.*something under way there/);
+  assert.deepEqual(story.commands, []);
+});
+
 test("a primary that runs and fails its checks is fenced first", () => {
   const story = new Story().see({ primary: "failing", why: "no answer in 500 ms", fit: ["web-2"] });
   assert.equal(story.now, "fencing web-1");

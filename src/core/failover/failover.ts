@@ -202,13 +202,27 @@ export function pendingEvents(
   add("primary-failing", known && situation.primary === "failing", why);
   const lost = whyLost(state, situation);
   add("successor-lost", lost !== undefined, lost ?? "");
+  const due = state.deadlineMs !== undefined && nowMs >= state.deadlineMs;
+  const isKilledFirst = killsFirst(state, situation, rules);
+  add("deadline", due && isKilledFirst, state.cause);
   add("fenced", situation.fenced, state.cause);
   add("primary-leaving", known && situation.primary === "leaving", why);
-  const due = state.deadlineMs !== undefined && nowMs >= state.deadlineMs;
-  add("deadline", due, deadlineCause(state, rules));
+  add("deadline", due && !isKilledFirst, deadlineCause(state, rules));
   add("candidate", candidateOf(state, situation) !== undefined, vacantCause(state, situation));
   add("preferred-fit", wantsFailback(state, situation, rules), `${preferred} is its preferred one`);
   return events;
+}
+
+/**
+ * Without any time for the workers' word, a hung primary dies whether or not they have said it: what
+ * lies in its sockets they do not know of.
+ */
+function killsFirst(
+  { phase }: FailoverState,
+  { primary, killable }: Situation,
+  { fenceMs }: FailoverRules,
+): boolean {
+  return phase === "fencing" && fenceMs === 0 && primary === "failing" && killable;
 }
 
 /** Why who was chosen cannot take over; undefined when it can. */
