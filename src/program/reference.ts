@@ -84,9 +84,9 @@ same is answered on a TCP port to those who send the file's token; the token of 
     openssl rand -hex 32 > admin.token && chmod 600 admin.token && nines apply
     curl -H "Authorization: Bearer $(cat admin.token)" http://127.0.0.1:9190/metrics
 
+The files are read again at each apply; an event stream ends with the token that opened it.
 A request without the right token is answered 401 after a second; more than eight of those at
-once 429. Host
-must be an address, \`localhost\` or one of \`admin.hosts\`; an Origin other than its own is refused (403), and
+once 429. Host must be an address, \`localhost\` or one of \`admin.hosts\`; an Origin other than its own is refused (403), and
 an order that is not \`application/json\` too (415). An address that other machines can reach needs
 \`allowRemote: true\`: the token then crosses the network as it is, so put a TLS proxy before it. When it cannot
 listen (the port is taken, a token's file is not private) an event says why, Nines goes on,

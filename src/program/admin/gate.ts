@@ -4,9 +4,8 @@
 // web page that runs on it. So each request needs a bearer token (one that may do all, one that may
 // only look, for Prometheus). Digests are compared, in constant time. A wrong token is answered
 // after a second, and few such answers wait at once: guessing is bounded, and what keeps it
-// hopeless
-// is the token's length (tokens.ts). The right token is never made to wait, or guessing would be a
-// way to lock the operator out.
+// hopeless is the token's length (tokens.ts). The right token is never made to wait, or guessing
+// would be a way to lock the operator out. What lasts (a stream) ends with its token.
 //
 // A browser is kept out twice over: Host must be an address, localhost or a name from the file (DNS
 // rebinding brings the attacker's name), a foreign Origin is refused, and an order must be JSON,
@@ -19,7 +18,10 @@ import { Refusal, refusal } from "./refusal.ts";
 import { digestOf, type Tokens } from "./tokens.ts";
 
 /** Throws a Refusal unless the request may be answered. */
-export type Gate = (request: IncomingMessage) => Promise<void>;
+export type Gate = (request: IncomingMessage) => Promise<Grant>;
+
+/** Whether what let the request in still does: an answer may last longer than a token. */
+export type Grant = () => boolean;
 
 export interface GateOptions {
   /** Those in force now; undefined lets nobody pass. */
@@ -55,12 +57,15 @@ export function createGate(options: GateOptions): Gate {
     checkOrigin(request);
     const right = rightOf(request.headers.authorization, options.tokens());
     if (right === "none") return turnAway(request);
-    if (request.method === "GET") return;
+    const { authorization } = request.headers;
+    const grant: Grant = () => rightOf(authorization, options.tokens()) !== "none";
+    if (request.method === "GET") return grant;
     if (right === "look") {
       const what = `This token may look, and not ask for ${request.method} ${request.url}.`;
       throw new Refusal(403, what, "NINES_ADMIN_READ_ONLY");
     }
     checkContentType(request.headers["content-type"] ?? "");
+    return grant;
   };
 }
 

@@ -10,7 +10,7 @@ import type { ListenOptions } from "node:net";
 import { type ErrorCode, errorCatalogue, NinesError } from "../../core/base/errors.ts";
 import { INTERNAL_ERROR } from "./answers.ts";
 import { type AdminActions, type Endpoint, endpoints, type Follow } from "./endpoints.ts";
-import type { Gate } from "./gate.ts";
+import type { Gate, Grant } from "./gate.ts";
 import { Refusal, refusal } from "./refusal.ts";
 
 const BODY_BYTES_MAX = 64 * 1024;
@@ -21,17 +21,19 @@ const UNREAD_BYTES_MAX = 1024 * 1024;
 const KEEPALIVE_MS = 15_000;
 
 export interface AdminServer {
+  /** Ends the streams whose grant does not hold any more. */
+  review(): void;
   /** Ends all connections; resolves when the socket is closed. */
   close(): Promise<void>;
 }
 
 /** Resolves when it listens. The socket's folder exists, and nobody else listens there. */
 export async function serveAdmin(socketPath: string, actions: AdminActions): Promise<AdminServer> {
-  const server = createAdminServer(actions, async () => undefined);
+  const { server, ...open } = createAdminServer(actions, async () => () => true);
   rmSync(socketPath, { force: true });
   await listening(server, { path: socketPath });
   chmodSync(socketPath, 0o600);
-  return { close: () => closeServer(server) };
+  return open;
 }
 
 export interface TcpAddress {
@@ -45,22 +47,37 @@ export async function serveAdminOnTcp(
   actions: AdminActions,
   gate: Gate,
 ): Promise<AdminServer> {
-  const server = createAdminServer(actions, gate);
+  const { server, ...open } = createAdminServer(actions, gate);
   await listening(server, address);
-  return { close: () => closeServer(server) };
+  return open;
 }
 
-function createAdminServer(actions: AdminActions, gate: Gate): Server {
+function createAdminServer(
+  actions: AdminActions,
+  gate: Gate,
+): AdminServer & { readonly server: Server } {
+  const streams = new Map<ServerResponse, Grant>();
   const server = createServer(
     { maxHeaderSize: 8192, requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 5000 },
     (request, response) => {
       gate(request)
-        .then(() => answer(actions, request, response))
+        .then(async (grant) => {
+          const lasts = await answer(actions, request, response);
+          if (!lasts || response.destroyed) return;
+          streams.set(response, grant);
+          response.on("close", () => streams.delete(response));
+        })
         .catch((error: unknown) => sendError(response, error));
     },
   );
   server.maxConnections = CONNECTIONS_MAX;
-  return server;
+  return {
+    server,
+    close: () => closeServer(server),
+    review() {
+      for (const [response, holds] of streams) if (!holds()) response.destroy();
+    },
+  };
 }
 
 function listening(server: Server, where: ListenOptions): Promise<void> {
@@ -83,11 +100,12 @@ function closeServer(server: Server): Promise<void> {
   });
 }
 
+/** Whether the answer goes on: it is a stream. */
 async function answer(
   actions: AdminActions,
   request: IncomingMessage,
   response: ServerResponse,
-): Promise<void> {
+): Promise<boolean> {
   const url = targetOf(request);
   const here = endpoints.filter((endpoint) => endpoint.path === url.pathname);
   if (here.length === 0) throw refusal(404, `There is no ${url.pathname} in the admin API.`);
@@ -102,6 +120,7 @@ async function answer(
   else if (endpoint.type === "text")
     send(response, 200, "text/plain; version=0.0.4", String(result));
   else sendJson(response, 200, result);
+  return endpoint.type === "stream";
 }
 
 function targetOf({ url }: IncomingMessage): URL {

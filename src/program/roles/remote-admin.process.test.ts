@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,6 +43,8 @@ async function createWorld(t: TestContext): Promise<World> {
   const waiting: (() => void)[] = [];
   const actions = {
     metrics: () => "nines_build_info 1\n",
+    events: () => [],
+    subscribe: () => ({ [Symbol.dispose]: () => undefined }),
     drain: (instance: string) => void drained.push(instance),
   } as unknown as AdminActions;
   const remote = new RemoteAdmin({
@@ -192,7 +194,38 @@ describe("the admin API on TCP", () => {
     release();
     assert.equal(await old, 401);
   });
+
+  it("ends the streams of a token that is no more, and no others", {
+    timeout: 20_000,
+  }, async (t) => {
+    const { remote, config } = await createWorld(t);
+    await remote.follow(config);
+    const own = await openStream(config.port, ALL);
+    const other = await openStream(config.port, LOOK);
+    const ended = new Promise<void>((resolve) => own.on("close", resolve));
+    await remote.follow(config);
+    assert.ok(!own.destroyed, "its token is still in the file");
+    writeFileSync(config.tokenFile, "c".repeat(40));
+    await remote.follow(config);
+    await ended;
+    assert.ok(!other.destroyed);
+    other.destroy();
+  });
 });
+
+/** An event stream that has begun. */
+function openStream(port: number, token: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}` };
+    const where = { host: "127.0.0.1", port, path: "/v1/events/stream", headers, agent: false };
+    const asked = request(where, (response) => {
+      response.on("error", () => undefined);
+      response.once("data", () => resolve(response));
+    });
+    asked.on("error", reject);
+    asked.end();
+  });
+}
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

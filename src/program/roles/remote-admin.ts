@@ -87,7 +87,7 @@ export class RemoteAdmin {
     if (wanted === undefined) return this.#shut();
     this.#tokens = readTokens(wanted.tokenFile, wanted.readTokenFile);
     const where = `${wanted.host}:${wanted.port}`;
-    if (this.#open?.where === where) return;
+    if (this.#open?.where === where) return this.#open.server.review();
     await this.#shut();
     const { actions, events } = this.#options;
     this.#open = { where, server: await serveAdminOnTcp(wanted, actions, this.#gate) };
