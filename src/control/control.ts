@@ -100,13 +100,13 @@ export interface Control {
   undrain(instance: string): void;
   /**
    * Moves the primary of a `primary-standby` service, to `to` or to the best other one, by plan: no
-   * request is lost. Throws NINES_SERVICE_UNKNOWN, NINES_FAILOVER_MODE, NINES_FAILOVER_REFUSED.
+   * request is lost. Says what follows, as do the next two. Throws NINES_SERVICE_UNKNOWN, NINES_FAILOVER_MODE, NINES_FAILOVER_REFUSED.
    */
-  failover(service: string, to?: string): void;
+  failover(service: string, to?: string): string;
   /** Gives the preferred one its place back; throws as `failover`. */
-  failback(service: string): void;
+  failback(service: string): string;
   /** While it is on, nobody takes over by itself; of one service, or of all. Kept on disk. */
-  maintain(on: boolean, service?: string): void;
+  maintain(on: boolean, service?: string): string;
   isInMaintenance(service: string): boolean;
   /** Who is primary, and what would follow now, a sentence each; throws as `failover`. */
   explainFailover(service: string): readonly string[];

@@ -12,6 +12,7 @@ import {
   exitCodeNotes,
   exitCodes,
   leavesOf,
+  overNetwork,
   pathOf,
 } from "./cli/command-line.ts";
 
@@ -30,6 +31,21 @@ ${generated} \`nines help COMMAND\` prints the same.
 | exit code | meaning |
 |---|---|
 ${codes.join("\n")}
+
+## Over the network
+
+${nines.options
+  .filter(({ long }) => long === "--admin" || long === "--token-file")
+  .map((option) => `- \`${option.flags}\`: ${describe(option)}`)
+  .join("\n")}
+
+With them these ask a Nines elsewhere, through its [admin API on TCP](admin-api.md#on-tcp):
+${overNetwork.map((path) => `\`${path}\``).join(", ")}. A file that is named
+is then one of that machine. The token is taken from the environment or from a file of this user's alone, and
+never from the command line, which every user of the machine can read.
+
+    NINES_ADMIN_TOKEN=$(cat admin.token) nines --admin http://127.0.0.1:9190 status
+    nines status --admin https://nines.example.com --token-file admin.token
 
 ${leavesOf(nines).map(commandSection).join("\n")}`;
 }

@@ -179,6 +179,39 @@ test("maintenance is kept, holds everybody where they are, and a person may stil
   onePrimary(world);
 });
 
+test("an order says what follows, or that it is so already", async () => {
+  const world = new World();
+  const control = await settled(world);
+  const over = control.failover("db");
+  assert.match(over, /^db-1 hands over to db-2, requests wait meanwhile, at most 2 s: an operator/);
+  await world.advance(100);
+  assert.match(control.failback("db"), /^db-2 hands over to db-1/);
+  await world.advance(100);
+  assert.equal(control.failback("db"), "db-1 serves db already");
+  assert.equal(control.maintain(false), "no service is in maintenance");
+  assert.equal(control.maintain(false, "db"), "db is not in maintenance");
+  assert.match(control.maintain(true, "db"), /^maintenance begins for db: no standby takes over/);
+  assert.match(control.maintain(true, "db"), /^maintenance of db goes on/);
+  assert.match(control.maintain(false), /^maintenance is over for all services/);
+  const said = world.events.filter(({ kind }) => kind.startsWith("maintenance."));
+  assert.deepEqual(
+    said.map(({ kind }) => kind),
+    ["maintenance.on", "maintenance.off"],
+    "what changes nothing is no event",
+  );
+});
+
+test("maintenance of all says whom it does not hold", () => {
+  const control = new World().control();
+  const failover = {
+    ...plainFailover,
+    mode: "hot-standby",
+    backups: { "web-1": "web-3" },
+  } as const;
+  control.start(configOf([standby(), commandService("web", { failover })]));
+  assert.match(control.maintain(true), /by itself; backups of web do, for each worker decides/);
+});
+
 test("one service does not leave a maintenance that is of all", async () => {
   const world = new World();
   const control = await settled(world);

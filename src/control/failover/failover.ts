@@ -52,42 +52,62 @@ export class FailoverLoop {
   }
 
   /**
-   * Throws NINES_SERVICE_UNKNOWN, NINES_TARGET_UNKNOWN, NINES_FAILOVER_MODE or
-   * NINES_FAILOVER_REFUSED.
+   * What follows, in a sentence. Throws NINES_SERVICE_UNKNOWN, NINES_TARGET_UNKNOWN,
+   * NINES_FAILOVER_MODE or NINES_FAILOVER_REFUSED.
    */
-  failover(service: string, to: string | undefined): void {
+  failover(service: string, to: string | undefined): string {
     const keeper = this.#primaryOf(service);
-    this.#quietly(() => keeper.order("order-failover", to));
+    return this.#quietly(() => keeper.order("order-failover", to));
   }
 
-  failback(service: string): void {
+  failback(service: string): string {
     const keeper = this.#primaryOf(service);
-    this.#quietly(() => keeper.order("order-failback", undefined));
+    return this.#quietly(() => keeper.order("order-failback", undefined));
   }
 
   /**
    * One that it begins for must have a primary: of others control moves nothing that it could hold.
-   * Throws NINES_SERVICE_UNKNOWN, NINES_FAILOVER_MODE, NINES_FAILOVER_REFUSED or NINES_STATE_WRITE.
+   * What is so now, in a sentence. Throws NINES_SERVICE_UNKNOWN, NINES_FAILOVER_MODE,
+   * NINES_FAILOVER_REFUSED or NINES_STATE_WRITE.
    */
-  maintain(on: boolean, service: string | undefined): void {
+  maintain(on: boolean, service: string | undefined): string {
     if (service !== undefined && on) this.#primaryOf(service);
     if (service !== undefined) this.#require(service);
-    if (!on && service !== undefined && this.#maintenance.isOnForAll) {
+    const maintenance = this.#maintenance;
+    const isOn = service === undefined ? maintenance.isOnForAll : maintenance.isOn(service);
+    const whom = service ?? "all services";
+    if (on && isOn) return `maintenance of ${whom} goes on: ${this.#whatIsHeld(service)}`;
+    if (!on && service !== undefined && !isOn) return `${service} is not in maintenance`;
+    if (!on && !maintenance.isOnForSome) return "no service is in maintenance";
+    if (!on && service !== undefined && maintenance.isOnForAll) {
       const what = `All services are in maintenance, "${service}" with them.`;
       throw new NinesError(
         "NINES_FAILOVER_REFUSED",
         `${what} \`nines maintenance off\` ends it for all.`,
       );
     }
-    this.#maintenance.set(on, service);
-    const whom = service ?? "all services";
+    if (service !== undefined && on) maintenance.begin(service);
+    else if (service !== undefined) maintenance.end(service);
+    else if (on) maintenance.beginForAll();
+    else maintenance.endForAll();
     const sentence = on
-      ? `maintenance begins for ${whom}: no instance takes over by itself`
-      : `maintenance is over for ${whom}: instances take over by themselves again`;
+      ? `maintenance begins for ${whom}: ${this.#whatIsHeld(service)}`
+      : `maintenance is over for ${whom}: standbys take over by themselves again`;
     const kind = on ? "maintenance.on" : "maintenance.off";
     this.#ports.events.record({ kind, level: "info", sentence, ...(service ? { service } : {}) });
     for (const name of this.#keepers.keys()) this.#asked.add(name);
     this.#lookAround();
+    return sentence;
+  }
+
+  /** Control moves primaries alone: the workers choose backups by themselves, at any time. */
+  #whatIsHeld(service: string | undefined): string {
+    const held = "no standby takes over by itself";
+    const services = this.#config?.services ?? [];
+    const others = services.filter(({ failover }) => failover.mode === "hot-standby");
+    if (service !== undefined || others.length === 0) return held;
+    const names = others.map(({ name }) => name).join(", ");
+    return `${held}; backups of ${names} do, for each worker decides that at once`;
   }
 
   isInMaintenance(service: string): boolean {
@@ -128,17 +148,18 @@ export class FailoverLoop {
   }
 
   /** Runs it, then looks wherever something has changed meanwhile, until nothing does. */
-  #quietly(run: () => void): void {
+  #quietly<Result>(run: () => Result): Result {
     assert(!this.#looking, "nobody orders from within a look");
     this.#looking = true;
     try {
-      run();
+      const result = run();
       for (let looks = 0; this.#asked.size > 0; looks++) {
         assert(looks < LOOKS_MAX, "the keepers come to rest");
         const names = [...this.#asked];
         this.#asked.clear();
         for (const name of names) this.#keepers.get(name)?.look();
       }
+      return result;
     } finally {
       this.#looking = false;
     }

@@ -24,26 +24,37 @@ export class Maintenance {
     return this.#all || this.#services.includes(service);
   }
 
-  /** Without a service: all of them. Throws NINES_STATE_WRITE, and then nothing has changed. */
-  set(on: boolean, service: string | undefined): void {
-    const others = this.#services.filter((one) => one !== service);
-    const all = service === undefined ? on : this.#all;
-    const services =
-      service === undefined
-        ? on
-          ? this.#services
-          : []
-        : on
-          ? [...others, service].sort()
-          : others;
-    this.#records.write(key, { all, services });
-    this.#all = all;
-    this.#services = services;
-  }
-
   /** Whether all of them are, by one word. */
   get isOnForAll(): boolean {
     return this.#all;
+  }
+
+  get isOnForSome(): boolean {
+    return this.#all || this.#services.length > 0;
+  }
+
+  /** Throws NINES_STATE_WRITE, and then nothing has changed; so do the others. */
+  begin(service: string): void {
+    this.#write(this.#all, [...this.#services, service].sort());
+  }
+
+  end(service: string): void {
+    const others = this.#services.filter((one) => one !== service);
+    this.#write(this.#all, others);
+  }
+
+  beginForAll(): void {
+    this.#write(true, this.#services);
+  }
+
+  endForAll(): void {
+    this.#write(false, []);
+  }
+
+  #write(all: boolean, services: readonly string[]): void {
+    this.#records.write(key, { all, services });
+    this.#all = all;
+    this.#services = services;
   }
 }
 

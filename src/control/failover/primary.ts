@@ -113,8 +113,8 @@ export class PrimaryKeeper {
     this.#waitForMore();
   }
 
-  /** An operator's word. Throws NINES_TARGET_UNKNOWN or NINES_FAILOVER_REFUSED. */
-  order(kind: "order-failover" | "order-failback", to: string | undefined): void {
+  /** An operator's word; what follows. Throws NINES_TARGET_UNKNOWN or NINES_FAILOVER_REFUSED. */
+  order(kind: "order-failover" | "order-failback", to: string | undefined): string {
     if (to !== undefined && !this.#instances().some(({ id }) => id === to)) {
       const sentence = `${to} is not an instance of ${this.#service.name}.`;
       throw new NinesError("NINES_TARGET_UNKNOWN", sentence);
@@ -130,6 +130,7 @@ export class PrimaryKeeper {
     if (!taken.kept) throw refusal(`${this.#service.name} stays as it is: the disk refuses.`);
     const already = target === before.primary && kind === "order-failback";
     if (!moved && !already) throw refusal(`${taken.sentence}.`);
+    return taken.sentence;
   }
 
   /** What it is, and what it would do now, a sentence each. */

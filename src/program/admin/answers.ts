@@ -42,6 +42,8 @@ export const sentences = list(z.string());
 
 export const done = shape({ done: z.literal(true) });
 
+export const followed = shape({ sentence: z.string().describe("What follows, or is so already") });
+
 export const applyResult = shape({
   changes: list(z.string()).describe("What is different now, a sentence each"),
   warnings: list(z.string()),

@@ -15,6 +15,7 @@ import {
   deployResult,
   deploysReport,
   done,
+  followed,
   incidents,
   openApiDocument,
   recordedEvent,
@@ -39,9 +40,9 @@ export interface AdminActions extends EventSource {
   restart(target: string, force: boolean): void;
   drain(instance: string): void;
   undrain(instance: string): void;
-  failover(service: string, to: string | undefined): void;
-  failback(service: string): void;
-  maintain(on: boolean, service: string | undefined): void;
+  failover(service: string, to: string | undefined): string;
+  failback(service: string): string;
+  maintain(on: boolean, service: string | undefined): string;
   explainFailover(service: string): readonly string[];
   restartGateway(): void;
   restartControl(): void;
@@ -63,6 +64,8 @@ export interface DeployOrder {
   /** Who asks, for the log. */
   readonly by: string;
 }
+
+export type FollowedResult = z.infer<typeof followed>;
 
 export type DeployResult = z.infer<typeof deployResult>;
 
@@ -176,7 +179,7 @@ export const endpoints: readonly Endpoint[] = [
       input: z.strictObject({
         service: name.optional(),
         id: name.optional(),
-        last: z.coerce.number().int().min(0).max(10_000).default(20),
+        last: z.coerce.number().int().min(1).max(10_000).default(20),
       }),
       output: incidents,
     },
@@ -258,23 +261,26 @@ export const endpoints: readonly Endpoint[] = [
     z.strictObject({ instance: name }),
     (actions, { instance }) => actions.undrain(instance),
   ),
-  order(
+  change(
     "/v1/failover",
     "Moves the primary of a service to another instance, by plan: no request is lost.",
-    z.strictObject({ service: name, to: name.optional() }),
-    (actions, { service, to }) => actions.failover(service, to),
+    { input: z.strictObject({ service: name, to: name.optional() }), output: followed },
+    (actions, { service, to }) => ({ sentence: actions.failover(service, to) }),
   ),
-  order(
+  change(
     "/v1/failback",
     "Gives the preferred instance of a service its place as primary back.",
-    z.strictObject({ service: name }),
-    (actions, { service }) => actions.failback(service),
+    { input: z.strictObject({ service: name }), output: followed },
+    (actions, { service }) => ({ sentence: actions.failback(service) }),
   ),
-  order(
+  change(
     "/v1/maintenance",
-    "While it is on, for a service or for all, no instance takes over by itself.",
-    z.strictObject({ on: z.boolean(), service: name.optional() }),
-    (actions, { on, service }) => actions.maintain(on, service),
+    "While it is on, for a service or for all, no standby takes over by itself.",
+    {
+      input: z.strictObject({ on: z.boolean(), service: name.optional() }),
+      output: followed,
+    },
+    (actions, { on, service }) => ({ sentence: actions.maintain(on, service) }),
   ),
   look(
     "/v1/failover/explain",

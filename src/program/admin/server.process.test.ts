@@ -51,10 +51,13 @@ const actions = {
   restart: (target: string, force: boolean) => void asked.push(["restart", target, force]),
   drain: (instance: string) => void asked.push(["drain", instance]),
   undrain: (instance: string) => void asked.push(["undrain", instance]),
-  failover: (service: string, to: string | undefined) => void asked.push(["failover", service, to]),
-  failback: (service: string) => void asked.push(["failback", service]),
+  failover: (service: string, to: string | undefined) => {
+    asked.push(["failover", service, to]);
+    return `${service}-1 hands over to ${to}`;
+  },
+  failback: (service: string) => `${asked.push(["failback", service])} orders`,
   maintain: (on: boolean, service: string | undefined) =>
-    void asked.push(["maintain", on, service]),
+    `${asked.push(["maintain", on, service])} orders`,
   incidents: () => [],
   explainFailover: (service: string) => [`web-1 is primary of ${service}.`],
   restartGateway: () => void asked.push(["restartGateway"]),
@@ -115,8 +118,9 @@ describe("the admin API", () => {
   it("passes on what was asked", async () => {
     await call("POST", "/v1/scale", { service: "web", replicas: 5 });
     assert.deepEqual(asked.at(-1), ["scale", "web", 5]);
-    await call("POST", "/v1/failover", { service: "db", to: "db-2" });
+    const answer = await call("POST", "/v1/failover", { service: "db", to: "db-2" });
     assert.deepEqual(asked.at(-1), ["failover", "db", "db-2"]);
+    assert.deepEqual(answer, { sentence: "db-1 hands over to db-2" });
     await call("POST", "/v1/maintenance", { on: false, service: "db" });
     assert.deepEqual(asked.at(-1), ["maintain", false, "db"]);
     await call("POST", "/v1/apply", { file: "/srv/nines.yaml" });

@@ -47,6 +47,9 @@ export const exitCodeNotes: Readonly<Record<string, readonly (readonly [ExitCode
 export interface PlaceOptions {
   readonly file?: string;
   readonly stateDir?: string;
+  /** Of another machine's Nines, or another folder's: its `admin.listen`. */
+  readonly admin?: URL;
+  readonly tokenFile?: string;
 }
 export interface UpOptions extends PlaceOptions {
   readonly detach?: true;
@@ -219,7 +222,63 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
   addJournal(nines, actions, ended);
   addWriting(nines, actions, ended);
   for (const command of nines.commands) inherit(command);
+  addNetwork(nines);
   return nines;
+}
+
+/** The commands that the admin API answers; the others work on what lies here. */
+export const overNetwork: readonly string[] = [
+  "down",
+  "status",
+  "events",
+  "metrics",
+  "incidents list",
+  "incidents show",
+  "apply",
+  "scale",
+  "restart",
+  "drain",
+  "undrain",
+  "control restart",
+  "gateway restart",
+  "failover",
+  "failback",
+  "maintenance on",
+  "maintenance off",
+  "explain failover",
+  "deploy",
+  "rollback",
+  "deploys",
+];
+
+function addNetwork(nines: Command): void {
+  nines
+    .option(
+      "--admin <url>",
+      "ask the Nines whose `admin.listen` this is, over the network",
+      adminUrl,
+    )
+    .option("--token-file <file>", "the file with its token (default: $NINES_ADMIN_TOKEN)")
+    .hook("preAction", (_nines, command) => {
+      const { admin, tokenFile } = nines.opts<PlaceOptions>();
+      if (admin === undefined) return;
+      const path = pathOf(command);
+      if (!overNetwork.includes(path)) {
+        command.error(`error: \`nines ${path}\` works on what lies here, and takes no --admin`);
+      }
+      command.setOptionValue("admin", admin);
+      if (tokenFile !== undefined) command.setOptionValue("tokenFile", tokenFile);
+    });
+}
+
+/** A token in the address would be in the list of processes, and in the shell's history. */
+function adminUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isPlain = url !== undefined && url.pathname === "/" && url.search === "" && url.hash === "";
+  const isHttp = url?.protocol === "http:" || url?.protocol === "https:";
+  const isBare = url?.username === "" && url.password === "";
+  if (url !== undefined && isPlain && isHttp && isBare) return url;
+  throw new InvalidArgumentError("It is an address such as http://127.0.0.1:9190, and no more.");
 }
 
 /** Receives the promise of the exit code of the one command that runs. */
@@ -563,7 +622,8 @@ const maintenanceWords = [
     true,
     "from now on, no standby takes over by itself",
     "Primaries stay where they are, whatever happens to them; `nines failover` still moves them. Kept " +
-      "across restarts of Nines; `nines status` shows it.",
+      "across restarts of Nines; `nines status` shows it. Backups of hot-standby services are not held: " +
+      "each worker chooses them by itself.",
   ],
   [
     "off",
@@ -703,7 +763,7 @@ function lineCount(text: string): number {
 }
 
 function incidentCount(text: string): number {
-  return wholeNumber(text, 10_000);
+  return wholeNumber(text, 10_000, 1);
 }
 
 function sequenceNumber(text: string): number {
@@ -725,8 +785,8 @@ function shares(text: string): readonly number[] {
   return ratios;
 }
 
-function wholeNumber(text: string, most: number): number {
+function wholeNumber(text: string, most: number, least = 0): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value <= most)) throw new InvalidArgumentError(`It is a whole number from 0 to ${most}.`);
-  return value;
+  if (value >= least && value <= most) return value;
+  throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
 }

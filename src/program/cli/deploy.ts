@@ -3,15 +3,15 @@
 // replaced meanwhile is only a pause.
 
 import { userInfo } from "node:os";
-import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { NinesError } from "../../core/base/errors.ts";
 import { callAdmin } from "../admin/client.ts";
 import type { DeployResult } from "../admin/endpoints.ts";
 import type { DeployReport } from "../status/report.ts";
 import type { DeploysReport } from "../status/versions.ts";
+import { adminPlace } from "./admin-place.ts";
 import type { Actions, PlaceOptions, WaitOptions } from "./command-line.ts";
-import { APPLY_TIMEOUT_MS, ask, findRunning } from "./operate.ts";
+import { APPLY_TIMEOUT_MS, ask, fileThere } from "./operate.ts";
 import { complain, exitCode, say } from "./say.ts";
 
 const LOOK_MS = 500;
@@ -25,7 +25,7 @@ export const deploying: Pick<Actions, "deploy" | "rollback" | "deploys"> = {
       service,
       by: whoAsks(),
       replace: options.replace === true,
-      ...(options.file === undefined ? {} : { file: resolve(options.file) }),
+      ...(options.file === undefined ? {} : { file: fileThere(options.file, options) }),
       ...(options.canary === undefined ? {} : { canary: options.canary }),
     };
     const result = await ask(options, "/v1/deploy", body, APPLY_TIMEOUT_MS);
@@ -108,9 +108,9 @@ function isAway({ code }: NinesError): boolean {
 }
 
 async function look(service: string, options: PlaceOptions): Promise<DeploysReport> {
-  const { adminSocket: socketPath } = findRunning(options);
   const path = `/v1/deploys?service=${encodeURIComponent(service)}`;
-  const call = { socketPath, method: "GET", path, timeoutMs: ANSWER_TIMEOUT_MS } as const;
+  const timeoutMs = ANSWER_TIMEOUT_MS;
+  const call = { ...adminPlace(options), method: "GET", path, timeoutMs } as const;
   return (await callAdmin(call)) as DeploysReport;
 }
 

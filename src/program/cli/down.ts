@@ -9,11 +9,12 @@ import { NinesError } from "../../core/base/errors.ts";
 import { formatEvent } from "../../runtime/event-log.ts";
 import { isRunning } from "../../runtime/process-identity.ts";
 import { findStateDirectory, type StateDirectory } from "../../state/directory.ts";
-import { callAdmin } from "../admin/client.ts";
+import { callAdmin, sayPlace } from "../admin/client.ts";
 import { officesOf, signalExactly } from "../roles/offices.ts";
 import { endKeeper } from "../roles/stop-everything.ts";
 import { stopWithoutControl } from "../roles/take-over.ts";
 import { whatRuns } from "../status/inspect.ts";
+import { adminPlace } from "./admin-place.ts";
 import type { PlaceOptions } from "./command-line.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { exitCode, say } from "./say.ts";
@@ -25,6 +26,7 @@ const KILL_TIMEOUT_MS = 2000;
 const LOOK_INTERVAL_MS = 50;
 
 export async function down(options: PlaceOptions): Promise<number> {
+  if (options.admin !== undefined) return await downThere(options);
   const state = findStateDirectory(stateDirectoryOf(options));
   if (whatRuns(state).length === 0) {
     say("Nothing runs here; there is nothing to stop.");
@@ -41,6 +43,28 @@ export async function down(options: PlaceOptions): Promise<number> {
   const left = whatRuns(state);
   if (left.length > 0) {
     throw new NinesError("NINES_DOWN_INCOMPLETE", `Still running: ${left.join(", ")}.`);
+  }
+  say("Everything is down.");
+  return exitCode.done;
+}
+
+/** Over the network nothing can be done about a control that does not end: that is said. */
+async function downThere(options: PlaceOptions): Promise<number> {
+  const place = adminPlace(options);
+  const timeoutMs = ANSWER_TIMEOUT_MS;
+  await callAdmin({ ...place, method: "POST", path: "/v1/stop", body: {}, timeoutMs });
+  const deadlineMs = performance.now() + STOP_TIMEOUT_MS;
+  for (;;) {
+    const call = { ...place, method: "GET", path: "/v1/status", timeoutMs } as const;
+    const isGone = await callAdmin(call).then(
+      () => false,
+      () => true,
+    );
+    if (isGone) break;
+    if (performance.now() > deadlineMs) {
+      throw new NinesError("NINES_DOWN_INCOMPLETE", `${sayPlace(place)} still answers.`);
+    }
+    await wait(LOOK_INTERVAL_MS);
   }
   say("Everything is down.");
   return exitCode.done;

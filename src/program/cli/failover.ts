@@ -1,10 +1,11 @@
 // The commands about who of a service takes traffic.
 
 import { failoverText } from "../../core/failover/failover-reference.ts";
-import { findStateDirectory } from "../../state/directory.ts";
 import { callAdmin } from "../admin/client.ts";
-import type { Actions, PlaceOptions } from "./command-line.ts";
-import { stateDirectoryOf } from "./place.ts";
+import type { FollowedResult } from "../admin/endpoints.ts";
+import { adminPlace } from "./admin-place.ts";
+import type { Actions } from "./command-line.ts";
+import { ask } from "./operate.ts";
 import { exitCode, say } from "./say.ts";
 
 const ANSWER_TIMEOUT_MS = 5000;
@@ -14,38 +15,32 @@ type FailoverCommands = Pick<Actions, "failover" | "failback" | "maintenance" | 
 export const failoverCommands: FailoverCommands = {
   async failover(service, options) {
     const { to } = options;
-    await ask(options, "/v1/failover", { service, ...(to === undefined ? {} : { to }) });
-    say(`The primary of ${service} hands over; \`nines status\` shows who is primary.`);
-    return exitCode.done;
+    return done(
+      await ask(options, "/v1/failover", { service, ...(to === undefined ? {} : { to }) }),
+    );
   },
   async failback(service, options) {
-    await ask(options, "/v1/failback", { service });
-    say(`${service} goes back to the instance that it prefers; \`nines status\` shows it.`);
-    return exitCode.done;
+    return done(await ask(options, "/v1/failback", { service }));
   },
   async maintenance(on, service, options) {
-    await ask(options, "/v1/maintenance", { on, ...(service === undefined ? {} : { service }) });
-    const off = service === undefined ? "off" : `off ${service}`;
-    say(
-      on
-        ? `No standby of ${service ?? "any service"} takes over by itself until \`nines maintenance ${off}\`.`
-        : `Standbys of ${service ?? "all services"} take over by themselves again.`,
-    );
-    return exitCode.done;
+    const body = { on, ...(service === undefined ? {} : { service }) };
+    return done(await ask(options, "/v1/maintenance", body));
   },
   async explainFailover(service, options) {
     if (service === undefined) say(failoverText());
     else {
-      const { adminSocket: socketPath } = findStateDirectory(stateDirectoryOf(options));
       const path = `/v1/failover/explain?service=${encodeURIComponent(service)}`;
-      const call = { socketPath, method: "GET", path, timeoutMs: ANSWER_TIMEOUT_MS } as const;
-      say(((await callAdmin(call)) as readonly string[]).join("\n"));
+      const call = { ...adminPlace(options), method: "GET", path } as const;
+      const sentences = await callAdmin({ ...call, timeoutMs: ANSWER_TIMEOUT_MS });
+      say((sentences as readonly string[]).join("\n"));
     }
     return exitCode.done;
   },
 };
 
-function ask(options: PlaceOptions, path: string, body: unknown): Promise<unknown> {
-  const { adminSocket: socketPath } = findStateDirectory(stateDirectoryOf(options));
-  return callAdmin({ socketPath, method: "POST", path, body, timeoutMs: ANSWER_TIMEOUT_MS });
+/** What control says of it, as its log does. */
+function done(answer: unknown): number {
+  const { sentence } = answer as FollowedResult;
+  say(`${sentence}.`);
+  return exitCode.done;
 }

@@ -8,6 +8,7 @@ import { readHistory } from "../../state/history.ts";
 import { callAdmin } from "../admin/client.ts";
 import { renderIncident, renderIncidents } from "../incidents/account.ts";
 import { type IncidentReport, incidentReports, type Wanted } from "../incidents/report.ts";
+import { adminPlace } from "./admin-place.ts";
 import type { IncidentsOptions, PlaceOptions } from "./command-line.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { exitCode } from "./say.ts";
@@ -42,18 +43,18 @@ export async function incident(
 }
 
 async function ask(options: PlaceOptions, wanted: Wanted): Promise<readonly IncidentReport[]> {
-  const state = findStateDirectory(stateDirectoryOf(options));
   const query = new URLSearchParams();
   for (const [name, value] of Object.entries(wanted)) {
     if (value !== undefined) query.set(name, String(value));
   }
   const path = `/v1/incidents?${query.toString()}`;
-  const call = { socketPath: state.adminSocket, method: "GET", path } as const;
+  const call = { ...adminPlace(options), method: "GET", path } as const;
   try {
     const answer = await callAdmin({ ...call, timeoutMs: ANSWER_TIMEOUT_MS });
     return answer as readonly IncidentReport[];
   } catch (error) {
-    if (!(error instanceof NinesError)) throw error;
-    return incidentReports(await readHistory(state.history, createDisk()), wanted);
+    if (!(error instanceof NinesError) || options.admin !== undefined) throw error;
+    const { history } = findStateDirectory(stateDirectoryOf(options));
+    return incidentReports(await readHistory(history, createDisk()), wanted);
   }
 }

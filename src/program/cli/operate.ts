@@ -1,11 +1,10 @@
 // The commands that ask a running control for something, over its admin socket.
 
 import { resolve } from "node:path";
-import { findStateDirectory, type StateDirectory } from "../../state/directory.ts";
 import { callAdmin, fetchAdminText } from "../admin/client.ts";
 import type { ApplyResult } from "../admin/endpoints.ts";
+import { adminPlace } from "./admin-place.ts";
 import type { Actions, PlaceOptions } from "./command-line.ts";
-import { stateDirectoryOf } from "./place.ts";
 import { complain, exitCode, say } from "./say.ts";
 
 const ANSWER_TIMEOUT_MS = 5000;
@@ -26,7 +25,7 @@ type Operations = Pick<
 
 export const operations: Operations = {
   async apply(options) {
-    const body = options.file === undefined ? {} : { file: resolve(options.file) };
+    const body = options.file === undefined ? {} : { file: fileThere(options.file, options) };
     const result = await ask(options, "/v1/apply", body, APPLY_TIMEOUT_MS);
     const { changes, warnings } = result as ApplyResult;
     for (const warning of warnings) complain(warning);
@@ -59,9 +58,8 @@ export const operations: Operations = {
     return done("The gateway's workers are replaced, one after another.");
   },
   async metrics(options) {
-    const { adminSocket: socketPath } = findRunning(options);
-    const call = { socketPath, method: "GET", path: "/metrics", timeoutMs: ANSWER_TIMEOUT_MS };
-    process.stdout.write(await fetchAdminText({ ...call, method: "GET" }));
+    const call = { ...adminPlace(options), method: "GET", path: "/metrics" } as const;
+    process.stdout.write(await fetchAdminText({ ...call, timeoutMs: ANSWER_TIMEOUT_MS }));
     return exitCode.done;
   },
 };
@@ -71,8 +69,9 @@ function done(sentence: string): number {
   return exitCode.done;
 }
 
-export function findRunning(options: PlaceOptions): StateDirectory {
-  return findStateDirectory(stateDirectoryOf(options));
+/** A path of this machine; or, over the network, of the one that is asked. */
+export function fileThere(file: string, { admin }: PlaceOptions): string {
+  return admin === undefined ? resolve(file) : file;
 }
 
 export function ask(
@@ -81,6 +80,5 @@ export function ask(
   body: unknown,
   timeoutMs = ANSWER_TIMEOUT_MS,
 ): Promise<unknown> {
-  const { adminSocket: socketPath } = findRunning(options);
-  return callAdmin({ socketPath, method: "POST", path, body, timeoutMs });
+  return callAdmin({ ...adminPlace(options), method: "POST", path, body, timeoutMs });
 }

@@ -3,11 +3,12 @@
 
 import { setTimeout as wait } from "node:timers/promises";
 import { NinesError } from "../../core/base/errors.ts";
-import { findStateDirectory, type StateDirectory } from "../../state/directory.ts";
+import { findStateDirectory } from "../../state/directory.ts";
 import { callAdmin } from "../admin/client.ts";
 import { inspectState } from "../status/inspect.ts";
 import type { StatusReport } from "../status/report.ts";
 import { renderStatus } from "../status/table.ts";
+import { adminPlace } from "./admin-place.ts";
 import type { StatusOptions } from "./command-line.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { exitCode, usesColour } from "./say.ts";
@@ -16,21 +17,20 @@ const ANSWER_TIMEOUT_MS = 2000;
 const REFRESH_MS = 1000;
 
 export async function status(options: StatusOptions): Promise<number> {
-  const state = findStateDirectory(stateDirectoryOf(options));
-  if (options.watch !== true) return show(state, options);
+  if (options.watch !== true) return show(options);
   const interrupted = new AbortController();
   process.once("SIGINT", () => interrupted.abort());
   while (!interrupted.signal.aborted) {
     // Home, then what is new, then clear what is left: no flicker.
     if (process.stdout.isTTY) process.stdout.write("\u001b[H\u001b[2J");
-    await show(state, options);
+    await show(options);
     await wait(REFRESH_MS, undefined, { signal: interrupted.signal }).catch(() => undefined);
   }
   return exitCode.done;
 }
 
-async function show(state: StateDirectory, options: StatusOptions): Promise<number> {
-  const report = await ask(state);
+async function show(options: StatusOptions): Promise<number> {
+  const report = await ask(options);
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else {
     // Whoever reads it through a pipe wants the whole reason.
@@ -41,13 +41,12 @@ async function show(state: StateDirectory, options: StatusOptions): Promise<numb
   return report.control.state === "running" ? exitCode.done : exitCode.notRunning;
 }
 
-async function ask(state: StateDirectory): Promise<StatusReport> {
+async function ask(options: StatusOptions): Promise<StatusReport> {
+  const call = { ...adminPlace(options), method: "GET", path: "/v1/status" } as const;
   try {
-    const { adminSocket: socketPath } = state;
-    const call = { socketPath, method: "GET", path: "/v1/status" } as const;
     return (await callAdmin({ ...call, timeoutMs: ANSWER_TIMEOUT_MS })) as StatusReport;
   } catch (error) {
-    if (error instanceof NinesError) return inspectState(state);
-    throw error;
+    if (!(error instanceof NinesError) || options.admin !== undefined) throw error;
+    return inspectState(findStateDirectory(stateDirectoryOf(options)));
   }
 }

@@ -8,6 +8,7 @@ import { followLogs } from "../../runtime/log-follower.ts";
 import { findStateDirectory, type StateDirectory } from "../../state/directory.ts";
 import type { EventsOptions, LogsOptions } from "./command-line.ts";
 import { stateDirectoryOf } from "./place.ts";
+import { remoteEvents } from "./remote-events.ts";
 import { exitCode, say } from "./say.ts";
 
 const suffix = ".log";
@@ -37,6 +38,7 @@ export async function logs(names: readonly string[], options: LogsOptions): Prom
 }
 
 export async function events(options: EventsOptions): Promise<number> {
+  if (options.admin !== undefined) return await remoteEvents(options);
   const state = findStateDirectory(stateDirectoryOf(options));
   for await (const { line } of followLogs(() => [state.eventLog], followOf(options))) {
     if (options.json === true) say(line);

@@ -375,10 +375,10 @@ class ControlRun {
   #actions(): AdminActions {
     const { control, events, steward } = this.#parts;
     const orderly =
-      <Words extends readonly unknown[]>(order: (...words: Words) => void) =>
+      <Words extends readonly unknown[], Answer>(order: (...words: Words) => Answer) =>
       (...words: Words) => {
         this.#refuseWhenStopping();
-        order(...words);
+        return order(...words);
       };
     return {
       status: () => this.#status(),
@@ -403,7 +403,7 @@ class ControlRun {
       failback: orderly((service) => control.failback(service)),
       maintain: orderly((on, service) => control.maintain(on, service)),
       explainFailover: (service) => control.explainFailover(service),
-      restartGateway: orderly(() => steward.replaceWorkers()),
+      restartGateway: orderly(() => void steward.replaceWorkers()),
       restartControl: orderly(() => this.#end({ kind: "restart", file: this.#config.file })),
       stop: () => {
         if (this.#lettingGo) throw new NinesError("NINES_NOT_RUNNING", "This control ends.");
