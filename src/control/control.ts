@@ -100,7 +100,8 @@ export interface Control {
   undrain(instance: string): void;
   /**
    * Moves the primary of a `primary-standby` service, to `to` or to the best other one, by plan: no
-   * request is lost. Says what follows, as do the next two. Throws NINES_SERVICE_UNKNOWN, NINES_FAILOVER_MODE, NINES_FAILOVER_REFUSED.
+   * request is lost. Says what follows, as do the next two. Throws NINES_SERVICE_UNKNOWN,
+   * NINES_FAILOVER_MODE, NINES_FAILOVER_REFUSED.
    */
   failover(service: string, to?: string): string;
   /** Gives the preferred one its place back; throws as `failover`. */

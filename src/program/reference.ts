@@ -41,8 +41,8 @@ ${nines.options
 
 With them these ask a Nines elsewhere, through its [admin API on TCP](admin-api.md#on-tcp):
 ${overNetwork.map((path) => `\`${path}\``).join(", ")}. A file that is named
-is then one of that machine. The token is taken from the environment or from a file of this user's alone, and
-never from the command line, which every user of the machine can read.
+is then one of that machine. The token is taken from the environment or from a file of this user's
+alone, and never from the command line, which every user of the machine can read.
 
     NINES_ADMIN_TOKEN=$(cat admin.token) nines --admin http://127.0.0.1:9190 status
     nines status --admin https://nines.example.com --token-file admin.token

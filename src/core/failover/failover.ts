@@ -214,8 +214,8 @@ export function pendingEvents(
 }
 
 /**
- * Without any time for the workers' word, a hung primary dies whether or not they have said it: what
- * lies in its sockets they do not know of.
+ * Without any time for the workers' word, a hung primary dies whether or not they have said it:
+ * what lies in its sockets they do not know of.
  */
 function killsFirst(
   { phase }: FailoverState,
