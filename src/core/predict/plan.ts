@@ -110,16 +110,33 @@ export function plan(question: PlanQuestion): Planned {
 }
 
 function search(question: PlanQuestion, space: Space): Found {
-  const shapes = new Map<string, Structure>();
+  const known = new Map<string, ReadonlyMap<number, number>>();
   const judge = (choice: Choice): number => {
-    const deployment = deploymentOf(question, choice);
-    // How often is checked changes numbers and no structure, which is what takes time.
-    const shape = JSON.stringify({ ...choice, intervalMs: 0 });
-    const structure = shapes.get(shape) ?? structureOf(deployment);
-    shapes.set(shape, structure);
-    return unavailabilityOf({ ...structure, deployment }, question);
+    const { instances, machines, zones, gateways, intervalMs } = choice;
+    const shape = [instances, machines, zones, gateways].join(" ");
+    const all = known.get(shape) ?? judgeShape(question, choice, space.intervalsMs);
+    known.set(shape, all);
+    return all.get(intervalMs) ?? 1;
   };
   return cheapest(space, question.costs, judge, question.unavailabilityMax);
+}
+
+/**
+ * By the interval between checks, which changes numbers and no structure: compiling is what takes
+ * time, and a structure what takes memory, so each is made once and let go.
+ */
+function judgeShape(
+  question: PlanQuestion,
+  choice: Choice,
+  intervalsMs: readonly number[],
+): ReadonlyMap<number, number> {
+  const structure = structureOf(deploymentOf(question, choice));
+  return new Map(
+    intervalsMs.map((intervalMs) => {
+      const deployment = deploymentOf(question, { ...choice, intervalMs });
+      return [intervalMs, unavailabilityOf({ ...structure, deployment }, question)];
+    }),
+  );
 }
 
 function clearSteps(better: readonly Judged[]): readonly Judged[] {

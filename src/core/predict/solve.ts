@@ -220,6 +220,7 @@ class Numbers {
   readonly #rates: Rates;
   readonly #without: Cause | undefined;
   readonly #byEvent = new Map<string, number>();
+  readonly #failures = new Map<string, readonly Failure[]>();
 
   constructor(deployment: Deployment, rates: Rates, without: Cause | undefined) {
     this.#deployment = deployment;
@@ -288,7 +289,15 @@ class Numbers {
     return this.#beta(service) * this.#perHour("crash", service);
   }
 
+  /** Instances of a service fail alike, by their kind. */
   #failuresOf(service: PredictedService, instance: PredictedInstance): readonly Failure[] {
+    const alike = `${instance.kind} of ${service.name}`;
+    const known = this.#failures.get(alike) ?? this.#drawUpFailures(service, instance);
+    this.#failures.set(alike, known);
+    return known;
+  }
+
+  #drawUpFailures(service: PredictedService, instance: PredictedInstance): readonly Failure[] {
     const rates = this.#ratesOf(service);
     const resent = 1 - requireProbability(service.resentShare, `resentShare of ${service.name}`);
     const silentMs = silenceSeen(service).meanMs;

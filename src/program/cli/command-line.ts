@@ -507,7 +507,11 @@ function addPlan(nines: Command, actions: Actions, ended: Ended): void {
     )
     .option("--load <rate>", "requests a second (default: `load` in the file)", requestLoad)
     .option("--latency <goal>", "the latency that is wanted, such as `250ms at 99%`", latencyGoal)
-    .option("--instances <count>", "the most (default: needed and eight more)", countOfMost(200))
+    .option(
+      "--instances <count>",
+      "the most (default: twice the needed, at least eight more)",
+      countOfMost(200),
+    )
     .addOption(new Option("--machines <count>", "the most").argParser(countOfMost(20)).default(6))
     .addOption(new Option("--zones <count>", "the most").argParser(countOfMost(10)).default(3))
     .option(

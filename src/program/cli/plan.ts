@@ -17,9 +17,6 @@ import type { PlanOptions } from "./command-line.ts";
 import { describePlace } from "./model.ts";
 import { exitCode } from "./say.ts";
 
-/** For one to fail, one to be replaced, and the rest for what costs nothing. */
-const instancesBeyondNeeded = 8;
-
 export async function plan(named: string | undefined, options: PlanOptions): Promise<number> {
   const { deployment, rates, written, config } = await describePlace(named, options, (file) => {
     const { load } = options;
@@ -38,7 +35,7 @@ export async function plan(named: string | undefined, options: PlanOptions): Pro
     needed,
     unavailabilityMax: 1 - options.target,
     bounds: {
-      instancesMax: options.instances ?? needed + instancesBeyondNeeded,
+      instancesMax: options.instances ?? instancesTried(needed),
       machinesMax: options.machines,
       zonesMax: options.zones,
       gatewaysMax: options.gateways ?? deployment.gateway?.machines.length ?? 1,
@@ -70,6 +67,11 @@ export async function plan(named: string | undefined, options: PlanOptions): Pro
     options.json === true ? `${JSON.stringify(report, undefined, 2)}\n` : renderPlan(report),
   );
   return chosen === undefined ? exitCode.failed : exitCode.done;
+}
+
+/** Twice the needed survive the loss of one of two zones. */
+function instancesTried(needed: number): number {
+  return Math.max(needed + 8, Math.min(2 * needed + 2, needed + 50));
 }
 
 function onlyOf({ services }: Config, named: string | undefined): string {
