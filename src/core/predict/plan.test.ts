@@ -214,6 +214,8 @@ describe("a target that cannot be reached", () => {
     };
     const standby = behindGateway({ mode: "primary-standby" });
     refused({ deployment: standby, needed: 2 }, /2 instances are needed, and of a primary/);
+    const pairs = behindGateway({ mode: "hot-standby" });
+    refused({ deployment: pairs, needed: 4 }, /7 instances are needed, and a plan may have 6/);
     refused({ needed: 7 }, /7 instances are needed, and a plan may have 6/);
     refused({ service: "api" }, /there is no service api/);
   });

@@ -192,10 +192,16 @@ function serviceOf({ deployment, service: name, needed, bounds }: PlanQuestion):
   if (service.mode === "primary-standby" && needed > 1) {
     contradiction(`${needed} instances are needed, and of a primary there is one`);
   }
-  if (needed > bounds.instancesMax) {
-    contradiction(`${needed} instances are needed, and a plan may have ${bounds.instancesMax}`);
+  const least = leastInstances(service, needed);
+  if (least > bounds.instancesMax) {
+    contradiction(`${least} instances are needed, and a plan may have ${bounds.instancesMax}`);
   }
   return service;
+}
+
+/** Half of a hot standby's instances, rounded down, stand in for others. */
+function leastInstances({ mode }: PredictedService, needed: number): number {
+  return mode === "hot-standby" ? 2 * needed - 1 : needed;
 }
 
 function contradiction(what: string): never {
@@ -205,8 +211,7 @@ function contradiction(what: string): never {
 function spaceOf({ needed, bounds }: PlanQuestion, service: PredictedService): Space {
   const isGatewayMovable = service.throughGateway && !isElsewhere(service);
   return {
-    // Half of a hot standby's instances, rounded down, stand in for others.
-    instancesMin: service.mode === "hot-standby" ? 2 * needed - 1 : needed,
+    instancesMin: leastInstances(service, needed),
     instancesMax: bounds.instancesMax,
     machinesMax: bounds.machinesMax,
     zonesMax: bounds.zonesMax,

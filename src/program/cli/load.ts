@@ -53,7 +53,7 @@ export async function load(service: string, options: LoadOptions): Promise<numbe
     send: sender.send,
     signal: interrupted.signal,
     tell: (step, isRepeated) => tell(stepLine(step, isRepeated)),
-    countInstances: async () => countOf(await statusOf(state), service),
+    countInstances: () => countInstances(state, service),
   });
   const kept = keep(state, report, plan);
   if (isTold) {
@@ -82,9 +82,16 @@ async function statusOf({ adminSocket: socketPath }: StateDirectory): Promise<St
   return (await callAdmin({ ...call, timeoutMs: ANSWER_TIMEOUT_MS })) as StatusReport;
 }
 
-function countOf({ services }: StatusReport, name: string): number {
-  const instances = services.find((one) => one.name === name)?.instances ?? [];
-  return instances.filter(({ state }) => state === "up").length;
+async function countInstances(directory: StateDirectory, name: string): Promise<number | null> {
+  try {
+    const { services } = await statusOf(directory);
+    const instances = services.find((one) => one.name === name)?.instances ?? [];
+    return instances.filter(({ state }) => state === "up").length;
+  } catch (error) {
+    // What was measured is not lost because control is away just then.
+    if (error instanceof NinesError) return null;
+    throw error;
+  }
 }
 
 /** A load of errors would be answered quickly, and say nothing of the service. */
@@ -122,6 +129,9 @@ function keep(state: StateDirectory, report: LoadReport, { fromPerSecond }: Plan
   const { service, at, through, method, path, instances, kneePerSecond, fit } = report;
   if (fit === null) {
     return `Nothing is kept: from ${fromPerSecond}/s on nothing is known of its capacity.`;
+  }
+  if (report.instancesAfter !== instances) {
+    return "Nothing is kept: how many instances shared the load is not sure.";
   }
   writeLoadResult(state, { service, at, through, method, path, instances, kneePerSecond, fit });
   return "Kept for `nines model`, `nines simulate` and `nines plan`.";

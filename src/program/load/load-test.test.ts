@@ -109,6 +109,10 @@ describe("a load test", () => {
     const notes = report.notes.join("; ");
     assert.match(notes, /every connection was in use: allow more with --connections/);
     assert.match(notes, /2 instances took traffic at the beginning and 1 at the end/);
+    const lost = await run(new JumpingClock(), () => Promise.resolve("answered"), {
+      countInstances: () => Promise.resolve(null),
+    });
+    assert.match(lost.report.notes.join(), /control did not answer at the end/);
   });
 
   it("keeps the steps that have ended when it is interrupted", async () => {

@@ -33,8 +33,8 @@ export interface LoadTestOptions {
   readonly signal: AbortSignal;
   /** Each step as soon as it has ended, and whether it is taken once more. */
   readonly tell: (step: StepReport, isRepeated: boolean) => void;
-  /** Instances that take traffic now; asked when all steps are over. */
-  readonly countInstances: () => Promise<number>;
+  /** Instances that take traffic when all steps are over; null when nobody can tell. */
+  readonly countInstances: () => Promise<number | null>;
 }
 
 const warmUpShare = 0.2;
@@ -45,15 +45,24 @@ const waitingPerConnection = 20;
 export async function runLoadTest(options: LoadTestOptions): Promise<LoadReport> {
   const { signal, target } = options;
   const steps = await runSteps(options);
-  const notes = [...remarks(steps, signal.aborted), ...(await instanceNotes(options))];
-  const { fit, why } = fitOf(steps, target.instances);
+  const { instances, wanted } = target;
+  const instancesAfter = await options.countInstances();
+  const notes = [...remarks(steps, signal.aborted)];
+  if (instances < wanted) notes.push(`only ${instances} of ${wanted} instances took traffic`);
+  if (instancesAfter === null) notes.push("control did not answer at the end");
+  else if (instancesAfter !== instances) {
+    const [before, after] = [instances, instancesAfter];
+    notes.push(`${before} instances took traffic at the beginning and ${after} at the end`);
+  }
+  const { fit, why } = fitOf(steps, instances);
   return {
     service: target.service,
     at: new Date(options.clock.wallMs()).toISOString(),
     through: target.through,
     method: target.method,
     path: target.path,
-    instances: target.instances,
+    instances,
+    instancesAfter,
     steps,
     kneePerSecond: kneeOf(steps)?.offeredPerSecond ?? null,
     fit,
@@ -133,18 +142,6 @@ function remarks(steps: readonly StepReport[], isInterrupted: boolean): readonly
   if (full !== undefined) {
     const asked = Math.round(full.offeredPerSecond);
     notes.push(`from ${asked}/s on every connection was in use: allow more with --connections`);
-  }
-  return notes;
-}
-
-async function instanceNotes({ target, countInstances, signal }: LoadTestOptions) {
-  const notes: string[] = [];
-  const { instances, wanted } = target;
-  if (instances < wanted) notes.push(`only ${instances} of ${wanted} instances took traffic`);
-  if (signal.aborted) return notes;
-  const after = await countInstances();
-  if (after !== instances) {
-    notes.push(`${instances} instances took traffic at the beginning and ${after} at the end`);
   }
   return notes;
 }

@@ -16,7 +16,9 @@ export interface LoadReport {
   readonly through: Target["through"];
   readonly method: string;
   readonly path: string;
+  /** That took traffic when it began, and when it ended; null when nobody could tell. */
   readonly instances: number;
+  readonly instancesAfter: number | null;
   readonly steps: readonly StepReport[];
   readonly kneePerSecond: number | null;
   /** null when there is none, for the reason that a note gives. */
