@@ -8,6 +8,7 @@
 import type { z } from "zod";
 import { admin } from "./admin-schema.ts";
 import { valueAt } from "./explain.ts";
+import { checkBackup } from "./backup-checks.ts";
 import { checkFailover } from "./failover-checks.ts";
 import { listener, route, type WrittenListener, type WrittenRoute } from "./gateway-schema.ts";
 import { idleKeys } from "./idle-keys.ts";
@@ -54,7 +55,10 @@ export function checkParts(file: unknown): readonly Finding[] {
     ...checkListeners(parts),
     ...checkAdmin(parts),
     ...checkRoutes(parts),
-    ...checkPredict(valueAt(file, ["predict"]), parts.services).map((finding) => ({
+    ...[
+      ...checkBackup(valueAt(file, ["backup"])),
+      ...checkPredict(valueAt(file, ["predict"]), parts.services),
+    ].map((finding) => ({
       ...finding,
       level: "error" as const,
       part: "value" as const,

@@ -3,6 +3,8 @@
 
 import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { DeploySettings } from "../core/deploy/settings.ts";
+import type { KeepRules } from "../core/vault/keep.ts";
+import type { Geometry } from "../core/vault/shard.ts";
 import type { Costs } from "../core/predict/costs.ts";
 import type { RatesSaid, ServiceRatesSaid } from "../core/predict/default-rates.ts";
 import type { Place } from "../core/predict/deployment.ts";
@@ -172,9 +174,41 @@ export interface Config {
   readonly gateway?: GatewayConfig;
   /** Absent: the admin API is on its unix socket only. */
   readonly admin?: AdminConfig;
+  /** Absent: there is no vault. */
+  readonly backup?: BackupConfig;
   /** Absent: predictions are made of what the rest of the file says. */
   readonly predict?: PredictConfig;
   readonly costs?: Costs;
+}
+
+/** The vault. Paths are absolute. */
+export interface BackupConfig {
+  /** One of the two. */
+  readonly keyFile?: string;
+  readonly passphraseFile?: string;
+  readonly targets: readonly BackupTargetConfig[];
+  readonly geometry: Geometry;
+  readonly shareDomains: boolean;
+  readonly sources: readonly BackupSourceConfig[];
+  readonly keep: KeepRules;
+  readonly graceMs: number;
+  readonly packBytes: number;
+}
+
+export interface BackupTargetConfig {
+  readonly name: string;
+  readonly path: string;
+  readonly domain: string;
+  readonly retire: boolean;
+}
+
+export interface BackupSourceConfig {
+  readonly name: string;
+  readonly path: string;
+  readonly service: string;
+  readonly exclude: readonly string[];
+  /** The parts of a subject's folder's path, the last of them "*". */
+  readonly subjects?: readonly string[];
 }
 
 /** What is said for predictions alone. */

@@ -32,6 +32,7 @@ import type {
   WrittenListener,
   WrittenRoute,
 } from "./gateway-schema.ts";
+import { resolveBackup } from "./resolve-backup.ts";
 import { resolveCosts, resolvePredict } from "./resolve-predict.ts";
 import type { WrittenFile } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
@@ -45,12 +46,14 @@ export function resolveConfig(written: WrittenFile, file: string, cores: number)
   const services = Object.entries(written.services).map(([name, service]) =>
     resolveService(name, service, folder),
   );
-  const { admin, gateway, predict, costs } = written;
+  const { admin, gateway, backup, predict, costs } = written;
+  const absolute = (path: string) => resolvePath(folder, path);
   return deepFreeze({
     file,
     services,
     ...(gateway === undefined ? {} : { gateway: resolveGateway(gateway, services, cores) }),
     ...(admin === undefined ? {} : { admin: resolveAdmin(admin, folder) }),
+    ...(backup === undefined ? {} : { backup: resolveBackup(backup, absolute) }),
     ...(predict === undefined ? {} : { predict: resolvePredict(predict) }),
     ...(costs === undefined ? {} : { costs: resolveCosts(costs) }),
   });

@@ -3,6 +3,7 @@
 
 import { z } from "zod";
 import { admin } from "./admin-schema.ts";
+import { backup } from "./backup-schema.ts";
 import { entryOf, field, kindOf } from "./fields.ts";
 import { gateway } from "./gateway-schema.ts";
 import { costs, predict } from "./predict-schema.ts";
@@ -19,6 +20,10 @@ export const file = z.strictObject({
   admin: field(admin.optional(), {
     meaning: "The admin API on a TCP port, for other programs of this machine and for Prometheus.",
     default: "none: on a unix socket only",
+  }),
+  backup: field(backup.optional(), {
+    meaning: "The vault: what `nines backup` keeps, where, and for how long.",
+    default: "none: nothing is backed up",
   }),
   predict: field(predict.optional(), {
     meaning:

@@ -12,7 +12,7 @@ export type TreePath = readonly ByteName[];
 export interface PlaceWriter {
   /** Writes at `offset`; what is skipped is a hole of zeros. */
   write(bytes: Uint8Array, offset: number): Promise<void>;
-  /** The file has this size and these facts, and is durable with the place's `close`. */
+  /** The file has this size and these facts, and is in its place. */
   finish(sizeBytes: number, facts: EntryFacts): Promise<void>;
   /** Leaves what there is of it under no name that a reader takes for the file. */
   abandon(): Promise<void>;
@@ -32,6 +32,5 @@ export interface TreePlace {
   makeLink(path: TreePath, pointsTo: ByteName, facts: EntryFacts): Promise<void>;
   /** What could not be kept (owners without root, attributes without setfattr), so far. */
   leftOut(): readonly string[];
-  /** Everything is durable when it resolves. */
   close(): Promise<void>;
 }

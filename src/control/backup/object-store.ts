@@ -1,9 +1,10 @@
 // Objects over targets: put, read with repair, examine, remove.
 //
-// A put counts when enough shards are durable: all of them when the world is well, and at least one
-// more than it takes to read (all but none of parity lost would be luck, not redundancy). What is
-// missing is said, and made good by the scrub. A target that refuses is not asked again in this
-// run, so that a dead one costs one timeout and not one for each object.
+// A put counts when enough shards are durable: all of them when the world is well; while targets
+// are away, one more than it takes to read, or with one parity shard as many as it takes: a thin
+// backup is better than none. What is missing is said, and made good by the scrub. A target that
+// refuses is not asked again in this run, so that a dead one costs one timeout and not one for each
+// object.
 //
 // A read asks for as many shards as it takes, checks each against its hash, goes on to others for
 // those that are missing or rotten, and then mends the object at once: first the new shard,
@@ -97,7 +98,7 @@ export class ObjectStore {
       }),
     );
     const durable = written.filter(Boolean).length;
-    const least = geometry.dataShards + 1;
+    const least = geometry.dataShards + (geometry.parityShards > 1 ? 1 : 0);
     if (durable < shards.length) this.degradedObjects++;
     if (durable >= least) return;
     const why = [...this.#refused].map(([{ name }, reason]) => `${name}: ${reason}`).join("; ");

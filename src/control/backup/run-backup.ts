@@ -11,6 +11,7 @@
 
 import { sayBytes } from "../../core/base/bytes.ts";
 import { NinesError } from "../../core/base/errors.ts";
+import type { PassphraseCost } from "../../core/vault/header.ts";
 import type { Domain } from "../../core/vault/keys.ts";
 import {
   type Snapshot,
@@ -36,6 +37,8 @@ import type { VaultSettings, VaultWorld } from "./world.ts";
 
 export interface BackupOptions {
   readonly master: Uint8Array;
+  /** How the master key was made, for a vault that is made now. */
+  readonly passphrase?: PassphraseCost;
   /** The key domain of all that is no subject's. */
   readonly service: string;
   /** The name of the subject whose folder this is; undefined for others. */
@@ -68,8 +71,7 @@ export async function runBackup(
   options: BackupOptions,
 ): Promise<BackupOutcome> {
   return withLease(world, "backup", async (lease) => {
-    const { master } = options;
-    const vault = await openVault(world, settings, { master, create: true, withIndex: true });
+    const vault = await openVault(world, settings, { ...options, create: true, withIndex: true });
     const service = await vault.keys.provide("service", options.service);
     return new BackupRun(vault, lease, source, options, service).run();
   });

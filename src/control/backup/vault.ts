@@ -15,6 +15,7 @@ import { Chunker, gearSeedBytes } from "../../core/vault/chunker.ts";
 import {
   headerName,
   readHeader,
+  type PassphraseCost,
   type VaultHeader,
   wholeBytesMax,
   writeHeader,
@@ -41,6 +42,8 @@ import type { VaultSettings, VaultWorld } from "./world.ts";
 
 export interface OpenOptions {
   readonly master: Uint8Array;
+  /** How the master key was made, for the header of a vault that is made now. */
+  readonly passphrase?: PassphraseCost;
   /** Makes the vault when the targets have none. */
   readonly create: boolean;
   /** Reads what chunks there are: not needed for listing snapshots. */
@@ -273,7 +276,7 @@ function newHeader(
   world: VaultWorld,
   settings: VaultSettings,
   masterId: string,
-  { create }: OpenOptions,
+  { create, passphrase }: OpenOptions,
   failed: readonly string[],
 ): VaultHeader {
   const names = world.targets.map(({ name }) => name).join(", ");
@@ -288,7 +291,8 @@ function newHeader(
     throw new NinesError("NINES_VAULT_TARGETS", what);
   }
   const vault = hexOf(world.crypto.randomBytes(idBytes));
-  return { vault, masterId, chunks: settings.chunks };
+  const made = passphrase === undefined ? {} : { passphrase };
+  return { vault, masterId, chunks: settings.chunks, ...made };
 }
 
 /** Puts the header on every target that lacks it. Names of those that would not take it. */

@@ -347,9 +347,25 @@ export const errorCatalogue = {
     "The vault holds more than this version takes.",
     "Split the sources over two vaults.",
   ),
+  NINES_VAULT_KEY_FILE: entry(
+    "The file with the vault's key or passphrase cannot be used.",
+    "Write `openssl rand -hex 32` into it, and give it mode 0600.",
+  ),
+  NINES_VAULT_MARK: entry(
+    "What this machine remembers of its vault is damaged.",
+    "Look whether the vault is as new as it should be, then remove the file.",
+  ),
+  NINES_BACKUP_NONE: entry(
+    "The configuration file has no `backup`.",
+    "Write one: docs/reference/backup.md begins with an example.",
+  ),
   NINES_BACKUP_SOURCE: entry(
     "What was to be backed up is not there, or cannot be read at all.",
     "Check the source's path and permissions; the snapshots that there are stand.",
+  ),
+  NINES_RESTORE_PLACE: entry(
+    "The place to restore to has something in it that would be changed, or leads elsewhere.",
+    "Name a new folder; `--resume` goes on in one where a restore was cut off.",
   ),
   NINES_SNAPSHOT_UNKNOWN: entry(
     "There is no such snapshot, or none at that time.",

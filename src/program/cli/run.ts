@@ -10,6 +10,7 @@ const operations = async () => (await import("./operate.ts")).operations;
 const failovers = async () => (await import("./failover.ts")).failoverCommands;
 const deploying = async () => (await import("./deploy.ts")).deploying;
 const journals = async () => (await import("./journal.ts")).journalCommands;
+const backups = async () => (await import("./backup.ts")).backupCommands;
 const files = async () => (await import("./files.ts")).fileCommands;
 
 const actions: Actions = {
@@ -41,6 +42,17 @@ const actions: Actions = {
   journalVerify: async (...words) => (await journals()).journalVerify(...words),
   journalRepair: async (...words) => (await journals()).journalRepair(...words),
   journalDump: async (...words) => (await journals()).journalDump(...words),
+  backupRun: async (...words) => (await backups()).backupRun(...words),
+  backupList: async (options) => (await backups()).backupList(options),
+  backupBrowse: async (...words) => (await backups()).backupBrowse(...words),
+  backupDiff: async (...words) => (await backups()).backupDiff(...words),
+  backupRestore: async (...words) => (await backups()).backupRestore(...words),
+  backupVerify: async (options) => (await backups()).backupVerify(options),
+  backupScrub: async (options) => (await backups()).backupScrub(options),
+  backupRebalance: async (options) => (await backups()).backupRebalance(options),
+  backupPrune: async (options) => (await backups()).backupPrune(options),
+  backupKeyRotate: async (options) => (await backups()).backupKeyRotate(options),
+  backupErase: async (...words) => (await backups()).backupErase(...words),
   init: async (options) => (await files()).init(options),
   check: async (options) => (await files()).check(options),
   completion: async (...words) => (await import("./completion.ts")).completion(...words),

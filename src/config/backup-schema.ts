@@ -1,0 +1,138 @@
+// The vault as it is written: `backup`. Where it lies, who can read it, what goes in, how long it
+// stays.
+
+import { z } from "zod";
+import { duration, field, flag, integer, Refusal, scalar, size, text } from "./fields.ts";
+import { serviceName } from "./service-schema.ts";
+
+const path = text("the path of a file or folder", "/mnt/disk-a/vault", /^[^\0]{1,4096}$/);
+const inner = text(
+  "a path below the source, without / at its ends",
+  "cache/pages",
+  /^(?!\/)(?!.*\/$)(?!(?:.*\/)?\.{1,2}(?:\/|$))[^\0]{1,4096}$/,
+);
+
+function placeName(): z.ZodType<string, string> {
+  return text("a name of up to 60 letters, digits, -, _ and .", "disk-a", /^[\w.-]{1,60}$/);
+}
+
+/** Names of folders, with `*` for the one that is the subject's. */
+const subjects = scalar<string, readonly string[]>(
+  {
+    accepts: "a path below the source in which one part is *",
+    example: "people/*",
+    json: { type: "string" },
+  },
+  (written) => {
+    const parts = typeof written === "string" ? written.split("/") : [];
+    const isPath = parts.length > 0 && parts.every((part) => !["", ".", ".."].includes(part));
+    if (isPath && parts.filter((part) => part === "*").length === 1 && parts.at(-1) === "*") {
+      return parts;
+    }
+    return new Refusal("must be a path below the source whose last part is *");
+  },
+);
+
+const target = z.strictObject({
+  path: field(path, {
+    meaning: "The folder that keeps the vault's objects: one on each disk, mount or machine.",
+    interaction:
+      "It must be there: Nines makes no folder where a mount is missing. Nothing else may be in it.",
+  }),
+  domain: field(placeName().optional(), {
+    meaning: "What fails together: targets of one disk, machine or room have one name.",
+    default: "the target's name: each fails by itself",
+    see: ["backup.shareDomains"],
+  }),
+  retire: field(flag().prefault(false), {
+    meaning: "Takes nothing new, and is emptied by `nines backup rebalance`.",
+  }),
+});
+
+const source = z.strictObject({
+  path: field(path, {
+    meaning: "The file or folder to back up, with all below it. Links are kept, not followed.",
+  }),
+  service: field(serviceName().optional(), {
+    meaning: "Whose data it is: equal pieces are kept once within a service, under one key.",
+    default: "the source's name",
+  }),
+  exclude: field(z.array(inner).max(256).prefault([]), {
+    meaning: "Files and folders below it that are passed over.",
+  }),
+  subjects: field(subjects.optional(), {
+    meaning:
+      "Folders that each belong to one subject: `people/*`. Each has a key of its own, so that " +
+      "`nines backup erase` can destroy it alone, in all snapshots at once.",
+    default: "none: the service's key for all",
+    interaction: "Equal pieces of two subjects are kept twice, for one may be erased.",
+    source: "NIST SP 800-88: destroying a key sanitises what it encrypts.",
+  }),
+});
+
+const keepRules = z.strictObject({
+  last: field(integer(1, 10_000).prefault(3), { meaning: "The newest so many snapshots." }),
+  hourly: field(integer(0, 10_000).prefault(24), {
+    meaning: "The newest snapshot of each of so many hours that have one.",
+  }),
+  daily: field(integer(0, 10_000).prefault(7), {
+    meaning: "The newest snapshot of each of so many days (UTC) that have one.",
+  }),
+  weekly: field(integer(0, 10_000).prefault(4), {
+    meaning: "The newest snapshot of each of so many weeks, from Monday (UTC), that have one.",
+  }),
+});
+
+export const backup = z.strictObject({
+  keyFile: field(path.optional(), {
+    meaning:
+      "The file with the master key: 64 hexadecimal digits, such as `openssl rand -hex 32` prints.",
+    default: "required, unless `passphraseFile` is there",
+    interaction:
+      "Without it nothing in the vault can be read, by anybody: keep a copy elsewhere. It is " +
+      "refused when other users can read or change it.",
+  }),
+  passphraseFile: field(path.optional(), {
+    meaning: "The file with a passphrase from which the master key is made (scrypt, 128 MiB).",
+    default: "none",
+    see: ["backup.keyFile"],
+  }),
+  targets: field(z.record(placeName(), target), {
+    meaning: "Where the vault lies, each place under its name.",
+  }),
+  copies: field(integer(2, 16).optional(), {
+    meaning: "Each object is on so many targets, whole; all but one of them may be lost.",
+    default: "2, unless `data` and `parity` are there",
+  }),
+  data: field(integer(1, 254).optional(), {
+    meaning: "Each object is cut into so many shards, any so many of which give it back.",
+    default: "none: whole copies",
+    see: ["backup.parity"],
+  }),
+  parity: field(integer(1, 254).optional(), {
+    meaning: "So many more shards are made: any so many targets may be lost (Reed-Solomon).",
+    default: "none: whole copies",
+    interaction: "`data: 4, parity: 2` needs six targets, and takes 1.5 times the room.",
+    see: ["backup.data"],
+  }),
+  shareDomains: field(flag().prefault(false), {
+    meaning:
+      "Lets one failure domain, and even one target, take several shards of an object: it then " +
+      "protects against rot, and not against the loss of that domain.",
+  }),
+  sources: field(z.record(placeName(), source), {
+    meaning: "What is backed up, each under its name. Each run makes a snapshot of each.",
+  }),
+  keep: field(keepRules.prefault({}), {
+    meaning: "Which snapshots `nines backup prune` keeps of each source; the newest always.",
+  }),
+  grace: field(duration("1h", "365d").prefault("1d"), {
+    meaning: "What nobody needs is destroyed so long after a prune has condemned it.",
+    interaction: "Longer than any backup takes, and than the clocks of its machines differ.",
+  }),
+  packSize: field(size("1MiB", "64MiB").prefault("16MiB"), {
+    meaning: "Pieces of files are put together to objects of this size.",
+  }),
+});
+
+export type WrittenBackup = z.output<typeof backup>;

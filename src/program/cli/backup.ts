@@ -1,0 +1,314 @@
+// `nines backup …`: each command opens the vault that the file describes, does one thing, and says
+// what came of it. Nothing needs to run.
+
+import { resolve } from "node:path";
+import type { BackupSourceConfig } from "../../config/config.ts";
+import { compare } from "../../control/backup/compare.ts";
+import {
+  entriesAt,
+  erase,
+  openVault,
+  prune,
+  rebalance,
+  restore,
+  rotateKey,
+  runBackup,
+  scrub,
+  type ScrubOutcome,
+  type Vault,
+  verify,
+} from "../../control/backup/operations.ts";
+import { sayBytes } from "../../core/base/bytes.ts";
+import { NinesError } from "../../core/base/errors.ts";
+import type { Snapshot } from "../../core/vault/records.ts";
+import { bytesOf } from "../../core/vault/wire.ts";
+import type { EventEntry } from "../../ports/events.ts";
+import { createFileTreePlace } from "../../runtime/file-tree-place.ts";
+import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
+import { openVaultPlace, readKeyFile, subjectOf, type VaultPlace } from "../backup/place.ts";
+import { loadConfigFile } from "../config-file.ts";
+import type { Actions, PlaceOptions } from "./command-line.ts";
+import { findConfigFile, stateDirectoryOf } from "./place.ts";
+import { complain, exitCode, say } from "./say.ts";
+
+type BackupActions = Pick<Actions, Extract<keyof Actions, `backup${string}`>>;
+
+const progressEveryMs = 1_000;
+const namedMax = 20;
+
+export const backupCommands: BackupActions = {
+  backupRun: (names, options) =>
+    inPlace(options, async (place) => {
+      let isWhole = true;
+      for (const source of chosen(place.config.sources, names)) {
+        const outcome = await runSource(place, source);
+        say(outcome.sentence);
+        for (const line of outcome.left.slice(0, namedMax))
+          complain(`not kept: ${printable(line)}`);
+        isWhole &&= outcome.degradedObjects === 0;
+      }
+      return isWhole ? exitCode.done : exitCode.failed;
+    }),
+
+  backupList: (options) =>
+    inVault(options, false, async (vault) => {
+      if (options.json === true)
+        say(JSON.stringify(vault.snapshots.map(snapshotJson), undefined, 2));
+      else for (const snapshot of vault.snapshots) say(snapshotLine(vault, snapshot));
+      for (const why of vault.unreadable.values()) complain(why);
+      return exitCode.done;
+    }),
+
+  backupBrowse: (wanted, path, options) =>
+    inVault(options, true, async (vault) => {
+      const parts = partsOf(path ?? "");
+      for await (const entry of entriesAt(vault, findSnapshot(vault, wanted), parts)) {
+        const size = entry.kind === "file" ? sayBytes(entry.content.bytes) : entry.kind;
+        const time = new Date(Number(entry.facts.modifiedNs / 1_000_000n)).toISOString();
+        say(`${size.padStart(9)}  ${time}  ${printable(entry.name)}`);
+      }
+      return exitCode.done;
+    }),
+
+  backupDiff: (before, after, options) =>
+    inVault(options, true, async (vault) => {
+      const signs = { added: "+", removed: "-", changed: "~" } as const;
+      const [old, now] = [findSnapshot(vault, before), findSnapshot(vault, after)];
+      for await (const { kind, path } of compare(vault, old, now)) {
+        say(`${signs[kind]} ${printable(path)}`);
+      }
+      return exitCode.done;
+    }),
+
+  backupRestore: (wanted, to, options) =>
+    inVault(options, true, async (vault) => {
+      const snapshot = findSnapshot(vault, wanted);
+      const mayHold = options.resume === true;
+      const target = await createFileTreePlace({ root: resolve(to), mayHold });
+      const all = snapshot.counts.contentBytes;
+      const progress = createProgress(all, vault.world.clock.monotonicMs());
+      const outcome = await restore(vault, snapshot, target, {
+        path: partsOf(options.path ?? ""),
+        progress: ({ bytes }) => progress(bytes, vault.world.clock.monotonicMs()),
+      });
+      const { files, bytes, folders, links, passedOver, lost, lostCount } = outcome;
+      const there = passedOver === 0 ? "" : `, ${passedOver} were there`;
+      say(
+        `Restored ${files} files of ${sayBytes(bytes)}, ${folders} folders and ${links} links of ` +
+          `snapshot ${snapshot.id.slice(0, 8)} to ${resolve(to)}${there}.`,
+      );
+      for (const line of lost.slice(0, namedMax)) complain(`LOST: ${printable(line)}`);
+      if (lostCount > namedMax) complain(`and ${lostCount - namedMax} more`);
+      for (const what of target.leftOut()) complain(`Not restored: ${what}.`);
+      return lostCount === 0 ? exitCode.done : exitCode.failed;
+    }),
+
+  backupVerify: (options) =>
+    inVault(options, true, async (vault) => {
+      const outcome = await verify(vault, { progress: scrubProgress(vault) });
+      const { missing, missingCount } = outcome;
+      const code = sayScrubbed(outcome);
+      for (const { snapshot, path, reason } of missing.slice(0, namedMax)) {
+        complain(`${snapshot.id.slice(0, 8)} ${printable(path)}: ${reason}`);
+      }
+      if (missingCount === 0) {
+        say(`Every chunk of ${vault.snapshots.length} snapshots is there.`);
+        return code;
+      }
+      complain(`${missingCount} files or folders cannot be restored whole.`);
+      return exitCode.failed;
+    }),
+
+  backupScrub: (options) =>
+    inVault(options, true, async (vault) => {
+      const rate = options.rate === undefined ? {} : { bytesPerSecond: options.rate };
+      return sayScrubbed(await scrub(vault, { ...rate, progress: scrubProgress(vault) }));
+    }),
+
+  backupRebalance: (options) =>
+    inPlace(options, async ({ world, settings, key }) => {
+      const { sentence, refused } = await rebalance(world, settings, key.master);
+      say(sentence);
+      return refused.length === 0 ? exitCode.done : exitCode.failed;
+    }),
+
+  backupPrune: (options) =>
+    inPlace(options, async (place) => {
+      const { world, settings, key, config } = place;
+      const wanted = options.forget ?? [];
+      const forget = wanted.length === 0 ? [] : await snapshotIds(place, wanted);
+      const { master } = key;
+      const outcome = await prune(world, settings, { master, keep: config.keep, forget });
+      say(outcome.sentence);
+      return exitCode.done;
+    }),
+
+  backupKeyRotate: (options) =>
+    inPlace(options, async ({ world, settings, key }) => {
+      const to = readKeyFile(resolve(options.to));
+      say((await rotateKey(world, settings, { from: key.master, to })).sentence);
+      say(`Write \`keyFile: ${options.to}\` in the file, and destroy the old key.`);
+      return exitCode.done;
+    }),
+
+  backupErase: (service, subject, options) =>
+    inPlace(options, async ({ world, settings, key }) => {
+      const { master } = key;
+      const record = await erase(world, settings, { master, service, subject });
+      say(JSON.stringify(record, undefined, 2));
+      if (record.pending.length === 0) return exitCode.done;
+      complain(`A copy of the key may be left on ${record.pending.join(", ")}: bring it back.`);
+      return exitCode.failed;
+    }),
+};
+
+async function runSource({ world, settings, key }: VaultPlace, source: BackupSourceConfig) {
+  const tree = createFileTreeSource(source);
+  const started = world.clock.monotonicMs();
+  const progress = createProgress(undefined, started);
+  try {
+    return await runBackup(world, settings, tree, {
+      ...key,
+      service: source.service,
+      subjectOf: subjectOf(source),
+      progress: ({ contentBytes }) => progress(contentBytes, world.clock.monotonicMs()),
+    });
+  } finally {
+    await tree.close();
+  }
+}
+
+async function inPlace(
+  options: PlaceOptions,
+  run: (place: VaultPlace) => Promise<number>,
+): Promise<number> {
+  const file = findConfigFile(options.file);
+  const { config, warnings } = await loadConfigFile(file);
+  if (warnings !== "") complain(warnings.trimEnd());
+  if (config.backup === undefined) {
+    throw new NinesError("NINES_BACKUP_NONE", `${file} says nothing of a backup.`);
+  }
+  const place = await openVaultPlace(config.backup, stateDirectoryOf({ ...options, file }), record);
+  try {
+    return await run(place);
+  } finally {
+    await place.close();
+  }
+}
+
+/** What the command prints as its result is not said twice. */
+function record({ level, sentence, kind }: EventEntry): void {
+  if (level !== "info" && kind !== "backup.finished" && kind !== "vault.scrubbed")
+    complain(sentence);
+}
+
+function inVault(
+  options: PlaceOptions,
+  withIndex: boolean,
+  run: (vault: Vault) => Promise<number>,
+): Promise<number> {
+  return inPlace(options, async ({ world, settings, key }) => {
+    const opening = { ...key, create: false, withIndex };
+    return run(await openVault(world, settings, opening));
+  });
+}
+
+function chosen(
+  sources: readonly BackupSourceConfig[],
+  names: readonly string[],
+): readonly BackupSourceConfig[] {
+  const unknown = names.find((name) => !sources.some((source) => source.name === name));
+  if (unknown !== undefined) {
+    const all = sources.map(({ name }) => name).join(", ");
+    throw new NinesError("NINES_BACKUP_SOURCE", `There is no source ${unknown}; there are ${all}.`);
+  }
+  return names.length === 0 ? sources : sources.filter(({ name }) => names.includes(name));
+}
+
+/** By the beginning of its id, by a time (the newest one before it), or `latest`; of SOURCE:… */
+function findSnapshot({ snapshots }: Vault, wanted: string): Snapshot {
+  const [, source, which = ""] = /^(?:([\w.-]+):)?(.+)$/.exec(wanted) ?? [];
+  // A time has colons as well.
+  const isSource = snapshots.some((snapshot) => snapshot.source === source);
+  const own = isSource ? snapshots.filter((snapshot) => snapshot.source === source) : snapshots;
+  const text = isSource ? which : wanted;
+  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN;
+  const matching = own.filter(({ id, startedMs }) =>
+    Number.isNaN(time) ? text === "latest" || id.startsWith(text) : startedMs <= time,
+  );
+  const isAmbiguous = Number.isNaN(time) && text !== "latest" && matching.length > 1;
+  const found = isAmbiguous ? undefined : matching.at(-1);
+  if (found !== undefined) return found;
+  const what = isAmbiguous
+    ? `${matching.length} snapshots begin with ${text}.`
+    : `No snapshot ${wanted}.`;
+  throw new NinesError("NINES_SNAPSHOT_UNKNOWN", what);
+}
+
+async function snapshotIds(
+  { world, settings, key }: VaultPlace,
+  wanted: readonly string[],
+): Promise<readonly string[]> {
+  const opening = { ...key, create: false, withIndex: false };
+  const vault = await openVault(world, settings, opening);
+  return wanted.map((one) => findSnapshot(vault, one).id);
+}
+
+function snapshotLine(vault: Vault, snapshot: Snapshot): string {
+  const { id, source, startedMs, host, counts } = snapshot;
+  const isCondemned = vault.condemnations.some(({ snapshots }) => snapshots.includes(id));
+  const size = `${sayBytes(counts.contentBytes)} in ${counts.files} files`;
+  const end = isCondemned ? ", condemned" : "";
+  return `${id.slice(0, 8)}  ${moment(startedMs)}  ${source} on ${host}: ${size}${end}`;
+}
+
+function snapshotJson({ id, sequence, source, host, startedMs, finishedMs, counts }: Snapshot) {
+  const [started, finished] = [moment(startedMs), moment(finishedMs)];
+  return { id, sequence, source, host, started, finished, ...counts };
+}
+
+function sayScrubbed({ sentence, lost }: ScrubOutcome): number {
+  say(sentence);
+  for (const line of lost.slice(0, namedMax)) complain(`LOST: ${line}`);
+  return lost.length === 0 ? exitCode.done : exitCode.failed;
+}
+
+/** Of paths as people write them, in bytes. */
+function partsOf(path: string): readonly string[] {
+  return path
+    .split("/")
+    .filter((part) => part !== "" && part !== ".")
+    .map((part) => Buffer.from(part).toString("latin1"));
+}
+
+/** A byte name as UTF-8, with what would move the cursor made visible. */
+function printable(name: string): string {
+  const text = Buffer.from(bytesOf(name)).toString("utf8");
+  return text.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+}
+
+function moment(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}
+
+/** On a terminal, one line a second: how much, how fast, how long it will take. */
+function createProgress(
+  allBytes: number | undefined,
+  startedMs: number,
+): (bytes: number, nowMs: number) => void {
+  let lastMs = startedMs;
+  return (bytes, nowMs) => {
+    if (!process.stderr.isTTY || nowMs - lastMs < progressEveryMs) return;
+    lastMs = nowMs;
+    const perSecond = (1000 * bytes) / (nowMs - startedMs);
+    const leftSeconds = allBytes === undefined ? undefined : (allBytes - bytes) / perSecond;
+    const left =
+      leftSeconds === undefined ? "" : `, ${Math.max(0, Math.round(leftSeconds))} s left`;
+    complain(`${sayBytes(bytes)}, ${sayBytes(perSecond)}/s${left}`);
+  };
+}
+
+function scrubProgress({ world }: Vault): (done: number, all: number, bytes: number) => void {
+  const progress = createProgress(undefined, world.clock.monotonicMs());
+  return (_done, _all, bytes) => progress(bytes, world.clock.monotonicMs());
+}

@@ -1,0 +1,197 @@
+// `nines backup` as a person uses it: the shipped build, real files, real folders as targets.
+
+import assert from "node:assert/strict";
+import { execFileSync, spawnSync } from "node:child_process";
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+
+const program = join(import.meta.dirname, "..", "..", "src", "program", "main.js");
+const key = "0f".repeat(32);
+
+interface Place {
+  readonly folder: string;
+  /** Runs `nines backup …`; its output, both streams. Throws unless it ends with this code. */
+  readonly nines: (words: readonly string[], code?: number) => string;
+}
+
+function place(t: TestContext): Place {
+  const folder = mkdtempSync(join(tmpdir(), "nines-vault-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  for (const name of ["a", "b", "c", "data"]) mkdirSync(join(folder, name));
+  writeFileSync(join(folder, "key"), `${key}\n`, { mode: 0o600 });
+  writeFileSync(
+    join(folder, "nines.yaml"),
+    `services: { web: { command: sleep 1000 } }
+backup:
+  keyFile: key
+  targets: { a: { path: a }, b: { path: b }, c: { path: c } }
+  data: 2
+  parity: 1
+  sources: { shop: { path: data, exclude: [cache], subjects: people/* } }
+`,
+  );
+  const nines = (words: readonly string[], code = 0) => {
+    const run = spawnSync(process.execPath, [program, "backup", ...words], {
+      cwd: folder,
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    assert.equal(run.status, code, run.stderr + run.stdout);
+    return run.stdout + run.stderr;
+  };
+  return { folder, nines };
+}
+
+function fill(folder: string): void {
+  const data = join(folder, "data");
+  mkdirSync(join(data, "sub"));
+  mkdirSync(join(data, "cache"));
+  mkdirSync(join(data, "people", "ann"), { recursive: true });
+  mkdirSync(join(data, "people", "bob"));
+  writeFileSync(join(data, "cache", "page"), "not kept");
+  writeFileSync(join(data, "people", "ann", "mail"), "private");
+  writeFileSync(join(data, "people", "bob", "mail"), "of bob");
+  writeFileSync(join(data, "text"), "all the same, ".repeat(20_000), { mode: 0o640 });
+  writeFileSync(Buffer.from(`${data}/sub/n\xff`, "latin1"), "a name that is not UTF-8");
+  linkSync(join(data, "text"), join(data, "sub", "again"));
+  symlinkSync("../../outside", join(data, "sub", "link"));
+  writeFileSync(join(data, "holes"), "x");
+  truncateSync(join(data, "holes"), 4_000_000);
+  utimesSync(join(data, "sub"), 1_600_000_000.5, 1_600_000_000.5);
+}
+
+describe("nines backup", () => {
+  it("restores files, names, links, modes, times and holes as they were", (t) => {
+    const { folder, nines } = place(t);
+    fill(folder);
+    assert.match(nines(["run"]), /^Snapshot [0-9a-f]{8} of shop: 6 files/);
+    assert.match(nines(["restore", "latest", "out"]), /^Restored 5 files/);
+    const [data, out] = [join(folder, "data"), join(folder, "out")];
+    rmSync(join(data, "cache"), { recursive: true });
+    execFileSync("diff", ["-r", "--no-dereference", data, out]);
+    assert.equal(statSync(join(out, "text")).mode & 0o777, 0o640);
+    assert.equal(statSync(join(out, "sub", "again")).ino, statSync(join(out, "text")).ino);
+    assert.equal(readlinkSync(join(out, "sub", "link")), "../../outside");
+    assert.equal(lstatSync(join(out, "sub")).mtimeMs, 1_600_000_000_500);
+    assert.ok(statSync(join(out, "holes")).blocks < 1_000, "the hole takes no room");
+    assert.match(nines(["restore", "latest", "out"], 1), /NINES_RESTORE_PLACE/);
+    assert.match(nines(["restore", "latest", "out", "--resume"]), /5 were there/);
+  });
+
+  it("restores from any two of three targets, and a verify makes the third whole", (t) => {
+    const { folder, nines } = place(t);
+    fill(folder);
+    nines(["run"]);
+    for (const name of ["pack", "key", "index", "snapshot", "vault"]) {
+      rmSync(join(folder, "b", name), { recursive: true });
+    }
+    assert.match(nines(["verify"]), /shards were made anew/);
+    rmSync(join(folder, "c", "pack"), { recursive: true });
+    nines(["restore", "latest", "out", "--path", "text"]);
+    const text = readFileSync(join(folder, "data", "text"));
+    assert.deepEqual(readFileSync(join(folder, "out", "text")), text);
+  });
+
+  it("mends a flipped byte, and names what more than one of them has taken", (t) => {
+    const { folder, nines } = place(t);
+    fill(folder);
+    nines(["run"]);
+    const packs = packsOn(join(folder, "a"));
+    for (const pack of packs) turn(pack);
+    const mended = nines(["verify"]);
+    assert.match(
+      mended,
+      /is mended: 1 made anew from the others, since shard \d on a: it is rotten/,
+    );
+    for (const pack of [...packsOn(join(folder, "a")), ...packsOn(join(folder, "b"))]) turn(pack);
+    const lost = nines(["verify"], 1);
+    assert.match(lost, /LOST: pack [0-9a-f]{32}/);
+    assert.match(lost, /cannot be restored whole/);
+  });
+
+  it("erases a subject in every snapshot, and nothing else", (t) => {
+    const { folder, nines } = place(t);
+    fill(folder);
+    nines(["run"]);
+    nines(["run"]);
+    const record = JSON.parse(nines(["erase", "shop", "ann"])) as Record<string, unknown>;
+    assert.deepEqual(record["pending"], []);
+    assert.match(nines(["restore", "latest", "out"], 1), /LOST: people: .* was erased/);
+    assert.ok(existsSync(join(folder, "out", "people", "bob", "mail")));
+    assert.ok(!existsSync(join(folder, "out", "people", "ann")));
+    nines(["verify"]);
+    assert.match(nines(["erase", "shop", "ann"], 1), /NINES_VAULT_ERASED/);
+  });
+
+  it("lists, browses, compares, prunes, and changes its key", (t) => {
+    const { folder, nines } = place(t);
+    fill(folder);
+    nines(["run"]);
+    writeFileSync(join(folder, "data", "new"), "new");
+    rmSync(join(folder, "data", "holes"));
+    nines(["run"]);
+    const list = JSON.parse(nines(["list", "--json"])) as { id: string }[];
+    assert.equal(list.length, 2);
+    assert.match(nines(["browse", "latest"]), /3 B .* new\n/);
+    assert.equal(nines(["diff", list[0]?.id ?? "", "latest"]), "- holes\n+ new\n");
+    assert.match(nines(["prune", "--forget", list[0]?.id ?? ""]), /^1 snapshots and /);
+    assert.match(nines(["list"]), /, condemned\n/);
+    writeFileSync(join(folder, "key2"), `${"1e".repeat(32)}\n`, { mode: 0o600 });
+    nines(["key", "rotate", "--to", "key2"]);
+    assert.match(nines(["list"], 1), /NINES_VAULT_KEY/);
+    writeFileSync(join(folder, "key"), "", { mode: 0o644 });
+    assert.match(nines(["list"], 1), /NINES_VAULT_KEY_FILE/);
+  });
+
+  it("takes a passphrase, and refuses another one", (t) => {
+    const { folder, nines } = place(t);
+    const file = join(folder, "nines.yaml");
+    const text = readFileSync(file, "utf8").replace("keyFile", "passphraseFile");
+    writeFileSync(file, text);
+    writeFileSync(join(folder, "data", "one"), "1");
+    nines(["run"]);
+    nines(["restore", "latest", "out"]);
+    writeFileSync(join(folder, "key"), "quite another passphrase", { mode: 0o600 });
+    assert.match(nines(["list"], 1), /NINES_VAULT_KEY/);
+  });
+
+  it("writes nothing where a mount is missing, and says so", (t) => {
+    const { folder, nines } = place(t);
+    writeFileSync(join(folder, "data", "one"), "1");
+    nines(["run"]);
+    rmSync(join(folder, "c"), { recursive: true });
+    writeFileSync(join(folder, "data", "two"), "2");
+    assert.match(nines(["run"], 1), /objects lack shards until targets are back/);
+    assert.ok(!existsSync(join(folder, "c")));
+    mkdirSync(join(folder, "c"));
+    assert.match(nines(["verify"]), /shards were made anew/);
+  });
+});
+
+function packsOn(target: string): readonly string[] {
+  const folders = readdirSync(join(target, "pack")).map((digit) => join(target, "pack", digit));
+  return folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)));
+}
+
+function turn(file: string): void {
+  const bytes = readFileSync(file);
+  bytes[150] = (bytes[150] ?? 0) ^ 4;
+  writeFileSync(file, bytes);
+}
