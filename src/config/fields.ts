@@ -114,7 +114,7 @@ export function shown(written: unknown): string {
 export function duration(from: DurationText, to: DurationText): z.ZodType<number, DurationText> {
   const kind: Kind = {
     accepts: `a duration from ${from} to ${to}`,
-    example: allowed(["500ms", "1s", "2m"], parseDuration, from, to),
+    example: allowed(["500ms", "1s", "2m"], parseDuration, from, to) || from,
     json: { type: "string", pattern: durationPattern.source },
   };
   return scalar(kind, (written) => {
@@ -130,7 +130,7 @@ export function duration(from: DurationText, to: DurationText): z.ZodType<number
 export function size(from: SizeText, to: SizeText): z.ZodType<number, SizeText> {
   const kind: Kind = {
     accepts: `a size from ${from} to ${to}`,
-    example: allowed(["64KiB", "512MiB", "1GiB"], parseSize, from, to),
+    example: allowed(["64KiB", "512MiB", "1GiB"], parseSize, from, to) || from,
     json: { type: "string", pattern: sizePattern.source },
   };
   return scalar(kind, (written) => {
