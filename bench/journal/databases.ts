@@ -3,7 +3,7 @@
 // the most that group commit could make of them.
 
 import { join } from "node:path";
-import { load } from "./install.ts";
+import { load } from "../shared/install.ts";
 
 export interface BatchStore {
   /** All of one batch, durable when it returns. */

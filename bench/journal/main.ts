@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Figure, figure, median, printFigures } from "../shared/figures.ts";
 import { installed, removeFolder } from "../shared/system.ts";
-import { install } from "./install.ts";
+import { install } from "../shared/install.ts";
 import type { Measured } from "./measured.ts";
 import { recoveryFigures } from "./recover.ts";
 import { type Server, startEtcd, startRedis } from "./servers.ts";
@@ -223,7 +223,7 @@ function figuresOf(cell: Cell, rounds: readonly Round[]): readonly Figure[] {
 }
 
 async function main(quick: boolean): Promise<void> {
-  install();
+  install("better-sqlite3");
   const options = quick
     ? { rounds: 5, seconds: 0.5, warmUpSeconds: 0.3, quick }
     : { rounds: 9, seconds: 1, warmUpSeconds: 0.5, quick };

@@ -13,7 +13,7 @@ import {
   type SetReport,
   verifyShards,
 } from "../core/erasure/examine-shards.ts";
-import type { Stoppable } from "../core/erasure/shard-files.ts";
+import type { PassOptions, Stoppable } from "../core/erasure/shard-files.ts";
 import { setIdBytes, type ShardSet } from "../core/erasure/shard-format.ts";
 import type { ErasureCodec } from "../core/erasure/stripe.ts";
 import { attempt } from "../runtime/disk-error.ts";
@@ -81,7 +81,7 @@ export async function encodeFile(
       files.push(await openShardFile(path, access, options.cached ?? false));
     }
     const layout = { codec, dataShards, parityShards, pieceBytes, id };
-    const set = await encodeShards(source, files, layout, options.signal);
+    const set = await encodeShards(source, files, layout, passOf(options));
     await flushFolders(paths);
     return set;
   } catch (error) {
@@ -97,7 +97,7 @@ export function verifyFiles(
   paths: readonly string[],
   options: SetOptions = {},
 ): Promise<SetReport> {
-  return withShards(paths, options, (files) => verifyShards(files, options.signal));
+  return withShards(paths, options, (files) => verifyShards(files, passOf(options)));
 }
 
 /**
@@ -113,7 +113,7 @@ export function decodeFiles(
     const part = `${target}.part`;
     const handle = await attempt("create", part, () => open(part, "w"));
     try {
-      const report = await decodeShards(files, fileSink(part, handle), options.signal);
+      const report = await decodeShards(files, fileSink(part, handle), passOf(options));
       await attempt("flush", part, () => handle.datasync());
       await attempt("rename", part, () => rename(part, target));
       await flushFolders([target]);
@@ -150,13 +150,17 @@ export function repairFiles(paths: readonly string[], options: SetOptions = {}):
           }
           await flushFolders([...fresh.keys()]);
         },
-        options.signal,
+        passOf(options),
       );
     } finally {
       await closeAll([...fresh.values()]);
       await remove([...fresh.keys()].map(mendingName));
     }
   });
+}
+
+function passOf({ signal, cached = false }: SetOptions): PassOptions {
+  return { aligned: !cached, ...(signal === undefined ? {} : { signal }) };
 }
 
 function mendingName(path: string): string {

@@ -11,7 +11,7 @@
 import { assert, present } from "../base/assert.ts";
 import { NinesError } from "../base/errors.ts";
 import { runPipeline } from "./pipeline.ts";
-import type { ContentSource, ShardFile, Stoppable } from "./shard-files.ts";
+import type { ContentSource, PassOptions, ShardFile } from "./shard-files.ts";
 import {
   blockBytes,
   ChecksumBlock,
@@ -41,8 +41,9 @@ export function defaultPieceBytes(shards: number): number {
   return Math.min(pieceBytesDefault, most);
 }
 
-export function createSlots({ codec, dataShards, parityShards, pieceBytes }: Layout): Stripe[] {
-  const options = { codec, dataShards, parityShards, shardBytes: pieceBytes };
+export function createSlots(layout: Layout, aligned = false): Stripe[] {
+  const { codec, dataShards, parityShards, pieceBytes } = layout;
+  const options = { codec, dataShards, parityShards, shardBytes: pieceBytes, aligned };
   return Array.from({ length: slotsCount }, () => new Stripe(options));
 }
 
@@ -61,7 +62,7 @@ export async function encodeShards(
   content: ContentSource,
   files: readonly ShardFile[],
   layout: Layout,
-  signal?: Stoppable,
+  { signal, aligned }: PassOptions = {},
 ): Promise<ShardSet> {
   const refusal = refusalOf({ ...layout, contentBytes: 0 }) ?? countRefusal(files, layout);
   if (refusal !== undefined) throw new NinesError("NINES_ERASURE_GEOMETRY", `${refusal}.`);
@@ -69,7 +70,7 @@ export async function encodeShards(
   const writer = new ShardWriter(layout, new Map(files.entries()));
   const { dataShards } = layout;
   let contentBytes = 0;
-  await runPipeline<Stripe, Piece & { readonly bytes: number }>(createSlots(layout), {
+  await runPipeline<Stripe, Piece & { readonly bytes: number }>(createSlots(layout, aligned), {
     read: async ({ shards }, stripe) => {
       signal?.throwIfAborted();
       const bytes = await content.fill(shards.slice(0, dataShards));

@@ -15,7 +15,15 @@ import {
   MemorySink,
   sourceOf,
 } from "./shard-files.fixture.ts";
-import { blockBytes, checksumsAt, type Layout, pieceAt, shardFileBytes } from "./shard-format.ts";
+import {
+  blockBytes,
+  ChecksumBlock,
+  checksumsAt,
+  type Layout,
+  pieceAt,
+  placeOf,
+  shardFileBytes,
+} from "./shard-format.ts";
 
 type Files = readonly (MemoryFile | undefined)[];
 
@@ -164,14 +172,26 @@ test("whatever becomes of m shards: verified, read and mended to the bytes that 
 test("a piece that lies where another belongs is a lost piece", async () => {
   const content = contentOfSize(6 * 8192 * 3);
   const { files, set } = await encoded(content);
-  const first = files[0] as MemoryFile;
+  const [first, second] = files as [MemoryFile, MemoryFile];
   // Written to the wrong place: its bytes and its checksum are sound, for stripe 1.
   const [from, to] = [pieceAt(set, 1), pieceAt(set, 4)];
   first.bytes.copyWithin(to, from, from + 8192);
-  first.bytes.copyWithin(checksumsAt(set, 0) + 32, checksumsAt(set, 0) + 8, 16);
+  const sums = first.bytes.subarray(checksumsAt(set, 0), checksumsAt(set, 0) + blockBytes);
+  sums.copyWithin(8 * 4, 8 * 1, 8 * 2);
+  new ChecksumBlock(sums).seal(placeOf(set.id, 0, 0));
   const { shards } = await verifyShards(files);
-  assert.equal(shards[0]?.state, "damaged");
+  assert.equal(shards[0]?.lostPieces, 1);
   assert.deepEqual(await decoded(files), content);
+  // All of another shard, behind the header of this one.
+  second.bytes.set((files[2] as MemoryFile).bytes.subarray(blockBytes), blockBytes);
+  assert.equal((await verifyShards(files)).shards[1]?.lostPieces, 6);
+  assert.deepEqual(await decoded(files), content);
+});
+
+test("zeros that are not there are not taken for zeros that are", async () => {
+  const { files } = await encoded(new Uint8Array(20_000));
+  const cut = [new MemoryFile(files[0]?.bytes.slice(0, 9000)), ...files.slice(1)];
+  assert.equal((await verifyShards(cut)).shards[0]?.state, "damaged");
 });
 
 test("files in another order are read as they are, and mended into theirs", async () => {
@@ -226,6 +246,11 @@ test("more than m lost: said which bytes, the rest of the list is right, nothing
     { from: begin, bytes: 8192 },
     { from: begin + 2 * 8192, bytes: 8192 },
   ]);
+  // Of the last stripe a piece with the last hundred bytes, one with nothing but zeros, and parity.
+  const last = await encoded(content.slice());
+  for (const shard of [0, 1, 4]) flip(last.files[shard] as MemoryFile, pieceAt(set, 4) + 1);
+  const { lost, lostBytes } = await verifyShards(last.files);
+  assert.deepEqual({ lost, lostBytes }, { lost: [{ from: 98_304, bytes: 100 }], lostBytes: 100 });
   const sink = new MemorySink();
   await assert.rejects(decodeShards(files, sink), (error) => {
     assert.ok(error instanceof NinesError && error.code === "NINES_ERASURE_LOST");
@@ -270,6 +295,9 @@ test("a crash at any call leaves the set as it should be, or no set: never a mix
     assert.ok(files.every(({ under }) => under === 0));
     let chance = crashAt;
     const left = files.map((file) => file.crash(() => (chance = (chance * 5 + 3) % 64) < 32));
+    const verified = await verifyShards(left).catch(() => undefined);
+    const damaged = verified?.shards.filter(({ state }) => state === "damaged") ?? [];
+    assert.deepEqual(damaged, [], `crash at call ${crashAt}: with a header a shard is whole`);
     const content = await decoded(left).catch((error: unknown) => {
       assert.ok(error instanceof NinesError, String(error));
       return undefined;
@@ -304,8 +332,10 @@ test("a failing write fails the whole, and a stop ends it before the next stripe
       },
     };
   };
-  await assert.rejects(verifyShards(files, stopAfter(3)), { message: "stopped" });
-  await assert.rejects(decodeShards(files, new MemorySink(), stopAfter(3)), { message: "stopped" });
+  await assert.rejects(verifyShards(files, { signal: stopAfter(3) }), { message: "stopped" });
+  await assert.rejects(decodeShards(files, new MemorySink(), { signal: stopAfter(3) }), {
+    message: "stopped",
+  });
 });
 
 test("what cannot be is refused before anything is written", async () => {

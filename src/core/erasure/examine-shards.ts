@@ -12,7 +12,7 @@ import { NinesError } from "../base/errors.ts";
 import { createSlots, type Piece, ShardWriter } from "./encode-shards.ts";
 import { type OpenedSet, openSet, ShardReader } from "./open-shards.ts";
 import { runPipeline } from "./pipeline.ts";
-import type { ContentSink, ShardFile, Stoppable } from "./shard-files.ts";
+import type { ContentSink, PassOptions, ShardFile } from "./shard-files.ts";
 import { contentOf, pieceBytesFor, type ShardSet, stripesOf } from "./shard-format.ts";
 import type { Stripe } from "./stripe.ts";
 
@@ -49,11 +49,11 @@ const lostRangesMax = 16;
 /** Reads everything; changes nothing. Throws NINES_ERASURE_SET when there is no set to verify. */
 export async function verifyShards(
   files: readonly (ShardFile | undefined)[],
-  signal?: Stoppable,
+  options: PassOptions = {},
 ): Promise<SetReport> {
   const opened = await openSet(files);
   const account = new Account(opened);
-  await eachStripe(opened, signal, {
+  await eachStripe(opened, options, {
     wanted: numbersBelow(opened.set.dataShards + opened.set.parityShards),
     work: (slot, piece) => {
       account.add(piece);
@@ -71,12 +71,12 @@ export async function verifyShards(
 export async function decodeShards(
   files: readonly (ShardFile | undefined)[],
   sink: ContentSink,
-  signal?: Stoppable,
+  options: PassOptions = {},
 ): Promise<SetReport> {
   const opened = await openSet(files);
   const { dataShards, parityShards, pieceBytes } = opened.set;
   const account = new Account(opened);
-  await eachStripe(opened, signal, {
+  await eachStripe(opened, options, {
     wanted: numbersBelow(dataShards),
     spare: numbersBelow(parityShards).map((row) => dataShards + row),
     work: (slot, piece) => {
@@ -111,7 +111,7 @@ export async function repairShards(
   files: readonly (ShardFile | undefined)[],
   create: (shard: number) => Promise<ShardFile>,
   commit: () => Promise<void>,
-  signal?: Stoppable,
+  options: PassOptions = {},
 ): Promise<Mended> {
   const opened = await openSet(files);
   const { set } = opened;
@@ -120,14 +120,14 @@ export async function repairShards(
     const what = `${files.length} places for the ${count} shards of the set.`;
     throw new NinesError("NINES_ERASURE_GEOMETRY", what);
   }
-  const report = await verifyShards(files, signal);
+  const report = await verifyShards(files, options);
   const mended = report.shards.flatMap(({ shard, state }) => (state === "sound" ? [] : [shard]));
   if (report.lostStripes > 0) throw lostError(opened, report.lostStripes, report.lost);
   if (mended.length === 0) return { report, mended };
   const targets = new Map<number, ShardFile>();
   for (const shard of mended) targets.set(shard, await create(shard));
   const writer = new ShardWriter(set, targets);
-  await eachStripe(opened, signal, {
+  await eachStripe(opened, options, {
     wanted: numbersBelow(count),
     work: (slot, piece) => {
       mend(opened, slot, piece);
@@ -155,13 +155,13 @@ interface Pass {
 
 async function eachStripe(
   opened: OpenedSet,
-  signal: Stoppable | undefined,
+  { signal, aligned }: PassOptions,
   pass: Pass,
 ): Promise<void> {
   const { set } = opened;
   const stripes = stripesOf(set);
   const reader = new ShardReader(opened);
-  await runPipeline<Stripe, ReadPiece>(createSlots(set), {
+  await runPipeline<Stripe, ReadPiece>(createSlots(set, aligned), {
     read: async (slot, stripe) => {
       if (stripe >= stripes) return undefined;
       signal?.throwIfAborted();

@@ -25,7 +25,14 @@ export interface ContentSink {
   write(views: readonly Uint8Array[], offset: number): Promise<void>;
 }
 
-/** Asked before each stripe; an AbortSignal is one. */
+/** An AbortSignal is one. */
 export interface Stoppable {
   throwIfAborted(): void;
+}
+
+export interface PassOptions {
+  /** Asked before each stripe. */
+  readonly signal?: Stoppable;
+  /** Pieces begin in memory where devices can reach them. Default: false. */
+  readonly aligned?: boolean;
 }

@@ -82,6 +82,14 @@ test("one changed bit anywhere, or fewer bytes, and it is none", () => {
   assert.match(String(readHeader(new Uint8Array(blockBytes))), /never written to its end/);
 });
 
+test("a shard beyond the set's is none", () => {
+  const block = writeHeader({ set, shard: 13 });
+  const view = new DataView(block.buffer);
+  block[13] = 14;
+  view.setUint32(blockBytes - 4, crc32c(0, view, 0, blockBytes - 4), true);
+  assert.equal(readHeader(block), "shard 14 of 14");
+});
+
 test("whatever a sealed header claims, it is refused or within the bounds", () => {
   const hostile = fc.record({
     version: fc.constantFrom(1, 1, 1, 0, 2, 65_535),

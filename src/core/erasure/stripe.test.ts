@@ -214,6 +214,14 @@ test("the largest stripes there are: 254 + 1, 1 + 254, 200 + 55", () => {
   }
 });
 
+test("shards begin where devices want them when they are asked to, and code alike", () => {
+  const geometry = { codec: "rs-xor", dataShards: 9, parityShards: 3, shardBytes: 5000 } as const;
+  const [stripe, aligned] = [filled(geometry), filled({ ...geometry, aligned: true })];
+  for (const each of [stripe, aligned]) each.encode();
+  assert.ok(aligned.shards.every(({ byteOffset }) => byteOffset % 512 === 0));
+  assert.equal(parityDigest(aligned), parityDigest(stripe));
+});
+
 test("what cannot be is refused with a code", () => {
   const good: StripeOptions = { codec: "rs-vand", dataShards: 4, parityShards: 2, shardBytes: 64 };
   const refusals: readonly Partial<StripeOptions>[] = [

@@ -13,9 +13,9 @@
 //
 // Data lie in the memory that the kernels work on from the start: copying them there would cost as
 // much as the arithmetic. So a stripe offers its shards as views to read files into. Shards begin
-// 512 bytes more than a power of two apart: otherwise all of them meet in one set of the cache (10
-// to 45 % slower); and at multiples of 512, which is what devices ask of memory that they write
-// into themselves.
+// an odd number of cache lines apart from a power of two: otherwise all of them meet in one set of
+// the cache (10 to 45 % slower). Devices that write into memory themselves ask for multiples of 512
+// there, which leaves eight places in a page for all shards and costs a tenth: on demand alone.
 //
 // Bounded: a stripe takes (k + m) x shardBytes, and 16 KiB more for each parity shard. Rejected:
 // shards of different lengths (pad the last one, and keep the true length where the shards are
@@ -56,11 +56,14 @@ export interface StripeOptions {
   readonly parityShards: number;
   /** The most that a shard can hold, 1 byte to 256 MiB; all of them in at most 2 GiB. */
   readonly shardBytes: number;
+  /** Shards begin at multiples of 512, as devices want memory for direct calls. Default: false. */
+  readonly aligned?: boolean;
   /** For tests and benches: how `rs-vand` multiplies. Default: the best there is. */
   readonly kernel?: KernelKind;
 }
 
 const pageBytes = 65_536;
+const cacheLineBytes = 64;
 const sectorBytes = 512;
 const memoryBytesMax = 2 ** 31;
 /** Parity is compared, and changes are carried over, in pieces of this size. */
@@ -87,13 +90,13 @@ export class Stripe {
    * the memory.
    */
   constructor(options: StripeOptions) {
-    const { codec, dataShards, parityShards, shardBytes } = options;
+    const { codec, dataShards, parityShards, shardBytes, aligned = false } = options;
     checkGeometry(options);
     this.codec = codec;
     this.dataShards = dataShards;
     this.parityShards = parityShards;
     this.shardBytes = shardBytes;
-    const stride = strideOf(shardBytes);
+    const stride = strideOf(shardBytes, aligned);
     const count = dataShards + parityShards;
     const checksumAt = roundUp(swizzleScratchBytes, sectorBytes);
     const planesAt = checksumAt + roundUp(checksumScratchBytes, sectorBytes);
@@ -271,9 +274,9 @@ function roundUp(value: number, to: number): number {
   return Math.ceil(value / to) * to;
 }
 
-/** An odd number of sectors beyond a multiple of 4 KiB, and the shard fits. */
-function strideOf(shardBytes: number): number {
-  return roundUp(shardBytes, 4096) + sectorBytes;
+/** An odd number of sectors or cache lines beyond a multiple of 4 KiB, and the shard fits. */
+function strideOf(shardBytes: number, aligned: boolean): number {
+  return roundUp(shardBytes, 4096) + (aligned ? sectorBytes : 5 * cacheLineBytes);
 }
 
 type KernelKind = SwizzleKind | "planes";
@@ -323,7 +326,7 @@ function checkGeometry({ codec, dataShards, parityShards, shardBytes }: StripeOp
   if (!isCount(shardBytes, shardBytesMax)) {
     refuse(`A shard of ${shardBytes} bytes: it has 1 byte to 256 MiB.`);
   }
-  if ((dataShards + parityShards) * strideOf(shardBytes) > memoryBytesMax - 2 ** 24) {
+  if ((dataShards + parityShards) * strideOf(shardBytes, true) > memoryBytesMax - 2 ** 24) {
     refuse(`${dataShards + parityShards} shards of ${shardBytes} bytes are over 2 GiB.`);
   }
 }

