@@ -56,7 +56,8 @@ export const detection = z.strictObject({
       "refuses connections is ejected all the same.",
     interaction:
       "At 50%, one of two or three may be out, and the only instance of a service is not ejected for " +
-      "errors. One whose checks fail counts as out.",
+      "errors. One whose checks fail counts as out. In `hot-standby` one that has a usable backup of its " +
+      "own may always be ejected: the backup takes its place.",
     source:
       "Envoy `max_ejection_percent` (10%), which tests before it ejects and so goes one further.",
   }),

@@ -63,6 +63,14 @@ test("a connect failure ejects at once, and the others take the traffic", () => 
   assert.deepEqual(story.sentences, ["web-1 ejected for 1 s: the connection failed"]);
 });
 
+test("one that has a backup of its own is ejected, alone or not: the backup takes its place", () => {
+  const story = new Story([instance(1), instance(2, { backupOf: "web-1" })]);
+  assert.deepEqual(story.attempts(3, outcome.timedOut), ["web-1", "web-1", "web-1"]);
+  assert.deepEqual(story.dispatcher.ejected(0), ["web-1"]);
+  assert.deepEqual(story.attempts(3, outcome.timedOut), ["web-2", "web-2", "web-2"]);
+  assert.deepEqual(story.dispatcher.ejected(0), ["web-1"], "nobody would take the backup's");
+});
+
 test("when the ejection is over, one request finds out; an answer readmits", () => {
   const story = new Story([instance(1), instance(2)]);
   story.attempt(outcome.reset);

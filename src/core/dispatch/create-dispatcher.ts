@@ -417,6 +417,8 @@ class ServiceDispatcher implements Dispatcher {
     let members = 0;
     let out = 1;
     for (let slot = 0; slot < this.#slots.count; slot++) {
+      // Its backup takes its place: nobody is missing then.
+      if (this.#slots.backs[slot] === candidate && this.#tiers.isUsable(slot)) return true;
       if (!this.#tiers.isMember(slot)) continue;
       members++;
       if (slot !== candidate && !this.#tiers.isUsable(slot)) out++;

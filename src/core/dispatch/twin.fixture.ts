@@ -263,7 +263,11 @@ class Twin {
   #ejectIfAllowed(id: string, nowMs: number, cause: Ejected["cause"]): boolean {
     const members = [...this.listed].filter((each) => this.#isMember(each));
     const out = members.filter((each) => each !== id && !this.#isUsable(each)).length + 1;
-    if (out > this.service.detection.maxEjectedRatio * members.length) return false;
+    const isReplaced = [...this.listed].some(
+      (each) => this.listed.has(id) && this.#of(each).table.backupOf === id && this.#isUsable(each),
+    );
+    const outMax = this.service.detection.maxEjectedRatio * members.length;
+    if (!isReplaced && out > outMax) return false;
     this.#eject(id, nowMs, cause);
     return true;
   }
