@@ -35,10 +35,10 @@ import {
   silenceSeen,
   transferMs,
 } from "./delays.ts";
-import type { Deployment, PredictedInstance, PredictedService } from "./deployment.ts";
+import type { Deployment, Machine, PredictedInstance, PredictedService } from "./deployment.ts";
 import { meanResidue } from "./durations.ts";
 import { betweenPrimaries } from "./primary.ts";
-import type { Cause, Duration, Rate, Rates, ServiceRates } from "./rates.ts";
+import type { Cause, Rate, Rates, ServiceRates } from "./rates.ts";
 
 const msPerHour = 3_600_000;
 
@@ -49,7 +49,7 @@ export interface ServiceDown {
   readonly unavailability: number;
   /** Fewer instances in traffic than needed, whatever it depends on included. */
   readonly down: number;
-  /** The share that meets an instance whose failure nobody has noticed. */
+  /** The share that meets, while it is up, an instance whose failure nobody has noticed. */
   readonly unnoticed: number;
   readonly times: MeanTimes;
 }
@@ -85,11 +85,19 @@ export function solve(
 ): readonly ServiceDown[] {
   const numbers = new Numbers(deployment, rates, without);
   const probabilities = Float64Array.from(compiled.events, ({ name }) => numbers.of(name));
+  const variables = new Map(compiled.events.map(({ name }, variable) => [name, variable]));
   return deployment.services.map((service, at) => {
     const top = compiled.tops[at] as number;
     const down = compiled.diagrams.probability(top, probabilities);
-    const unnoticed = numbers.unnoticed(service);
-    const unavailability = down + (1 - down) * unnoticed;
+    const sensitivities = compiled.diagrams.sensitivities(top, probabilities);
+    // P(down, given that it has failed) = P(down) + (1 - q) dP/dq.
+    const upWithout = (name: string): number => {
+      const variable = variables.get(name) ?? -1;
+      const sensitivity = sensitivities[variable] ?? 0;
+      return Math.max(0, 1 - down - (1 - (probabilities[variable] ?? 0)) * sensitivity);
+    };
+    const unnoticed = Math.min(1 - down, numbers.unnoticed(service, upWithout));
+    const unavailability = down + unnoticed;
     return { name: service.name, unavailability, down, unnoticed, times: numbers.times(service) };
   });
 }
@@ -348,41 +356,48 @@ class Numbers {
     return hasProcess ? this.#ratesOf(service).start.meanMs : 0;
   }
 
-  /** The failures of a service's instances that come from where they are. */
-  #placeFailures(service: PredictedService): readonly Failure[] {
-    const detectMs = silenceSeen(service).meanMs;
-    const lostShare = 1 - service.resentShare;
-    const startMs = this.#startMs(service);
-    const of = (cause: "machine" | "zone", repair: Duration): Failure => ({
+  /** A failure of its instances that comes from where they are. */
+  #placeFailure(service: PredictedService, cause: "machine" | "zone"): Failure {
+    const repair = cause === "machine" ? this.#rates.machineRepair : this.#rates.zoneRepair;
+    return {
       isSeen: true,
       perHour: this.#perHour(cause),
-      detectMs,
-      recoverMs: repair.meanMs + startMs,
-      lostShare,
-    });
-    return [of("machine", this.#rates.machineRepair), of("zone", this.#rates.zoneRepair)];
+      detectMs: silenceSeen(service).meanMs,
+      recoverMs: repair.meanMs + this.#startMs(service),
+      lostShare: 1 - service.resentShare,
+    };
   }
 
   /**
-   * The share of requests that meet an instance of which nobody has noticed that it does not work.
-   * Each of n places gets 1/n of the requests, so it is what one place's failures make of its own.
+   * The share of requests that meet an instance of which nobody has noticed that it does not work,
+   * while the service is up without it. Each of n places gets 1/n of the requests, so it is what
+   * one place's failures make of its own. `upWithout` is P(up, given that this part has failed).
    */
-  unnoticed(service: PredictedService): number {
+  unnoticed(service: PredictedService, upWithout: (event: string) => number): number {
     const places = placesOf(service);
     const requests = fractionOf(this.#workerPerHour(service), requestMs(service));
     // Of a primary it is all of the service, and counted as such.
     if (service.mode === "primary-standby") return requests;
-    const gateways = this.#deployment.gateway?.machines ?? [];
     let share = 0;
-    for (const place of places) {
-      // Where the only gateway is lost as well, nobody is there to notice or to ask.
-      const isAlone = gateways.every((machine) => machine === place.machine);
-      const placeFailures = isAlone ? [] : this.#placeFailures(service);
-      for (const one of [...this.#failuresOf(service, place), ...placeFailures]) {
-        share += fractionOf(one.perHour, one.detectMs) * one.lostShare;
+    const meet = (event: string, failures: readonly Failure[]): void => {
+      const up = upWithout(event);
+      for (const one of failures) {
+        share += up * fractionOf(one.perHour, one.detectMs) * one.lostShare;
       }
+    };
+    for (const place of places) {
+      meet(`instance ${place.id}`, this.#failuresOf(service, place));
+      const { name, zone } = this.#machine(place);
+      meet(`machine ${name}`, [this.#placeFailure(service, "machine")]);
+      meet(`zone ${zone}`, [this.#placeFailure(service, "zone")]);
     }
-    return Math.min(1, requests + share / places.length);
+    return requests + share / places.length;
+  }
+
+  #machine({ machine }: PredictedInstance): Machine {
+    const found = this.#deployment.machines.find(({ name }) => name === machine);
+    assert(found !== undefined, "every instance is on a machine of the deployment");
+    return found;
   }
 
   /** Each end of a worker loses what it was working on, a share of 1 / workers. */

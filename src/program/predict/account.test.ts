@@ -77,7 +77,7 @@ What takes it away, in a year:
 
 What would be gained:
   one more instance: +0.00067 %, 3.5 minutes a year less (1.6 minutes to 11 min)
-  another machine, with a gateway: -0.0001 %, 32 s a year more (1.1 minutes to 3 s)
+  another machine, with a gateway: -0.0001 %, 32 s a year more (3 s to 1.1 minutes)
   next to nothing: checks twice as often
 
 To bear in mind:

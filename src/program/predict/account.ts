@@ -79,7 +79,8 @@ function divide(changes: readonly Change[]): readonly [readonly Change[], readon
 function sayGain({ value, lower, upper }: Interval): string {
   const share = Number(((Math.abs(value) / minutesPerYear) * 100).toPrecision(2));
   const [sign, way] = value > 0 ? ["+", "less"] : ["-", "more"];
-  const [least, most] = [lower, upper].map((minutes) => sayMinutes(Math.abs(minutes)));
+  const bounds = [Math.abs(lower), Math.abs(upper)].sort((a, b) => a - b);
+  const [least, most] = bounds.map(sayMinutes);
   return `${sign}${share} %, ${sayMinutes(Math.abs(value))} a year ${way} (${least} to ${most})`;
 }
 

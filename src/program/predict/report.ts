@@ -53,7 +53,7 @@ export const modelFields: Readonly<Record<keyof ModelReport, string>> = {
   unavailability: "the share of its requests that is not served: `value`, and bounds of 90 %",
   minutesPerYear: "the same as minutes of a year of 365 days",
   down: "of the unavailability, the time with fewer than needed in traffic",
-  unnoticed: "of the rest, requests that meet an instance whose failure nobody has noticed yet",
+  unnoticed: "of the rest, requests that meet what has failed and nobody has noticed yet",
   failuresPerYear: "failures of its instances that Nines sees, in a year",
   detectMs: "t1 of such a failure, on average: until it is seen",
   transferMs: "t2: until traffic goes elsewhere",
