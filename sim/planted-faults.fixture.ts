@@ -13,7 +13,7 @@ export const plantedFaults: readonly Planted[] = [
   {
     name: "an ejection is forgotten",
     file: "src/core/dispatch/create-dispatcher.js",
-    find: "this.#ejections.eject(slot, nowMs, why);",
+    find: "this.#ejections.eject(slot, nowMs, cause[why]);",
     replace: "this.#ejections.isEjected(slot);",
     breaks: ["ejection"],
   },
@@ -205,6 +205,13 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/guard/flap-damping.js",
     find: "return nowMs >= heldUntilMs(changes);",
     replace: "return nowMs >= changes.lastMs;",
+    breaks: ["flap-bound"],
+  },
+  {
+    name: "a worker takes back whom it has taken back too often",
+    file: "src/core/dispatch/create-dispatcher.js",
+    find: "return this.#presences.flaps(",
+    replace: "return false && this.#presences.flaps(",
     breaks: ["flap-bound"],
   },
   {

@@ -1,8 +1,8 @@
 // What a worker has found unreachable it leaves alone, at once and for the first second, whatever
 // control knows: a first try goes elsewhere while there is an elsewhere.
 //
-// And whoever answers a request that began after its failure is taken back at once, unless it was
-// taken back in the last minute already: then it flaps, and waits (core/guard/flap-damping.ts).
+// And whoever answers a request that began after its failure is taken back at once, unless it came
+// back in the last minute already: then it flaps, and waits (core/guard/flap-damping.ts).
 //
 // Excused: a newer table or an answer since, which say otherwise; having nobody else (no instance
 // that is up in the worker's table and that it has not ejected too); and a broken connection while
@@ -29,6 +29,11 @@ interface Failure {
 export function ejection(world: World): Checker {
   const name = "ejection";
   const failures = new WeakMap<Worker, Map<string, Failure>>();
+  /** Whom a table brought into the traffic, and when. */
+  const came = new WeakMap<
+    Worker,
+    Map<string, { readonly atMs: number; readonly takes: boolean }>
+  >();
 
   function ofWorker(worker: Worker): Map<string, Failure> {
     const known = failures.get(worker) ?? new Map<string, Failure>();
@@ -47,6 +52,19 @@ export function ejection(world: World): Checker {
   return {
     name,
     promise: "a worker leaves an instance alone that it has just found unreachable",
+    followed(worker) {
+      const before = came.get(worker);
+      const now: NonNullable<typeof before> = new Map();
+      for (const service of worker.table?.services ?? []) {
+        const takers = worker.takers(service);
+        for (const { id } of service.instances) {
+          const { atMs, takes } = before?.get(id) ?? { atMs: -Infinity, takes: false };
+          const comes = takers.has(id) && !takes;
+          now.set(id, { atMs: comes ? world.loop.nowMs : atMs, takes: takers.has(id) });
+        }
+      }
+      came.set(worker, now);
+    },
     attemptEnded(worker, instance, result, beganMs) {
       const known = ofWorker(worker).get(instance);
       const { nowMs } = world.loop;
@@ -69,7 +87,9 @@ export function ejection(world: World): Checker {
         // What began before the failure says nothing of the instance now.
         if (beganMs <= known.lastMs) return;
         ofWorker(worker).delete(instance);
-        if (nowMs - returnedMs < FLAP_MS || beganMs <= worker.toldAtMs) return;
+        const cameMs = came.get(worker)?.get(instance)?.atMs ?? -Infinity;
+        const lastMs = Math.max(returnedMs, cameMs);
+        if (nowMs - lastMs < FLAP_MS || beganMs <= worker.toldAtMs) return;
         if (!worker.ejected().includes(instance)) return;
         world.violated(name, `worker-${worker.number} leaves ${instance} ejected, which answered`);
       }

@@ -36,6 +36,8 @@ export interface Watcher {
   recorded?(entry: EventEntry): void;
   /** What a worker has to say of an instance, whether control hears it or not. */
   noticed?(worker: Worker, notice: Observation): void;
+  /** A worker follows another table, or learned that control is there or gone. */
+  followed?(worker: Worker): void;
   /** By the control that runs. */
   published?(table: RoutingTable): void;
   /** Every 250 ms of true time. */

@@ -4,6 +4,7 @@
 // notices, and never waits for anybody. src/gateway/worker is the real one; the two share
 // core/dispatch and core/route, and this one shows what these do under faults.
 
+import type { Observation } from "../../src/control/control.ts";
 import type { Random } from "../../src/core/base/prng.ts";
 import { createDispatcher } from "../../src/core/dispatch/create-dispatcher.ts";
 import type { Dispatcher, Outcome } from "../../src/core/dispatch/dispatcher.ts";
@@ -49,12 +50,8 @@ export interface WorkerPorts {
   attemptEnded(worker: Worker, instance: string, result: Outcome, beganMs: number): void;
   requestEnded(worker: Worker, end: RequestEnd): void;
   /** A notice to control; lost when there is no link. */
-  noticed(
-    worker: Worker,
-    instance: string,
-    detail: string,
-    kind?: "seen" | "ejected" | "readmitted",
-  ): void;
+  noticed(worker: Worker, notice: Observation): void;
+  followed(worker: Worker): void;
   trace(worker: Worker, subject: string, what: string): void;
 }
 
@@ -105,6 +102,7 @@ export class Worker {
       if (!named.has(name)) this.#lanes.delete(name);
       this.pump(lane);
     }
+    this.#ports.followed(this);
   }
 
   #follow(service: TableService): void {
@@ -117,12 +115,13 @@ export class Worker {
     const random = this.#ports.random.stream(service.name);
     const dispatcher = createDispatcher(service, this.nowMs(), {
       random: () => random.ratio(),
-      onEjection: ({ instance, sentence, kind }) => {
+      onEjection: ({ instance, sentence, kind, cause }) => {
         if (kind === "ejected") this.ejectedAtMs.set(instance, this.loop.nowMs);
         if (kind === "readmitted") this.readmittedAtMs.set(instance, this.loop.nowMs);
         this.#ports.trace(this, instance, sentence);
         const isChange = kind === "ejected" || kind === "readmitted";
-        this.#ports.noticed(this, instance, sentence, isChange ? kind : "seen");
+        const notice = { instance, detail: sentence, ...(cause && { cause }) };
+        this.#ports.noticed(this, { ...notice, kind: isChange ? kind : "seen" });
       },
     });
     dispatcher.setControlAlive(this.linkedSinceMs !== undefined, this.nowMs());
@@ -149,6 +148,7 @@ export class Worker {
       lane.dispatcher.setControlAlive(linked, this.nowMs());
       this.pump(lane);
     }
+    this.#ports.followed(this);
   }
 
   /** A client's request arrives. False when no route takes it. */
@@ -209,6 +209,16 @@ export class Worker {
 
   ejected(): readonly string[] {
     return [...this.#lanes.values()].flatMap((lane) => lane.dispatcher.ejected(this.nowMs()));
+  }
+
+  /** Who of a service takes traffic: by the table, and by what this worker has found out. */
+  takers(service: TableService): ReadonlySet<string> {
+    const ejected = new Set(this.ejected());
+    const isTried = this.linkedSinceMs === undefined && service.mode !== "primary-standby";
+    const takers = service.instances.filter(({ id, verdict }) => {
+      return (verdict === "up" || (verdict === "down" && isTried)) && !ejected.has(id);
+    });
+    return new Set(takers.map(({ id }) => id));
   }
 
   active(instance: string): number {
@@ -279,7 +289,7 @@ export class Worker {
   }
 
   noticed(instance: string, detail: string): void {
-    this.#ports.noticed(this, instance, detail);
+    this.#ports.noticed(this, { instance, detail });
   }
 
   requestEnded(request: ClientRequest, end: RequestEnd): void {

@@ -292,10 +292,12 @@ export class World {
         }
         for (const watcher of this.watchers) watcher.requestEnded?.(worker, end);
       },
-      noticed: (worker, instance, detail, kind = "seen") => {
-        const notice = { instance, detail, kind };
+      noticed: (worker, notice) => {
         for (const watcher of this.watchers) watcher.noticed?.(worker, notice);
         this.gateway.notice(worker, notice);
+      },
+      followed: (worker) => {
+        for (const watcher of this.watchers) watcher.followed?.(worker);
       },
       trace: (worker, subject, what) => this.note(`worker-${worker.number}`, subject, what),
     };

@@ -161,10 +161,12 @@ export function createControl(ports: ControlPorts): Control {
     isInMaintenance: (service) => failover.isInMaintenance(service),
     explainFailover: (service) => failover.explain(service),
     patience: () => health.patience,
-    observe({ instance, detail, kind = "seen" }) {
-      if (kind === "ejected") supervisor.ejected(instance, detail);
-      if (kind !== "readmitted") health.suspect(instance, detail);
-      observing.noticed({ instance, detail, kind });
+    observe(observation) {
+      const { instance, detail, kind, cause } = observation;
+      if (cause !== undefined) supervisor.ejected(instance, cause, detail);
+      const isWell = kind === "readmitted" || cause === "flapping";
+      if (!isWell) health.suspect(instance, detail);
+      observing.noticed(observation);
     },
     noted: (entry) => observing.recorded(entry),
     incidents: () => observing.incidents(),

@@ -194,7 +194,7 @@ test("the way back keeps its promise, too: none is missing where none may be", a
   const surge = { maxSurge: { count: 1 }, maxUnavailable: { count: 0 } };
   control.deploy("web", wish("new", { ...surge, minimumHealthyMs: 3_000 }));
   await world.until(() => running(world)["web-2"] === "new.js" && serving(world).length === 4);
-  const errors = { kind: "ejected", detail: "ejected for 1 s: 5 errors in a row" } as const;
+  const errors = { kind: "ejected", cause: "errors", detail: "5 errors in a row" } as const;
   control.observe({ instance: "web-2", ...errors });
   await world.until(() => phase(control) === "rolling-back", 100);
   const { fewest, most } = await untilOver(world, control);
@@ -241,14 +241,18 @@ test("a version that answers clearly more errors is rolled back, and they are co
   assert.deepEqual(running(world), all("server.js"));
 });
 
-test("what a worker ejects has failed; an old one's ejection is its own matter", async () => {
+test("what a worker ejects for its answers or silence has failed; an old one's is its own", async () => {
   const { world, control } = await started();
   control.deploy("web", wish("new", { minimumHealthyMs: 60_000 }));
   await world.until(() => running(world)["web-1"] === "new.js" && serving(world).includes("web-1"));
-  const errors = { kind: "ejected", detail: "ejected for 1 s: 5 errors in a row" } as const;
+  const errors = { kind: "ejected", cause: "errors", detail: "5 errors in a row" } as const;
   control.observe({ instance: "web-2", ...errors });
+  for (const cause of ["connect", "broken", "flapping"] as const) {
+    const other = { kind: "ejected", cause, detail: `ejected: ${cause}` } as const;
+    control.observe({ instance: "web-1", ...other });
+  }
   await world.advance(1_000);
-  assert.equal(phase(control), "rolling");
+  assert.equal(phase(control), "rolling", control.versions("web").deploy?.cause);
   control.observe({ instance: "web-1", ...errors });
   await world.until(() => phase(control) === "rolling-back", 100);
   assert.match(control.versions("web").deploy?.cause ?? "", /5 errors in a row/);

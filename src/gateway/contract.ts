@@ -19,6 +19,7 @@
 
 import type { Socket } from "node:net";
 import type { ErrorCode } from "../core/base/errors.ts";
+import type { CauseName } from "../core/dispatch/ejections.ts";
 import type { WorkerStats } from "../core/measure/gateway-stats.ts";
 import type { RoutingTable } from "../core/route/table.ts";
 import type { ProcessIdentity } from "../ports/processes.ts";
@@ -69,6 +70,8 @@ export interface InstanceNotice {
     | "errors";
   readonly instance: string;
   readonly sentence: string;
+  /** Of an ejection. */
+  readonly cause?: CauseName;
 }
 
 /** First message of every link, from the side that connects. */

@@ -6,7 +6,13 @@ import type { CommandService } from "../../config/config.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { plainFailover } from "../../core/failover/settings.ts";
 import { type Control, createControl } from "../control.ts";
-import { commandService, configOf, endpointService, World } from "../world.fixture.ts";
+import {
+  commandService,
+  configOf,
+  endpointService,
+  workerReport,
+  World,
+} from "../world.fixture.ts";
 
 function standby(failover: Partial<CommandService["failover"]> = {}): CommandService {
   return commandService("db", {
@@ -364,6 +370,39 @@ test("active-active: a quick return is at once, flapping is held while others se
     alone.crash("web-1");
     await alone.advance(0);
   }
+});
+
+test("what workers eject counts with what control takes out: the fourth change waits", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", { replicas: { min: 3, max: 3 } })]));
+  await world.until(() => world.verdict("web-3") === "up", 5_000);
+  const ejection = { kind: "ejected", cause: "silence", detail: "web-1 ejected for 1 s" } as const;
+  control.observe({ instance: "web-1", ...ejection });
+  world.workers.report(workerReport(1, { ejected: ["web-1"] }));
+  await world.advance(2_000);
+  world.workers.report(workerReport(1, {}));
+  assert.equal(world.verdict("web-1"), "up");
+  world.crash("web-1");
+  await world.advance(5_000);
+  assert.equal(world.verdict("web-1"), "standby");
+  assert.match(control.registry.get("web-1")?.standingWhy ?? "", /held back for/);
+});
+
+test("who starts anew is not away for what workers had against it before", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", { replicas: { min: 3, max: 3 } })]));
+  await world.until(() => world.verdict("web-3") === "up", 5_000);
+  for (let round = 0; round < 2; round++) {
+    world.workers.report(workerReport(1, { ejected: ["web-1"] }));
+    world.crash("web-1");
+    await world.advance(0);
+    assert.equal(world.verdict("web-1"), "down");
+    if (round === 0) await world.until(() => world.verdict("web-1") === "up", 5_000);
+  }
+  await world.advance(5_000);
+  assert.equal(world.verdict("web-1"), "standby", "the worker has said nothing since");
 });
 
 test("hot-standby: the table says who stands in for whom, and workers decide", async () => {

@@ -5,44 +5,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { plainFailover } from "../../core/failover/settings.ts";
 import { type Incident, timesOf } from "../../core/incident/incident.ts";
-import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
 import type { Control } from "../control.ts";
-import { commandService, configOf, World } from "../world.fixture.ts";
+import { commandService, configOf, workerReport as report, World } from "../world.fixture.ts";
 
 const three = { replicas: { min: 3, max: 6 } };
 const config = configOf([commandService("web", three)]);
-
-interface Says {
-  readonly requests?: Readonly<Record<string, number>>;
-  readonly ejected?: readonly string[];
-  readonly lost?: number;
-  readonly tableVersion?: number;
-  readonly loopDelayMs?: number;
-}
-
-/** A report of a worker that knows web's instances. */
-function report(pid: number, says: Says): WorkerStats {
-  const ids = ["web-1", "web-2", "web-3"];
-  const instances = ids.map((id) => ({
-    id,
-    requests: says.requests?.[id] ?? 0,
-    active: 0,
-    connectFailures: 0,
-    resets: 0,
-    timeouts: 0,
-    hedges: 0,
-    late: false,
-    answers: [0, 0, 0, 0, 0],
-    ejected: says.ejected?.includes(id) ?? false,
-  }));
-  const flow = { bytesIn: 0, bytesOut: 0, hedges: 0 };
-  const gauges = { active: 0, queued: 0, retries: 0, refused: 0, ...flow };
-  const counts = { requests: 0, lost: says.lost ?? 0, serverErrors: 0, latency: [] };
-  const own = { worker: pid, pid, connections: 0, connectionsAccepted: 0, refusedHeads: 0 };
-  const { tableVersion = 0, loopDelayMs = 0 } = says;
-  const services = [{ name: "web", ...gauges, ...counts, instances }];
-  return { ...own, tableVersion, residentBytes: 0, loopDelayMs, services };
-}
 
 async function running(world: World): Promise<Control> {
   const control = world.control();

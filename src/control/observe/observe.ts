@@ -2,7 +2,7 @@
 // incidents (core/incident/fold.ts), one a service; what they become is announced and kept.
 //
 // It decides nothing and delays nobody: verdicts are made elsewhere, whether or not anybody keeps
-// account of them.
+// account of them. What workers have ejected it writes into the registry, where others read it.
 //
 // An instance is *out* from the moment when its process ends unasked, its checks say down, or a
 // worker ejects it, until it has its place again: up in the table that was published and ejected by
@@ -19,6 +19,7 @@ import {
   quietAccount,
   resumedAccount,
 } from "../../core/incident/fold.ts";
+import type { CauseName } from "../../core/dispatch/ejections.ts";
 import { type Certainty, certainty, type Incident } from "../../core/incident/incident.ts";
 import { LossCounter } from "../../core/incident/losses.ts";
 import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
@@ -50,6 +51,8 @@ export interface Noticed {
   readonly instance: string;
   readonly detail: string;
   readonly kind?: "seen" | "ejected" | "readmitted";
+  /** Of an ejection. */
+  readonly cause?: CauseName;
 }
 
 const tickMs = 1_000;
@@ -91,13 +94,16 @@ export class ObserveLoop {
     }
   }
 
-  noticed({ instance, detail, kind = "seen" }: Noticed): void {
+  noticed({ instance, detail, kind = "seen", cause }: Noticed): void {
+    // A hold follows from what was before, and is no trouble of its own.
+    if (cause === "flapping") return;
     const record = this.#ports.registry.get(instance);
     if (record === undefined || !mayServe(record) || kind === "readmitted") return;
     const atMs = this.#nowMs();
     this.#observe(record.service, { kind: "sign", atMs, sentence: detail });
     if (kind !== "ejected") return;
     this.#ejectedMs.set(instance, atMs);
+    this.#ports.registry.patch(instance, { ejected: true });
     this.#fault(record, atMs, detail, certainty.ejection);
   }
 
@@ -166,11 +172,19 @@ export class ObserveLoop {
   #reported(stats: WorkerStats): void {
     const nowMs = this.#nowMs();
     this.#views.reported(stats, nowMs);
+    this.#noteEjections();
     const isTroubled = (service: string) => this.#account(service).state !== "quiet";
     for (const { service, ...counted } of this.#losses.report(stats, nowMs, isTroubled)) {
       this.#observe(service, { kind: "counted", ...counted });
     }
     for (const account of this.#accounts.values()) this.#reviewOut(account);
+  }
+
+  #noteEjections(): void {
+    for (const { id, ejected = false } of this.#ports.registry.instances()) {
+      const now = this.#isEjected(id);
+      if (now !== ejected) this.#ports.registry.patch(id, { ejected: now });
+    }
   }
 
   /** Those that are out may have their place again, or their traffic has gone elsewhere. */

@@ -17,6 +17,7 @@ import {
   isOver,
   stepDeploy,
 } from "../../core/deploy/deploy.ts";
+import type { CauseName } from "../../core/dispatch/ejections.ts";
 import { ErrorWatch } from "../../core/deploy/error-watch.ts";
 import {
   type DeploySettings,
@@ -103,6 +104,12 @@ export interface DeployAnswer {
 export const lookMs = 250;
 /** A look that comes so late says that we slept: then time without progress is nobody's fault. */
 const asleepMs = 1_000;
+/**
+ * What a version does while it serves. A connection that is refused or breaks says that a process
+ * ended, perhaps on somebody's word: whether it failed is the supervisor's to say, and a version
+ * that breaks connections and lives is found by its counts.
+ */
+const condemning: readonly CauseName[] = ["errors", "unanswered", "silence"];
 /** Those that were down together come back one after another. */
 const recoverMs = 5_000;
 
@@ -265,9 +272,9 @@ export class Rollout {
   }
 
   /** A worker ejected an instance: only one that serves as the new version says something of it. */
-  ejected({ phase, fingerprint }: InstanceView, detail: string): void {
+  ejected({ phase, fingerprint }: InstanceView, cause: CauseName, detail: string): void {
     const deploy = this.#deploy;
-    if (deploy === undefined || !goesForward(deploy)) return;
+    if (deploy === undefined || !goesForward(deploy) || !condemning.includes(cause)) return;
     if (phase !== "running" || !this.#isFresh(fingerprint)) return;
     this.#ejection = detail;
     this.#ports.changed();

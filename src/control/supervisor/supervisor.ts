@@ -10,6 +10,7 @@ import type { CommandService, Config } from "../../config/config.ts";
 import { present } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { Ledger } from "../../core/deploy/versions.ts";
+import type { CauseName } from "../../core/dispatch/ejections.ts";
 import { changedParts, type Fingerprint, fingerprintOf } from "../../core/supervise/fingerprint.ts";
 import { keptInstances, readKeptInstance } from "../../core/supervise/kept-instance.ts";
 import { type RollingInstance, replaceNow } from "../../core/supervise/rolling.ts";
@@ -111,10 +112,10 @@ export class Supervisor {
   }
 
   /** A worker ejected an instance: a deploy that brought it has failed. */
-  ejected(id: string, detail: string): void {
+  ejected(id: string, cause: CauseName, detail: string): void {
     const instance = this.#instances.get(id);
     if (instance === undefined) return;
-    this.#rollouts.get(instance.service)?.ejected(this.#view(instance), detail);
+    this.#rollouts.get(instance.service)?.ejected(this.#view(instance), cause, detail);
   }
 
   scale(name: string, replicas: number): void {

@@ -179,6 +179,83 @@ test("three requests in a row without an answer eject, two and an answer do not"
   assert.deepEqual(story.sentences, ["web-1 ejected for 1 s: 3 requests in a row went unanswered"]);
 });
 
+test("changes count together, whoever made them, and the fourth of a minute waits", () => {
+  const story = new Story([instance(1), instance(2)]);
+  const says = (verdict: "up" | "failing", generation: number): void => {
+    const first = instance(1, { verdict, generation });
+    story.dispatcher.update(service([first, instance(2)]), story.nowMs);
+  };
+  story.attempt(outcome.connectFailed);
+  story.nowMs = 2_000;
+  says("up", 2);
+  story.nowMs = 4_000;
+  says("failing", 2);
+  story.nowMs = 6_000;
+  says("up", 3);
+  assert.deepEqual(story.dispatcher.ejected(6_000), ["web-1"]);
+  assert.match(story.sentences.at(-1) ?? "", /^web-1 held back for 56 s: it came and went twice/);
+  assert.deepEqual(new Set(story.attempts(4)), new Set(["web-2"]));
+  story.nowMs = 62_000;
+  assert.equal(story.attempt(outcome.answered), "web-1", "its probe");
+  assert.deepEqual(story.dispatcher.ejected(62_000), []);
+});
+
+test("a drain is no change, and a hold ends when too few others are left", () => {
+  const story = new Story([instance(1), instance(2)]);
+  for (const generation of [2, 3, 4, 5]) {
+    const drained = instance(1, { verdict: "draining" });
+    story.dispatcher.update(service([drained, instance(2)]), story.nowMs++);
+    story.dispatcher.update(service([instance(1, { generation }), instance(2)]), story.nowMs++);
+  }
+  for (const generation of [6, 7]) {
+    story.attempt(outcome.connectFailed, [1]);
+    story.dispatcher.update(service([instance(1, { generation }), instance(2)]), ++story.nowMs);
+  }
+  assert.deepEqual(story.dispatcher.ejected(story.nowMs), ["web-1"]);
+  assert.equal(story.attempt(outcome.connectFailed), "web-2");
+  assert.equal(story.attempt(outcome.answered), "web-1");
+  assert.deepEqual(story.dispatcher.ejected(story.nowMs), ["web-2"]);
+});
+
+test("seconds of silence are changes, too, where they were only avoided", () => {
+  const story = new Story([instance(1), instance(2)]);
+  const { dispatcher } = story;
+  const send = (slot: number): void => {
+    dispatcher.started(slot, story.nowMs);
+    dispatcher.awaits(slot, story.nowMs);
+  };
+  const answer = (slot: number, sinceMs: number): void => {
+    const waitedMs = story.nowMs - sinceMs;
+    dispatcher.answering(slot, story.nowMs, waitedMs, waitedMs, true);
+    dispatcher.finished(slot, story.nowMs, outcome.answered, waitedMs, false);
+  };
+  const bothAnswer = (): void => {
+    for (const slot of [0, 1]) {
+      send(slot);
+      answer(slot, story.nowMs);
+    }
+  };
+  bothAnswer();
+  for (const round of [1, 2]) {
+    // A worker that comes late himself only avoids whom he finds silent.
+    dispatcher.scan(story.nowMs, 20);
+    const sinceMs = story.nowMs;
+    for (let request = 0; request < 3; request++) send(0);
+    for (let times = 0; times < 300; times++) {
+      story.nowMs += 5;
+      send(1);
+      answer(1, story.nowMs);
+      dispatcher.scan(story.nowMs, 0);
+    }
+    assert.deepEqual(dispatcher.late(), ["web-1"]);
+    assert.deepEqual(dispatcher.ejected(story.nowMs), []);
+    for (let request = 0; request < 3; request++) answer(0, sinceMs);
+    assert.deepEqual(dispatcher.ejected(story.nowMs), round === 1 ? [] : ["web-1"]);
+    if (round === 1) bothAnswer();
+  }
+  assert.match(story.sentences.at(-1) ?? "", /^web-1 held back for 5\d s: it came and went twice/);
+});
+
 test("errors in a row eject who gives them, while its peer does well; no error readmits", () => {
   const story = new Story([instance(1), instance(2)]);
   for (let round = 0; round < 6; round++) {
@@ -311,6 +388,7 @@ const DISPATCHER = "src/core/dispatch/create-dispatcher.js";
 const EJECTIONS = "src/core/dispatch/ejections.js";
 const SLOTS = "src/core/dispatch/slots.js";
 const TIERS = "src/core/dispatch/tiers.js";
+const PRESENCE = "src/core/dispatch/presence.js";
 const OUTLIER = "src/core/detect/outlier.js";
 const planted: readonly PlantedFault[] = [
   {
@@ -388,7 +466,7 @@ const planted: readonly PlantedFault[] = [
   {
     name: "a refused connection does not eject",
     file: DISPATCHER,
-    find: 'this.#eject(slot, nowMs, cause.connect, "the connection failed");',
+    find: 'this.#eject(slot, nowMs, "connect", "the connection failed");',
     replace: "",
   },
   {
@@ -418,14 +496,44 @@ const planted: readonly PlantedFault[] = [
   {
     name: "an instance comes and goes without end",
     file: DISPATCHER,
-    find: "if (this.#isAnyUsable() && this.#ejections.hold(slot, nowMs))",
-    replace: "if (false)",
+    find: "return this.#presences.flaps(",
+    replace: "return false && this.#presences.flaps(",
   },
   {
-    name: "the only one left is held back",
+    name: "a checked instance returns however often it came and went",
     file: DISPATCHER,
-    find: "this.#isAnyUsable() && this.#ejections.hold",
-    replace: "this.#ejections.hold",
+    find: "else if (this.#mustWait(slot, nowMs, isControls))",
+    replace: "else if (false)",
+  },
+  {
+    name: "an answer readmits however often it came and went",
+    file: DISPATCHER,
+    find: "this.#tiers.isOpen(slot) && this.#mustWait(",
+    replace: "false && this.#mustWait(",
+  },
+  {
+    name: "what control takes out and in is no change to a worker",
+    file: DISPATCHER,
+    find: "const isAsked = listed[slot] === 0 ||",
+    replace: "const isAsked = verdict[slot] !== verdictCode.up ||",
+  },
+  {
+    name: "a person's wish counts as flapping",
+    file: PRESENCE,
+    find: "isAsked ? changes : withChange(changes, atMs)",
+    replace: "withChange(changes, atMs)",
+  },
+  {
+    name: "one of the last is held back",
+    file: DISPATCHER,
+    find: "isControls) && this.#isHalfUsable(slot)",
+    replace: "isControls)",
+  },
+  {
+    name: "a hold goes on when too few others are left",
+    file: DISPATCHER,
+    find: "this.#ejections.endHolds(this.#slots.count, nowMs);",
+    replace: "",
   },
   {
     name: "what failed before a readmission ejects after it",

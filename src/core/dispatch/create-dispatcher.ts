@@ -17,7 +17,9 @@ import { algorithms } from "../balance/algorithms.ts";
 import type { Balancer } from "../balance/balancer.ts";
 import { assert } from "../base/assert.ts";
 import { Outlier } from "../detect/outlier.ts";
-import { StallDetector } from "../detect/stall.ts";
+import { StallDetector, UNANSWERED_MIN } from "../detect/stall.ts";
+import { sayDuration } from "../base/duration.ts";
+import { heldUntilMs } from "../guard/flap-damping.ts";
 import { RetryBudget } from "../guard/retry-budget.ts";
 import { type BalanceAlgorithm, balanceAlgorithms, type TableService } from "../route/table.ts";
 import {
@@ -29,12 +31,23 @@ import {
   type Outcome,
   outcome,
 } from "./dispatcher.ts";
-import { type Cause, cause, Ejections, type EjectionTimes, UNANSWERED_MAX } from "./ejections.ts";
+import {
+  type CauseName,
+  cause,
+  Ejections,
+  type EjectionTimes,
+  UNANSWERED_MAX,
+} from "./ejections.ts";
+import { Presences } from "./presence.ts";
 import { Slots, verdictCode } from "./slots.ts";
 import { emptyTier, type Rules, rank, type Tier, Tiers } from "./tiers.ts";
 
-/** A late instance gets a request that may be sent again this often, or once in its patience. */
+/**
+ * A late instance gets a request that may be sent again once in its patience, then when it has been
+ * silent for as long again: one that hangs is left alone more and more, up to the most.
+ */
 export const LATE_PROBE_MS_MIN = 50;
+const LATE_PROBE_MS_MAX = 1_000;
 
 export function createDispatcher(
   service: TableService,
@@ -44,12 +57,16 @@ export function createDispatcher(
   return new ServiceDispatcher(service, nowMs, options);
 }
 
+/** Longer than this avoided for its silence is an absence, however it ends. */
+const ABSENCE_MS_MIN = 1_000;
+
 class ServiceDispatcher implements Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #slots: Slots;
   readonly #ejections: Ejections;
   readonly #stall = new StallDetector();
   readonly #outlier = new Outlier();
+  readonly #presences = new Presences();
   readonly #tiers: Tiers;
   readonly #balancers: Readonly<Record<BalanceAlgorithm, Balancer>>;
   readonly #retryBudget: RetryBudget;
@@ -120,7 +137,7 @@ class ServiceDispatcher implements Dispatcher {
   }
 
   answering(slot: number, nowMs: number, latencyMs: number, waitedMs: number, good: boolean): void {
-    if (waitedMs >= 0 && this.#stall.answered(slot, nowMs, waitedMs)) this.#stale = true;
+    if (waitedMs >= 0) this.#heard(slot, nowMs, waitedMs);
     if (this.#ejections.isEjected(slot)) {
       this.#answeredWhileEjected(slot, nowMs, nowMs - latencyMs, good);
     }
@@ -153,7 +170,7 @@ class ServiceDispatcher implements Dispatcher {
       if (this.#stall.awaiting[slot] === 0 || slots.listed[slot] === 0) continue;
       if (this.#ejections.isEjected(slot)) continue;
       if (this.#stall.isStalled(slot, nowMs, slots.count) && this.#mayEject(slot)) {
-        this.#eject(slot, nowMs, cause.stall, this.#stallWords(slot, nowMs));
+        this.#eject(slot, nowMs, "silence", this.#stallWords(slot, nowMs));
       } else if (this.#stall.isSuspect(slot, nowMs, slots.count, isAlone)) {
         this.#stall.told[slot] = 1;
         this.#tell(slot, "silent", `is silent: ${this.#stallWords(slot, nowMs)}`);
@@ -169,7 +186,7 @@ class ServiceDispatcher implements Dispatcher {
       if (!successRate || this.#ejections.isEjected(slot) || !this.#mayEject(slot)) continue;
       const percent = Math.floor(100 * rate);
       const words = `${percent}% of its answers were good, far fewer than its peers'`;
-      this.#eject(slot, nowMs, cause.errors, words);
+      this.#eject(slot, nowMs, "errors", words);
     }
   }
 
@@ -224,17 +241,26 @@ class ServiceDispatcher implements Dispatcher {
     // Nobody looks for silence any more: nobody is avoided for it.
     if (!service.detection.stall) this.#stall.late.fill(0);
     slots.listed.fill(0);
+    const members: number[] = [];
+    const readmitted: number[] = [];
     for (const instance of service.instances) {
       const found = slots.find(instance);
       const slot = found ?? slots.lend(instance);
       const before = slots.verdict[slot] as number;
       const renewed = instance.generation > (slots.generation[slot] as number);
       slots.list(slot, instance);
+      members.push(slot);
+      if (renewed && this.#ejections.isEjected(slot)) readmitted.push(slot);
       if (renewed) this.#renewed(slot, nowMs);
       const news = found === undefined || renewed || before !== slots.verdict[slot];
       if (news && !this.#controlAlive) this.#suspectIfDown(slot, nowMs);
     }
     slots.pair(service.instances);
+    this.#settleGone(nowMs);
+    for (const slot of members) this.#settle(slot, nowMs, true);
+    for (const slot of readmitted) {
+      if (this.#tiers.isUsable(slot)) this.#readmitted(slot, "it was checked anew");
+    }
     for (let slot = 0; slot < slots.count; slot++) slots.release(slot);
     this.#rebuild(nowMs);
   }
@@ -248,6 +274,7 @@ class ServiceDispatcher implements Dispatcher {
       if (!alive) this.#suspectIfDown(slot, nowMs);
       else if (this.#ejections.isByVerdict(slot)) this.#forgive(slot, nowMs);
     }
+    this.#settleGone(nowMs);
   }
 
   ejected(_nowMs: number): readonly string[] {
@@ -366,7 +393,9 @@ class ServiceDispatcher implements Dispatcher {
     const slot = late.slots[turn] as number;
     if (this.#isBusy(slot)) return NO_INSTANCE;
     const patienceMs = this.#stall.patienceMs(slot, nowMs, this.#slots.count);
-    this.#lateProbeDueMs = nowMs + Math.max(LATE_PROBE_MS_MIN, patienceMs) / late.count;
+    const silentMs = Math.min(this.#stall.silenceMs(slot, nowMs), LATE_PROBE_MS_MAX);
+    const againMs = Math.max(LATE_PROBE_MS_MIN, patienceMs, silentMs);
+    this.#lateProbeDueMs = nowMs + againMs / late.count;
     return slot;
   }
 
@@ -388,13 +417,13 @@ class ServiceDispatcher implements Dispatcher {
     if (!this.#ejections.isRecent(slot, beganMs)) return;
     this.#outlier.bad(slot);
     if (result === outcome.connectFailed) {
-      this.#eject(slot, nowMs, cause.connect, "the connection failed");
+      this.#eject(slot, nowMs, "connect", "the connection failed");
     } else if (result === outcome.reset) {
       const words = "the connection broke before the answer's end";
-      if (this.#mayEject(slot)) this.#eject(slot, nowMs, cause.broken, words);
+      if (this.#mayEject(slot)) this.#eject(slot, nowMs, "broken", words);
     } else if (result === outcome.timedOut && this.#ejections.unanswered(slot)) {
       const words = `${UNANSWERED_MAX} requests in a row went unanswered`;
-      if (this.#mayEject(slot)) this.#eject(slot, nowMs, cause.broken, words);
+      if (this.#mayEject(slot)) this.#eject(slot, nowMs, "unanswered", words);
     } else {
       this.#judgeErrors(slot, nowMs);
     }
@@ -406,7 +435,7 @@ class ServiceDispatcher implements Dispatcher {
     if (this.#outlier.isOutlier(slot, consecutiveErrors) && this.#mayEject(slot)) {
       const good = this.#outlier.peersGoodInRun(slot);
       const words = `${run} errors in a row while its peers gave ${good} good answers`;
-      this.#eject(slot, nowMs, cause.errors, words);
+      this.#eject(slot, nowMs, "errors", words);
     } else if (consecutiveErrors > 0 && run === consecutiveErrors) {
       this.#tell(slot, "errors", `answered ${run} requests in a row with errors`);
     }
@@ -426,26 +455,25 @@ class ServiceDispatcher implements Dispatcher {
     return out <= this.#service.detection.maxEjectedRatio * members;
   }
 
-  #eject(slot: number, nowMs: number, why: Cause, words: string): void {
-    this.#ejections.eject(slot, nowMs, why);
+  #eject(slot: number, nowMs: number, why: CauseName, words: string): void {
+    this.#ejections.eject(slot, nowMs, cause[why]);
     this.#stale = true;
-    this.#announceEjection(slot, words);
+    this.#announceEjection(slot, why, words);
+    this.#settle(slot, nowMs);
   }
 
   #finishedWhileEjected(slot: number, nowMs: number, result: Outcome, beganMs: number): void {
     if (result === outcome.answered || result === outcome.serverError) {
       const isGood = result === outcome.answered;
       if (this.#answeredWhileEjected(slot, nowMs, beganMs, isGood) || isGood) return;
-      if (this.#ejections.probeFailed(slot, beganMs, nowMs)) {
-        this.#stale = true;
-        this.#announceEjection(slot, "it answered an error again");
-      }
     } else if (result === outcome.abandoned) {
       if (this.#ejections.probeAbandoned(slot, beganMs, nowMs)) this.#stale = true;
-    } else if (this.#ejections.probeFailed(slot, beganMs, nowMs)) {
-      this.#stale = true;
-      this.#announceEjection(slot, probeWords(result));
+      return;
     }
+    if (!this.#ejections.probeFailed(slot, beganMs, nowMs)) return;
+    this.#stale = true;
+    const { why, words } = probeFailure(result);
+    this.#announceEjection(slot, why, words);
   }
 
   /** True when it is readmitted. An error disproves silence, and not errors. */
@@ -453,31 +481,23 @@ class ServiceDispatcher implements Dispatcher {
     if (!this.#ejections.readmits(slot, beganMs)) return false;
     if (!isGood && this.#ejections.causes[slot] === cause.errors) return false;
     this.#stale = true;
-    if (this.#isAnyUsable() && this.#ejections.hold(slot, nowMs)) return false;
-    this.#forgive(slot, nowMs);
-    this.#readmitted(slot, nowMs, "it answered a request");
-    return true;
-  }
-
-  #isAnyUsable(): boolean {
-    for (let slot = 0; slot < this.#slots.count; slot++) {
-      if (this.#tiers.isUsable(slot)) return true;
+    if (this.#tiers.isOpen(slot) && this.#mustWait(slot, nowMs, false)) {
+      this.#hold(slot, nowMs);
+      return false;
     }
-    return false;
+    this.#forgive(slot, nowMs);
+    this.#readmitted(slot, "it answered a request");
+    this.#settle(slot, nowMs);
+    return true;
   }
 
   /** Control has seen it start anew, or pass its checks again: what was held against it is past. */
   #renewed(slot: number, nowMs: number): void {
-    const wasEjected = this.#ejections.isEjected(slot);
     this.#forgive(slot, nowMs);
     this.#stall.forget(slot);
-    if (wasEjected && this.#tiers.isUsable(slot)) {
-      this.#readmitted(slot, nowMs, "it was checked anew");
-    }
   }
 
-  #readmitted(slot: number, nowMs: number, why: string): void {
-    this.#ejections.returned(slot, nowMs);
+  #readmitted(slot: number, why: string): void {
     this.#tell(slot, "readmitted", `readmitted: ${why}`);
   }
 
@@ -486,19 +506,91 @@ class ServiceDispatcher implements Dispatcher {
     this.#outlier.forget(slot);
   }
 
+  // Coming and going.
+
+  /** The first byte of an answer; a silence of seconds that it ends was an absence. */
+  #heard(slot: number, nowMs: number, waitedMs: number): void {
+    const silentMs = this.#stall.silenceMs(slot, nowMs);
+    const unanswered = this.#stall.unansweredInRow(slot);
+    if (!this.#stall.answered(slot, nowMs, waitedMs)) return;
+    this.#stale = true;
+    if (silentMs < ABSENCE_MS_MIN || unanswered < UNANSWERED_MIN) return;
+    if (!this.#presences.isTaking(slot)) return;
+    this.#presences.left(slot, nowMs - silentMs, false);
+    this.#settle(slot, nowMs);
+  }
+
+  /** Notes that it came or went; a return that is one too many ends in a hold. */
+  #settle(slot: number, nowMs: number, isControls = false): void {
+    const isUsable = this.#tiers.isUsable(slot);
+    if (isUsable === this.#presences.isTaking(slot)) return;
+    if (!isUsable) {
+      const { listed, verdict } = this.#slots;
+      const isAsked = listed[slot] === 0 || verdict[slot] === verdictCode.draining;
+      this.#presences.left(slot, nowMs, isAsked);
+      this.#endHoldsIfNeeded(nowMs);
+    } else if (this.#mustWait(slot, nowMs, isControls)) {
+      this.#ejections.eject(slot, nowMs, cause.flapping);
+      this.#hold(slot, nowMs);
+    } else {
+      this.#presences.returned(slot, nowMs);
+    }
+  }
+
+  /** Those who go come first: who of the others may be spared depends on who is left. */
+  #settleGone(nowMs: number): void {
+    for (let slot = 0; slot < this.#slots.count; slot++) {
+      if (!this.#tiers.isUsable(slot)) this.#settle(slot, nowMs);
+    }
+    this.#endHoldsIfNeeded(nowMs);
+  }
+
+  /** A hold is a luxury of those who have others. */
+  #mustWait(slot: number, nowMs: number, isControls: boolean): boolean {
+    return this.#presences.flaps(slot, nowMs, isControls) && this.#isHalfUsable(slot);
+  }
+
+  /** Whether half of all in the table take traffic without this one, as control counts as well. */
+  #isHalfUsable(without: number): boolean {
+    let all = 0;
+    let usable = 0;
+    for (let slot = 0; slot < this.#slots.count; slot++) {
+      if (this.#slots.listed[slot] === 0) continue;
+      all++;
+      if (slot !== without && this.#tiers.isUsable(slot)) usable++;
+    }
+    return usable >= Math.ceil(all / 2);
+  }
+
+  #hold(slot: number, nowMs: number): void {
+    this.#stale = true;
+    const untilMs = heldUntilMs(this.#presences.changes(slot));
+    if (!this.#ejections.hold(slot, nowMs, untilMs)) return;
+    const within = sayDuration(untilMs - nowMs);
+    const words = `held back for ${within}: it came and went twice within a minute`;
+    this.#tell(slot, "ejected", words, "flapping");
+  }
+
+  #endHoldsIfNeeded(nowMs: number): void {
+    if (!this.#ejections.isAnyHeld || this.#isHalfUsable(NO_INSTANCE)) return;
+    this.#ejections.endHolds(this.#slots.count, nowMs);
+    this.#stale = true;
+  }
+
   #suspectIfDown(slot: number, nowMs: number): void {
     const down = this.#slots.listed[slot] === 1 && this.#slots.verdict[slot] === verdictCode.down;
     if (down && !this.#ejections.isEjected(slot)) this.#ejections.eject(slot, nowMs, cause.verdict);
   }
 
-  #announceEjection(slot: number, words: string): void {
-    const time = spoken(this.#ejections.lengthMs[slot] as number);
-    this.#tell(slot, "ejected", `ejected for ${time}: ${words}`);
+  #announceEjection(slot: number, why: CauseName, words: string): void {
+    const time = sayDuration(this.#ejections.lengthMs[slot] as number);
+    this.#tell(slot, "ejected", `ejected for ${time}: ${words}`, why);
   }
 
-  #tell(slot: number, kind: Ejection["kind"], words: string): void {
+  #tell(slot: number, kind: Ejection["kind"], words: string, why?: CauseName): void {
     const { id } = this.#slots.instance(slot);
-    this.#options.onEjection({ instance: id, kind, sentence: `${id} ${words}` });
+    const because = why === undefined ? {} : { cause: why };
+    this.#options.onEjection({ instance: id, kind, sentence: `${id} ${words}`, ...because });
   }
 
   #stallWords(slot: number, nowMs: number): string {
@@ -518,6 +610,7 @@ class ServiceDispatcher implements Dispatcher {
     this.#ejections.forget(slot);
     this.#stall.forget(slot);
     this.#outlier.forget(slot);
+    this.#presences.forget(slot);
     this.#tiers.forget(slot);
     for (const name of balanceAlgorithms) this.#balancers[name].forget(slot);
   }
@@ -541,19 +634,19 @@ function eachAlgorithm(
   };
 }
 
+/** What the failed probe of an ejected instance says of it. */
+function probeFailure(result: Outcome): { readonly why: CauseName; readonly words: string } {
+  if (result === outcome.serverError) return { why: "errors", words: "it answered an error again" };
+  if (result === outcome.connectFailed) return { why: "connect", words: "the connection failed" };
+  if (result === outcome.reset) {
+    return { why: "broken", words: "the connection broke before the answer's end" };
+  }
+  return { why: "unanswered", words: "the request that tried it went unanswered" };
+}
+
 function includes(tried: Int32Array, triedCount: number, slot: number): boolean {
   for (let index = 0; index < triedCount; index++) if (tried[index] === slot) return true;
   return false;
-}
-
-function probeWords(result: Outcome): string {
-  if (result === outcome.connectFailed) return "the connection failed";
-  if (result === outcome.reset) return "the connection broke before the answer's end";
-  return "the request that tried it went unanswered";
-}
-
-function spoken(durationMs: number): string {
-  return durationMs < 1000 ? `${durationMs} ms` : `${durationMs / 1000} s`;
 }
 
 /** A primary has no peers: while it is ejected everybody waits, so it is tried again each time. */

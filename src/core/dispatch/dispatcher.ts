@@ -15,8 +15,10 @@
 //   minute. When it has passed, exactly one real request is let through as the probe; its success
 //   readmits, its failure doubles. A table with a larger `generation` readmits too. A probe that has
 //   not ended by the next one's time (a tunnel, a hung instance) does not hold that up.
-// - At most three changes of an instance in a minute reach the traffic: a readmission by an answer
-//   beyond that waits, while anybody else is usable.
+// - At most three changes of an instance in a minute reach the traffic, whoever made them: this
+//   worker's ejections, the table's verdicts, or a silence of a second and more. A return beyond that
+//   waits, while half of the instances take traffic without it; what somebody asked for (a drain) is
+//   no change.
 // - Only evidence newer than the ejection counts: what began before neither readmits nor doubles;
 //   what began before a readmission does not eject.
 // - While `controlAlive` is false, the table's own `down` verdicts count as ejections of that kind:
@@ -26,6 +28,7 @@
 // - Backups are chosen only when no other instance can be.
 
 import type { BalanceAlgorithm, TableService } from "../route/table.ts";
+import type { CauseName } from "./ejections.ts";
 
 /** What became of an attempt. Numbers, since they cross the hot path. */
 export const outcome = {
@@ -55,6 +58,8 @@ export interface Ejection {
   readonly instance: string;
   /** `silent` and `errors` eject nobody: reasons for control to look. */
   readonly kind: "ejected" | "readmitted" | "silent" | "errors";
+  /** Of an ejection. */
+  readonly cause?: CauseName;
   /** "web-2 ejected for 1 s: connection refused". */
   readonly sentence: string;
 }

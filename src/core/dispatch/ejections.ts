@@ -17,12 +17,11 @@
 // Evidence counts only when it is newer: an answer or a failure of an attempt that began before the
 // ejection says nothing of the instance now, nor does a failure of one that began before it was
 // readmitted. A stall is the exception: any answer disproves silence. A readmission does not
-// forgive: an ejection within a minute of the last one is twice as long, and the fourth change of a
-// minute waits (core/guard/flap-damping.ts).
+// forgive: an ejection within a minute of the last one is twice as long. Who flaps (presence.ts) is
+// held: ejected until a time that is said, or until too few others are left.
 
 import { assert } from "../base/assert.ts";
 import { grown } from "../base/grown.ts";
-import { heldUntilMs } from "../guard/flap-damping.ts";
 
 /** Requests in a row that went unanswered before the instance is ejected for it. */
 export const UNANSWERED_MAX = 3;
@@ -35,16 +34,21 @@ const ROUNDING_MS = 0.001;
 export const cause = {
   /** It refused, or could not be reached: certain. */
   connect: 0,
-  /** A connection broke, or requests timed out. */
+  /** A connection broke before the answer's end. */
   broken: 1,
+  /** Requests timed out. */
+  unanswered: 2,
   /** It answers errors while its peers do not. */
-  errors: 2,
+  errors: 3,
   /** It is silent while its peers answer. */
-  stall: 3,
+  silence: 4,
   /** The table's `down`, while control is gone. */
-  verdict: 4,
+  verdict: 5,
+  /** It is well, and has come and gone too often. */
+  flapping: 6,
 } as const;
-export type Cause = (typeof cause)[keyof typeof cause];
+export type CauseName = keyof typeof cause;
+export type Cause = (typeof cause)[CauseName];
 
 export interface EjectionTimes {
   readonly ejectionBaseMs: number;
@@ -64,8 +68,9 @@ export class Ejections {
   /** What the next ejection takes, if it comes before the memory of the last one ends. */
   #nextMs = new Float64Array(16);
   #clearedMs = new Float64Array(16);
-  /** When it was taken back last. */
-  #returnedMs = new Float64Array(16);
+  /** 1: `dueMs` is the end of its hold. */
+  #held = new Uint8Array(16);
+  #heldInAll = 0;
 
   constructor(times: EjectionTimes) {
     this.times = times;
@@ -91,46 +96,61 @@ export class Ejections {
     this.causes[slot] = why;
     this.#sinceMs[slot] = nowMs;
     this.#probeMs[slot] = Infinity;
-    if (why === cause.verdict) return;
+    if (why === cause.verdict || why === cause.flapping) return;
     this.#nextMs[slot] = 2 * lengthMs;
   }
 
   /** What was held against it is past; its memory is not. */
   clear(slot: number, nowMs: number): void {
+    this.#letGo(slot);
     this.lengthMs[slot] = 0;
     this.#unanswered[slot] = 0;
     this.#clearedMs[slot] = nowMs;
   }
 
-  /** It was ejected, and is in traffic again. */
-  returned(slot: number, nowMs: number): void {
-    this.#returnedMs[slot] = nowMs;
-  }
-
   /** The slot is another instance's now. */
   forget(slot: number): void {
+    this.#letGo(slot);
     this.lengthMs[slot] = 0;
     this.#unanswered[slot] = 0;
     this.#nextMs[slot] = 0;
     this.#clearedMs[slot] = -Infinity;
-    this.#returnedMs[slot] = -Infinity;
   }
 
-  /** Whether it has gone and come so often that it must wait; then no probe begins before. */
-  hold(slot: number, nowMs: number): boolean {
-    // Out and in alternate: the last change is that it was ejected, the one before its return.
-    const beforeLastMs = this.#returnedMs[slot] as number;
-    const untilMs = heldUntilMs({ lastMs: this.#sinceMs[slot] as number, beforeLastMs });
-    if (nowMs >= untilMs) return false;
+  /** No probe of the ejected instance begins before `untilMs`. True: it was not held yet. */
+  hold(slot: number, nowMs: number, untilMs: number): boolean {
     this.#probeMs[slot] = Infinity;
     this.#sinceMs[slot] = nowMs;
     this.dueMs[slot] = untilMs;
+    if (this.#held[slot] === 1) return false;
+    this.#held[slot] = 1;
+    this.#heldInAll++;
     return true;
+  }
+
+  get isAnyHeld(): boolean {
+    return this.#heldInAll > 0;
+  }
+
+  /** All who are held may be tried at once. */
+  endHolds(count: number, nowMs: number): void {
+    for (let slot = 0; slot < count; slot++) {
+      if (this.#held[slot] === 0) continue;
+      this.#letGo(slot);
+      this.dueMs[slot] = nowMs;
+    }
+  }
+
+  #letGo(slot: number): void {
+    if (this.#held[slot] === 0) return;
+    this.#held[slot] = 0;
+    this.#heldInAll--;
   }
 
   /** An attempt on an ejected instance begins: true when it is the probe that was due. */
   begin(slot: number, nowMs: number): boolean {
     if (nowMs < (this.dueMs[slot] as number)) return false;
+    this.#letGo(slot);
     this.#probeMs[slot] = nowMs;
     const doubledMs = Math.min(2 * (this.lengthMs[slot] as number), this.times.ejectionMaxMs);
     this.lengthMs[slot] = doubledMs;
@@ -141,7 +161,7 @@ export class Ejections {
 
   /** Whether an answer to an attempt that began at `beganMs` readmits the ejected instance. */
   readmits(slot: number, beganMs: number): boolean {
-    if (this.causes[slot] === cause.stall) return true;
+    if (this.causes[slot] === cause.silence) return true;
     return beganMs + ROUNDING_MS >= (this.#sinceMs[slot] as number);
   }
 
@@ -189,6 +209,6 @@ export class Ejections {
     this.#unanswered = grown(this.#unanswered, new Uint8Array(capacity));
     this.#nextMs = grown(this.#nextMs, new Float64Array(capacity));
     this.#clearedMs = grown(this.#clearedMs, new Float64Array(capacity));
-    this.#returnedMs = grown(this.#returnedMs, new Float64Array(capacity));
+    this.#held = grown(this.#held, new Uint8Array(capacity));
   }
 }

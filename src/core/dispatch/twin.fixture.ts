@@ -26,7 +26,8 @@ interface Ejected {
   dueMs: number;
   sinceMs: number;
   probeMs: number;
-  cause: "connect" | "broken" | "errors" | "verdict";
+  cause: "connect" | "broken" | "errors" | "verdict" | "flapping";
+  held: boolean;
 }
 
 interface Known {
@@ -38,7 +39,11 @@ interface Known {
    */
   clearedMs: number;
   nextMs: number;
-  returnedMs: number;
+  taking: boolean;
+  /** Its coming is no return. */
+  asked: boolean;
+  /** Of all that was no person's wish: when it went or came. */
+  changesMs: readonly number[];
   good: number;
   errorsInRow: number;
   peersGoodBefore: number;
@@ -122,6 +127,7 @@ class Twin {
     if (ejected === undefined || nowMs < ejected.dueMs) return;
     ejected.lengthMs = Math.min(2 * ejected.lengthMs, this.#maxMs);
     ejected.dueMs = nowMs + ejected.lengthMs;
+    ejected.held = false;
     ejected.probeMs = nowMs;
     known.nextMs = Math.max(known.nextMs, ejected.lengthMs);
   }
@@ -132,17 +138,61 @@ class Twin {
     const { ejected } = known;
     if (ejected === undefined || attempt.beganMs < ejected.sinceMs) return false;
     if (ejected.cause === "errors" && !good) return false;
-    const isAnyUsable = [...this.listed].some((id) => this.#isUsable(id));
-    if (isAnyUsable && nowMs < known.returnedMs + MINUTE_MS) {
-      ejected.probeMs = Infinity;
-      ejected.sinceMs = nowMs;
-      ejected.dueMs = known.returnedMs + MINUTE_MS;
+    if (this.#isOpen(attempt.id) && this.listed.has(attempt.id) && this.#waits(known, nowMs, 0)) {
+      this.#hold(known, ejected, nowMs);
       return false;
     }
     this.#pardon(known, nowMs);
-    known.returnedMs = nowMs;
     this.notices.push(`${attempt.id} readmitted`);
+    this.#settle(known, nowMs, 0);
     return true;
+  }
+
+  /** Whether its return would be the fourth change of a minute, and it can be spared. */
+  #waits({ table: { id }, asked, changesMs }: Known, nowMs: number, soonMs: number): boolean {
+    const inMinute = changesMs.filter((atMs) => nowMs + soonMs < atMs + MINUTE_MS);
+    return !asked && inMinute.length >= 2 && this.#isHalfUsable(id);
+  }
+
+  #isHalfUsable(without?: string): boolean {
+    const usable = [...this.listed].filter((id) => id !== without && this.#isUsable(id));
+    return 2 * usable.length >= this.listed.size;
+  }
+
+  #hold(known: Known, ejected: Ejected, nowMs: number): void {
+    if (!ejected.held) this.notices.push(`${known.table.id} ejected`);
+    ejected.held = true;
+    ejected.probeMs = Infinity;
+    ejected.sinceMs = nowMs;
+    ejected.dueMs = (known.changesMs.at(-2) ?? 0) + MINUTE_MS;
+  }
+
+  #settle(known: Known, nowMs: number, soonMs: number): void {
+    const { id, verdict } = known.table;
+    const isUsable = this.#isUsable(id);
+    if (isUsable === known.taking) return;
+    if (!isUsable) {
+      known.asked = !this.listed.has(id) || verdict === "draining";
+    } else if (this.#waits(known, nowMs, soonMs)) {
+      this.#eject(id, nowMs, "flapping");
+      const { ejected } = known;
+      assert.ok(ejected !== undefined);
+      return this.#hold(known, ejected, nowMs);
+    }
+    known.taking = isUsable;
+    if (!known.asked) known.changesMs = [...known.changesMs, nowMs];
+    if (isUsable) known.asked = false;
+    this.#endHolds(nowMs);
+  }
+
+  /** A hold is a luxury of those who have others. */
+  #endHolds(nowMs: number): void {
+    if (this.#isHalfUsable()) return;
+    for (const { ejected } of this.known.values()) {
+      if (ejected?.held !== true) continue;
+      ejected.held = false;
+      ejected.dueMs = nowMs;
+    }
   }
 
   end(attempt: Attempt, nowMs: number, result: Outcome): void {
@@ -207,6 +257,7 @@ class Twin {
   update(service: TableService, nowMs: number): void {
     this.service = service;
     this.listed = new Set(service.instances.map((table) => table.id));
+    const renewed: Known[] = [];
     for (const table of service.instances) {
       const before = this.known.get(table.id);
       const known = before ?? newlyKnown(table);
@@ -214,10 +265,23 @@ class Twin {
       const turned = table.verdict !== known.table.verdict;
       known.table = table;
       this.known.set(table.id, known);
-      if (isRenewed) this.#renew(known, nowMs);
+      if (isRenewed && known.ejected !== undefined) renewed.push(known);
+      if (isRenewed) this.#pardon(known, nowMs);
       if (before === undefined || isRenewed || turned) this.#suspectIfDown(known, nowMs);
     }
+    this.#settleGone(nowMs);
+    for (const { id } of service.instances) this.#settle(this.#of(id), nowMs, 500);
+    for (const { table } of renewed) {
+      if (this.#isUsable(table.id)) this.notices.push(`${table.id} readmitted`);
+    }
     this.#forgetGone();
+  }
+
+  #settleGone(nowMs: number): void {
+    for (const known of this.known.values()) {
+      if (!this.#isUsable(known.table.id)) this.#settle(known, nowMs, 0);
+    }
+    this.#endHolds(nowMs);
   }
 
   setControlAlive(alive: boolean, nowMs: number): void {
@@ -227,19 +291,11 @@ class Twin {
       if (!alive) this.#suspectIfDown(known, nowMs);
       else if (known.ejected?.cause === "verdict") this.#pardon(known, nowMs);
     }
+    this.#settleGone(nowMs);
   }
 
   ejectedIds(): string[] {
     return [...this.listed].filter((id) => this.#of(id).ejected !== undefined).sort();
-  }
-
-  #renew(known: Known, nowMs: number): void {
-    const wasEjected = known.ejected !== undefined;
-    this.#pardon(known, nowMs);
-    if (wasEjected && this.#isUsable(known.table.id)) {
-      known.returnedMs = nowMs;
-      this.notices.push(`${known.table.id} readmitted`);
-    }
   }
 
   #pardon(known: Known, nowMs: number): void {
@@ -254,10 +310,11 @@ class Twin {
     const wantedMs = nowMs - known.clearedMs < MINUTE_MS ? known.nextMs : 0;
     const lengthMs = Math.min(Math.max(wantedMs, BASE_MS), this.#maxMs);
     const dueMs = nowMs + lengthMs;
-    known.ejected = { lengthMs, dueMs, sinceMs: nowMs, probeMs: Infinity, cause };
-    if (cause === "verdict") return;
+    known.ejected = { lengthMs, dueMs, sinceMs: nowMs, probeMs: Infinity, cause, held: false };
+    if (cause === "verdict" || cause === "flapping") return;
     known.nextMs = 2 * lengthMs;
     this.notices.push(`${id} ejected`);
+    this.#settle(known, nowMs, 0);
   }
 
   #ejectIfAllowed(id: string, nowMs: number, cause: Ejected["cause"]): boolean {
@@ -349,7 +406,9 @@ function newlyKnown(table: TableInstance): Known {
     unansweredInRow: 0,
     clearedMs: -Infinity,
     nextMs: 0,
-    returnedMs: -Infinity,
+    taking: false,
+    asked: true,
+    changesMs: [],
     good: 0,
     errorsInRow: 0,
     peersGoodBefore: 0,

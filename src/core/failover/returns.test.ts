@@ -27,7 +27,7 @@ test("every pair of phase and event is decided, once", () => {
 class Story {
   presence = unseen;
   nowMs = 0;
-  facts: PresenceFacts = { well: true, withdrawn: false, spare: true };
+  facts: PresenceFacts = { well: true, ejected: false, withdrawn: false, spare: true };
   readonly sentences: string[] = [];
   /** When it changed, as the traffic sees it. */
   readonly changes: number[] = [];
@@ -75,6 +75,16 @@ test("nobody is held whom the others cannot spare", () => {
   assert.equal(needed.see({ spare: false }, 1).now, "taking");
 });
 
+test("what workers eject and take back counts as well, and with it who was ejected is away", () => {
+  const story = new Story().see({});
+  story.see({ ejected: true }, 1_000).see({ well: false }, 500);
+  assert.deepEqual(story.changes.slice(1), [1_000], "one absence, two that say so");
+  story.see({ ejected: false, well: true }, 500).see({ ejected: true }, 1_000);
+  assert.equal(story.see({ ejected: false }, 1_000).now, "held");
+  assert.equal(story.see({ ejected: true }, 1_000).now, "held");
+  assert.match(story.sentences[0] ?? "", /held back for 58 s/);
+});
+
 test("what somebody asked for is not counted", () => {
   const story = new Story().see({});
   for (let round = 0; round < 5; round++) {
@@ -84,7 +94,8 @@ test("what somebody asked for is not counted", () => {
 });
 
 test("three changes in any minute at most, of whoever can be spared", () => {
-  const words = fc.array(fc.tuple(fc.boolean(), fc.integer({ min: 0, max: 20_000 })), {
+  const facts = fc.record({ well: fc.boolean(), ejected: fc.boolean() });
+  const words = fc.array(fc.tuple(facts, fc.integer({ min: 0, max: 20_000 })), {
     maxLength: 80,
     size: "max",
   });
@@ -92,7 +103,7 @@ test("three changes in any minute at most, of whoever can be spared", () => {
     fc.property(words, (each) => {
       const story = new Story().see({});
       story.changes.length = 0;
-      for (const [well, afterMs] of each) story.see({ well }, afterMs);
+      for (const [seen, afterMs] of each) story.see(seen, afterMs);
       for (const fromMs of story.changes) {
         const within = story.changes.filter((at) => at >= fromMs && at < fromMs + 60_000);
         assert.ok(within.length <= 3, `${within.length} from ${fromMs} on`);

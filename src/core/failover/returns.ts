@@ -20,7 +20,7 @@ export const presencePhases = ["taking", "away", "held"] as const;
 export type PresencePhase = (typeof presencePhases)[number];
 
 export const presenceEventKinds = [
-  /** It can take no traffic any more: its process ended, or its checks fail. */
+  /** It takes no traffic any more: its process ended, its checks fail, or a worker ejected it. */
   "lost",
   /** It is to take none: drained, stopped or restarted on somebody's word. */
   "withdrawn",
@@ -91,6 +91,8 @@ export const unseen: Presence = { phase: "away", changes: neverChanged, withdraw
 export interface PresenceFacts {
   /** It could take traffic. */
   readonly well: boolean;
+  /** A worker has ejected it, and control has not seen it start or pass its checks anew since. */
+  readonly ejected: boolean;
   /** Somebody wants it to take none. */
   readonly withdrawn: boolean;
   /** At least half of the service takes traffic without it. */
@@ -124,11 +126,12 @@ export function followPresence(
 
 function eventOf(
   { phase, changes }: Presence,
-  { well, withdrawn, spare }: PresenceFacts,
+  { well, ejected, withdrawn, spare }: PresenceFacts,
   nowMs: number,
 ): PresenceEventKind {
   if (withdrawn) return "withdrawn";
-  if (!well) return "lost";
+  // A held one gets nothing to be ejected for: what a worker says of it is from before.
+  if (!well || (ejected && phase !== "held")) return "lost";
   if (phase !== "held") return "well";
   if (!spare) return "needed";
   return mayReturn(changes, nowMs) ? "due" : "well";

@@ -2,6 +2,7 @@
 // that it uses, and refuses everything else. The sockets are ours alone (0600), so this guards
 // against other versions, bugs and torn files, not against attackers.
 
+import { cause } from "../../core/dispatch/ejections.ts";
 import type { FromControl, FromParent, Hello, ToControl, ToParent } from "../contract.ts";
 import { readTable } from "../process/read-table.ts";
 import {
@@ -94,7 +95,8 @@ function isNotice(fields: Fields): boolean {
     notice !== undefined &&
     isOneOf(noticeKinds)(notice["kind"]) &&
     isText(notice["instance"]) &&
-    isText(notice["sentence"])
+    isText(notice["sentence"]) &&
+    (notice["cause"] === undefined || isOneOf(Object.keys(cause))(notice["cause"]))
   );
 }
 

@@ -16,6 +16,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { sayDuration } from "../../core/base/duration.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { backoffCeilingMs } from "../../core/guard/backoff.ts";
+import type { CauseName } from "../../core/dispatch/ejections.ts";
 import type { InstanceStats, WorkerStats } from "../../core/measure/gateway-stats.ts";
 import type { RoutingTable } from "../../core/route/table.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -74,6 +75,7 @@ export interface StewardOptions {
     readonly instance: string;
     readonly detail: string;
     readonly kind: "seen" | "ejected" | "readmitted";
+    readonly cause?: CauseName;
   }) => void;
 }
 
@@ -348,10 +350,15 @@ class GatewaySteward implements Steward {
   }
 
   #notice(notice: InstanceNotice): void {
-    const { kind, instance, sentence } = notice;
+    const { kind, instance, sentence, cause } = notice;
     const nowMs = this.#options.clock.monotonicMs();
     const told = kind === "ejected" || kind === "readmitted" ? kind : "seen";
-    this.#options.onObservation({ instance, detail: sentence, kind: told });
+    this.#options.onObservation({
+      instance,
+      detail: sentence,
+      kind: told,
+      ...(cause && { cause }),
+    });
     if ((kind === "ejected" || kind === "readmitted") && this.#isNews(notice, nowMs)) {
       const level = kind === "ejected" ? "warning" : "info";
       const event = { kind: `gateway.instance-${kind}`, level, sentence, instance } as const;
