@@ -5,6 +5,7 @@
 import { createPrng, type Random } from "../../src/core/base/prng.ts";
 import { Outlier } from "../../src/core/detect/outlier.ts";
 import { type Figure, figure, median } from "../shared/figures.ts";
+import { alarmsAgainst, delayAgainst } from "./against.ts";
 
 const SEED = 1;
 const INSTANCES = 5;
@@ -111,18 +112,8 @@ export function errorFigures(historiesPerWorld: number): readonly Figure[] {
   console.log(`For outlier, a limit as rare is ${rare} errors in a row, as quick ${quick}.`);
   const told = { outlier: ours, [`${IN_A_ROW} in a row`]: of(limit(IN_A_ROW)) };
   return [
-    figure({
-      name: "outlier: median delay, by that of a limit as rare",
-      value: ours.medianDelayMs / of(limit(rare)).medianDelayMs,
-      unit: "x",
-      bar: 1,
-    }),
-    figure({
-      name: "outlier: false alarms, by those of a limit as quick",
-      value: ours.falseAlarms / of(limit(quick)).falseAlarms,
-      unit: "x",
-      bar: 1,
-    }),
+    delayAgainst("outlier", ours, "a limit as rare", of(limit(rare))),
+    alarmsAgainst("outlier", ours, "a limit as quick", of(limit(quick))),
     ...Object.entries(told).flatMap(([name, { medianDelayMs, falseAlarmsPerHour }]) => [
       figure({ name: `${name}: median delay`, value: medianDelayMs, unit: "ms" }),
       figure({ name: `${name}: false alarms an hour`, value: falseAlarmsPerHour, unit: "alarms" }),

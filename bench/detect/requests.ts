@@ -5,6 +5,7 @@
 import { createPrng } from "../../src/core/base/prng.ts";
 import { StallDetector } from "../../src/core/detect/stall.ts";
 import { type Figure, figure } from "../shared/figures.ts";
+import { alarmsAgainst, delayAgainst } from "./against.ts";
 import {
   followAll,
   type RequestContender,
@@ -19,7 +20,7 @@ const TIMEOUT_MS_MAX = 20_000;
 
 /** The worker's detector; it is judged every 5 ms and on time. */
 function stallDetector(
-  isBlamed: (detector: StallDetector, instance: number, nowMs: number, count: number) => boolean,
+  isBlamed: (detector: StallDetector, instance: number, nowMs: number) => boolean,
 ): RequestContender["create"] {
   return (instances): RequestDetector => {
     const detector = new StallDetector();
@@ -36,7 +37,7 @@ function stallDetector(
       judge: (nowMs) => {
         detector.scan(nowMs, 0, instances);
         return Array.from({ length: instances }, (_, instance) =>
-          isBlamed(detector, instance, nowMs, instances),
+          isBlamed(detector, instance, nowMs),
         );
       },
     };
@@ -49,9 +50,7 @@ const late: RequestContender = {
 };
 const stalled: RequestContender = {
   name: "stalled",
-  create: stallDetector((detector, instance, nowMs, count) =>
-    detector.isStalled(instance, nowMs, count),
-  ),
+  create: stallDetector((detector, instance, nowMs) => detector.isStalled(instance, nowMs)),
 };
 
 function timeout(timeoutMs: number, name = `${timeoutMs} ms`): RequestContender {
@@ -79,24 +78,15 @@ function hindsight(
   contender: RequestContender,
   histories: readonly RequestHistory[],
 ): readonly Figure[] {
-  const { name, medianDelayMs, falseAlarms } = overall(followAll(contender, histories));
+  const { name } = contender;
+  const ours = overall(followAll(contender, histories));
   const of = (timeoutMs: number) => overall(followAll(timeout(timeoutMs), histories));
-  const rareMs = leastWith((timeoutMs) => of(timeoutMs).falseAlarms <= falseAlarms);
-  const quickMs = leastWith((timeoutMs) => of(timeoutMs).medianDelayMs > medianDelayMs) - 1;
+  const rareMs = leastWith((timeoutMs) => of(timeoutMs).falseAlarms <= ours.falseAlarms);
+  const quickMs = leastWith((timeoutMs) => of(timeoutMs).medianDelayMs > ours.medianDelayMs) - 1;
   console.log(`For ${name}, a timeout as rare is ${rareMs} ms, as quick ${quickMs} ms.`);
   return [
-    figure({
-      name: `${name}: median delay, by that of a timeout as rare`,
-      value: medianDelayMs / of(rareMs).medianDelayMs,
-      unit: "x",
-      bar: 1,
-    }),
-    figure({
-      name: `${name}: false alarms, by those of a timeout as quick`,
-      value: falseAlarms / of(quickMs).falseAlarms,
-      unit: "x",
-      bar: 1,
-    }),
+    delayAgainst(name, ours, "a timeout as rare", of(rareMs)),
+    alarmsAgainst(name, ours, "a timeout as quick", of(quickMs)),
   ];
 }
 
