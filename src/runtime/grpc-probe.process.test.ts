@@ -1,7 +1,7 @@
 // gRPC health checks against a real HTTP/2 server that speaks the protocol's bytes, or does not.
 
 import assert from "node:assert/strict";
-import { createServer, type ServerHttp2Stream } from "node:http2";
+import { constants, createServer, type ServerHttp2Stream } from "node:http2";
 import { createServer as createTcpServer } from "node:net";
 import { test, type TestContext } from "node:test";
 import type { ProbeRequest, ProbeResult } from "../ports/probe.ts";
@@ -96,6 +96,17 @@ test("a server that does not know the health service says so in its status", asy
     stream.respond({ ":status": 404 }, { endStream: true }),
   );
   assert.equal((await plain.check()).detail, "answered HTTP 404, and not gRPC");
+});
+
+test("a call that is reset was answered: it is no silence, and waits for no timeout", async (t) => {
+  for (const code of [constants.NGHTTP2_REFUSED_STREAM, constants.NGHTTP2_CANCEL]) {
+    const { check } = await server(t, (stream) => stream.close(code));
+    const result = await check({ timeoutMs: 60_000 });
+    assert.deepEqual(
+      [result.passed, result.silent, result.detail],
+      [false, undefined, `reset the call, with HTTP/2 code ${code}`],
+    );
+  }
 });
 
 test("no answer in time is silence, a refusal is not", async (t) => {

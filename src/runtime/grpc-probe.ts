@@ -51,7 +51,13 @@ export function probeGrpc(target: ProbeTarget, request: GrpcRequest): Promise<Pr
       finish(false, error.code?.startsWith("ERR_HTTP2") ? "does not speak HTTP/2" : refusal(error));
     });
     session.on("close", () => finish(false, "closed the connection before it answered"));
-    read(call(session, request.service), finish);
+    const stream = call(session, request.service);
+    read(stream, finish);
+    // An instance that resets the call has answered. A session that broke speaks for itself.
+    stream.on("close", () => {
+      if (session.destroyed) return;
+      finish(false, `reset the call, with HTTP/2 code ${stream.rstCode ?? 0}`);
+    });
   });
 }
 
@@ -99,9 +105,10 @@ function read(stream: ClientHttp2Stream, finish: (passed: boolean, detail: strin
   stream.on("data", (bytes: Buffer) => {
     if (body.length < answerBytesMax) body = Buffer.concat([body, bytes]);
   });
-  // A stream that was reset says so by its code; a session that broke speaks for itself.
   stream.on("error", () => undefined);
   stream.on("end", () => {
+    // Ended before it began: it was reset.
+    if (httpStatus === 0) return;
     if (httpStatus !== 200) return finish(false, `answered HTTP ${httpStatus}, and not gRPC`);
     if (grpcStatus !== "0") return finish(false, `answered gRPC status ${grpcStatus ?? "none"}`);
     const status = servingStatusOf(body);
