@@ -115,7 +115,8 @@ export class ActiveCheck implements Signal {
     const silent = result.silent === true;
     this.#asking = false;
     if (silent) observer.ranLate(this.#beganMs + timeoutMs + resultLateMs);
-    observer.asked(record.id, silent);
+    // Who starts may be silent: that says nothing of our hearing.
+    if (record.phase !== "starting") observer.asked(record.id, silent);
     if (result.passed) measured(record.id, result.latencyMs);
     else this.#twoWitnesses();
     const settings = this.#settingsFor(record, health);

@@ -44,6 +44,29 @@ test("when all are silent at once, control waits three times as long, and says s
   assert.match(said(world, "control.sick-observer")[0] ?? "", /instances were silent at once/);
 });
 
+test("at its start control has the patience of one who is held up, and nothing to tell", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", three)]));
+  await world.stopControlFor(900);
+  await world.advance(0);
+  assert.ok(control.patience() > 1);
+  await world.advance(20_000);
+  assert.equal(control.patience(), 1);
+  assert.deepEqual(said(world, "control.sick-observer"), []);
+});
+
+test("instances that start and are silent so far raise no doubt", async () => {
+  const world = new World();
+  const control = world.control();
+  for (const id of ["web-1", "web-2", "web-3"]) world.hung.add(id);
+  control.start(configOf([commandService("web", three)]));
+  for (let seconds = 0; seconds < 8; seconds++) {
+    await world.advance(1_000);
+    assert.equal(control.patience(), 1);
+  }
+});
+
 test("one silent instance of three raises no doubt", async () => {
   const world = new World();
   const control = world.control();

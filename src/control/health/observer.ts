@@ -21,6 +21,11 @@ import type { Events } from "../../ports/events.ts";
 const tickMs = 250;
 /** From this factor on it is worth a sentence, and until it is well again only one. */
 const factorSaid = 3;
+/**
+ * Whoever starts many processes, and itself, is held up by that for a while: it has the same
+ * patience, and nothing to tell.
+ */
+const startingMs = 5_000;
 /** At most one such sentence in this time. */
 const sayEveryMs = 60_000;
 
@@ -29,6 +34,7 @@ export class Observer {
   readonly #events: Events;
   #health = wellObserver;
   #timer: Timer;
+  readonly #sayFromMs: number;
   #windowEndsMs: number;
   #lagMsMax = 0;
   #laggedAtMs = Number.NEGATIVE_INFINITY;
@@ -40,6 +46,7 @@ export class Observer {
   constructor(clock: Clock, events: Events) {
     this.#clock = clock;
     this.#events = events;
+    this.#sayFromMs = clock.monotonicMs() + startingMs;
     this.#windowEndsMs = clock.monotonicMs() + observerWindowMs;
     this.#timer = this.#tickAfter(clock.monotonicMs());
   }
@@ -74,7 +81,7 @@ export class Observer {
     return this.#laggedAtMs >= atMs;
   }
 
-  /** An instance was asked, and answered in some way or not at all. */
+  /** An instance that had answered before was asked, and answered in some way or not at all. */
   asked(instance: string, silent: boolean): void {
     this.#asked.add(instance);
     if (silent) this.#silent.add(instance);
@@ -110,6 +117,7 @@ export class Observer {
 
   #say(why: string): void {
     const nowMs = this.#clock.monotonicMs();
+    if (nowMs < this.#sayFromMs) return;
     if (this.#sick || this.factor < factorSaid || nowMs - this.#saidAtMs < sayEveryMs) return;
     this.#sick = true;
     this.#saidAtMs = nowMs;
