@@ -120,6 +120,27 @@ export class Attempt implements ConnectionUser {
 export class AttemptList {
   first: Attempt | undefined = undefined;
   #last: Attempt | undefined = undefined;
+  /** Where the next look goes on. */
+  #cursor: Attempt | undefined = undefined;
+
+  /**
+   * Hedges those that wait since `untilMs` or longer, `lookedMax` at most: thousands may wait on one
+   * instance for whom nothing can be done, and are looked at again every few milliseconds. The next
+   * look goes on where this one ends, and begins anew after the last.
+   */
+  hedge(untilMs: number, nowMs: number, lookedMax: number): void {
+    let attempt = this.#cursor ?? this.first;
+    for (let looked = 0; looked < lookedMax; looked++) {
+      if (attempt === undefined || attempt.awaitsSinceMs > untilMs) {
+        this.#cursor = undefined;
+        return;
+      }
+      // It may end, and leave the list, while it is looked at.
+      this.#cursor = attempt.next;
+      attempt.hedge(nowMs);
+      attempt = this.#cursor;
+    }
+  }
 
   push(attempt: Attempt): void {
     attempt.previous = this.#last;
@@ -130,6 +151,7 @@ export class AttemptList {
 
   remove(attempt: Attempt): void {
     const { next, previous } = attempt;
+    if (this.#cursor === attempt) this.#cursor = next;
     if (previous === undefined) this.first = next;
     else previous.next = next;
     if (next === undefined) this.#last = previous;

@@ -9,6 +9,9 @@ import type { Attempt } from "./attempt.ts";
 import type { Context } from "./context.ts";
 import { Instance } from "./instance-connection.ts";
 
+/** Waiting requests of one instance that are looked at in one scan. */
+const HEDGE_LOOKS_MAX = 256;
+
 /** Where a request goes. */
 export interface Target {
   readonly route: TableRoute;
@@ -126,13 +129,8 @@ export class Service {
     if (dispatcher.awaitingCount === 0) return false;
     for (const [slot, lent] of this.#bySlot.entries()) {
       if (lent?.instance.unanswered.first === undefined) continue;
-      const untilMs = nowMs - dispatcher.hedgeAfterMs(slot, nowMs);
-      let attempt: Attempt | undefined = lent.instance.unanswered.first;
-      while (attempt !== undefined && attempt.awaitsSinceMs <= untilMs) {
-        const next: Attempt | undefined = attempt.next;
-        attempt.hedge(nowMs);
-        attempt = next;
-      }
+      const untilMs = nowMs - dispatcher.hedgeAfterMs(slot);
+      lent.instance.unanswered.hedge(untilMs, nowMs, HEDGE_LOOKS_MAX);
     }
     return true;
   }

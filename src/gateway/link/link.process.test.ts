@@ -136,6 +136,7 @@ describe("a link", { timeout: 60_000 }, async () => {
     });
     closers.push(() => client.end());
     await until("it is open", () => opened === 1);
+    heard.length = 0;
     server[Symbol.dispose]();
     await until("it is lost", () => !client.open);
     client.send(said("while you were away"));
