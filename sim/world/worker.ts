@@ -266,7 +266,7 @@ export class Worker {
       if (unanswered.size > 0) this.#scanSoon();
       if (dispatcher.late().length === 0) continue;
       for (const attempt of unanswered) {
-        const hedgeMs = attempt.beganMs + dispatcher.hedgeAfterMs(attempt.slot, nowMs);
+        const hedgeMs = attempt.beganMs + dispatcher.hedgeAfterMs(attempt.slot);
         if (hedgeMs <= nowMs) attempt.hedge();
       }
     }

@@ -2,6 +2,9 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import fc from "fast-check";
+import { importPlanted, type PlantedFault } from "../../../test/planted.fixture.ts";
+import { histories, play } from "./stall-twin.fixture.ts";
 import { patienceMs, SCAN_MS, SICK_MS_MIN, StallDetector } from "./stall.ts";
 
 const SLOTS = 3;
@@ -34,7 +37,7 @@ class History {
   }
 
   isStalled(slot: number): boolean {
-    return this.detector.isStalled(slot, this.nowMs, SLOTS);
+    return this.detector.isStalled(slot, this.nowMs);
   }
 }
 
@@ -56,9 +59,9 @@ describe("an instance that falls silent", () => {
     const detector = new StallDetector();
     detector.awaits(0, 0);
     detector.scan(200, 0, 1);
-    assert.ok(!detector.isSuspect(0, 200, 1, true));
+    assert.ok(!detector.isSuspect(0, 200, true));
     detector.scan(250, 0, 1);
-    assert.ok(detector.isSuspect(0, 250, 1, true));
+    assert.ok(detector.isSuspect(0, 250, true));
   });
 
   it("is not blamed when all are silent, or all equally slow", () => {
@@ -103,3 +106,77 @@ it("patience is twice RFC 6298's estimate, and never below ten milliseconds", ()
     assert.equal(patienceMs(srttMs, rttvarMs), expected);
   }
 });
+
+const property = (create: () => StallDetector) =>
+  fc.property(histories(), (history) => play(create, history));
+
+it("does what its obvious twin does", () => {
+  fc.assert(
+    property(() => new StallDetector()),
+    { numRuns: 100 },
+  );
+});
+
+const FILE = "src/core/detect/stall.js";
+const planted: readonly PlantedFault[] = [
+  {
+    name: "its own patience is a peer's",
+    file: FILE,
+    find: "isExact ? own : undefined",
+    replace: "undefined",
+  },
+  {
+    name: "of two peers the impatient one counts",
+    file: FILE,
+    find: "const middle = others >>> 1;",
+    replace: "const middle = (others - 1) >>> 1;",
+  },
+  {
+    name: "patience has no upper bound",
+    file: FILE,
+    find: "Math.min(Math.max(own ?? median, median), PATIENCE_RATIO_MAX * median)",
+    replace: "Math.max(own ?? median, median)",
+  },
+  {
+    name: "several who are silent at once are blamed as one is",
+    file: FILE,
+    find: "Math.min(Math.max(silent, 1), SILENT_AT_ONCE_MAX)",
+    replace: "1",
+  },
+  {
+    name: "the observer's own absence is held against them",
+    file: FILE,
+    find: "if (lateByMs <= 0)\n            return;",
+    replace: "return;",
+  },
+  {
+    name: "peers' answers from before the silence are evidence",
+    file: FILE,
+    find: "this.#mark[slot] = UNMARKED;\n        return wasLate;",
+    replace: "return wasLate;",
+  },
+  {
+    name: "slow answers of the peers are evidence",
+    file: FILE,
+    find: "own !== undefined && waitedMs <= own",
+    replace: "own !== undefined",
+  },
+  {
+    name: "a renewed instance is judged by what it was",
+    file: FILE,
+    find: "this.#patienceMs[slot] = Infinity;",
+    replace: "",
+  },
+];
+
+for (const fault of planted) {
+  it(`is found by the twin when ${fault.name}`, async () => {
+    await importPlanted<{ StallDetector: typeof StallDetector }>(FILE, fault, (module) => {
+      const found = fc.check(
+        property(() => new module.StallDetector()),
+        { numRuns: 1000 },
+      );
+      assert.ok(found.failed, "the planted fault went unnoticed");
+    });
+  });
+}

@@ -10,8 +10,8 @@
 //
 //   patience T = max(10 ms, 2 (srtt + 4 rttvar))     RFC 6298's estimate of a round trip, doubled
 //
-// bounded to [the peers' median, 10 times it], so that neither an instance that has always been
-// slow nor one that has no answer yet has a patience of its own making. All patience is multiplied
+// bounded to [the peers' median, 10 times it] at each scan, so that neither an instance that has
+// always been slow nor one that has no answer yet has a patience of its own making. All patience is multiplied
 // by the number of instances that are silent at once, up to 4 (as Lifeguard does: who finds several
 // peers sick at once had better suspect himself). And a judge who was away himself lately accuses
 // for two seconds of silence only: where processors are short, everybody is silent now and then.
@@ -81,8 +81,12 @@ export class StallDetector {
   #mark = new Float64Array(16).fill(UNMARKED);
   #silentAtOnce = 1;
   #sickUntilMs = -Infinity;
-  #medianMs = 0;
-  #medianAtMs = -Infinity;
+  /** Bounded by the peers', as of the latest scan. */
+  #patienceMs = new Float64Array(16).fill(Infinity);
+  /** The patience of all who had answered, ascending; the first `#sorted` entries hold. */
+  #ascending = new Float64Array(16);
+  #sorted = 0;
+  #ascendingAtMs = -Infinity;
   #sampled = 0;
 
   /** A request lies wholly with the instance: from now on it can answer. */
@@ -129,26 +133,27 @@ export class StallDetector {
   /** Judges all below `count`. `lateByMs`: how much later it comes than meant. True: `late` changed. */
   scan(nowMs: number, lateByMs: number, count: number): boolean {
     if (lateByMs >= SICK_MS_MIN) this.#sickUntilMs = nowMs + SICK_FOR_MS;
+    this.#compare(nowMs, count);
     let silent = 0;
     for (let slot = 0; slot < count; slot++) {
       if (this.awaiting[slot] === 0) continue;
       this.#forgive(slot, nowMs, lateByMs);
-      if (this.silenceMs(slot, nowMs) >= this.#boundedMs(slot, nowMs, count)) silent++;
+      if (this.silenceMs(slot, nowMs) >= (this.#patienceMs[slot] as number)) silent++;
     }
     this.#silentAtOnce = Math.min(Math.max(silent, 1), SILENT_AT_ONCE_MAX);
     let changed = false;
     for (let slot = 0; slot < count; slot++) {
       if (this.awaiting[slot] === 0 || this.late[slot] === 1) continue;
-      if (!this.#turnsLate(slot, nowMs, count)) continue;
+      if (!this.#turnsLate(slot, nowMs)) continue;
       this.late[slot] = 1;
       changed = true;
     }
     return changed;
   }
 
-  #turnsLate(slot: number, nowMs: number, count: number): boolean {
+  #turnsLate(slot: number, nowMs: number): boolean {
     const silenceMs = this.silenceMs(slot, nowMs);
-    const patience = this.patienceMs(slot, nowMs, count);
+    const patience = this.patienceMs(slot);
     if (silenceMs < patience / 2) return false;
     if (this.#mark[slot] === UNMARKED) this.#mark[slot] = this.#peersTypical(slot);
     if (this.peersAnswered(slot) >= PEER_ANSWERS_MIN) return silenceMs >= patience;
@@ -183,14 +188,15 @@ export class StallDetector {
     return srttMs < 0 ? undefined : srttMs;
   }
 
-  patienceMs(slot: number, nowMs: number, count: number): number {
-    return this.#boundedMs(slot, nowMs, count) * this.#silentAtOnce;
+  /** As of the latest scan. */
+  patienceMs(slot: number): number {
+    return (this.#patienceMs[slot] as number) * this.#silentAtOnce;
   }
 
   /** Late, and with so much evidence that it need not be suspected only. */
-  isStalled(slot: number, nowMs: number, count: number): boolean {
+  isStalled(slot: number, nowMs: number): boolean {
     if (this.late[slot] === 0 || this.awaiting[slot] === 0) return false;
-    const patience = this.patienceMs(slot, nowMs, count);
+    const patience = this.patienceMs(slot);
     const leastMs = this.#leastMs(STALLED_MS_MIN, nowMs);
     return (
       this.unansweredInRow(slot) >= UNANSWERED_MIN &&
@@ -203,13 +209,13 @@ export class StallDetector {
   /**
    * Silent for so long that control should look, whether or not there are peers to compare with.
    */
-  isSuspect(slot: number, nowMs: number, count: number, isAlone: boolean): boolean {
+  isSuspect(slot: number, nowMs: number, isAlone: boolean): boolean {
     if (this.awaiting[slot] === 0 || this.told[slot] === 1) return false;
     if (!isAlone && this.late[slot] === 0) return false;
     const workMs = nowMs - (this.#workMs[slot] as number);
     const silenceMs = this.silenceMs(slot, nowMs);
     const silentMs = isAlone ? Math.min(silenceMs, workMs) : silenceMs;
-    const patience = this.patienceMs(slot, nowMs, count);
+    const patience = this.patienceMs(slot);
     const leastMs = this.#leastMs(SUSPECT_MS_MIN, nowMs);
     // Nobody has answered yet that could tell what is usual: a check does no harm.
     if (patience === Infinity) return silentMs >= Math.max(leastMs, SUSPECT_UNKNOWN_MS);
@@ -227,6 +233,7 @@ export class StallDetector {
     this.told[slot] = 0;
     this.#unanswered[slot] = 0;
     this.#srttMs[slot] = -1;
+    this.#patienceMs[slot] = Infinity;
     this.#mark[slot] = UNMARKED;
   }
 
@@ -243,6 +250,9 @@ export class StallDetector {
     this.#srttMs = larger(this.#srttMs, -1);
     this.#rttvarMs = larger(this.#rttvarMs, 0);
     this.#typical = larger(this.#typical, 0);
+    this.#patienceMs = larger(this.#patienceMs, Infinity);
+    this.#ascending = new Float64Array(capacity);
+    this.#ascendingAtMs = -Infinity;
     this.#mark = larger(this.#mark, UNMARKED);
   }
 
@@ -275,33 +285,39 @@ export class StallDetector {
     return srttMs < 0 ? undefined : patienceMs(srttMs, this.#rttvarMs[slot] as number);
   }
 
-  #boundedMs(slot: number, nowMs: number, count: number): number {
-    const own = this.#ownPatienceMs(slot);
-    const median = this.#medianOfPeersMs(slot, nowMs, count);
-    // Without a peer to compare with, its own word counts; without that, nobody is judged.
-    if (median === undefined) return own ?? Infinity;
-    return Math.min(Math.max(own ?? median, median), PATIENCE_RATIO_MAX * median);
+  /** What each one's patience is among its peers, once a scan. */
+  #compare(nowMs: number, count: number): void {
+    const isExact = this.#sampled <= MEDIAN_EXACT_MAX;
+    if (isExact || nowMs - this.#ascendingAtMs >= MEDIAN_EVERY_MS) {
+      this.#sort(count);
+      this.#ascendingAtMs = nowMs;
+    }
+    for (let slot = 0; slot < count; slot++) {
+      const own = this.#ownPatienceMs(slot);
+      const median = this.#medianOfPeersMs(isExact ? own : undefined);
+      // Without a peer to compare with, its own word counts; without that, nobody is judged.
+      this.#patienceMs[slot] =
+        median === undefined
+          ? (own ?? Infinity)
+          : Math.min(Math.max(own ?? median, median), PATIENCE_RATIO_MAX * median);
+    }
   }
 
-  /** The upper median: of two, the more patient one. */
-  #medianOfPeersMs(slot: number, nowMs: number, count: number): number | undefined {
-    if (this.#sampled > MEDIAN_EXACT_MAX) {
-      if (nowMs - this.#medianAtMs >= MEDIAN_EVERY_MS) {
-        this.#medianMs = this.#medianWithout(-1, count) ?? PATIENCE_MS_MIN;
-        this.#medianAtMs = nowMs;
-      }
-      return this.#medianMs;
+  #sort(count: number): void {
+    this.#sorted = 0;
+    for (let slot = 0; slot < count; slot++) {
+      const own = this.#ownPatienceMs(slot);
+      if (own !== undefined) this.#ascending[this.#sorted++] = own;
     }
-    return this.#medianWithout(slot, count);
+    this.#ascending.subarray(0, this.#sorted).sort();
   }
 
-  #medianWithout(slot: number, count: number): number | undefined {
-    const all: number[] = [];
-    for (let other = 0; other < count; other++) {
-      const own = other === slot ? undefined : this.#ownPatienceMs(other);
-      if (own !== undefined) all.push(own);
-    }
-    all.sort((a, b) => a - b);
-    return all[all.length >>> 1];
+  /** The upper median of all, less one that is `own`: of two, the more patient one. */
+  #medianOfPeersMs(own: number | undefined): number | undefined {
+    const others = own === undefined ? this.#sorted : this.#sorted - 1;
+    if (others === 0) return undefined;
+    const middle = others >>> 1;
+    const isBelow = own !== undefined && own <= (this.#ascending[middle] as number);
+    return this.#ascending[isBelow ? middle + 1 : middle];
   }
 }

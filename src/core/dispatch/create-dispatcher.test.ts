@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { importPlanted, type PlantedFault } from "../../../test/planted.fixture.ts";
-import { plainService, type TableInstance } from "../route/table.ts";
+import { defaultDetection, plainService, type TableInstance } from "../route/table.ts";
 import { createDispatcher } from "./create-dispatcher.ts";
 import { ALL_BUSY, type Dispatcher, NO_INSTANCE, type Outcome, outcome } from "./dispatcher.ts";
 import { commands, play } from "./twin.fixture.ts";
@@ -217,43 +217,79 @@ test("a drain is no change, and a hold ends when too few others are left", () =>
   assert.deepEqual(story.dispatcher.ejected(story.nowMs), ["web-2"]);
 });
 
-test("seconds of silence are changes, too, where they were only avoided", () => {
-  const story = new Story([instance(1), instance(2)]);
-  const { dispatcher } = story;
-  const send = (slot: number): void => {
-    dispatcher.started(slot, story.nowMs);
-    dispatcher.awaits(slot, story.nowMs);
-  };
-  const answer = (slot: number, sinceMs: number): void => {
-    const waitedMs = story.nowMs - sinceMs;
-    dispatcher.answering(slot, story.nowMs, waitedMs, waitedMs, true);
-    dispatcher.finished(slot, story.nowMs, outcome.answered, waitedMs, false);
-  };
-  const bothAnswer = (): void => {
-    for (const slot of [0, 1]) {
-      send(slot);
-      answer(slot, story.nowMs);
-    }
-  };
-  bothAnswer();
-  for (const round of [1, 2]) {
-    // A worker that comes late himself only avoids whom he finds silent.
-    dispatcher.scan(story.nowMs, 20);
-    const sinceMs = story.nowMs;
-    for (let request = 0; request < 3; request++) send(0);
-    for (let times = 0; times < 300; times++) {
-      story.nowMs += 5;
-      send(1);
-      answer(1, story.nowMs);
-      dispatcher.scan(story.nowMs, 0);
-    }
-    assert.deepEqual(dispatcher.late(), ["web-1"]);
-    assert.deepEqual(dispatcher.ejected(story.nowMs), []);
-    for (let request = 0; request < 3; request++) answer(0, sinceMs);
-    assert.deepEqual(dispatcher.ejected(story.nowMs), round === 1 ? [] : ["web-1"]);
-    if (round === 1) bothAnswer();
+/** web-1 falls silent and answers again, web-2 answers on; nobody may be ejected for silence. */
+class SilenceStory extends Story {
+  readonly #service = { ...service([instance(1), instance(2)]), detection: uncertain };
+
+  constructor() {
+    super([instance(1), instance(2)]);
+    this.dispatcher.update(this.#service, 0);
+    this.#answerNow(0);
+    this.#answerNow(1);
   }
-  assert.match(story.sentences.at(-1) ?? "", /^web-1 held back for 5\d s: it came and went twice/);
+
+  silence(durationMs: number): void {
+    const sinceMs = this.nowMs;
+    for (let request = 0; request < 3; request++) this.#send(0);
+    while (this.nowMs < sinceMs + durationMs) {
+      this.nowMs += 5;
+      this.#answerNow(1);
+      this.dispatcher.scan(this.nowMs, 0);
+    }
+    assert.deepEqual(this.dispatcher.late(), ["web-1"]);
+    assert.deepEqual(this.dispatcher.ejected(this.nowMs), []);
+    for (let request = 0; request < 3; request++) this.#answer(0, sinceMs);
+    this.#answerNow(0);
+  }
+
+  checkAnew(): void {
+    const instances = [instance(1, { generation: 2 }), instance(2)];
+    this.dispatcher.update({ ...this.#service, instances }, this.nowMs);
+  }
+
+  #answerNow(slot: number): void {
+    this.#send(slot);
+    this.#answer(slot, this.nowMs);
+  }
+
+  #send(slot: number): void {
+    this.dispatcher.started(slot, this.nowMs);
+    this.dispatcher.awaits(slot, this.nowMs);
+  }
+
+  #answer(slot: number, sinceMs: number): void {
+    const waitedMs = this.nowMs - sinceMs;
+    this.dispatcher.answering(slot, this.nowMs, waitedMs, waitedMs, true);
+    this.dispatcher.finished(slot, this.nowMs, outcome.answered, waitedMs, false);
+  }
+}
+
+const uncertain = { ...defaultDetection, maxEjectedRatio: 0 };
+
+test("a second of silence is a change, too, where it was only avoided", () => {
+  for (const [silentMs, held] of [
+    [900, []],
+    [1_100, ["web-1"]],
+  ] as const) {
+    const story = new SilenceStory();
+    story.silence(silentMs);
+    story.attempt(outcome.connectFailed, [1]);
+    story.checkAnew();
+    assert.deepEqual(story.dispatcher.ejected(story.nowMs), held);
+  }
+});
+
+test("of two long silences in a minute the second ends in a hold", () => {
+  for (const [silentMs, held] of [
+    [1_900, []],
+    [2_100, ["web-1"]],
+  ] as const) {
+    const story = new SilenceStory();
+    story.silence(silentMs);
+    assert.deepEqual(story.dispatcher.ejected(story.nowMs), []);
+    story.silence(silentMs);
+    assert.deepEqual(story.dispatcher.ejected(story.nowMs), held);
+  }
 });
 
 test("errors in a row eject who gives them, while its peer does well; no error readmits", () => {

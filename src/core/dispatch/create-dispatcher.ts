@@ -17,7 +17,7 @@ import { algorithms } from "../balance/algorithms.ts";
 import type { Balancer } from "../balance/balancer.ts";
 import { assert } from "../base/assert.ts";
 import { Outlier } from "../detect/outlier.ts";
-import { StallDetector, UNANSWERED_MIN } from "../detect/stall.ts";
+import { SICK_PATIENCE_MS_MIN, StallDetector, UNANSWERED_MIN } from "../detect/stall.ts";
 import { sayDuration } from "../base/duration.ts";
 import { heldUntilMs } from "../guard/flap-damping.ts";
 import { RetryBudget } from "../guard/retry-budget.ts";
@@ -57,7 +57,7 @@ export function createDispatcher(
   return new ServiceDispatcher(service, nowMs, options);
 }
 
-/** Longer than this avoided for its silence is an absence, however it ends. */
+/** Avoided for this long for its silence: it was away, and has come back. */
 const ABSENCE_MS_MIN = 1_000;
 
 class ServiceDispatcher implements Dispatcher {
@@ -169,9 +169,9 @@ class ServiceDispatcher implements Dispatcher {
     for (let slot = 0; slot < slots.count; slot++) {
       if (this.#stall.awaiting[slot] === 0 || slots.listed[slot] === 0) continue;
       if (this.#ejections.isEjected(slot)) continue;
-      if (this.#stall.isStalled(slot, nowMs, slots.count) && this.#mayEject(slot)) {
+      if (this.#stall.isStalled(slot, nowMs) && this.#mayEject(slot)) {
         this.#eject(slot, nowMs, "silence", this.#stallWords(slot, nowMs));
-      } else if (this.#stall.isSuspect(slot, nowMs, slots.count, isAlone)) {
+      } else if (this.#stall.isSuspect(slot, nowMs, isAlone)) {
         this.#stall.told[slot] = 1;
         this.#tell(slot, "silent", `is silent: ${this.#stallWords(slot, nowMs)}`);
       }
@@ -194,11 +194,11 @@ class ServiceDispatcher implements Dispatcher {
     return this.#stall.awaitingInAll;
   }
 
-  hedgeAfterMs(slot: number, nowMs: number): number {
+  hedgeAfterMs(slot: number): number {
     // Control's checks found out what a worker that has not seen it answer yet cannot know.
     if (this.#tiers.isFailing(slot)) return 0;
     if (this.#stall.late[slot] === 0) return Infinity;
-    return this.#stall.patienceMs(slot, nowMs, this.#slots.count);
+    return this.#stall.patienceMs(slot);
   }
 
   isLate(slot: number): boolean {
@@ -336,7 +336,7 @@ class ServiceDispatcher implements Dispatcher {
     tried: Int32Array,
     triedCount: number,
   ): number {
-    const { partial } = this.#tiers;
+    const partial = nowMs < this.#tiers.partialUntilMs;
     if (triedCount === 0 && this.#service.maxConnections === 0 && !partial) {
       return balancer.choose(candidates.slots, candidates.count, this.#slots, key);
     }
@@ -392,7 +392,7 @@ class ServiceDispatcher implements Dispatcher {
     const turn = Math.floor(this.#options.random() * late.count);
     const slot = late.slots[turn] as number;
     if (this.#isBusy(slot)) return NO_INSTANCE;
-    const patienceMs = this.#stall.patienceMs(slot, nowMs, this.#slots.count);
+    const patienceMs = this.#stall.patienceMs(slot);
     const silentMs = Math.min(this.#stall.silenceMs(slot, nowMs), LATE_PROBE_MS_MAX);
     const againMs = Math.max(LATE_PROBE_MS_MIN, patienceMs, silentMs);
     this.#lateProbeDueMs = nowMs + againMs / late.count;
@@ -508,7 +508,10 @@ class ServiceDispatcher implements Dispatcher {
 
   // Coming and going.
 
-  /** The first byte of an answer; a silence of seconds that it ends was an absence. */
+  /**
+   * The first byte of an answer. A silence of a second that it ends counts as an absence; the return
+   * from it waits only where even a worker that is short of a processor would have ejected.
+   */
   #heard(slot: number, nowMs: number, waitedMs: number): void {
     const silentMs = this.#stall.silenceMs(slot, nowMs);
     const unanswered = this.#stall.unansweredInRow(slot);
@@ -517,7 +520,8 @@ class ServiceDispatcher implements Dispatcher {
     if (silentMs < ABSENCE_MS_MIN || unanswered < UNANSWERED_MIN) return;
     if (!this.#presences.isTaking(slot)) return;
     this.#presences.left(slot, nowMs - silentMs, false);
-    this.#settle(slot, nowMs);
+    if (silentMs >= SICK_PATIENCE_MS_MIN) this.#settle(slot, nowMs);
+    else this.#presences.returned(slot, nowMs);
   }
 
   /** Notes that it came or went; a return that is one too many ends in a hold. */

@@ -18,7 +18,7 @@
 // - At most three changes of an instance in a minute reach the traffic, whoever made them: this
 //   worker's ejections, the table's verdicts, or a silence of a second and more. A return beyond that
 //   waits, while half of the instances take traffic without it; what somebody asked for (a drain) is
-//   no change.
+//   no change, and a silence that was only avoided ends at once unless it took two seconds.
 // - Only evidence newer than the ejection counts: what began before neither readmits nor doubles;
 //   what began before a readmission does not eject.
 // - While `controlAlive` is false, the table's own `down` verdicts count as ejections of that kind:
@@ -114,7 +114,7 @@ export interface Dispatcher {
   /** Judges success rates; every second or more often. */
   tick(nowMs: number): void;
   /** After how long unanswered a request on the slot is worth a second attempt; Infinity: never. */
-  hedgeAfterMs(slot: number, nowMs: number): number;
+  hedgeAfterMs(slot: number): number;
   isLate(slot: number): boolean;
   /** Ejected, or on the way there: another instance had better answer what this one refuses. */
   isDoubted(slot: number): boolean;

@@ -1,8 +1,8 @@
 // Whether an instance takes traffic as one worker sends it, and how often that has changed. The
 // state of one service.
 //
-// Three decide it: control's verdict in the table, this worker's own ejections, and a silence for
-// which it was avoided. Clients do not care which one; so all their changes are remembered here
+// Three decide it: control's verdict in the table, this worker's own ejections, and a silence of a
+// second and more for which it was avoided. Clients do not care which one; so all their changes are remembered here
 // together, and a return waits for core/guard/flap-damping.ts whoever would have it. What a person
 // asked for (a drain, a restart, a smaller service) is no change, nor is the first coming.
 //

@@ -58,8 +58,8 @@ export class Tiers {
   readonly ejected = emptyTier();
   /** No probe is due before. */
   nextDueMs = Infinity;
-  /** Whether somebody gets less than a full share. */
-  partial = false;
+  /** Until then somebody gets less than a full share. */
+  partialUntilMs = -Infinity;
   readonly #wellOnes = this.all.slice(0, rank.out);
   readonly #slots: Slots;
   readonly #ejections: Ejections;
@@ -151,7 +151,7 @@ export class Tiers {
 
   #clear(): void {
     this.nextDueMs = Infinity;
-    this.partial = false;
+    this.partialUntilMs = -Infinity;
     for (const each of [...this.all, this.ejected]) {
       each.count = 0;
       if (each.slots.length < this.#slots.capacity) {
@@ -168,7 +168,9 @@ export class Tiers {
     const returns = isUsable && this.#before[slot] !== wasUsable && !this.#isFirst;
     if (returns) this.#rampFromMs[slot] = nowMs;
     this.#before[slot] = isUsable ? wasUsable : wasNot;
-    if (this.shareOf(slot, nowMs) < 1) this.partial = true;
+    const isCanary = (this.#slots.share[slot] as number) < 1;
+    const rampedMs = (this.#rampFromMs[slot] as number) + this.rules.slowStartMs;
+    this.partialUntilMs = Math.max(this.partialUntilMs, isCanary ? Infinity : rampedMs);
   }
 
   #place(slot: number): void {
