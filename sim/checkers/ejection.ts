@@ -29,11 +29,7 @@ interface Failure {
 export function ejection(world: World): Checker {
   const name = "ejection";
   const failures = new WeakMap<Worker, Map<string, Failure>>();
-  /** Whom a table brought into the traffic, and when. */
-  const came = new WeakMap<
-    Worker,
-    Map<string, { readonly atMs: number; readonly takes: boolean }>
-  >();
+  const returns = new Returns(world);
 
   function ofWorker(worker: Worker): Map<string, Failure> {
     const known = failures.get(worker) ?? new Map<string, Failure>();
@@ -52,19 +48,7 @@ export function ejection(world: World): Checker {
   return {
     name,
     promise: "a worker leaves an instance alone that it has just found unreachable",
-    followed(worker) {
-      const before = came.get(worker);
-      const now: NonNullable<typeof before> = new Map();
-      for (const service of worker.table?.services ?? []) {
-        const takers = worker.takers(service);
-        for (const { id } of service.instances) {
-          const { atMs, takes } = before?.get(id) ?? { atMs: -Infinity, takes: false };
-          const comes = takers.has(id) && !takes;
-          now.set(id, { atMs: comes ? world.loop.nowMs : atMs, takes: takers.has(id) });
-        }
-      }
-      came.set(worker, now);
-    },
+    followed: (worker) => returns.followed(worker),
     attemptEnded(worker, instance, result, beganMs) {
       const known = ofWorker(worker).get(instance);
       const { nowMs } = world.loop;
@@ -87,7 +71,7 @@ export function ejection(world: World): Checker {
         // What began before the failure says nothing of the instance now.
         if (beganMs <= known.lastMs) return;
         ofWorker(worker).delete(instance);
-        const cameMs = came.get(worker)?.get(instance)?.atMs ?? -Infinity;
+        const cameMs = returns.lastMs(worker, instance);
         const lastMs = Math.max(returnedMs, cameMs);
         if (nowMs - lastMs < FLAP_MS || beganMs <= worker.toldAtMs) return;
         if (!worker.ejected().includes(instance)) return;
@@ -109,6 +93,39 @@ export function ejection(world: World): Checker {
       );
     },
   };
+}
+
+/** When tables brought whom into the traffic of a worker. */
+class Returns {
+  readonly #world: World;
+  readonly #seen = new WeakMap<Worker, ReadonlyMap<string, Seen>>();
+
+  constructor(world: World) {
+    this.#world = world;
+  }
+
+  followed(worker: Worker): void {
+    const before = this.#seen.get(worker);
+    const now = new Map<string, Seen>();
+    for (const service of worker.table?.services ?? []) {
+      const takers = worker.takers(service);
+      for (const { id } of service.instances) {
+        const { cameMs, takes } = before?.get(id) ?? { cameMs: -Infinity, takes: false };
+        const comes = takers.has(id) && !takes;
+        now.set(id, { cameMs: comes ? this.#world.loop.nowMs : cameMs, takes: takers.has(id) });
+      }
+    }
+    this.#seen.set(worker, now);
+  }
+
+  lastMs(worker: Worker, instance: string): number {
+    return this.#seen.get(worker)?.get(instance)?.cameMs ?? -Infinity;
+  }
+}
+
+interface Seen {
+  readonly cameMs: number;
+  readonly takes: boolean;
 }
 
 /** Whether more than half would be out with this one (TableService.detection.maxEjectedRatio). */

@@ -81,10 +81,10 @@ A \`tcp\` check sees that somebody listens. A stopped process still does: the ke
 
 **Control doubts itself** before it blames others (Lifeguard, arXiv:1707.00788). A timer of its own
 that came 100 ms late is worth one point, and each doubling one more; a second in which most of
-those asked that had answered before, and at least two, were silent is worth one, up to two. All timeouts are multiplied by
-points + 1, ${sick} at most, and \`fall\` grows by log2 of that. A second without either takes a
-point back. From threefold on it says so: \`control.sick-observer\`; not in its first five
-seconds, when its own start holds it up. A control that was stopped for ten
+those asked, and at least two, were silent is worth one, up to two (who only starts is not counted).
+All timeouts are multiplied by points + 1, ${sick} at most, and \`fall\` grows by log2 of that. A
+second without either takes a point back. From threefold on it says so: \`control.sick-observer\`;
+not in its first five seconds, when its own start holds it up. A control that was stopped for ten
 seconds believes no silence of these ten seconds.
 
 **Long connections** (upgrades, \`tcp\` listeners) are watched by TCP keepalive, on both sides: a peer

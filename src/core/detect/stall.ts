@@ -11,10 +11,11 @@
 //   patience T = max(10 ms, 2 (srtt + 4 rttvar))     RFC 6298's estimate of a round trip, doubled
 //
 // bounded to [the peers' median, 10 times it] at each scan, so that neither an instance that has
-// always been slow nor one that has no answer yet has a patience of its own making. All patience is multiplied
-// by the number of instances that are silent at once, up to 4 (as Lifeguard does: who finds several
-// peers sick at once had better suspect himself). And a judge who was away himself lately accuses
-// for two seconds of silence only: where processors are short, everybody is silent now and then.
+// always been slow nor one that has no answer yet has a patience of its own making. All patience is
+// multiplied by the number of instances that are silent at once, up to 4 (as Lifeguard does: who
+// finds several peers sick at once had better suspect himself). And a judge who was away himself
+// lately accuses for two seconds of silence only: where processors are short, everybody is silent
+// now and then.
 //
 // Peers' answers count as evidence only when they took no longer than their own patience: when all
 // are slow, nobody is late. Rejected: fixed thresholds (right for one service at one load), phi

@@ -17,7 +17,7 @@ import { algorithms } from "../balance/algorithms.ts";
 import type { Balancer } from "../balance/balancer.ts";
 import { assert } from "../base/assert.ts";
 import { Outlier } from "../detect/outlier.ts";
-import { SICK_PATIENCE_MS_MIN, StallDetector, UNANSWERED_MIN } from "../detect/stall.ts";
+import { StallDetector, UNANSWERED_MIN } from "../detect/stall.ts";
 import { sayDuration } from "../base/duration.ts";
 import { heldUntilMs } from "../guard/flap-damping.ts";
 import { RetryBudget } from "../guard/retry-budget.ts";
@@ -509,8 +509,8 @@ class ServiceDispatcher implements Dispatcher {
   // Coming and going.
 
   /**
-   * The first byte of an answer. A silence of a second that it ends counts as an absence; the return
-   * from it waits only where even a worker that is short of a processor would have ejected.
+   * The first byte of an answer. A silence of a second that it ends counts as an absence; its end is
+   * never held up: on a machine short of processors everybody is silent now and then.
    */
   #heard(slot: number, nowMs: number, waitedMs: number): void {
     const silentMs = this.#stall.silenceMs(slot, nowMs);
@@ -520,8 +520,7 @@ class ServiceDispatcher implements Dispatcher {
     if (silentMs < ABSENCE_MS_MIN || unanswered < UNANSWERED_MIN) return;
     if (!this.#presences.isTaking(slot)) return;
     this.#presences.left(slot, nowMs - silentMs, false);
-    if (silentMs >= SICK_PATIENCE_MS_MIN) this.#settle(slot, nowMs);
-    else this.#presences.returned(slot, nowMs);
+    this.#presences.returned(slot, nowMs);
   }
 
   /** Notes that it came or went; a return that is one too many ends in a hold. */

@@ -16,9 +16,9 @@
 //   readmits, its failure doubles. A table with a larger `generation` readmits too. A probe that has
 //   not ended by the next one's time (a tunnel, a hung instance) does not hold that up.
 // - At most three changes of an instance in a minute reach the traffic, whoever made them: this
-//   worker's ejections, the table's verdicts, or a silence of a second and more. A return beyond that
-//   waits, while half of the instances take traffic without it; what somebody asked for (a drain) is
-//   no change, and a silence that was only avoided ends at once unless it took two seconds.
+//   worker's ejections, the table's verdicts, or a silence of a second and more. A return beyond
+//   that waits, while half of the instances take traffic without it. What somebody asked for (a
+//   drain) is no change; a silence that was only avoided counts, and ends at once.
 // - Only evidence newer than the ejection counts: what began before neither readmits nor doubles;
 //   what began before a readmission does not eject.
 // - While `controlAlive` is false, the table's own `down` verdicts count as ejections of that kind:

@@ -2,9 +2,10 @@
 // state of one service.
 //
 // Three decide it: control's verdict in the table, this worker's own ejections, and a silence of a
-// second and more for which it was avoided. Clients do not care which one; so all their changes are remembered here
-// together, and a return waits for core/guard/flap-damping.ts whoever would have it. What a person
-// asked for (a drain, a restart, a smaller service) is no change, nor is the first coming.
+// second and more for which it was avoided. Clients do not care which one; so all their changes are
+// remembered here together, and a return waits for core/guard/flap-damping.ts whoever would have
+// it. What a person asked for (a drain, a restart, a smaller service) is no change, nor is the
+// first coming.
 //
 // Rejected: damping in each of the three by itself. Each then allows three changes a minute, and
 // the traffic saw seven.
