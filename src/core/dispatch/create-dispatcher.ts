@@ -42,12 +42,8 @@ import { Presences } from "./presence.ts";
 import { Slots, verdictCode } from "./slots.ts";
 import { emptyTier, type Rules, rank, type Tier, Tiers } from "./tiers.ts";
 
-/**
- * A late instance gets a request that may be sent again once in its patience, then when it has been
- * silent for as long again: one that hangs is left alone more and more, up to the most.
- */
+/** A late instance gets a request that may be sent again this often, or once in its patience. */
 export const LATE_PROBE_MS_MIN = 50;
-const LATE_PROBE_MS_MAX = 1_000;
 
 export function createDispatcher(
   service: TableService,
@@ -393,9 +389,7 @@ class ServiceDispatcher implements Dispatcher {
     const slot = late.slots[turn] as number;
     if (this.#isBusy(slot)) return NO_INSTANCE;
     const patienceMs = this.#stall.patienceMs(slot);
-    const silentMs = Math.min(this.#stall.silenceMs(slot, nowMs), LATE_PROBE_MS_MAX);
-    const againMs = Math.max(LATE_PROBE_MS_MIN, patienceMs, silentMs);
-    this.#lateProbeDueMs = nowMs + againMs / late.count;
+    this.#lateProbeDueMs = nowMs + Math.max(LATE_PROBE_MS_MIN, patienceMs) / late.count;
     return slot;
   }
 
