@@ -19,6 +19,7 @@ import {
 } from "../../core/detect/threshold.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { ProbeRequest, ProbeResult, Probes } from "../../ports/probe.ts";
+import type { Recurring, Rest } from "../../ports/recurring.ts";
 import type { InstanceRecord } from "../registry/registry.ts";
 import type { Surroundings } from "../registry/surroundings.ts";
 import type { Observer } from "./observer.ts";
@@ -52,7 +53,15 @@ export class ActiveCheck implements Signal {
   #metMeanwhile: string | undefined;
   #beganMs: number;
   #failingSinceMs: number | undefined;
+  /** What the latest check met. */
+  #detail = "";
+  /** From one check to the next; undefined while the latest told something new. */
+  #repeatsEveryMs: number | undefined;
   #ended = false;
+  readonly #recurring: Recurring = {
+    atRest: () => this.#atRest(),
+    passedOver: (byMs) => void (this.#beganMs += byMs),
+  };
 
   constructor(
     ports: CheckPorts,
@@ -89,7 +98,14 @@ export class ActiveCheck implements Signal {
 
   #askIn(delayMs: number): void {
     this.#timer?.[Symbol.dispose]();
-    this.#timer = this.#ports.clock.after(delayMs, () => this.#ask());
+    this.#timer = this.#ports.clock.after(delayMs, () => this.#ask(), this.#recurring);
+  }
+
+  /** It passes and is up, or fails and is down, for the same reason as the last time. */
+  #atRest(): Rest | undefined {
+    const everyMs = this.#repeatsEveryMs;
+    if (everyMs === undefined || this.#metMeanwhile !== undefined) return undefined;
+    return { everyMs, agoMs: this.#ports.clock.monotonicMs() - this.#beganMs };
   }
 
   #ask(): void {
@@ -103,7 +119,7 @@ export class ActiveCheck implements Signal {
     const timeoutMs = health.timeoutMs * this.#ports.observer.factor;
     const request = this.#requestOf(health, record, timeoutMs);
     void this.#ports.probes
-      .probe({ host: record.host, port: record.port }, request)
+      .probe({ host: record.host, port: record.port }, request, this.#recurring)
       .then((result) => this.#answered(result, timeoutMs));
   }
 
@@ -120,11 +136,14 @@ export class ActiveCheck implements Signal {
     if (result.passed) measured(record.id, result.latencyMs);
     else this.#twoWitnesses();
     const settings = this.#settingsFor(record, health);
-    const { state, changed } = judge(this.#state, result, clock.monotonicMs(), settings);
+    const before = this.#state;
+    const { state, changed } = judge(before, result, clock.monotonicMs(), settings);
     this.#state = state;
+    const repeats = sameState(before, state) && this.#detail === result.detail;
+    this.#detail = result.detail;
     this.#failingSinceMs = result.passed ? undefined : (this.#failingSinceMs ?? this.#beganMs);
     this.#tell({ detail: result.detail, changed });
-    this.#schedule();
+    this.#schedule(repeats);
   }
 
   /** A check that fails while traffic meets failures confirms them, whichever of the two began. */
@@ -134,8 +153,9 @@ export class ActiveCheck implements Signal {
     this.#metMeanwhile = undefined;
   }
 
-  #schedule(): void {
+  #schedule(repeats: boolean): void {
     const subject = this.#subject();
+    this.#repeatsEveryMs = undefined;
     if (this.#ended || subject === undefined) return;
     if (this.#metMeanwhile !== undefined && this.#isNews(this.#metMeanwhile)) {
       return this.#askIn(this.#observedDelayMs());
@@ -143,8 +163,10 @@ export class ActiveCheck implements Signal {
     const { random, clock } = this.#ports;
     const jitter = 1 + jitterShare * (2 * random.ratio() - 1);
     const settings = this.#settingsFor(subject.record, subject.health);
-    const untilMs = this.#beganMs + jitter * nextCheckMs(this.#state, settings);
-    this.#askIn(Math.max(0, untilMs - clock.monotonicMs()));
+    const everyMs = jitter * nextCheckMs(this.#state, settings);
+    const delayMs = this.#beganMs + everyMs - clock.monotonicMs();
+    if (repeats && delayMs > 0) this.#repeatsEveryMs = everyMs;
+    this.#askIn(Math.max(0, delayMs));
   }
 
   /** Whether live traffic's word is news; kept until a check has answered it. */
@@ -187,6 +209,16 @@ export class ActiveCheck implements Signal {
       }
     }
   }
+}
+
+function sameState(a: ThresholdState, b: ThresholdState): boolean {
+  return (
+    a.verdict === b.verdict &&
+    a.passedOnce === b.passedOnce &&
+    a.against === b.against &&
+    a.suspicion === b.suspicion &&
+    a.failingSinceMs === b.failingSinceMs
+  );
 }
 
 /** Of an instance that ends at this moment: what its check says is dropped. */

@@ -20,6 +20,7 @@ import {
 } from "../../core/detect/trend.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
+import type { Recurring, Rest } from "../../ports/recurring.ts";
 import type { InstanceRecord, Registry } from "../registry/registry.ts";
 
 export interface DegradationPorts {
@@ -52,6 +53,11 @@ export class DegradationLoop {
   #services: ReadonlyMap<string, CommandService> = new Map();
   #timer: Timer | undefined;
   #samples = 0;
+  #dueMs = 0;
+  readonly #recurring: Recurring = {
+    atRest: () => this.#atRest(),
+    passedOver: (byMs) => this.#passedOver(byMs),
+  };
 
   constructor(ports: DegradationPorts) {
     this.#ports = ports;
@@ -77,10 +83,33 @@ export class DegradationLoop {
   }
 
   #sampleLater(): Timer {
-    return this.#ports.clock.after(sampleMs, () => {
+    const { clock } = this.#ports;
+    this.#dueMs = clock.monotonicMs() + sampleMs;
+    const run = (): void => {
       this.#sample();
       this.#timer = this.#services.size > 0 ? this.#sampleLater() : undefined;
-    });
+    };
+    return clock.after(sampleMs, run, this.#recurring);
+  }
+
+  /** Histories that are full of one value show no trend, and stay so. */
+  #atRest(): Rest | undefined {
+    for (const { memory, latency } of this.#pasts.values()) {
+      for (const { samples, isFlat } of [memory, latency]) {
+        if (samples.length > 0 && !isFlat) return undefined;
+      }
+    }
+    const agoMs = this.#ports.clock.monotonicMs() + sampleMs - this.#dueMs;
+    return { everyMs: sampleMs, agoMs };
+  }
+
+  #passedOver(byMs: number): void {
+    this.#dueMs += byMs;
+    this.#samples += byMs / sampleMs;
+    for (const { memory, latency } of this.#pasts.values()) {
+      memory.passedOver(byMs);
+      latency.passedOver(byMs);
+    }
   }
 
   #sample(): void {

@@ -18,6 +18,7 @@ import { countMissed } from "../../core/detect/missed-heartbeats.ts";
 import { PhiAccrual, phiSettings } from "../../core/detect/phi-accrual.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { Heartbeats } from "../../ports/heartbeats.ts";
+import type { Recurring, Rest } from "../../ports/recurring.ts";
 import type { Observer } from "./observer.ts";
 import type { News, Signal, Subject } from "./signal.ts";
 
@@ -37,7 +38,14 @@ export class HeartbeatWatch implements Signal {
   #watched: Watched;
   #timer: Timer | undefined;
   #armedMs = 0;
+  #dueMs = 0;
   #doubted = false;
+  /** Between the latest two heartbeats. */
+  #gapMs: number | undefined;
+  readonly #recurring: Recurring = {
+    atRest: () => this.#atRest(),
+    passedOver: (byMs) => this.#passedOver(byMs),
+  };
 
   constructor(
     ports: HeartbeatPorts,
@@ -79,6 +87,7 @@ export class HeartbeatWatch implements Signal {
   #heard(): void {
     const nowMs = this.#ports.clock.monotonicMs();
     this.#doubted = false;
+    this.#gapMs = this.#watched.heardOnce ? nowMs - this.#watched.heardMs : undefined;
     const verdict = heard(this.#watched, nowMs, this.#rise);
     this.#detector.heard(nowMs);
     this.#follow(verdict);
@@ -92,13 +101,30 @@ export class HeartbeatWatch implements Signal {
   #arm(dueMs: number): void {
     const nowMs = this.#ports.clock.monotonicMs();
     this.#armedMs = nowMs;
+    this.#dueMs = dueMs;
     this.#timer?.[Symbol.dispose]();
-    this.#timer = this.#ports.clock.after(Math.max(0, dueMs - nowMs), () => this.#due(dueMs));
+    const delayMs = Math.max(0, dueMs - nowMs);
+    this.#timer = this.#ports.clock.after(delayMs, () => this.#due(), this.#recurring);
   }
 
-  #due(dueMs: number): void {
+  /** Heartbeats come: each puts the end of its patience off. */
+  #atRest(): Rest | undefined {
+    const { verdict, heardMs } = this.#watched;
+    if (verdict !== "up" || this.#gapMs === undefined || this.#doubted) return undefined;
+    return { everyMs: this.#gapMs, agoMs: this.#ports.clock.monotonicMs() - heardMs };
+  }
+
+  #passedOver(byMs: number): void {
+    const { heardMs } = this.#watched;
+    this.#watched = { ...this.#watched, heardMs: heardMs + byMs };
+    this.#armedMs += byMs;
+    this.#dueMs += byMs;
+    this.#detector.passedOver(byMs);
+  }
+
+  #due(): void {
     const { clock, observer } = this.#ports;
-    observer.ranLate(dueMs);
+    observer.ranLate(this.#dueMs);
     const nowMs = clock.monotonicMs();
     if (observer.laggedSince(this.#armedMs) && !this.#doubted) {
       this.#doubted = true;

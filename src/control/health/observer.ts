@@ -16,6 +16,7 @@ import {
 } from "../../core/detect/observer-health.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
+import type { Recurring, Rest } from "../../ports/recurring.ts";
 
 /** How often it looks at the clock: a stall shorter than this may go unnoticed, and is harmless. */
 const tickMs = 250;
@@ -42,6 +43,16 @@ export class Observer {
   #sick = false;
   readonly #asked = new Set<string>();
   readonly #silent = new Set<string>();
+  /** Those whose latest answer was none. */
+  readonly #silentLately = new Set<string>();
+  #dueMs = 0;
+  readonly #recurring: Recurring = {
+    atRest: () => this.#atRest(),
+    passedOver: (byMs) => {
+      this.#dueMs += byMs;
+      this.#windowEndsMs += byMs;
+    },
+  };
 
   constructor(clock: Clock, events: Events) {
     this.#clock = clock;
@@ -85,6 +96,8 @@ export class Observer {
   asked(instance: string, silent: boolean): void {
     this.#asked.add(instance);
     if (silent) this.#silent.add(instance);
+    if (silent) this.#silentLately.add(instance);
+    else this.#silentLately.delete(instance);
   }
 
   [Symbol.dispose](): void {
@@ -92,13 +105,22 @@ export class Observer {
   }
 
   #tickAfter(nowMs: number): Timer {
-    const dueMs = nowMs + tickMs;
-    return this.#clock.after(tickMs, () => {
-      this.ranLate(dueMs);
-      const tickedMs = this.#clock.monotonicMs();
-      if (tickedMs >= this.#windowEndsMs) this.#endWindow(tickedMs);
-      this.#timer = this.#tickAfter(tickedMs);
-    });
+    this.#dueMs = nowMs + tickMs;
+    return this.#clock.after(tickMs, () => this.#tick(), this.#recurring);
+  }
+
+  #tick(): void {
+    this.ranLate(this.#dueMs);
+    const tickedMs = this.#clock.monotonicMs();
+    if (tickedMs >= this.#windowEndsMs) this.#endWindow(tickedMs);
+    this.#timer = this.#tickAfter(tickedMs);
+  }
+
+  /** Nothing speaks against it, nor will: one alone that is silent never does. */
+  #atRest(): Rest | undefined {
+    if (!this.isWell || this.#lagMsMax > 0 || this.#silentLately.size > 1) return undefined;
+    const windowBeganMs = this.#windowEndsMs - observerWindowMs;
+    return { everyMs: observerWindowMs, agoMs: this.#clock.monotonicMs() - windowBeganMs };
   }
 
   #endWindow(nowMs: number): void {

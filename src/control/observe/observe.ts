@@ -18,6 +18,7 @@ import {
   type Observation,
   quietAccount,
   resumedAccount,
+  stillAtMs,
 } from "../../core/incident/fold.ts";
 import type { CauseName } from "../../core/dispatch/ejections.ts";
 import { type Certainty, certainty, type Incident } from "../../core/incident/incident.ts";
@@ -27,6 +28,7 @@ import type { RoutingTable, ServiceMode } from "../../core/route/table.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { EventEntry, Events } from "../../ports/events.ts";
 import type { History } from "../../ports/history.ts";
+import type { Recurring, Rest } from "../../ports/recurring.ts";
 import type { WorkerReports } from "../../ports/worker-reports.ts";
 import type { InstanceRecord, Registry, RegistryChange } from "../registry/registry.ts";
 import { isReady, verdictOf } from "../registry/verdict.ts";
@@ -74,6 +76,11 @@ export class ObserveLoop {
   #modes: ReadonlyMap<string, ServiceMode> = new Map();
   #opened = 0;
   #tick: Timer | undefined;
+  #tickDueMs = 0;
+  readonly #recurring: Recurring = {
+    atRest: () => this.#atRest(),
+    passedOver: (byMs) => void (this.#tickDueMs += byMs),
+  };
 
   constructor(ports: ObservePorts) {
     this.#ports = ports;
@@ -340,20 +347,33 @@ export class ObserveLoop {
   }
 
   #tickSoon(): void {
-    this.#tick ??= this.#ports.clock.after(tickMs, () => {
-      this.#tick = undefined;
-      const atMs = this.#nowMs();
-      this.#losses.retain(this.#views.linked());
-      let isUnderWay = false;
-      for (const account of this.#accounts.values()) {
-        this.#mendGone(account, atMs);
-        this.#reviewOut(this.#account(account.service));
-        this.#observe(account.service, { kind: "passed", atMs });
-        isUnderWay ||= this.#account(account.service).state !== "quiet";
-      }
-      this.#keepAll();
-      if (isUnderWay) this.#tickSoon();
-    });
+    if (this.#tick !== undefined) return;
+    this.#tickDueMs = this.#nowMs() + tickMs;
+    this.#tick = this.#ports.clock.after(tickMs, () => this.#look(), this.#recurring);
+  }
+
+  #look(): void {
+    this.#tick = undefined;
+    const atMs = this.#nowMs();
+    this.#losses.retain(this.#views.linked());
+    let isUnderWay = false;
+    for (const account of this.#accounts.values()) {
+      this.#mendGone(account, atMs);
+      this.#reviewOut(this.#account(account.service));
+      this.#observe(account.service, { kind: "passed", atMs });
+      isUnderWay ||= this.#account(account.service).state !== "quiet";
+    }
+    this.#keepAll();
+    if (isUnderWay) this.#tickSoon();
+  }
+
+  /** It waits for the end of an incident, and nothing is lost or mended meanwhile. */
+  #atRest(): Rest | undefined {
+    if (this.#unkept.size > 0) return undefined;
+    const nowMs = this.#nowMs();
+    const endsMs = [...this.#accounts.values()].map((account) => stillAtMs(account));
+    const forMs = Math.max(0, Math.min(...endsMs) - nowMs);
+    return { everyMs: tickMs, agoMs: nowMs + tickMs - this.#tickDueMs, forMs };
   }
 
   /** What was out while control was away and did not come back into the registry. */

@@ -43,9 +43,9 @@ class MemoryRegistry implements Registry {
 
   patch(id: string, fields: Partial<InstanceRecord>): void {
     const before = present(this.#records.get(id), `a record of ${id}`);
+    const names = Object.keys(fields) as (keyof typeof fields)[];
+    if (names.every((name) => before[name] === fields[name])) return;
     const after = { ...before, ...fields };
-    const names = Object.keys(fields) as (keyof InstanceRecord)[];
-    if (names.every((name) => before[name] === after[name])) return;
     this.#records.set(id, after);
     this.#announce({ before, after });
   }

@@ -25,6 +25,8 @@ export class RoutingLoop {
   readonly #subscription: Disposable;
   #config: Config | undefined;
   #table: RoutingTable | undefined;
+  /** What the table says, whatever its version. */
+  #says = "";
   #pending: Timer | undefined;
 
   constructor(ports: RoutingPorts) {
@@ -60,7 +62,9 @@ export class RoutingLoop {
     const current = this.#table?.version ?? 0;
     const wanted = this.#wantedTable(current);
     if (wanted === undefined) return;
-    const changed = this.#table === undefined || !sameTable(wanted, this.#table);
+    const says = JSON.stringify({ ...wanted, version: 0 });
+    const changed = this.#table === undefined || says !== this.#says;
+    this.#says = says;
     const table = changed ? { ...wanted, version: memory.nextVersion() } : this.#table;
     if (table === undefined) return;
     this.#table = table;
@@ -109,8 +113,4 @@ function changesRouting({ before, after }: RegistryChange): boolean {
     before.phase !== after.phase ||
     before.health !== after.health
   );
-}
-
-function sameTable(a: RoutingTable, b: RoutingTable): boolean {
-  return JSON.stringify({ ...a, version: 0 }) === JSON.stringify({ ...b, version: 0 });
 }

@@ -117,6 +117,8 @@ export class Rollout {
   readonly #ports: RolloutPorts;
   readonly #name: string;
   #service: CommandService;
+  /** The service as it is now, by the parts that a version is started by. */
+  #specs = new WeakMap<StartParts, CommandService>();
   #ledger: Ledger;
   readonly #records: VersionRecords;
   /** Of the deploy's phase; monotonic. */
@@ -165,6 +167,7 @@ export class Rollout {
   /** Follows the file. Returns a sentence when what runs is not what it says. */
   follow(service: CommandService, how: VersionOrigin): string | undefined {
     this.#service = service;
+    this.#specs = new WeakMap();
     const fingerprint = fingerprintOf(service);
     if (same(fingerprint, this.#ledger.file)) return this.#differs(fingerprint);
     if (this.#deploy !== undefined)
@@ -223,7 +226,12 @@ export class Rollout {
 
   /** The service as this ordinal is to be started. */
   specOf(ordinal: number, replicas: number): CommandService {
-    return withStartParts(this.#service, this.#partsOf(this.#wanted(ordinal, replicas)));
+    const parts = this.#partsOf(this.#wanted(ordinal, replicas));
+    const known = this.#specs.get(parts);
+    if (known !== undefined) return known;
+    const spec = withStartParts(this.#service, parts);
+    this.#specs.set(parts, spec);
+    return spec;
   }
 
   /** Ordinals beyond the replicas that there are to be. */

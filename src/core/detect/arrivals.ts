@@ -18,6 +18,8 @@ export interface ArrivalDetector {
   patienceMs(): number;
   /** In which words: "3 heartbeats of 1 s missed". */
   explain(): string;
+  /** `byMs` were passed over, in which signs came at the pace of the latest two. */
+  passedOver(byMs: number): void;
 }
 
 export interface Watched {

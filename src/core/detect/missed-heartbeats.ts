@@ -22,6 +22,7 @@ export function countMissed(settings: MissedSettings): ArrivalDetector {
   const count = misses === 1 ? "1 heartbeat" : `${misses} heartbeats`;
   return {
     heard: () => undefined,
+    passedOver: () => undefined,
     patienceMs: () => missedPatienceMs(settings),
     explain: () => `${count} of one every ${sayDuration(everyMs)} missed`,
   };

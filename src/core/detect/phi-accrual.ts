@@ -53,6 +53,7 @@ export class PhiAccrual implements ArrivalDetector {
   #sum = 0;
   #squares = 0;
   #heardMs: number | undefined;
+  #gapMs: number | undefined;
 
   constructor(settings: PhiSettings) {
     assert(settings.everyMs > 0 && settings.sigmaMinMs > 0, "gaps have a length");
@@ -66,7 +67,15 @@ export class PhiAccrual implements ArrivalDetector {
   heard(nowMs: number): void {
     const gapMs = this.#heardMs === undefined ? undefined : nowMs - this.#heardMs;
     this.#heardMs = nowMs;
+    this.#gapMs = gapMs;
     if (gapMs !== undefined && gapMs <= this.patienceMs()) this.#learn(gapMs);
+  }
+
+  passedOver(byMs: number): void {
+    if (this.#heardMs === undefined || this.#gapMs === undefined) return;
+    const signs = Math.min(phiSamples, Math.round(byMs / this.#gapMs));
+    for (let sign = 0; sign < signs; sign++) this.#learn(this.#gapMs);
+    this.#heardMs += byMs;
   }
 
   patienceMs(): number {

@@ -60,6 +60,21 @@ export class History {
   get samples(): readonly Sample[] {
     return this.#samples;
   }
+
+  /** It is as long as it gets, and nothing in it has changed. */
+  get isFlat(): boolean {
+    const first = this.#samples[0]?.value;
+    return (
+      this.#samples.length === trendSamplesMax && this.#samples.every((one) => one.value === first)
+    );
+  }
+
+  /** So much time was passed over in which the same came again and again. */
+  passedOver(byMs: number): void {
+    for (const [index, { atMs, value }] of this.#samples.entries()) {
+      this.#samples[index] = { atMs: atMs + byMs, value };
+    }
+  }
 }
 
 /** A trend upwards that is one beyond doubt; undefined without. */

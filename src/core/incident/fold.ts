@@ -344,12 +344,17 @@ function recovered(
   return put({ ...account, incident: whole }, "recovery", { atMs: recoveredMs, sentence });
 }
 
-function isStill({ state, suspicion, incident }: Account, nowMs: number): boolean {
-  if (state === "suspected") return nowMs - (suspicion?.lastMs ?? nowMs) >= suspicionMs;
-  if (incident === undefined || Object.keys(incident.out).length > 0) return false;
-  if (state === "open") return nowMs - incident.lastSignMs >= lossQuietMs;
-  if (state !== "recovered") return false;
-  return nowMs - Math.max(incident.recoveredMs ?? nowMs, incident.lastSignMs) >= settleMs;
+function isStill(account: Account, nowMs: number): boolean {
+  return nowMs >= stillAtMs(account);
+}
+
+/** When it is over if nothing else happens; Infinity: time alone does not end it. */
+export function stillAtMs({ state, suspicion, incident }: Account): number {
+  if (state === "suspected") return (suspicion?.lastMs ?? Infinity) + suspicionMs;
+  if (incident === undefined || Object.keys(incident.out).length > 0) return Infinity;
+  if (state === "open") return incident.lastSignMs + lossQuietMs;
+  if (state !== "recovered") return Infinity;
+  return Math.max(incident.recoveredMs ?? Infinity, incident.lastSignMs) + settleMs;
 }
 
 /** A line for the timeline; the beginning and the latest are kept when there are too many. */

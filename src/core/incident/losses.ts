@@ -73,6 +73,7 @@ export class LossCounter {
     const found: ServiceLosses[] = [];
     for (const service of stats.services) {
       const before = known.services.get(service.name);
+      if (before === service) continue;
       if (before === undefined || service.requests < before.requests) continue;
       const troubled = isTroubled(service.name);
       const window = this.#window(service.name, nowMs);
@@ -112,11 +113,12 @@ export class LossCounter {
       window = { counts: [], typical: new Float64Array(HISTOGRAM_BUCKETS), halvedMs: nowMs };
       this.#windows.set(service, window);
     }
-    while (nowMs - window.halvedMs >= halfLifeMs) {
-      window.halvedMs += halfLifeMs;
-      for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
-        window.typical[bucket] = (window.typical[bucket] ?? 0) / 2;
-      }
+    const halvings = Math.floor((nowMs - window.halvedMs) / halfLifeMs);
+    if (halvings < 1) return window;
+    window.halvedMs += halvings * halfLifeMs;
+    const left = 0.5 ** halvings;
+    for (let bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) {
+      window.typical[bucket] = (window.typical[bucket] ?? 0) * left;
     }
     return window;
   }

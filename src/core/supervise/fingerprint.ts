@@ -22,7 +22,16 @@ export interface StartParts {
 
 export type Fingerprint = Readonly<Record<string, string>>;
 
+/** Parts never change, and are asked about at every review of every instance. */
+const known = new WeakMap<StartParts, Fingerprint>();
+
 export function fingerprintOf(parts: StartParts): Fingerprint {
+  const made = known.get(parts) ?? make(parts);
+  known.set(parts, made);
+  return made;
+}
+
+function make(parts: StartParts): Fingerprint {
   const heartbeat = parts.health?.heartbeat;
   const environment = Object.entries(parts.environment).sort(([a], [b]) => (a < b ? -1 : 1));
   return {
