@@ -3,6 +3,7 @@
 //   npm run sim -- --runs=1000          seeds 1 to 1000, after the regressions of sim/seeds
 //   npm run sim -- --runs=50 --fresh    fifty seeds that nobody has tried
 //   npm run sim -- --seed=123           one run; its trace when it fails, or with --trace
+//   npm run sim -- --passing-over       whether passing over time changes anything; --hours=24
 //   npm run sim -- --starvation         a machine short of CPU: who is blamed falsely; --hours=24
 //   npm run sim -- --stories            the scenarios; --rewrite puts what happens into the files
 //
@@ -18,6 +19,7 @@ import { playStory } from "../sim/scenarios/story.ts";
 import { printStarvation, starve } from "../sim/starvation.ts";
 import { regressions } from "../sim/seeds/regressions.ts";
 import type { World } from "../sim/world/world.ts";
+import { comparePassing } from "../sim/years/passing-over.ts";
 
 const stories = join(import.meta.dirname, "..", "..", "sim", "scenarios");
 const TRACE_LINES = 400;
@@ -34,6 +36,7 @@ function words() {
         trace: { type: "boolean", default: false },
         lines: { type: "string", default: String(TRACE_LINES) },
         starvation: { type: "boolean", default: false },
+        "passing-over": { type: "boolean", default: false },
         hours: { type: "string", default: "24" },
         stories: { type: "boolean", default: false },
         rewrite: { type: "boolean", default: false },
@@ -86,6 +89,25 @@ async function starvation(): Promise<number> {
   return result.falseVerdicts.length + result.falseEjections.length === 0 ? 0 : 1;
 }
 
+async function passingOver(): Promise<number> {
+  const runs = Number(values.runs);
+  const first = Number(values.seed ?? values.from);
+  let passed = 0;
+  for (let seed = first; seed < first + runs; seed++) {
+    const result = await comparePassing(seed, Number(values.hours) * 3_600_000, options);
+    passed += result.passed / runs;
+    if (result.difference === undefined) continue;
+    const [passing, living] = result.difference.map((line) => line.slice(0, 300));
+    console.log(`seed ${seed} broke a promise when time was passed over`);
+    console.log(`  passing-over: ${passing}\n  is otherwise: ${living}`);
+    return 1;
+  }
+  console.log(
+    `${runs} runs are the same when ${(100 * passed).toFixed(1)} % of their time is passed over`,
+  );
+  return 0;
+}
+
 async function allStories(): Promise<number> {
   let different = 0;
   for (const name of readdirSync(stories).filter((each) => each.endsWith(".txt"))) {
@@ -101,6 +123,7 @@ async function allStories(): Promise<number> {
 }
 
 if (values.stories) process.exitCode = await allStories();
+else if (values["passing-over"]) process.exitCode = await passingOver();
 else if (values.starvation) process.exitCode = await starvation();
 else if (values.seed !== undefined) process.exitCode = await oneSeed(Number(values.seed));
 else process.exitCode = await manySeeds();

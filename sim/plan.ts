@@ -26,6 +26,8 @@ export interface Plan {
   readonly traits: ReadonlyMap<string, ProgramTraits>;
   readonly loads: readonly ClientLoad[];
   readonly workers: number;
+  /** Process ids that the machine has; few, unless more are needed. */
+  readonly pids?: number;
 }
 
 function pick<T>(random: Random, from: readonly [T, ...T[]]): T {

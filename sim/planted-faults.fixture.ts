@@ -2,6 +2,9 @@
 
 import type { Planted } from "./planted.fixture.ts";
 
+/** Lifetimes that are lived twice (sim/years/passing-over.ts). */
+const passingOver = ["--passing-over", "--runs=20", "--hours=2"];
+
 export const plantedFaults: readonly Planted[] = [
   {
     name: "readiness is skipped: a started instance gets traffic at once",
@@ -259,5 +262,31 @@ export const plantedFaults: readonly Planted[] = [
     find: "this.#workers.set(stats.pid, { atMs: nowMs, services });",
     replace: "if (known === undefined) this.#workers.set(stats.pid, { atMs: nowMs, services });",
     breaks: ["incident-truth"],
+  },
+  {
+    name: "a check says that it repeats itself while its failures are counted",
+    file: "src/control/health/active-check.js",
+    find: "sameState(before, state) && this.#detail === result.detail",
+    replace: "true",
+    breaks: ["passing-over"],
+    words: passingOver,
+    slow: true,
+  },
+  {
+    name: "an incident that waits for its end says that it waits for ever",
+    file: "src/control/observe/observe.js",
+    find: "const forMs = Math.max(0, Math.min(...endsMs) - nowMs);",
+    replace: "const forMs = Infinity;",
+    breaks: ["passing-over"],
+    words: passingOver,
+    slow: true,
+  },
+  {
+    name: "the observer takes the time that was passed over for a lag of its own",
+    file: "src/control/health/observer.js",
+    find: "this.#dueMs += byMs;",
+    replace: "void byMs;",
+    breaks: ["passing-over"],
+    words: passingOver,
   },
 ];

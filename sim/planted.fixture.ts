@@ -22,6 +22,8 @@ export interface Planted {
   readonly breaks: readonly string[];
   /** Takes more than one quick seed. */
   readonly slow?: boolean;
+  /** Instead of seeds that are to keep every promise. */
+  readonly words?: readonly string[];
 }
 
 interface Found {
@@ -51,7 +53,7 @@ function runPlanted(fault: Planted, runs: number): Found | undefined {
       cpSync(join(dist, part), join(copy, part), { recursive: true });
     }
     plant(join(copy, fault.file), fault);
-    return search(copy, runs);
+    return search(copy, fault.words ?? [`--runs=${runs}`, "--skip-regressions", "--lines=0"]);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
@@ -67,10 +69,9 @@ function plant(file: string, { find, replace }: Planted): void {
   );
 }
 
-function search(copy: string, runs: number): Found | undefined {
+function search(copy: string, words: readonly string[]): Found | undefined {
   const script = join(copy, "scripts", "sim.js");
-  const words = [script, `--runs=${runs}`, "--skip-regressions", "--lines=0"];
-  const result = spawnSync(process.execPath, words, {
+  const result = spawnSync(process.execPath, [script, ...words], {
     encoding: "utf8",
     timeout: 600_000,
   });

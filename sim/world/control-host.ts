@@ -16,8 +16,9 @@ import type { EventEntry } from "../../src/ports/events.ts";
 import type { FreePorts } from "../../src/ports/free-ports.ts";
 import type { Heartbeats } from "../../src/ports/heartbeats.ts";
 import type { History } from "../../src/ports/history.ts";
-import type { Probes } from "../../src/ports/probe.ts";
+import type { ProbeResult, Probes } from "../../src/ports/probe.ts";
 import type { Processes, RunningProcess, StartRequest } from "../../src/ports/processes.ts";
+import type { Recurring } from "../../src/ports/recurring.ts";
 import type { WorkerReports } from "../../src/ports/worker-reports.ts";
 import type { AnswerCounts } from "../../src/ports/traffic.ts";
 import type { EventLoop } from "./event-loop.ts";
@@ -36,6 +37,9 @@ export interface ControlWorld {
   readonly network: Network;
   readonly files: StateFiles;
   readonly random: Random;
+  controlRandom(number: number): Random;
+  /** See WorldOptions.calm: the kernel enforces memory limits, and checks take their mean time. */
+  readonly isCalm: boolean;
   /** A table was published by the incarnation that runs. */
   published(table: RoutingTable): void;
   isIdle(instance: string, version: number): boolean;
@@ -67,7 +71,8 @@ export class Incarnation {
   constructor(number: number, world: ControlWorld) {
     this.number = number;
     this.#world = world;
-    this.gate = new Gate(world.loop, true);
+    // Calm or not, what uses promises here is what the ports return; but that `stop` has ended.
+    this.gate = new Gate(world.loop, !world.isCalm);
   }
 
   start(config: Config): void {
@@ -107,15 +112,16 @@ export class Incarnation {
   }
 
   #ports(): ControlPorts {
-    const { clock, files, random } = this.#world;
+    const { clock, files } = this.#world;
     const ownClock = clock.for(this.gate);
     return {
       term: this.number,
       clock: {
         ...ownClock,
-        after: (delayMs, run) => ownClock.after(delayMs, () => this.enter(run)),
+        after: (delayMs, run, recurring) =>
+          ownClock.after(delayMs, () => this.enter(run), recurring),
       },
-      random: random.stream(`control-${this.number}`),
+      random: this.#world.controlRandom(this.number),
       processes: this.#processes(),
       probes: this.#probes(),
       records: files.for(() => this.#touch()),
@@ -127,7 +133,9 @@ export class Incarnation {
       routingTables: {
         publish: (table) => {
           if (!this.#touch()) return;
-          this.#world.published(JSON.parse(JSON.stringify(table)) as RoutingTable);
+          // Through a socket nothing is shared; years of tables are trusted not to be changed.
+          const copy = (): RoutingTable => JSON.parse(JSON.stringify(table)) as RoutingTable;
+          this.#world.published(this.#world.isCalm ? table : copy());
         },
       },
       traffic: {
@@ -147,8 +155,10 @@ export class Incarnation {
 
   /** A result of the world, `delayMs` from now, if this incarnation lives to see it. */
   #later<T>(delayMs: number, result: () => T): Promise<T> {
+    this.#world.loop.settle();
     return new Promise((resolve, reject) => {
       const deliver = (): void => {
+        this.#world.loop.settle();
         try {
           resolve(result());
         } catch (error) {
@@ -199,7 +209,7 @@ export class Incarnation {
     const watches: Disposable[] = [];
     return {
       identity: { pid: program.pid, startTime: program.startTime },
-      memoryEnforced: false,
+      memoryEnforced: this.#world.isCalm,
       onExit: (listener) => {
         let released = false;
         const watch = machine.onEnd(program, () => {
@@ -234,11 +244,14 @@ export class Incarnation {
 
   #probes(): Probes {
     return {
-      probe: (target, request) => {
+      probe: (target, request, recurring) => {
         return new Promise((resolve) => {
-          probe(this.#world, target, request, (result) => {
-            this.gate.enter(() => resolve(result));
-          });
+          const done = (result: ProbeResult): void =>
+            this.gate.enter(() => {
+              this.#world.loop.settle();
+              resolve(result);
+            });
+          probe(this.#world, target, request, done, recurring);
         });
       },
     };
@@ -254,7 +267,12 @@ export class Incarnation {
       environmentOf: () => ({}),
       listen: ({ instance, everyMs }, heard) => {
         let listening = true;
+        let tickedMs = 0;
         const held = new Set<Program>();
+        const recurring: Recurring = {
+          atRest: () => ({ everyMs: everyMs / 2, agoMs: loop.nowMs - tickedMs }),
+          passedOver: (byMs) => void (tickedMs += byMs),
+        };
         const deliver = (): void => {
           if (network.cutFromControl.has(instance)) return;
           loop.after(network.delayMs(), () => {
@@ -265,7 +283,8 @@ export class Incarnation {
         };
         const tick = (): void => {
           if (!listening || this.#dead()) return;
-          loop.after(everyMs / 2, tick);
+          tickedMs = loop.nowMs;
+          loop.after(everyMs / 2, tick, recurring);
           for (const program of machine.live(instance)) {
             if (held.has(program)) continue;
             held.add(program);

@@ -11,28 +11,47 @@
 // whole runs against a loop that crosses after every task. Rejected: awaiting a fixed number of
 // resolved promises (a longer chain would break it silently).
 
+//
+// A loop with a grid has times in whole multiples of it, rounded up: work that comes back every
+// second then does so at the same fraction of every second for a thousand years, which sums of
+// floating-point delays would not. `passOver` leaves out what only repeats itself.
+
 import { assert } from "../../src/core/base/assert.ts";
+import type { Recurring, Rest } from "../../src/ports/recurring.ts";
 
 /** Resolves when every promise callback that can run has run. */
 export type Boundary = () => Promise<void>;
 
 /** More tasks than this in one instant is a loop that never lets time pass. */
 const TASKS_AT_ONCE_MAX = 100_000;
+/** Two times closer than this are one; and how much longer than a turn a landing is ahead. */
+const GRID_MS = 0.1;
+const MARGIN_MS = 50;
 
 export class Task implements Disposable {
-  readonly timeMs: number;
+  timeMs: number;
   readonly sequence: number;
   run: (() => void) | undefined;
+  /** Whose turn this is. */
+  readonly recurring: Recurring | undefined;
 
-  constructor(timeMs: number, sequence: number, run: () => void) {
+  constructor(timeMs: number, sequence: number, run: () => void, recurring: Recurring | undefined) {
     this.timeMs = timeMs;
     this.sequence = sequence;
     this.run = run;
+    this.recurring = recurring;
   }
 
   [Symbol.dispose](): void {
     this.run = undefined; // It stays in the heap and is skipped when its time comes.
   }
+}
+
+export interface EventLoopOptions {
+  /** Crosses the boundary after every task. */
+  readonly settleAlways?: boolean;
+  /** Every time is a whole multiple of one over this many milliseconds. */
+  readonly perMs?: number;
 }
 
 export class EventLoop {
@@ -42,25 +61,29 @@ export class EventLoop {
   events = 0;
   /** The first error that a task threw; the run ends with it. */
   failure: unknown;
-  readonly #heap: Task[] = [];
+  /** Time passed over, in milliseconds. */
+  passedOverMs = 0;
+  #heap: Task[] = [];
   readonly #boundary: Boundary;
   readonly #settleAlways: boolean;
+  readonly #perMs: number;
   #sequence = 0;
   #mustSettle = false;
   #atThisInstant = 0;
 
-  constructor(boundary: Boundary, settleAlways = false) {
+  constructor(boundary: Boundary, { settleAlways = false, perMs = 0 }: EventLoopOptions = {}) {
     this.#boundary = boundary;
     this.#settleAlways = settleAlways;
+    this.#perMs = perMs;
   }
 
   /** Runs `run` at `delayMs` (>= 0) from now. */
-  after(delayMs: number, run: () => void): Task {
+  after(delayMs: number, run: () => void, recurring?: Recurring): Task {
     assert(
       delayMs >= 0 && delayMs < Number.POSITIVE_INFINITY,
       "a delay is finite and not negative",
     );
-    const task = new Task(this.nowMs + delayMs, this.#sequence++, run);
+    const task = new Task(this.#onGrid(this.nowMs + delayMs), this.#sequence++, run, recurring);
     this.#push(task);
     return task;
   }
@@ -77,16 +100,74 @@ export class EventLoop {
 
   /** Runs what is due until `untilMs`, or until something failed. */
   async run(untilMs: number): Promise<void> {
-    if (this.#mustSettle) await this.#cross();
+    if (this.#mustSettle) await this.#boundary();
+    this.#mustSettle = false;
     while (this.failure === undefined) {
       const next = this.#heap[0];
       if (next === undefined || next.timeMs > untilMs) break;
       this.#pop();
       if (next.run === undefined) continue;
       this.#step(next, next.run);
-      if (this.#mustSettle || this.#settleAlways) await this.#cross();
+      if (!this.#mustSettle && !this.#settleAlways) continue;
+      this.#mustSettle = false;
+      await this.#boundary();
     }
     if (this.failure === undefined) this.nowMs = Math.max(this.nowMs, untilMs);
+  }
+
+  /**
+   * Passes over the time in which what is due would only repeat itself: up to where each recurring
+   * work has one more turn before the next task that is no repetition, or before `untilMs`. False
+   * when that is not worth it. `unchangedForMs`: for so long nothing in the world has changed; a
+   * turn counts for a repetition only if it began since, and ended.
+   */
+  passOver(untilMs: number, unchangedForMs: number): boolean {
+    const rests = new Map<Recurring, Rest>();
+    let boundMs = untilMs;
+    for (const { run, recurring, timeMs } of this.#heap) {
+      if (run === undefined) continue;
+      const rest = recurring && (rests.get(recurring) ?? recurring.atRest());
+      if (recurring === undefined || rest === undefined) boundMs = Math.min(boundMs, timeMs);
+      else {
+        const { everyMs, agoMs, forMs = Number.POSITIVE_INFINITY } = rest;
+        const isUnderWay = timeMs - this.nowMs < everyMs - agoMs - GRID_MS;
+        if (unchangedForMs < (isUnderWay ? agoMs + everyMs : agoMs)) return false;
+        rests.set(recurring, rest);
+        boundMs = Math.min(boundMs, this.nowMs + forMs);
+      }
+      if (boundMs <= this.nowMs) return false;
+    }
+    const turnMs = longestTurnMs(rests);
+    const landingMs = this.#onGrid(boundMs - turnMs - MARGIN_MS);
+    const aheadMs = landingMs - this.nowMs;
+    if (!(aheadMs > turnMs && aheadMs < Number.POSITIVE_INFINITY)) return false;
+    this.#moveTo(landingMs, rests);
+    return true;
+  }
+
+  #moveTo(landingMs: number, rests: ReadonlyMap<Recurring, Rest>): void {
+    this.#heap = this.#heap.filter(({ run }) => run !== undefined);
+    const moves = new Map<Recurring, number>();
+    for (const { recurring, timeMs } of this.#heap) {
+      const rest = recurring && rests.get(recurring);
+      if (recurring === undefined || rest === undefined) continue;
+      const { everyMs, agoMs } = rest;
+      // To the last turn that begins before the landing; one under way there is passed over whole.
+      const begun = Math.floor((landingMs - this.nowMs + agoMs) / everyMs);
+      const turns = Math.max(begun, Math.ceil((landingMs - timeMs) / everyMs));
+      moves.set(recurring, Math.max(moves.get(recurring) ?? 0, turns * everyMs));
+    }
+    for (const task of this.#heap) {
+      if (task.recurring !== undefined) task.timeMs += moves.get(task.recurring) ?? 0;
+    }
+    for (const [recurring, byMs] of moves) recurring.passedOver(byMs);
+    this.#heap.sort((a, b) => (before(a, b) ? -1 : 1));
+    this.passedOverMs += landingMs - this.nowMs;
+    this.nowMs = landingMs;
+  }
+
+  #onGrid(timeMs: number): number {
+    return this.#perMs > 0 ? Math.ceil(timeMs * this.#perMs) / this.#perMs : timeMs;
   }
 
   #step(task: Task, run: () => void): void {
@@ -100,11 +181,6 @@ export class EventLoop {
     } catch (error) {
       this.fail(error);
     }
-  }
-
-  async #cross(): Promise<void> {
-    this.#mustSettle = false;
-    await this.#boundary();
   }
 
   #push(task: Task): void {
@@ -137,6 +213,12 @@ export class EventLoop {
     }
     heap[index] = last;
   }
+}
+
+function longestTurnMs(rests: ReadonlyMap<Recurring, Rest>): number {
+  let longestMs = 0;
+  for (const { everyMs } of rests.values()) longestMs = Math.max(longestMs, everyMs);
+  return longestMs;
 }
 
 function before(left: Task, right: Task): boolean {

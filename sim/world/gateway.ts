@@ -8,8 +8,10 @@
 
 import type { Random } from "../../src/core/base/prng.ts";
 import { withPromotions } from "../../src/core/failover/kept-promotion.ts";
+import type { WorkerStats } from "../../src/core/measure/gateway-stats.ts";
 import type { RoutingTable } from "../../src/core/route/table.ts";
 import type { Observation } from "../../src/control/control.ts";
+import type { Recurring } from "../../src/ports/recurring.ts";
 import type { Incarnation } from "./control-host.ts";
 import type { EventLoop } from "./event-loop.ts";
 import type { Network } from "./network.ts";
@@ -30,6 +32,8 @@ export interface GatewayPorts {
   readonly network: Network;
   readonly random: Random;
   readonly files: StateFiles;
+  /** See WorldOptions.calm: a report that comes every so often is heard as it is made. */
+  readonly isCalm: boolean;
   readonly worker: (number: number) => WorkerPorts;
   control(): Incarnation | undefined;
   trace(actor: string, subject: string, what: string): void;
@@ -46,12 +50,13 @@ export class Gateway {
   readonly #ports: GatewayPorts;
   #numbers = 0;
   #linkedLastMs = 0;
-  #stopped = false;
+  #stops = 0;
 
   constructor(ports: GatewayPorts) {
     this.#ports = ports;
   }
 
+  /** Starts so many workers; also after a stop. */
   start(count: number): void {
     for (let index = 0; index < count; index++) this.#spawn();
   }
@@ -62,7 +67,7 @@ export class Gateway {
 
   /** Every worker ended at the gateway's stop; nobody is replaced. */
   stop(): void {
-    this.#stopped = true;
+    this.#stops++;
     for (const worker of this.workers) worker.kill();
     this.workers = [];
   }
@@ -80,7 +85,7 @@ export class Gateway {
       [`serves by ${by}`, ...(found?.says ?? [])].join("; "),
     );
     this.#connectSoon(worker);
-    this.#reportSoon(worker);
+    this.#reportEvery(worker);
   }
 
   kill(worker: Worker): void {
@@ -89,8 +94,9 @@ export class Gateway {
     this.workers = this.workers.filter((other) => other !== worker);
     this.#ports.trace(`worker-${worker.number}`, "", "killed");
     const startMs = 100 + this.#ports.random.ratio() * 300;
+    const stops = this.#stops;
     this.#ports.loop.after(startMs, () => {
-      if (!this.#stopped) this.#spawn();
+      if (stops === this.#stops) this.#spawn();
     });
   }
 
@@ -149,12 +155,28 @@ export class Gateway {
   }
 
   /** What a worker counted: every 250 ms, and right after a table. */
-  #reportSoon(worker: Worker): void {
-    this.#ports.loop.after(REPORT_MS, () => {
+  #reportEvery(worker: Worker): void {
+    const { loop, isCalm } = this.#ports;
+    let armedMs = loop.nowMs;
+    let said: readonly (WorkerStats | undefined)[] = [];
+    const recurring: Recurring = {
+      // What is told is the difference of two reports.
+      atRest: () =>
+        said.every((stats) => stats === worker.stats())
+          ? { everyMs: REPORT_MS, agoMs: loop.nowMs - armedMs }
+          : undefined,
+      passedOver: (byMs) => void (armedMs += byMs),
+    };
+    const turn = (): void => {
       if (worker.gate.state === "ended") return;
-      this.#reportSoon(worker);
-      if (worker.gate.state === "running") this.#report(worker);
-    });
+      armedMs = loop.nowMs;
+      said = [said.at(-1), worker.stats()];
+      loop.after(REPORT_MS, turn, recurring);
+      if (worker.gate.state !== "running") return;
+      if (!isCalm) this.#report(worker);
+      else if (worker.linkedSinceMs !== undefined) this.#ports.control()?.reported(worker.stats());
+    };
+    loop.after(REPORT_MS, turn, recurring);
   }
 
   #report(worker: Worker): void {

@@ -5,7 +5,8 @@
 
 import { assert } from "../../src/core/base/assert.ts";
 import type { Clock, Timer } from "../../src/ports/clock.ts";
-import type { EventLoop } from "./event-loop.ts";
+import type { Recurring } from "../../src/ports/recurring.ts";
+import type { EventLoop, Task } from "./event-loop.ts";
 import type { Gate } from "./gate.ts";
 
 export class MachineClock {
@@ -46,28 +47,27 @@ export class MachineClock {
     return {
       monotonicMs: () => this.monotonicMs(),
       wallMs: () => this.wallMs(),
-      after: (delayMs, run) => this.#timer(gate, this.monotonicMs() + delayMs, run),
+      after: (delayMs, run, recurring) => this.#timer(gate, delayMs, run, recurring),
     };
   }
 
-  #timer(gate: Gate, dueMs: number, run: () => void): Timer {
+  #timer(gate: Gate, delayMs: number, run: () => void, recurring?: Recurring): Timer {
+    const dueMs = this.monotonicMs() + delayMs;
     let cancelled = false;
     const wake = (): void => {
       if (cancelled) return;
       // The clock slowed down meanwhile: a timer is late, never early.
-      if (this.monotonicMs() < dueMs - 1e-6) arm();
+      if (this.monotonicMs() < dueMs - 1e-6) task = arm();
       else
         gate.enter(() => {
           if (!cancelled) run();
         });
     };
-    let task = this.#loop.after(0, wake);
-    const arm = (): void => {
-      task[Symbol.dispose]();
+    const arm = (): Task => {
       const remainingMs = Math.max(0, (dueMs - this.monotonicMs()) / this.#rate);
-      task = this.#loop.after(remainingMs, wake);
+      return this.#loop.after(remainingMs, wake, recurring);
     };
-    arm();
+    let task = arm();
     return {
       [Symbol.dispose]: () => {
         cancelled = true;

@@ -25,6 +25,7 @@ export class Machine {
   readonly #lastAt = new Map<string, string>();
   readonly #ailments = new Map<string, Ailment>();
   readonly #endListeners = new Map<Program, Set<() => void>>();
+  readonly #pids: number;
   #starts = 0;
 
   constructor(
@@ -32,11 +33,13 @@ export class Machine {
     random: Random,
     traitsOf: (id: string) => ProgramTraits,
     events: MachineEvents,
+    pids = PIDS,
   ) {
     this.#loop = loop;
     this.#random = random;
     this.#traitsOf = traitsOf;
     this.#events = events;
+    this.#pids = pids;
   }
 
   /** What ails the instance, to read and to change. */
@@ -140,7 +143,7 @@ export class Machine {
 
   #freePid(): number {
     for (let tries = 0; tries < 1000; tries++) {
-      const pid = 1000 + this.#random.below(PIDS);
+      const pid = 1000 + this.#random.below(this.#pids);
       if (!this.#byPid.has(pid)) return pid;
     }
     throw new NinesError("NINES_PROCESS_START", "the machine has no process id left");

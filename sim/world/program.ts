@@ -14,6 +14,8 @@ import type { EventLoop } from "./event-loop.ts";
 export interface ProgramTraits {
   /** From exec to ready, at least and at most. */
   readonly startMs: readonly [number, number];
+  /** Instead of between these: how long this start takes, or that it fails half-way. */
+  readonly drawStart?: (random: Random) => { readonly readyMs: number; readonly fails: boolean };
   /** Listens from the beginning and answers 503 until it is ready; else it listens when it is. */
   readonly listensEarly: boolean;
   readonly slots: number;
@@ -95,6 +97,8 @@ export class Program {
   /** When control, and nobody else, first told it to end. */
   toldToEndAtMs: number | undefined;
   stoppedSinceMs: number | undefined;
+  /** Passes its checks and answers in time, and wrongly: who asked knows, and nobody here does. */
+  gray = false;
   readonly #options: ProgramOptions;
   readonly #open = new Set<Exchange>();
   readonly #asked = new Set<(status: number | undefined) => void>();
@@ -114,16 +118,23 @@ export class Program {
     this.ailment = options.ailment;
     this.startedAtMs = options.loop.nowMs;
     if (this.traits.listensEarly) this.listening = true;
-    const [leastMs, mostMs] = this.traits.startMs;
-    const readyMs = leastMs + this.#options.random.ratio() * (mostMs - leastMs);
+    const { readyMs, fails } = this.#drawStart();
     const { DEFECT } = this.environment;
-    if (DEFECT === undefined) this.#later(readyMs, () => this.#becomeReady());
-    if (DEFECT === "crashes") this.#later(readyMs / 2, () => this.end({ kind: "exited", code: 3 }));
+    if (DEFECT === "crashes" || fails)
+      this.#later(readyMs / 2, () => this.end({ kind: "exited", code: 3 }));
+    else if (DEFECT === undefined) this.#later(readyMs, () => this.#becomeReady());
     if (this.ailment.endsAfterMs !== undefined) {
       this.#later(this.ailment.endsAfterMs, () => {
         if (this.ailment.endsAfterMs !== undefined) this.end({ kind: "exited", code: 1 });
       });
     }
+  }
+
+  #drawStart(): { readonly readyMs: number; readonly fails: boolean } {
+    const { random, traits } = this.#options;
+    if (traits.drawStart !== undefined) return traits.drawStart(random);
+    const [leastMs, mostMs] = traits.startMs;
+    return { readyMs: leastMs + random.ratio() * (mostMs - leastMs), fails: false };
   }
 
   /** Requests that it took and has not answered, and that somebody still waits for. */
@@ -145,9 +156,12 @@ export class Program {
     this.#asked.add(answer);
   }
 
+  get meanDelayMs(): number {
+    return this.traits.serviceMs * this.ailment.slowBy;
+  }
+
   answerDelayMs(): number {
-    const unit = -Math.log(1 - this.#options.random.ratio());
-    return unit * this.traits.serviceMs * this.ailment.slowBy;
+    return -Math.log(1 - this.#options.random.ratio()) * this.meanDelayMs;
   }
 
   accept(exchange: Exchange): void {

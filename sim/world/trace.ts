@@ -29,6 +29,12 @@ export class Trace {
     return this.#lines;
   }
 
+  /** What happened between two true times, of what is kept. */
+  printBetween(fromMs: number, untilMs: number): string {
+    const shown = this.#lines.filter(({ timeMs }) => timeMs >= fromMs && timeMs <= untilMs);
+    return shown.map(printLine).join("\n");
+  }
+
   /** The last `count` lines as text. */
   print(count = LINES_MAX): string {
     const shown = this.#lines.slice(-count);

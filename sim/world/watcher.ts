@@ -40,6 +40,8 @@ export interface Watcher {
   followed?(worker: Worker): void;
   /** By the control that runs. */
   published?(table: RoutingTable): void;
+  /** A line for the trace: something has happened. */
+  noted?(): void;
   /** Every 250 ms of true time. */
   looked?(): void;
 }

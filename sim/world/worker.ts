@@ -37,6 +37,8 @@ interface Counts {
   hedges: number;
   serverErrors: number;
   readonly latency: Float64Array;
+  /** The same as it is told; undefined when it has changed since. */
+  told: readonly number[] | undefined;
 }
 
 /** What a worker reaches of the world. */
@@ -76,6 +78,8 @@ export class Worker {
   readonly #active = new Map<string, number>();
   readonly #attempts = new Map<string, number>();
   #router: Router | undefined;
+  /** Until something happens to it. */
+  #stats: WorkerStats | undefined;
   #scanning = false;
 
   constructor(number: number, ports: WorkerPorts, table: RoutingTable | undefined) {
@@ -94,6 +98,7 @@ export class Worker {
   swap(table: RoutingTable): void {
     if (this.table !== undefined && table.version <= this.table.version) return;
     this.table = table;
+    this.#stats = undefined;
     this.toldAtMs = this.loop.nowMs;
     this.#router = createRouter(table.routes);
     const named = new Set(table.services.map((service) => service.name));
@@ -136,12 +141,14 @@ export class Worker {
         hedges: 0,
         serverErrors: 0,
         latency: new Float64Array(HISTOGRAM_BUCKETS),
+        told: undefined,
       },
     });
   }
 
   linked(linked: boolean): void {
     if (linked === (this.linkedSinceMs !== undefined)) return;
+    this.#stats = undefined;
     this.linkedSinceMs = linked ? this.loop.nowMs : undefined;
     this.toldAtMs = this.loop.nowMs;
     for (const lane of this.#lanes.values()) {
@@ -158,12 +165,14 @@ export class Worker {
     const route = this.table?.routes[index];
     const lane = route === undefined ? undefined : this.#lanes.get(route.service);
     if (route === undefined || lane === undefined) return false;
+    this.#stats = undefined;
     new ClientRequest(this, lane, route, idempotent, key).begin();
     return true;
   }
 
   /** Lets those that wait ask again. */
   pump(lane: Lane): void {
+    this.#stats = undefined;
     if (lane.waiting.length === 0) return;
     const waiting = lane.waiting;
     lane.waiting = [];
@@ -172,6 +181,11 @@ export class Worker {
 
   /** What the real one reports, of what there is here. */
   stats(): WorkerStats {
+    this.#stats ??= this.#count();
+    return this.#stats;
+  }
+
+  #count(): WorkerStats {
     const ejected = this.ejected();
     const services = [...this.#lanes.values()].map((lane): ServiceStats => {
       const { service, counts, waiting, dispatcher } = lane;
@@ -189,7 +203,8 @@ export class Worker {
         late: late.includes(id),
       }));
       const gauges = { active: 0, queued: waiting.length, retries: 0, refused: 0 };
-      const latency = Array.from(counts.latency);
+      counts.told ??= Array.from(counts.latency);
+      const latency = counts.told;
       const { requests, lost, hedges, serverErrors } = counts;
       const sums = { requests, lost, hedges, serverErrors, bytesIn: 0, bytesOut: 0 };
       return { name: service.name, ...gauges, ...sums, latency, instances };
@@ -228,6 +243,7 @@ export class Worker {
   /** A whole request lies with an instance. */
   begin(lane: Lane, attempt: Try): void {
     const { instance, slot, beganMs } = attempt;
+    this.#stats = undefined;
     this.#attempts.set(instance, (this.#attempts.get(instance) ?? 0) + 1);
     this.#active.set(instance, this.active(instance) + 1);
     lane.dispatcher.started(slot, beganMs);
@@ -237,6 +253,7 @@ export class Worker {
   }
 
   finish(lane: Lane, attempt: Try): void {
+    this.#stats = undefined;
     this.#active.set(attempt.instance, this.active(attempt.instance) - 1);
     lane.unanswered.delete(attempt);
   }
@@ -259,6 +276,7 @@ export class Worker {
   #scan(lateByMs: number): void {
     const nowMs = this.nowMs();
     this.#scanning = false;
+    this.#stats = undefined;
     for (const { dispatcher, unanswered } of this.#lanes.values()) {
       dispatcher.tick(nowMs);
       if (unanswered.size === 0 && lateByMs === 0) continue;
@@ -294,17 +312,19 @@ export class Worker {
 
   requestEnded(request: ClientRequest, end: RequestEnd): void {
     this.open.delete(request);
-    this.#count(end);
+    this.#stats = undefined;
+    this.#countEnd(end);
     this.#ports.requestEnded(this, end);
   }
 
-  #count({ service, result, startedAtMs, endedAtMs }: RequestEnd): void {
+  #countEnd({ service, result, startedAtMs, endedAtMs }: RequestEnd): void {
     const counts = this.#lanes.get(service)?.counts;
     if (counts === undefined) return;
     counts.requests++;
     if (result === "failed" || result === "refused") counts.lost++;
     if (result === "server-error") counts.serverErrors++;
     const bucket = bucketOf(endedAtMs - startedAtMs);
+    counts.told = undefined;
     counts.latency[bucket] = (counts.latency[bucket] ?? 0) + 1;
   }
 

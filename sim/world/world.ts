@@ -16,6 +16,7 @@ import { versionsInTerm } from "../../src/control/routing/memory.ts";
 import type { Plan } from "../plan.ts";
 import { Clients } from "./clients.ts";
 import { Incarnation } from "./control-host.ts";
+import { even, evenIn } from "./even.ts";
 import { type Boundary, EventLoop } from "./event-loop.ts";
 import { Gateway } from "./gateway.ts";
 import { Machine } from "./machine.ts";
@@ -46,7 +47,16 @@ export interface WorldOptions {
   readonly boundary: Boundary;
   /** Crosses the boundary after every task: slow, and must change nothing. */
   readonly settleAlways?: boolean;
+  /**
+   * For years: what recurs is even (even.ts), times lie on a grid, and nothing happens but what the
+   * caller makes happen: endpoints stay away until he brings them back, nobody looks, and nothing
+   * is kept of what happened unless `trace`.
+   */
+  readonly calm?: { readonly trace: boolean };
 }
+
+/** Times of a calm world are multiples of 1/64 ms: exact in a double for a thousand years. */
+const GRID_PER_MS = 64;
 
 /** True time has no calendar; people's clocks begin here. */
 const WALL_START_MS = 1_700_000_000_000;
@@ -78,26 +88,36 @@ export class World {
   /** Questions that checkers asked. */
   checks = 0;
   stopped = false;
+  /** When anything happened last that somebody may act upon; the trace tells of it. */
+  changedAtMs = 0;
+  readonly #calm: WorldOptions["calm"];
   #doubtedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: WorldOptions) {
     this.plan = options.plan;
     this.file = options.plan.config;
     this.random = createPrng(options.seed);
-    this.loop = new EventLoop(options.boundary, options.settleAlways);
+    this.#calm = options.calm;
+    const settleAlways = options.settleAlways ?? false;
+    const perMs = options.calm === undefined ? 0 : GRID_PER_MS;
+    this.loop = new EventLoop(options.boundary, { settleAlways, perMs });
     this.operator = new Operator(this, this.random.stream("operator"));
     this.trouble = new Trouble(this.loop);
     this.clock = new MachineClock(this.loop, 1_000_000, WALL_START_MS);
-    this.network = new Network(this.random.stream("network"));
-    this.machine = new Machine(this.loop, this.random.stream("machine"), (id) => this.#traits(id), {
-      started: (program) => this.#started(program),
-      changed: (program) => this.#changed(program),
-    });
+    this.network = new Network(this.#calm === undefined ? this.random.stream("network") : even);
+    const machineRandom = this.random.stream("machine");
+    const events = {
+      started: (program: Program) => this.#started(program),
+      changed: (program: Program) => this.#changed(program),
+    };
+    const traitsOf = (id: string): ProgramTraits => this.#traits(id);
+    this.machine = new Machine(this.loop, machineRandom, traitsOf, events, this.plan.pids);
     this.gateway = new Gateway({
       loop: this.loop,
       network: this.network,
       random: this.random.stream("gateway"),
       files: this.files,
+      isCalm: this.#calm !== undefined,
       worker: (number) => this.#workerPorts(number),
       control: () => this.control,
       trace: (actor, subject, what) => this.note(actor, subject, what),
@@ -106,7 +126,13 @@ export class World {
   }
 
   note(actor: string, subject: string, what: string): void {
-    this.trace.add(this.loop.nowMs, actor, subject, what);
+    this.changedAtMs = this.loop.nowMs;
+    this.#tell(actor, subject, what);
+  }
+
+  #tell(actor: string, subject: string, what: string): void {
+    if (this.#calm?.trace ?? true) this.trace.add(this.loop.nowMs, actor, subject, what);
+    for (const watcher of this.watchers) watcher.noted?.();
   }
 
   violated(checker: string, what: string): void {
@@ -123,7 +149,7 @@ export class World {
     this.bootControl();
     this.gateway.start(this.plan.workers);
     this.clients.start(this.plan.loads);
-    this.#look();
+    if (this.#calm === undefined) this.#look();
   }
 
   bootControl(): void {
@@ -134,6 +160,11 @@ export class World {
       network: this.network,
       files: this.files,
       random: this.random,
+      controlRandom: (number) => {
+        const random = this.random.stream(`control-${number}`);
+        return this.#calm === undefined ? random : evenIn(random, ["health"]);
+      },
+      isCalm: this.#calm !== undefined,
       published: (table) => {
         const verdicts = table.services.flatMap((service) =>
           service.instances.map(({ id, verdict }) => `${id}=${verdict}`),
@@ -148,7 +179,10 @@ export class World {
       counts: () => this.#counts,
       recorded: (entry) => {
         const subject = entry.instance ?? entry.service ?? "";
-        this.note(`control-${incarnation.number}`, subject, entry.sentence);
+        // The account of what happened: nobody does anything else for it.
+        const isAccount = entry.kind.startsWith("incident.");
+        if (!isAccount) this.changedAtMs = this.loop.nowMs;
+        this.#tell(`control-${incarnation.number}`, subject, entry.sentence);
         for (const watcher of this.watchers) watcher.recorded?.(entry);
       },
       history: this.history,
@@ -243,8 +277,13 @@ export class World {
   }
 
   #traits(id: string): ProgramTraits {
-    const traits = this.plan.traits.get(serviceOf(id));
-    return present(traits, `the plan has programs of ${serviceOf(id)}`);
+    return present(this.plan.traits.get(this.#serviceOf(id)), `the plan has programs of ${id}`);
+  }
+
+  /** Names of a user's services have dashes in them. */
+  #serviceOf(id: string): string {
+    const names = [...this.plan.traits.keys()].filter((name) => id.startsWith(`${name}-`));
+    return names.sort((a, b) => b.length - a.length)[0] ?? serviceOf(id);
   }
 
   #started(program: Program): void {
@@ -264,6 +303,7 @@ export class World {
       const random = this.random.stream(id);
       const run = (): void => {
         const program = this.machine.run(id, host, port);
+        if (this.#calm !== undefined) return;
         // Somebody else keeps it up, in their own time.
         this.machine.onEnd(program, () => this.loop.after(500 + random.ratio() * 8000, run));
       };

@@ -1,0 +1,106 @@
+// What thousands of years say: agreement with the exact model where its assumptions hold, honest
+// bounds where little was seen, the same for the same seed.
+
+import assert from "node:assert/strict";
+import { nextTick } from "node:process";
+import { describe, it } from "node:test";
+import { createPrng } from "../../src/core/base/prng.ts";
+import { loadOf } from "./load.ts";
+import { Sample } from "./sample.ts";
+import { replay, simulateYears } from "./simulate-years.ts";
+import { exactly, twoOfThree } from "./two-of-three.fixture.ts";
+
+const boundary = (): Promise<void> => new Promise((resolve) => nextTick(resolve));
+
+describe("years of a 2-of-3 service with perfect coverage", () => {
+  it("agree with the exact availability within the 99 % bound, over 500 years", async () => {
+    const [everyHours, repairHours] = [8_766, 168];
+    const subject = twoOfThree(everyHours, repairHours);
+    const result = await simulateYears({ ...subject, years: 500, seed: 1, boundary });
+    const down = result.services[0]?.down;
+    const exact = exactly(everyHours, repairHours);
+    assert.ok(down !== undefined && down.lower <= exact && exact <= down.upper);
+    assert.ok(down.upper - down.lower < 1.5 * exact, "the bound says something");
+  });
+});
+
+describe("what simulated years say", () => {
+  it("is a function of the seed", async () => {
+    const subject = twoOfThree(2_000, 20);
+    const [first, again, other] = await Promise.all(
+      [3, 3, 4].map((seed) => simulateYears({ ...subject, years: 20, seed, boundary })),
+    );
+    assert.deepEqual(first, again);
+    assert.notDeepEqual(first?.services, other?.services);
+  });
+
+  it("is never a certain 100 %", async () => {
+    const subject = twoOfThree(8_000, 1);
+    const { services } = await simulateYears({ ...subject, years: 5, seed: 1, boundary });
+    const [cache] = services;
+    assert.equal(cache?.outages, 0);
+    assert.equal(cache.down.value, 0);
+    assert.ok(cache.down.upper > 0);
+  });
+
+  it("names the worst outages, which can be seen again", async () => {
+    const subject = twoOfThree(500, 40);
+    const { services } = await simulateYears({ ...subject, years: 5, seed: 2, boundary });
+    const worst = services[0]?.worst ?? [];
+    const [longest] = worst;
+    assert.ok(longest !== undefined && worst.length > 1);
+    assert.ok(worst.every(({ lastedMs }) => lastedMs <= longest.lastedMs));
+    assert.match(longest.sentence, /^cache-10\.0\.0\.\d:6379 was gone for /);
+    const { seed, atMs } = longest;
+    const trace = await replay({ ...subject, seed, atMs, boundary });
+    assert.match(trace, /fault .* was gone for /);
+    const began = longest.strikes.find((strike) => Math.abs(strike.atMs - atMs) < 1);
+    assert.ok(began !== undefined && trace.includes(began.sentence), trace);
+  });
+
+  it("is refused for no years at all", async () => {
+    const asked = simulateYears({ ...twoOfThree(500, 40), years: 0, seed: 1, boundary });
+    await assert.rejects(asked, { code: "NINES_MODEL_INPUT" });
+  });
+});
+
+describe("the queue of a service", () => {
+  const queue = {
+    loadPerSecond: 80,
+    capacityPerInstance: 100,
+    slotsPerInstance: 1,
+    serviceTimeMs: 10,
+  };
+
+  it("is M/M/1 while one instance is in traffic", () => {
+    const { meanMs, p99Ms, overloaded } = loadOf(queue, new Map([[1, 1]]));
+    assert.equal(overloaded, 0);
+    assert.ok(Math.abs((meanMs ?? 0) - 50) < 1e-9);
+    // Sojourn times of M/M/1 are exponential with rate mu - lambda.
+    assert.ok(Math.abs((p99Ms ?? 0) - 50 * Math.log(100)) < 1e-6);
+  });
+
+  it("tells the time in which too few were there apart", () => {
+    const busy = { ...queue, loadPerSecond: 150 };
+    const { overloaded } = loadOf(
+      busy,
+      new Map([
+        [2, 90],
+        [1, 9],
+        [0, 1],
+      ]),
+    );
+    assert.ok(Math.abs(overloaded - 0.09) < 1e-12);
+  });
+});
+
+describe("a sample", () => {
+  it("has the quantiles of many more values than it keeps", () => {
+    const sample = new Sample(createPrng(1));
+    for (let value = 1; value <= 100_000; value++) sample.add(value);
+    const spread = sample.spread();
+    assert.equal(spread?.count, 100_000);
+    assert.equal(spread.mean, 50_000.5);
+    assert.ok(Math.abs(spread.p50 - 50_000) < 2_000 && spread.most === 100_000);
+  });
+});
