@@ -14,6 +14,7 @@ import { deployReference } from "../src/core/deploy/deploy-reference.ts";
 import { lifecycleReference } from "../src/core/supervise/lifecycle-reference.ts";
 import { incidentsReference } from "../src/program/incidents/reference.ts";
 import { predictReference } from "../src/program/predict/reference.ts";
+import { simulateReference } from "../src/program/predict/years-reference.ts";
 import {
   adminReference,
   cliReference,
@@ -40,6 +41,7 @@ export const pages: readonly Page[] = [
   { path: "docs/reference/metrics.md", render: metricsReference },
   { path: "docs/reference/openapi.json", render: openApiReference },
   { path: "docs/reference/predict.md", render: predictReference },
+  { path: "docs/reference/simulate.md", render: simulateReference },
 ];
 
 const root = join(import.meta.dirname, "..", "..");

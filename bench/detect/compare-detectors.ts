@@ -100,6 +100,7 @@ export function fixedTimeout(timeoutMs: number): ArrivalDetector {
   return {
     heard: () => undefined,
     patienceMs: () => timeoutMs,
+    passedOver: () => undefined,
     explain: () => `no heartbeat in ${timeoutMs} ms`,
   };
 }

@@ -1,5 +1,7 @@
 // One health check of one instance: a question with a deadline, over the network or by a command.
 
+import type { Recurring } from "./recurring.ts";
+
 export interface ProbeTarget {
   readonly host: string;
   readonly port: number;
@@ -49,6 +51,9 @@ export interface ProbeResult {
 }
 
 export interface Probes {
-  /** Always resolves, at most 50 ms after `timeoutMs`; a failure of any kind is a result. */
-  probe(target: ProbeTarget, request: ProbeRequest): Promise<ProbeResult>;
+  /**
+   * Always resolves, at most 50 ms after `timeoutMs`; a failure of any kind is a result.
+   * `recurring`: whose turn this is (ports/recurring.ts).
+   */
+  probe(target: ProbeTarget, request: ProbeRequest, recurring?: Recurring): Promise<ProbeResult>;
 }

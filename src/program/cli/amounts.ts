@@ -73,6 +73,34 @@ export function countOfMost(most: number): (text: string) => number {
   };
 }
 
+/** Simulated years: whole ones, or a part of one. */
+export function yearsOf(text: string): number {
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (value > 0 && value <= yearsMost) return value;
+  throw new InvalidArgumentError(`It is a number above 0 and at most ${yearsMost}.`);
+}
+
+const yearsMost = 1_000_000;
+const seedMost = 2 ** 32 - 1;
+
+export function seedOf(text: string): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value <= seedMost) return value;
+  throw new InvalidArgumentError(`It is a whole number up to ${seedMost}.`);
+}
+
+/** "538571045@2660.51": the seed of a lifetime, and hours since its beginning. */
+export function replayPoint(text: string): { readonly seed: number; readonly atMs: number } {
+  const [seed = "", hours = "", more] = text.split("@");
+  const isTime = /^\d+(\.\d+)?$/.test(hours) && Number(hours) <= lifetimeHoursMost;
+  if (more === undefined && /^\d+$/.test(seed) && Number(seed) <= seedMost && isTime) {
+    return { seed: Number(seed), atMs: Number(hours) * 3_600_000 };
+  }
+  throw new InvalidArgumentError("It is a seed, an @ and hours, such as 538571045@2660.51.");
+}
+
+const lifetimeHoursMost = 1_000_000;
+
 export function requestPath(text: string): string {
   if (/^\/[\x21-\x7e]*$/.test(text) && text.length <= 4_000) return text;
   throw new InvalidArgumentError("It is a path that starts with /, in ASCII without spaces.");

@@ -11,6 +11,9 @@ import type { Growth } from "../load/steps.ts";
 import {
   type LatencyGoal,
   countOfMost,
+  replayPoint,
+  seedOf,
+  yearsOf,
   durationBetween,
   growth,
   latencyGoal,
@@ -84,6 +87,17 @@ export interface PlanOptions extends PlaceOptions {
 }
 export interface ModelOptions extends PlaceOptions {
   readonly json?: true;
+}
+export interface SimulateOptions extends PlaceOptions {
+  readonly years: number;
+  readonly seed: number;
+  readonly replay?: ReplayPoint;
+  readonly json?: true;
+}
+/** A moment of one simulated lifetime. */
+export interface ReplayPoint {
+  readonly seed: number;
+  readonly atMs: number;
 }
 export interface IncidentsOptions extends PlaceOptions {
   readonly json?: true;
@@ -170,6 +184,7 @@ export interface Actions {
   metrics(options: PlaceOptions): Promise<number>;
   load(service: string, options: LoadOptions): Promise<number>;
   model(service: string | undefined, options: ModelOptions): Promise<number>;
+  simulate(service: string | undefined, options: SimulateOptions): Promise<number>;
   plan(service: string | undefined, options: PlanOptions): Promise<number>;
   apply(options: PlaceOptions): Promise<number>;
   scale(service: string, replicas: number, options: PlaceOptions): Promise<number>;
@@ -246,6 +261,7 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
   addIncidents(nines, actions, ended);
   addLoad(nines, actions, ended);
   addPredicting(nines, actions, ended);
+  addSimulate(nines, actions, ended);
   addPlan(nines, actions, ended);
   addOperating(nines, actions, ended);
   addFailover(nines, actions, ended);
@@ -519,6 +535,34 @@ function addPredicting(nines: Command, actions: Actions, ended: Ended): void {
     .addHelpText("after", "\nExamples:\n  $ nines model\n  $ nines model web --json")
     .action((service: string | undefined, options: ModelOptions) =>
       ended(actions.model(service, options)),
+    );
+}
+
+function addSimulate(nines: Command, actions: Actions, ended: Ended): void {
+  placed(nines.command("simulate"))
+    .summary("how available each service was in a thousand simulated years, and its worst outages")
+    .description(
+      "Lives through years of the file with the control that runs it, on simulated machines, with the " +
+        "failure rates of `nines model`. Says how available each service was and how certain that is, how " +
+        "fast failures were found and mended, what was to blame, the worst outages, and the model's figure " +
+        "beside it. The same seed gives the same years. Nothing needs to run.",
+    )
+    .argument("[service]", "one service (default: all)")
+    .addOption(new Option("--years <years>", "how many").argParser(yearsOf).default(1000))
+    .addOption(new Option("--seed <number>", "of all chance in it").argParser(seedOf).default(1))
+    .addOption(
+      new Option("--replay <seed@hours>", "shows one moment, as a worst outage names it").argParser(
+        replayPoint,
+      ),
+    )
+    .option("--json", "stable fields for programs: docs/reference/simulate.md")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ nines simulate\n  $ nines simulate web --years 10000 --seed 7\n" +
+        "  $ nines simulate --replay 538571045@2660.51",
+    )
+    .action((service: string | undefined, options: SimulateOptions) =>
+      ended(actions.simulate(service, options)),
     );
 }
 

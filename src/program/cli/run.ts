@@ -23,6 +23,7 @@ const actions: Actions = {
   events: async (options) => (await import("./tail.ts")).events(options),
   metrics: async (options) => (await operations()).metrics(options),
   model: async (...words) => (await import("./model.ts")).model(...words),
+  simulate: async (...words) => (await import("./simulate.ts")).simulate(...words),
   plan: async (...words) => (await import("./plan.ts")).plan(...words),
   load: async (...words) => (await import("./load.ts")).load(...words),
   apply: async (options) => (await operations()).apply(options),
