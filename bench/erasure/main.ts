@@ -68,7 +68,7 @@ async function main(): Promise<void> {
     const runs = prepareRuns(folder);
     for (let round = 0; round < (quick ? 5 : 11); round++) {
       for (const geometry of geometries) {
-        await measureKernels(contenders, geometry, quick ? 0.4 : 1.5, speeds);
+        await measureKernels(turned(contenders, round), geometry, quick ? 0.4 : 1.5, speeds);
       }
       await measureFiles(runs, speeds);
     }
@@ -78,18 +78,25 @@ async function main(): Promise<void> {
   printFigures("erasure", figuresOf(speeds));
 }
 
+/** Somebody else begins each round. */
+function turned(contenders: Readonly<Record<string, Contender>>, round: number) {
+  const all = Object.entries(contenders);
+  const first = round % all.length;
+  return [...all.slice(first), ...all.slice(0, first)];
+}
+
 function keep(speeds: Speeds, name: string, value: number): void {
   speeds.set(name, [...(speeds.get(name) ?? []), value]);
 }
 
 async function measureKernels(
-  contenders: Readonly<Record<string, Contender>>,
+  contenders: readonly (readonly [string, Contender])[],
   geometry: Geometry,
   seconds: number,
   speeds: Speeds,
 ): Promise<void> {
   const parities = new Set<string>();
-  for (const [name, contender] of Object.entries(contenders)) {
+  for (const [name, contender] of contenders) {
     const speed = await contender(geometry, seconds);
     if (speed === undefined) continue;
     keep(speeds, `${name} ${geometry.join(" + ")}`, speed.gbPerSecond);
