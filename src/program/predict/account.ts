@@ -57,9 +57,13 @@ function headline(report: ModelReport): readonly string[] {
   return [
     `${service} will be available for ${sayAvailability(unavailability.value)} of its requests: ` +
       `${sayMinutes(minutes.value)} a year are lost (${bounds}).`,
-    `${each}; down ${least}. ${failures} failures a year, each seen after ` +
-      `${sayDuration(report.detectMs)}, traffic elsewhere after another ${sayDuration(report.transferMs)}, back after ${sayDuration(report.recoverMs)}.`,
+    `${each}; down ${least}. ${failures} failures a year, each ${sayTimes(report)}.`,
   ];
+}
+
+function sayTimes({ detectMs, transferMs, recoverMs }: ModelReport): string {
+  const [t1, t2, t3] = [detectMs, transferMs, recoverMs].map(sayDuration);
+  return `seen after ${t1}, traffic elsewhere after another ${t2}, back after ${t3}`;
 }
 
 const secondOfYear = 1 / 60;

@@ -27,8 +27,18 @@ const courses: Readonly<Record<Cause, string>> = {
 };
 
 export function predictReference(): string {
-  const fields = Object.entries(modelFields).map(([name, text]) => `| \`${name}\` | ${text} |`);
-  return `# Predictions
+  return [
+    opening,
+    causesChapter(),
+    ratesChapter(),
+    computing,
+    refusals,
+    fieldsChapter(),
+    "This page is generated from the code.\n",
+  ].join("\n\n");
+}
+
+const opening = `# Predictions
 
     nines model
     nines model web --json
@@ -52,15 +62,18 @@ and the figures are those of a load that fits.
 Everything that Nines runs is on one machine, and an endpoint's machine is its host in its
 \`zone\`, unless \`predict.machines\` and \`predict.services.NAME.machines\` place them elsewhere.
 This version of Nines runs on one machine: what several would buy is a question that can be asked,
-and not yet done.
+and not yet done.`;
 
-## What fails
+function causesChapter(): string {
+  return `## What fails
 
 | cause | what it is | its course |
 |---|---|---|
-${causes.map((cause) => `| \`${cause}\` | ${causeWords[cause]} | ${courses[cause]} |`).join("\n")}
+${causes.map((cause) => `| \`${cause}\` | ${causeWords[cause]} | ${courses[cause]} |`).join("\n")}`;
+}
 
-## Where rates come from
+function ratesChapter(): string {
+  return `## Where rates come from
 
 What the file says (\`predict.rates\`, \`predict.services.NAME.rates\`) wins, and is not doubted.
 Then what was measured: failures of the kept incidents (\`nines incidents\`), from five on, and
@@ -77,9 +90,10 @@ ${chanceRows()}
 
 They are round figures near published ones, so that a first prediction has the right order; what
 they are for your service, only your service can tell. A rate of zero cannot be written: what has
-never happened in T hours happens less often than once in T / 3, with 95 %, and not never.
+never happened in T hours happens less often than once in T / 3, with 95 %, and not never.`;
+}
 
-## How it is computed
+const computing = `## How it is computed
 
 1. An instance by itself is lost for rate x mean time to mend of each of its causes, whatever
    their distributions. Times are those of the loops that run: check interval, timeout and
@@ -99,27 +113,26 @@ never happened in T hours happens less often than once in T / 3, with 95 %, and 
 Where it errs: failures are taken to come at constant rates and independently, but for the
 machines, zones and common causes that are said; a restart that is held back in a crash loop,
 flapping, and an overload of those that are left are not in it. \`nines simulate\` runs the real
-loops through the same rates.
+loops through the same rates.`;
 
-## What it refuses
+const refusals = `## What it refuses
 
 | what | answer |
 |---|---|
 | a rate or a time of 0, a probability above 1 | \`NINES_MODEL_INPUT\`, which number and why |
 | an instance that never comes back or is never noticed | \`NINES_MODEL_NEVER_RECOVERS\` |
 | one host in two zones, services in a circle | \`NINES_PREDICT_CONTRADICTION\` |
-| a decision diagram of more than a million nodes | \`NINES_MODEL_TOO_LARGE\` |
+| a decision diagram of more than a million nodes | \`NINES_MODEL_TOO_LARGE\` |`;
 
-## As JSON
+function fieldsChapter(): string {
+  const fields = Object.entries(modelFields).map(([name, text]) => `| \`${name}\` | ${text} |`);
+  return `## As JSON
 
 \`nines model --json\` prints a list, one entry a service:
 
 | field | meaning |
 |---|---|
-${fields.join("\n")}
-
-This page is generated from the code.
-`;
+${fields.join("\n")}`;
 }
 
 function assumedRow([cause, one]: [string, (typeof assumed)[keyof typeof assumed]]): string {
