@@ -18,6 +18,8 @@ export function movingAverage(everyMs: number, pauseMs: number): ArrivalDetector
       }
       lastMs = nowMs;
     },
+    // Histories are heard heartbeat by heartbeat: none is passed over.
+    passedOver: () => undefined,
     patienceMs: () => meanMs + 4 * deviationMs + pauseMs,
     explain: () => "no heartbeat for four deviations more than the mean",
   };
