@@ -13,8 +13,8 @@ import { slotsBehindGateway, trueCapacity } from "./slots.fixture.ts";
 describe("nines load", () => {
   it("finds the capacity of a service and where its knee is, and keeps them", async (t) => {
     const nines = await slotsBehindGateway(t, { replicas: 2, slots: 2, holdMs: 20 });
-    const words = ["--from", "40", "--to", "640", "--step", "x2", "--duration", "1s", "--json"];
-    const { code, stdout, stderr } = await nines.run("load", "web", ...words);
+    const steps = ["--from", "40", "--to", "640", "--step", "x2", "--duration", "1s", "--json"];
+    const { code, stdout, stderr } = await nines.run("load", "web", ...steps);
     assert.equal(code, 0, stderr);
     const report = JSON.parse(stdout) as LoadReport;
     assert.match(stderr, /Sends GET \/ to web through the gateway at 127\.0\.0\.1:\d+/);
@@ -31,7 +31,8 @@ describe("nines load", () => {
     assert.deepEqual(kept?.fit, report.fit);
     assert.equal(kept?.kneePerSecond, report.kneePerSecond);
     const load = Math.round(3 * found);
-    const plan = await nines.run("plan", "web", "--target", "99%", "--load", `${load}`, "--json");
+    const words = ["--target", "99%", "--load", `${load}`, "--years", "0", "--json"];
+    const plan = await nines.run("plan", "web", ...words);
     assert.equal(plan.code, 0, plan.stderr);
     const { needed, neededWhy } = JSON.parse(plan.stdout) as PlanReport;
     assert.equal(needed, 7, "three times as much, of which an instance takes nine tenths");

@@ -83,6 +83,11 @@ export function yearsOf(text: string): number {
 const yearsMost = 1_000_000;
 const seedMost = 2 ** 32 - 1;
 
+/** None at all as well. */
+export function yearsOrNone(text: string): number {
+  return text === "0" ? 0 : yearsOf(text);
+}
+
 export function seedOf(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value <= seedMost) return value;

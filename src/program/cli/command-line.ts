@@ -14,6 +14,7 @@ import {
   replayPoint,
   seedOf,
   yearsOf,
+  yearsOrNone,
   durationBetween,
   growth,
   latencyGoal,
@@ -83,6 +84,8 @@ export interface PlanOptions extends PlaceOptions {
   readonly machines: number;
   readonly zones: number;
   readonly gateways?: number;
+  readonly years: number;
+  readonly seed: number;
   readonly json?: true;
 }
 export interface ModelOptions extends PlaceOptions {
@@ -595,6 +598,12 @@ function addPlan(nines: Command, actions: Actions, ended: Ended): void {
       "the most machines with a gateway (default: as many as there are)",
       countOfMost(20),
     )
+    .addOption(
+      new Option("--years <years>", "simulate the plan for so long; 0: not at all")
+        .argParser(yearsOrNone)
+        .default(100),
+    )
+    .addOption(new Option("--seed <number>", "of the simulation").argParser(seedOf).default(1))
     .option("--json", "stable fields for programs: docs/reference/plan.md")
     .addHelpText(
       "after",

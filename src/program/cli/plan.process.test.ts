@@ -36,7 +36,8 @@ function ninesIn(t: TestContext, text = file) {
 describe("nines plan", () => {
   it("plans for a load that the file does not have yet, from what the file says", (t) => {
     const goal = ["--load", "2000", "--latency", "50ms at 99%"];
-    const { status, stdout, stderr } = ninesIn(t)("web", "--target", "99.9%", ...goal, "--json");
+    const words = ["web", "--target", "99.9%", ...goal, "--years", "2", "--json"];
+    const { status, stdout, stderr } = ninesIn(t)(...words);
     assert.equal(status, 0, stderr);
     const report = JSON.parse(stdout) as PlanReport;
     // 2,000 at nine tenths of 700 each.
@@ -45,6 +46,18 @@ describe("nines plan", () => {
     assert.ok((report.latencyMs?.withNeeded ?? Infinity) <= 50);
     assert.match(report.change, /replicas: \d/);
     assert.match(report.change, /web: \{ load: 2000 \}/);
+    const { lower = 1, upper = 0 } = report.simulated?.unavailability ?? {};
+    assert.ok(lower < upper && upper < 1, "two years are few, and say something");
+  });
+
+  it("says what it could not simulate, and why", (t) => {
+    const words = ["web", "--target", "99.98%", "--load", "100", "--gateways", "2", "--json"];
+    const { status, stdout, stderr } = ninesIn(t)(...words);
+    assert.equal(status, 0, stderr);
+    const { simulated, cautions, chosen } = JSON.parse(stdout) as PlanReport;
+    assert.equal(chosen?.gateways, 2);
+    assert.equal(simulated, null);
+    assert.match(cautions.join(), /not simulated: this version of Nines has one gateway/);
   });
 
   it("ends with 1 and says what stands in the way when nothing reaches the target", (t) => {

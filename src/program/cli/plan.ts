@@ -6,15 +6,18 @@ import { NinesError } from "../../core/base/errors.ts";
 import { sayPercent } from "../../core/base/percent.ts";
 import { usualCosts } from "../../core/predict/costs.ts";
 import { type Demand, fitOfQueue, neededFor } from "../../core/predict/demand.ts";
-import type { PredictedService } from "../../core/predict/deployment.ts";
+import type { Deployment, PredictedService } from "../../core/predict/deployment.ts";
 import { type LoadFit, latencyMs } from "../../core/predict/load-fit.ts";
 import { type PlanQuestion, type Planned, plan as findPlan } from "../../core/predict/plan.ts";
+import type { Rates } from "../../core/predict/rates.ts";
 import { type ServicePrediction, predict } from "../../core/predict/predict.ts";
-import { changeInFile, withLoad } from "../predict/changed-config.ts";
+import { changeInFile, withChoice, withLoad } from "../predict/changed-config.ts";
 import { renderPlan } from "../predict/plan-account.ts";
-import { planReport } from "../predict/plan-report.ts";
+import { type SimulatedReport, planReport } from "../predict/plan-report.ts";
+import { simulateFile } from "../predict/simulated.ts";
 import type { PlanOptions } from "./command-line.ts";
 import { describePlace } from "./model.ts";
+import { createProgress } from "./simulate.ts";
 import { exitCode } from "./say.ts";
 
 export async function plan(named: string | undefined, options: PlanOptions): Promise<number> {
@@ -26,7 +29,7 @@ export async function plan(named: string | undefined, options: PlanOptions): Pro
   const service = deployment.services.find((one) => one.name === name);
   if (service === undefined) throw new NinesError("NINES_TARGET_UNKNOWN", `${name} is no service.`);
   const demand = demandOf(service, options);
-  const { needed, why } = demand;
+  const { needed } = demand;
   const question: PlanQuestion = {
     deployment,
     rates,
@@ -44,15 +47,27 @@ export async function plan(named: string | undefined, options: PlanOptions): Pro
   const planned = findPlan(question);
   const prediction = predictionOf(question, planned);
   const { chosen, deployment: built } = planned;
+  const why = whyNotSimulated(service, planned);
+  const simulated =
+    chosen === undefined || built === undefined || options.years === 0 || why !== undefined
+      ? null
+      : await simulatedFor({
+          config: withChoice(config, name, chosen.choice),
+          deployment: built,
+          rates,
+          service: name,
+          years: options.years,
+          seed: options.seed,
+        });
   const report = planReport(planned, {
     service: name,
     unavailabilityMax: question.unavailabilityMax,
     loadPerSecond: demand.loadPerSecond ?? null,
     latency: options.latency ?? null,
-    neededWhy: why,
+    neededWhy: demand.why,
     interval: prediction?.unavailability ?? null,
     latencyMs: latencies(demand, planned, options.latency),
-    simulated: null,
+    simulated,
     change:
       chosen === undefined || built === undefined
         ? ""
@@ -61,7 +76,11 @@ export async function plan(named: string | undefined, options: PlanOptions): Pro
             deployment: built,
             loadPerSecond: options.load,
           }),
-    cautions: [...(prediction?.cautions ?? []), ...cautionsOf(service, demand, planned)],
+    cautions: [
+      ...(prediction?.cautions ?? []),
+      ...cautionsOf(service, demand, planned),
+      ...(why === undefined ? [] : [`it was not simulated: ${why}`]),
+    ],
   });
   process.stdout.write(
     options.json === true ? `${JSON.stringify(report, undefined, 2)}\n` : renderPlan(report),
@@ -72,6 +91,36 @@ export async function plan(named: string | undefined, options: PlanOptions): Pro
 /** Twice the needed survive the loss of one of two zones. */
 function instancesTried(needed: number): number {
   return Math.max(needed + 8, Math.min(2 * needed + 2, needed + 50));
+}
+
+/** The choice lives through years with the control that would run it. */
+async function simulatedFor(asked: {
+  readonly config: Config;
+  readonly deployment: Deployment;
+  readonly rates: Rates;
+  readonly service: string;
+  readonly years: number;
+  readonly seed: number;
+}): Promise<SimulatedReport | null> {
+  const { years, seed } = asked;
+  const progress = createProgress(years);
+  const { services, confidence } = await simulateFile({ ...asked, onProgress: progress.done });
+  progress.end();
+  const found = services.find(({ name }) => name === asked.service);
+  if (found === undefined) return null;
+  return { years, seed, unavailability: found.unavailability, confidence };
+}
+
+/** What a file of today cannot say, no control of today can live through. */
+function whyNotSimulated(
+  { mode, instances }: PredictedService,
+  { chosen }: Planned,
+): string | undefined {
+  if (chosen === undefined) return undefined;
+  if (chosen.choice.gateways > 1) return "this version of Nines has one gateway";
+  if (mode === "hot-standby") return "the file does not name the stand-ins yet";
+  const isElsewhere = instances.every(({ kind }) => kind === "endpoint");
+  return isElsewhere ? "the file does not have the endpoints yet" : undefined;
 }
 
 function onlyOf({ services }: Config, named: string | undefined): string {

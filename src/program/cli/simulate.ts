@@ -34,7 +34,7 @@ export async function simulate(
 }
 
 /** One line that says how far it is, where a person looks. */
-function createProgress(years: number) {
+export function createProgress(years: number) {
   const { stderr } = process;
   if (!stderr.isTTY) return { done: () => undefined, end: () => undefined };
   return {
