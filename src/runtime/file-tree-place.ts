@@ -7,25 +7,29 @@
 // Owners are kept where this process may set them, else named as left out. What is written is as
 // durable as any program's files: the kernel writes it to the device within half a minute.
 
-import { constants } from "node:fs";
 import {
-  chmod,
-  type FileHandle,
-  lchown,
-  link,
-  lstat,
-  lutimes,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  symlink,
-  unlink,
-} from "node:fs/promises";
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  ftruncateSync,
+  futimesSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  lutimesSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { NinesError } from "../core/base/errors.ts";
 import type { EntryFacts } from "../core/vault/entry.ts";
 import type { PlaceWriter, TreePath, TreePlace } from "../ports/tree-place.ts";
-import { codeOf, inFolder, within } from "./inside-root.ts";
+import { codeOf, InsideRoot, within } from "./inside-root.ts";
 
 const makingFlags =
   constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -42,8 +46,8 @@ export interface FileTreePlaceOptions {
 /** Throws NINES_RESTORE_PLACE. */
 export async function createFileTreePlace(options: FileTreePlaceOptions): Promise<TreePlace> {
   const { root, mayHold } = options;
-  await mkdir(root, { recursive: true, mode: 0o700 });
-  const isEmpty = (await readdir(root)).length === 0;
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const isEmpty = readdirSync(root).length === 0;
   if (!isEmpty && !mayHold) {
     throw new NinesError("NINES_RESTORE_PLACE", `${root} is not empty, and is left as it is.`);
   }
@@ -52,67 +56,73 @@ export async function createFileTreePlace(options: FileTreePlaceOptions): Promis
 
 class FileTreePlace implements TreePlace {
   readonly #root: string;
+  readonly #inside: InsideRoot;
   readonly #leftOut = new Set<string>();
 
   constructor(root: string) {
     this.#root = root;
+    this.#inside = new InsideRoot(root);
   }
 
-  makeFolder(path: TreePath): Promise<void> {
-    return this.#at(path, async (folder, name) => {
+  async makeFolder(path: TreePath): Promise<void> {
+    this.#at(path, (place) => {
       try {
-        await mkdir(within(folder, name), { mode: 0o700 });
+        mkdirSync(place, { mode: 0o700 });
       } catch (error) {
         if (codeOf(error) !== "EEXIST") throw error;
-        const isFolder = (await lstat(within(folder, name))).isDirectory();
+        const isFolder = lstatSync(place).isDirectory();
         if (!isFolder) throw this.#refusal(path, "something that is no folder is in its place");
       }
     });
   }
 
   async finishFolder(path: TreePath, facts: EntryFacts): Promise<void> {
-    await inFolder(this.#root, path, async (folder) => {
-      await this.#setFacts(folder, facts);
-    });
+    this.#setFacts(this.#inside.folder(path), facts);
   }
 
-  openFile(path: TreePath, sizeBytes: number, facts: EntryFacts): Promise<PlaceWriter | undefined> {
-    return this.#at(path, async (folder, name) => {
-      if (await isSame(folder, name, sizeBytes, facts)) return undefined;
-      const temporary = `${unfinished}.${process.pid}`;
-      await unlinkIfThere(folder, temporary);
-      const file = await open(within(folder, temporary), makingFlags, 0o600);
-      return new Writer(file, {
-        finish: async (bytes, kept) => {
-          await file.truncate(bytes);
-          await this.#setFacts(file, kept);
-          await file.close();
-          await this.#at(path, (again) => rename(within(again, temporary), within(again, name)));
-        },
-        abandon: async () => {
-          await file.close();
-          await this.#at(path, (again) => unlinkIfThere(again, temporary));
-        },
-      });
+  async openFile(
+    path: TreePath,
+    sizeBytes: number,
+    facts: EntryFacts,
+  ): Promise<PlaceWriter | undefined> {
+    const parent = path.slice(0, -1);
+    const temporary = [...parent, `${unfinished}.${process.pid}`];
+    if (this.#at(path, (place) => isSame(place, sizeBytes, facts))) return undefined;
+    this.#at(temporary, unlinkIfThere);
+    const file = this.#at(temporary, (place) => openSync(place, makingFlags, 0o600));
+    return new Writer(file, {
+      finish: (bytes, kept) => {
+        ftruncateSync(file, bytes);
+        this.#setFacts(file, kept);
+        closeSync(file);
+        this.#at(temporary, (from) => this.#at(path, (to) => renameSync(from, to)));
+      },
+      abandon: () => {
+        closeSync(file);
+        this.#at(temporary, unlinkIfThere);
+      },
     });
   }
 
   async linkSame(path: TreePath, first: TreePath): Promise<void> {
-    await this.#at(first, (from, firstName) =>
-      this.#at(path, async (folder, name) => {
-        await unlinkIfThere(folder, name);
-        await link(within(from, firstName), within(folder, name));
-      }),
-    );
+    // Two folders at once: this one is kept open by itself.
+    const from = this.#inside.open(first.slice(0, -1));
+    try {
+      this.#at(path, (place) => {
+        unlinkIfThere(place);
+        linkSync(within(from, first.at(-1) ?? ""), place);
+      });
+    } finally {
+      closeSync(from);
+    }
   }
 
-  makeLink(path: TreePath, pointsTo: string, facts: EntryFacts): Promise<void> {
-    return this.#at(path, async (folder, name) => {
-      await unlinkIfThere(folder, name);
-      await symlink(Buffer.from(pointsTo, "latin1"), within(folder, name));
-      const seconds = secondsOf(facts);
-      await lutimes(within(folder, name), seconds, seconds);
-      await this.#owned(() => lchown(within(folder, name), facts.userId, facts.groupId));
+  async makeLink(path: TreePath, pointsTo: string, facts: EntryFacts): Promise<void> {
+    this.#at(path, (place) => {
+      unlinkIfThere(place);
+      symlinkSync(Buffer.from(pointsTo, "latin1"), place);
+      this.#owned(() => lchownSync(place, facts.userId, facts.groupId));
+      lutimesSync(place, secondsOf(facts), secondsOf(facts));
     });
   }
 
@@ -121,21 +131,20 @@ class FileTreePlace implements TreePlace {
   }
 
   async close(): Promise<void> {
-    // Nothing is held between calls.
+    this.#inside.close();
   }
 
-  async #setFacts(file: FileHandle, facts: EntryFacts): Promise<void> {
-    await this.#owned(() => file.chown(facts.userId, facts.groupId));
-    // After the owner, whose change takes setuid away; by path, for Node's fchmod is the same.
-    await chmod(`/proc/self/fd/${file.fd}`, facts.mode);
-    const seconds = secondsOf(facts);
-    await file.utimes(seconds, seconds);
+  #setFacts(file: number, facts: EntryFacts): void {
+    this.#owned(() => fchownSync(file, facts.userId, facts.groupId));
+    // After the owner, whose change takes setuid away.
+    fchmodSync(file, facts.mode);
+    futimesSync(file, secondsOf(facts), secondsOf(facts));
     if (facts.attributes.length > 0) this.#leave("extended attributes");
   }
 
-  async #owned(change: () => Promise<void>): Promise<void> {
+  #owned(change: () => void): void {
     try {
-      await change();
+      change();
     } catch (error) {
       if (codeOf(error) !== "EPERM") throw error;
       this.#leave("owners, which only root may set");
@@ -146,10 +155,9 @@ class FileTreePlace implements TreePlace {
     if (this.#leftOut.size < leftOutMax) this.#leftOut.add(what);
   }
 
-  async #at<T>(path: TreePath, run: (folder: FileHandle, name: string) => Promise<T>): Promise<T> {
-    const name = path.at(-1) ?? "";
+  #at<T>(path: TreePath, run: (place: Buffer) => T): T {
     try {
-      return await inFolder(this.#root, path.slice(0, -1), (folder) => run(folder, name));
+      return run(within(this.#inside.folder(path.slice(0, -1)), path.at(-1) ?? ""));
     } catch (error) {
       const code = codeOf(error);
       if (code !== "ELOOP" && code !== "ENOTDIR") throw error;
@@ -164,55 +172,44 @@ class FileTreePlace implements TreePlace {
 }
 
 interface Ending {
-  readonly finish: (sizeBytes: number, facts: EntryFacts) => Promise<void>;
-  readonly abandon: () => Promise<void>;
+  readonly finish: (sizeBytes: number, facts: EntryFacts) => void;
+  readonly abandon: () => void;
 }
 
 class Writer implements PlaceWriter {
-  readonly #file: FileHandle;
+  readonly #file: number;
   readonly #ending: Ending;
 
-  constructor(file: FileHandle, ending: Ending) {
+  constructor(file: number, ending: Ending) {
     this.#file = file;
     this.#ending = ending;
   }
 
   async write(bytes: Uint8Array, offset: number): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
-      const left = bytes.length - done;
-      done += (await this.#file.write(bytes, done, left, offset + done)).bytesWritten;
+      done += writeSync(this.#file, bytes, done, bytes.length - done, offset + done);
     }
   }
 
-  finish(sizeBytes: number, facts: EntryFacts): Promise<void> {
-    return this.#ending.finish(sizeBytes, facts);
+  async finish(sizeBytes: number, facts: EntryFacts): Promise<void> {
+    this.#ending.finish(sizeBytes, facts);
   }
 
-  abandon(): Promise<void> {
-    return this.#ending.abandon();
+  async abandon(): Promise<void> {
+    this.#ending.abandon();
   }
 }
 
 /** Finished by an earlier restore: of this size, and modified at this time, to the millisecond. */
-async function isSame(
-  folder: FileHandle,
-  name: string,
-  sizeBytes: number,
-  facts: EntryFacts,
-): Promise<boolean> {
-  try {
-    const stat = await lstat(within(folder, name));
-    const isThen = Math.abs(stat.mtimeMs / 1000 - secondsOf(facts)) < 0.001;
-    return stat.isFile() && stat.size === sizeBytes && isThen;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return false;
-    throw error;
-  }
+function isSame(place: Buffer, sizeBytes: number, facts: EntryFacts): boolean {
+  const stat = lstatSync(place, { throwIfNoEntry: false });
+  if (stat === undefined || !stat.isFile() || stat.size !== sizeBytes) return false;
+  return Math.abs(stat.mtimeMs / 1000 - secondsOf(facts)) < 0.001;
 }
 
-async function unlinkIfThere(folder: FileHandle, name: string): Promise<void> {
+function unlinkIfThere(place: Buffer): void {
   try {
-    await unlink(within(folder, name));
+    unlinkSync(place);
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
   }

@@ -6,8 +6,17 @@
 // Sockets, pipes and devices are left out and named, as is what may not be read. Not kept: extended
 // attributes, for Node has no call for them; they are not looked for.
 
-import { type BigIntStats, constants } from "node:fs";
-import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promises";
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from "node:fs";
 import { basename, dirname } from "node:path";
 import type { EntryKind } from "../core/vault/entry.ts";
 import type {
@@ -17,11 +26,10 @@ import type {
   SourceReader,
   TreeSource,
 } from "../ports/tree-source.ts";
-import { byteName, codeOf, inFolder, within } from "./inside-root.ts";
+import { byteName, codeOf, InsideRoot, within } from "./inside-root.ts";
 
 /** Zeros of a file with holes are looked for in pieces of this size. */
 const holeBytes = 65_536;
-const batch = 64;
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const vanishedCodes: readonly string[] = ["ENOENT", "ENOTDIR", "ELOOP"];
 
@@ -40,7 +48,7 @@ export function createFileTreeSource(options: FileTreeOptions): TreeSource {
 class FileTreeSource implements TreeSource {
   readonly name: string;
   readonly #options: FileTreeOptions;
-  #root: { readonly folder: string; readonly only?: string } | undefined;
+  #root: { readonly inside: InsideRoot; readonly only?: string } | undefined;
 
   constructor(options: FileTreeOptions) {
     this.name = options.name;
@@ -48,82 +56,74 @@ class FileTreeSource implements TreeSource {
   }
 
   async list(path: readonly string[]): Promise<SourceListing | undefined> {
-    return this.#unlessVanished(async () => {
-      const { folder, only } = await this.#place();
-      return inFolder(folder, path, async (handle) => {
-        const all = only === undefined ? await namesIn(handle) : [only];
-        const names = all.filter((name) => !this.#isExcluded([...path, name]));
-        const entries: SourceEntry[] = [];
-        const left: { name: string; reason: string }[] = [];
-        for (let from = 0; from < names.length; from += batch) {
-          const found = await Promise.all(
-            names.slice(from, from + batch).map((name) => entryOf(handle, name)),
-          );
-          for (const each of found) {
-            if (each === undefined) continue;
-            if ("reason" in each) left.push(each);
-            else entries.push(each);
-          }
-        }
-        return { entries, left };
-      });
+    return unlessVanished(() => {
+      const { inside, only } = this.#place();
+      const folder = inside.folder(path);
+      const entries: SourceEntry[] = [];
+      const left: Left[] = [];
+      for (const name of only === undefined ? namesIn(folder) : [only]) {
+        if (this.#isExcluded([...path, name])) continue;
+        const found = entryOf(folder, name);
+        if (found === undefined) continue;
+        if ("reason" in found) left.push(found);
+        else entries.push(found);
+      }
+      return { entries, left };
     });
   }
 
   async read(path: readonly string[]): Promise<SourceReader | undefined> {
-    return this.#unlessVanished(async () => {
-      const name = path.at(-1) ?? "";
-      const { folder } = await this.#place();
-      return inFolder(folder, path.slice(0, -1), async (handle) => {
-        const file = await open(within(handle, name), readFlags);
-        const { size, blocks } = await file.stat();
-        return new FileReader(file, blocks * 512 < size);
-      });
+    return unlessVanished(() => {
+      const folder = this.#place().inside.folder(path.slice(0, -1));
+      const file = openSync(within(folder, path.at(-1) ?? ""), readFlags);
+      const { size, blocks } = fstatSync(file);
+      return new FileReader(file, blocks * 512 < size);
     });
   }
 
   async close(): Promise<void> {
-    // Nothing is held between calls.
+    this.#root?.inside.close();
   }
 
-  async #place(): Promise<{ readonly folder: string; readonly only?: string }> {
+  #place(): { readonly inside: InsideRoot; readonly only?: string } {
     if (this.#root !== undefined) return this.#root;
     const { path } = this.#options;
-    const found = await lstat(path);
     const only = Buffer.from(basename(path)).toString("latin1");
-    this.#root = found.isFile() ? { folder: dirname(path), only } : { folder: path };
+    this.#root = lstatSync(path).isFile()
+      ? { inside: new InsideRoot(dirname(path)), only }
+      : { inside: new InsideRoot(path) };
     return this.#root;
   }
 
   #isExcluded(path: readonly string[]): boolean {
     return this.#options.exclude.includes(path.join("/"));
   }
+}
 
-  async #unlessVanished<T>(run: () => Promise<T>): Promise<T | undefined> {
-    try {
-      return await run();
-    } catch (error) {
-      if (vanishedCodes.includes(codeOf(error))) return undefined;
-      throw error;
-    }
+function unlessVanished<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (vanishedCodes.includes(codeOf(error))) return undefined;
+    throw error;
   }
 }
 
-async function namesIn(folder: FileHandle): Promise<readonly string[]> {
-  const names = await readdir(`/proc/self/fd/${folder.fd}`, { encoding: "buffer" });
+function namesIn(folder: number): readonly string[] {
+  const names = readdirSync(`/proc/self/fd/${folder}`, { encoding: "buffer" });
   return names.map(byteName).sort((a, b) => (a < b ? -1 : 1));
 }
 
 type Left = SourceListing["left"][number];
 
 /** Undefined when it has vanished. */
-async function entryOf(folder: FileHandle, name: string): Promise<SourceEntry | Left | undefined> {
+function entryOf(folder: number, name: string): SourceEntry | Left | undefined {
   try {
     const path = within(folder, name);
-    const stat = await lstat(path, { bigint: true });
+    const stat = lstatSync(path, { bigint: true });
     const kind = kindOf(stat);
     if (kind === undefined) return { name, reason: "a socket, a pipe or a device" };
-    const pointsTo = kind === "link" ? byteName(await readlink(path, "buffer")) : "";
+    const pointsTo = kind === "link" ? byteName(readlinkSync(path, "buffer")) : "";
     const isShared = kind === "file" && stat.nlink > 1n;
     return {
       name,
@@ -157,18 +157,18 @@ function fingerprintOf({ dev, ino, size, ctimeNs, mtimeNs }: BigIntStats): strin
 }
 
 class FileReader implements SourceReader {
-  readonly #file: FileHandle;
+  readonly #file: number;
   readonly #hasHoles: boolean;
   #at = 0;
 
-  constructor(file: FileHandle, hasHoles: boolean) {
+  constructor(file: number, hasHoles: boolean) {
     this.#file = file;
     this.#hasHoles = hasHoles;
   }
 
   async next(into: Uint8Array): Promise<SourcePiece> {
     const most = this.#hasHoles ? Math.min(into.length, holeBytes) : into.length;
-    const { bytesRead } = await this.#file.read(into, 0, most, this.#at);
+    const bytesRead = readSync(this.#file, into, 0, most, this.#at);
     if (bytesRead === 0) return { kind: "end" };
     this.#at += bytesRead;
     const isHole = this.#hasHoles && bytesRead === holeBytes && isZero(into, bytesRead);
@@ -176,7 +176,7 @@ class FileReader implements SourceReader {
   }
 
   async close(): Promise<void> {
-    await this.#file.close();
+    closeSync(this.#file);
   }
 }
 

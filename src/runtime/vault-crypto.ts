@@ -9,12 +9,14 @@ import {
   scrypt,
 } from "node:crypto";
 import { promisify } from "node:util";
-import { deflateRaw, inflateRaw } from "node:zlib";
+import { deflateRaw, deflateRawSync, inflateRaw } from "node:zlib";
 import { keyBytes, tagBytes, type VaultCrypto } from "../core/vault/crypto.ts";
 
 const cipher = "aes-256-gcm";
 /** Fast rather than small: a backup waits for it. */
 const deflateLevel = 1;
+/** For less, the way to another thread and back takes longer. */
+const smallBytes = 16_384;
 const deflateAsync = promisify<Uint8Array, { level: number }, Uint8Array>(deflateRaw);
 const inflateAsync = promisify<Uint8Array, { maxOutputLength: number }, Uint8Array>(inflateRaw);
 
@@ -58,7 +60,10 @@ export function createVaultCrypto(): VaultCrypto {
           else reject(error);
         });
       }),
-    deflate: (bytes) => deflateAsync(bytes, { level: deflateLevel }),
+    deflate: async (bytes) =>
+      bytes.length <= smallBytes
+        ? deflateRawSync(bytes, { level: deflateLevel })
+        : deflateAsync(bytes, { level: deflateLevel }),
     inflate: async (bytes, length) => {
       try {
         const plain = await inflateAsync(bytes, { maxOutputLength: Math.max(1, length) });

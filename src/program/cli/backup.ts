@@ -90,7 +90,7 @@ export const backupCommands: BackupActions = {
       const outcome = await restore(vault, snapshot, target, {
         path: partsOf(options.path ?? ""),
         progress: ({ bytes }) => progress(bytes, vault.world.clock.monotonicMs()),
-      });
+      }).finally(() => target.close());
       const { files, bytes, folders, links, passedOver, lost, lostCount } = outcome;
       const there = passedOver === 0 ? "" : `, ${passedOver} were there`;
       say(
