@@ -5,7 +5,7 @@ export { createFolderTarget } from "./folder-target.ts";
 export { prune, type PruneOutcome } from "./prune.ts";
 export { rebalance } from "./rebalance.ts";
 export { rotateKey } from "./rotate-key.ts";
-export { entriesAt, restore, type RestoreOutcome } from "./restore.ts";
+export { entriesAt, restore, type RestoreOutcome, type RestoreProgress } from "./restore.ts";
 export { type BackupOutcome, runBackup } from "./run-backup.ts";
 export { scrub, type ScrubOutcome, verify, type VerifyOutcome } from "./scrub.ts";
 export { openVault, type Vault } from "./vault.ts";

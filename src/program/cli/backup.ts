@@ -11,6 +11,8 @@ import {
   prune,
   rebalance,
   restore,
+  type RestoreOutcome,
+  type RestoreProgress,
   rotateKey,
   runBackup,
   scrub,
@@ -23,6 +25,7 @@ import { NinesError } from "../../core/base/errors.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import { bytesOf } from "../../core/vault/wire.ts";
 import type { EventEntry } from "../../ports/events.ts";
+import type { TreePlace } from "../../ports/tree-place.ts";
 import { createFileTreePlace } from "../../runtime/file-tree-place.ts";
 import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
 import { openVaultPlace, readKeyFile, subjectOf, type VaultPlace } from "../backup/place.ts";
@@ -85,12 +88,7 @@ export const backupCommands: BackupActions = {
       const snapshot = findSnapshot(vault, wanted);
       const mayHold = options.resume === true;
       const target = await createFileTreePlace({ root: resolve(to), mayHold });
-      const all = snapshot.counts.contentBytes;
-      const progress = createProgress(all, vault.world.clock.monotonicMs());
-      const outcome = await restore(vault, snapshot, target, {
-        path: partsOf(options.path ?? ""),
-        progress: ({ bytes }) => progress(bytes, vault.world.clock.monotonicMs()),
-      }).finally(() => target.close());
+      const outcome = await restoreTo(target, vault, snapshot, partsOf(options.path ?? ""));
       const { files, bytes, folders, links, passedOver, lost, lostCount } = outcome;
       const there = passedOver === 0 ? "" : `, ${passedOver} were there`;
       say(
@@ -175,6 +173,22 @@ async function runSource({ world, settings, key }: VaultPlace, source: BackupSou
     });
   } finally {
     await tree.close();
+  }
+}
+
+async function restoreTo(
+  target: TreePlace,
+  vault: Vault,
+  snapshot: Snapshot,
+  path: readonly string[],
+): Promise<RestoreOutcome> {
+  const { clock } = vault.world;
+  const report = createProgress(snapshot.counts.contentBytes, clock.monotonicMs());
+  const progress = ({ bytes }: RestoreProgress) => report(bytes, clock.monotonicMs());
+  try {
+    return await restore(vault, snapshot, target, { path, progress });
+  } finally {
+    await target.close();
   }
 }
 
