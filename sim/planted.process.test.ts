@@ -1,4 +1,4 @@
-// The promises are really watched: planted faults are found. Those that take more than one quick seed
+// The promises are really watched: planted faults are found. Those that take more than a quick seed
 // are left to planted.long.test.ts.
 
 import { describe, it } from "node:test";

@@ -7,8 +7,9 @@
 // - `new in the cache`: the same with new files. Finding pages for them takes longer than all else.
 // - `on the device`: `encodeFile` as it is by default: new files, past the cache, flushed.
 // "The kernel" is the same stripes coded in memory, by the clock as well: what a busy machine takes
-// from one it takes from the other. Beside each stands what the same reads and writes take without any coding, and the processors'
-// time of all threads: a busy machine changes the first much and the second little.
+// from one it takes from the other. Beside each stands what the same reads and writes take without
+// any coding, and the processors' time of all threads: a busy machine changes the first much and
+// the second little.
 
 import { randomBytes } from "node:crypto";
 import { rmSync, writeFileSync } from "node:fs";

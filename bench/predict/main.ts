@@ -2,7 +2,7 @@
 //
 // Six copies of examples/shop run for real while their instances are killed and stopped at random,
 // from seeds, at rates that are known: some hundreds of thousands of times those of real failures,
-// since nobody waits a month for a bench. The same lives are simulated many times over with the same
+// since nobody waits a month for a bench. The same lives are simulated many times over with these
 // rates. What was measured must lie where the simulated lives say the next one would lie, in five
 // figures jointly with 99 % (band.ts); and the band must be narrow enough to be worth something.
 //

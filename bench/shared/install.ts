@@ -1,6 +1,6 @@
 // Brings what the benches compare with: native code, from bench/package.json and its own lockfile,
-// so that neither Nines nor its tests ever install it. What comes as source is compiled when a bench
-// asks for it, once: install scripts would rather fetch binaries that no lockfile covers.
+// so that neither Nines nor its tests ever install it. What comes as source is compiled when a
+// bench asks for it, once: install scripts would rather fetch binaries that no lockfile covers.
 
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -503,8 +503,8 @@ class ServiceDispatcher implements Dispatcher {
   // Coming and going.
 
   /**
-   * The first byte of an answer. A silence of a second that it ends counts as an absence; its end is
-   * never held up: on a machine short of processors everybody is silent now and then.
+   * The first byte of an answer. A silence of a second that it ends counts as an absence; its end
+   * is never held up: on a machine short of processors everybody is silent now and then.
    */
   #heard(slot: number, nowMs: number, waitedMs: number): void {
     const silentMs = this.#stall.silenceMs(slot, nowMs);
