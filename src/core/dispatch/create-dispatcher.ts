@@ -6,8 +6,8 @@
 // as the probe, since nobody is hurt when it fails; where none comes for as long again as the
 // ejection was, any request will do. A late instance gets such a request now and then as well.
 //
-// Busy is not gone: a tier whose instances are all at `maxConnections` makes the request wait rather
-// than spill to backups.
+// Busy is not gone: a tier whose instances are all at `maxConnections` makes the request wait
+// rather than spill to backups.
 //
 // Evidence comes in two kinds. A refused connection is certain and ejects at once. All else (broken
 // connections, errors, silence) might be the request's fault or everybody's: it ejects only while
