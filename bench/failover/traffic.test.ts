@@ -66,7 +66,8 @@ describe("what instances received", () => {
       })),
     );
   }
-  const options = { startedAtMs: 10_000, durationMs: 6_000, ratePerSecond: 300, instances: 3 };
+  const load = { startedAtMs: 10_000, durationMs: 6_000, ratePerSecond: 300, instances: 3 };
+  const options = { ...load, answers: [] };
   const steady = [100, 100, 100, 100, 100, 100];
   const others = [...traffic(0, steady), ...traffic(2, steady)];
 
@@ -86,6 +87,20 @@ describe("what instances received", () => {
   it("does not take single probes for traffic, nor other instances", () => {
     const probed = [...others, ...traffic(1, [100, 100, 2, 2, 2, 2])];
     assert.equal(trafficChanges(probed, 1, options), 1);
+  });
+
+  it("does not take for traffic what had lain with a stopped instance before", () => {
+    const backlog = Array.from({ length: 50 }, (_, at) => ({
+      instance: 1,
+      pid: 1,
+      method: "GET",
+      number: 1_000 + at,
+      atMs: 13_100,
+    }));
+    const seen = [...others, ...traffic(1, [100, 0, 0, 0, 0, 0]), ...backlog];
+    const due = (dueMs: number) => backlog.map(({ number }) => ({ ...answer(dueMs, 0), number }));
+    assert.equal(trafficChanges(seen, 1, { ...load, answers: due(2_000) }), 1);
+    assert.equal(trafficChanges(seen, 1, { ...load, answers: due(3_000) }), 3);
   });
 
   it("finds a POST that ran twice, and lets a GET run as often as it likes", () => {

@@ -70,7 +70,8 @@ const IN_TRAFFIC_RATIO = 0.2;
  * same measure for every contender, whatever it says of itself. In windows of 500 ms it is in
  * the traffic when it received at least a fifth of an even share of what all received, so single
  * probes are not traffic; one in which all received less than a fifth of the load says nothing.
- * A flapping instance that stays in the traffic of a contender all the time receives nothing while
+ * What was due more than a window before it was read lay with an instance that was stopped: that is
+ * no traffic of now. A flapping instance that stays in the traffic of a contender all the time receives nothing while
  * it is away, so each of its changes reaches the traffic and counts.
  */
 export function trafficChanges(
@@ -81,15 +82,18 @@ export function trafficChanges(
     readonly durationMs: number;
     readonly ratePerSecond: number;
     readonly instances: number;
+    readonly answers: readonly Answer[];
   },
 ): number {
-  const { startedAtMs, durationMs, ratePerSecond, instances } = options;
+  const { startedAtMs, durationMs, ratePerSecond, instances, answers } = options;
+  const dueMs = new Map(answers.map((answer) => [answer.number, startedAtMs + answer.dueMs]));
   const windows = Math.floor(durationMs / WINDOW_MS);
   const own = Array.from({ length: windows }, () => 0);
   const all = Array.from({ length: windows }, () => 0);
   for (const request of received) {
     const at = Math.floor((request.atMs - startedAtMs) / WINDOW_MS);
     if (at < 0 || at >= windows) continue;
+    if (request.atMs - (dueMs.get(request.number) ?? request.atMs) > WINDOW_MS) continue;
     all[at] = (all[at] ?? 0) + 1;
     if (request.instance === instance) own[at] = (own[at] ?? 0) + 1;
   }

@@ -23,8 +23,8 @@ function flapping(how: "hanging" | "refusing", start: Scenario["act"]): Scenario
       `${prefix}: changes that reach the traffic in a minute`,
       outcomes,
       { unit: "changes", over: "worst", ...(bar === undefined ? {} : { bar }) },
-      ({ received, startedAtMs, durationMs }) => {
-        const load = { ratePerSecond: RATE_PER_SECOND, instances: INSTANCES };
+      ({ received, answers, startedAtMs, durationMs }) => {
+        const load = { ratePerSecond: RATE_PER_SECOND, instances: INSTANCES, answers };
         return trafficChanges(received, FLAPPING, { startedAtMs, durationMs, ...load });
       },
     );

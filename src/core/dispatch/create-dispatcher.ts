@@ -42,8 +42,12 @@ import { Presences } from "./presence.ts";
 import { Slots, verdictCode } from "./slots.ts";
 import { emptyTier, type Rules, rank, type Tier, Tiers } from "./tiers.ts";
 
-/** A late instance gets a request that may be sent again this often, or once in its patience. */
+/**
+ * A late instance gets a request that may be sent again this often, or once in its patience; less
+ * often the longer it is silent, and still often enough to find out soon that it is stalled.
+ */
 export const LATE_PROBE_MS_MIN = 50;
+const LATE_PROBE_MS_MAX = 250;
 
 export function createDispatcher(
   service: TableService,
@@ -389,7 +393,9 @@ class ServiceDispatcher implements Dispatcher {
     const slot = late.slots[turn] as number;
     if (this.#isBusy(slot)) return NO_INSTANCE;
     const patienceMs = this.#stall.patienceMs(slot);
-    this.#lateProbeDueMs = nowMs + Math.max(LATE_PROBE_MS_MIN, patienceMs) / late.count;
+    const restMs = Math.min(this.#stall.silenceMs(slot, nowMs) / 2, LATE_PROBE_MS_MAX);
+    const againMs = Math.max(LATE_PROBE_MS_MIN, patienceMs, restMs);
+    this.#lateProbeDueMs = nowMs + againMs / late.count;
     return slot;
   }
 
