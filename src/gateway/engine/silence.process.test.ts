@@ -124,7 +124,9 @@ describe("an instance that falls silent", () => {
           [...stops.requests, ...other.requests].filter((each) => each === "POST");
         await eventually("it has arrived", () => posts().length === sent);
       }
-      const isSeen = () => gateway.notices.some(({ kind }) => kind === "silent");
+      // On a busy machine the worker doubts itself, and ejects when it would else have told.
+      const isSeen = () =>
+        gateway.notices.some(({ kind }) => kind === "silent" || kind === "ejected");
       while (!isSeen()) assert.equal((await gateway.ask(get)).body, "other");
       const posts = [...stops.requests, ...other.requests].filter((method) => method === "POST");
       assert.equal(posts.length, waiting.length);
