@@ -10,7 +10,7 @@
 // It answers to decay, not to malice: who may write shards can write matching checksums. What must
 // not be forged is encrypted and authenticated before it is coded.
 //
-// Rejected: CRC-32 of zlib (5 GB/s, a third of what parity takes), CRC32C in JavaScript (1.6),
+// Rejected: CRC-32 of zlib (5 GB/s, a third of the speed of parity), CRC32C in JavaScript (1.6),
 // sums of words (ZFS's Fletcher: two changes of a top bit may cancel).
 
 import { assert, present } from "../base/assert.ts";
