@@ -1,14 +1,21 @@
 // What a seed decides before the run begins: the file, the programs, the load.
 //
 // Several services, so that one's trouble meets another's: `store` first, `web` after it, `api`
-// beside them, `ledger` of which one instance at a time takes traffic, and endpoints that nobody
-// here starts. Everything else is drawn: replicas, checks, balancing, backoff, how fast the
+// beside them, often with backups of its own (hot-standby), `ledger` of which one instance at a
+// time takes traffic, and endpoints that nobody here starts. Everything else is drawn: replicas,
+// checks, balancing, backoff, whom workers eject and for how long, hedges, slow start, how fast the
 // programs start and serve.
 
 import type { Random } from "../src/core/base/prng.ts";
 import { plainFailover } from "../src/core/failover/settings.ts";
 import { defaultDeploy, type DeploySettings } from "../src/core/deploy/settings.ts";
-import { balanceAlgorithms, defaultDetection, defaultHedge } from "../src/core/route/table.ts";
+import {
+  balanceAlgorithms,
+  defaultDetection,
+  defaultHedge,
+  type DetectionPolicy,
+  type HedgePolicy,
+} from "../src/core/route/table.ts";
 import type {
   CommandService,
   Config,
@@ -39,7 +46,10 @@ export function drawPlan(random: Random): Plan {
     drawCommand(random.stream("store"), "store", []),
     drawPrimary(random.stream("ledger"), "ledger"),
     drawCommand(random.stream("web"), "web", ["store"]),
-    drawCommand(random.stream("api"), "api", random.ratio() < 0.5 ? ["web"] : []),
+    withBackup(
+      random.stream("api-backup"),
+      drawCommand(random.stream("api"), "api", random.ratio() < 0.5 ? ["web"] : []),
+    ),
     drawEndpoints(random.stream("cache"), "cache"),
   ];
   const workers = 1 + random.below(3);
@@ -104,8 +114,8 @@ function drawCommand(random: Random, name: string, dependsOn: readonly string[])
     dependsOn,
     maxConnections: pick(random, [0, 0, 8]),
     queueLength: 100,
-    detection: defaultDetection,
-    slowStartMs: 0,
+    detection: drawDetection(random.stream("detection")),
+    slowStartMs: pick(random.stream("slow-start"), [0, 0, 2000, 10_000]),
     failover: plainFailover,
     command: ["/usr/bin/node", `${name}.js`],
     replicas: { min: replicas, max: replicas + 2 },
@@ -128,6 +138,33 @@ function drawCommand(random: Random, name: string, dependsOn: readonly string[])
   };
 }
 
+/** The last stands in for the first, in two services of three that have two. */
+function withBackup(random: Random, service: CommandService): CommandService {
+  const { name, replicas } = service;
+  if (replicas.min < 2 || random.ratio() < 0.33) return service;
+  const backups = { [`${name}-1`]: `${name}-${replicas.min}` };
+  return { ...service, failover: { ...plainFailover, mode: "hot-standby", backups } };
+}
+
+/** Half of the services judge as the defaults do. */
+function drawDetection(random: Random): DetectionPolicy {
+  if (random.ratio() < 0.5) return defaultDetection;
+  return {
+    stall: random.ratio() < 0.8,
+    consecutiveErrors: pick(random, [0, 3, 5, 10]),
+    successRate: random.ratio() < 0.8,
+    ejectionBaseMs: pick(random, [250, 1000, 5000]),
+    ejectionMaxMs: pick(random, [10_000, 30_000]),
+    maxEjectedRatio: pick(random, [0.3, 0.5, 1]),
+    panicRatio: pick(random, [0, 0, 0.3, 0.5]),
+  };
+}
+
+function drawHedge(random: Random): HedgePolicy {
+  const off = { budgetRatio: 0, budgetPerSecond: 0 };
+  return pick(random, [defaultHedge, defaultHedge, off, { budgetRatio: 0.2, budgetPerSecond: 50 }]);
+}
+
 function drawDeploy(random: Random): DeploySettings {
   const maxSurge = { count: pick(random, [0, 0, 1, 2]) };
   return {
@@ -148,6 +185,7 @@ function drawPrimary(random: Random, name: string): CommandService {
   return {
     ...service,
     deploy: { ...service.deploy, canary: [] },
+    slowStartMs: 0,
     replicas: { min: replicas, max: replicas + 1 },
     failover: {
       ...plainFailover,
@@ -168,8 +206,8 @@ function drawEndpoints(random: Random, name: string): EndpointService {
     dependsOn: [],
     maxConnections: 0,
     queueLength: 100,
-    detection: defaultDetection,
-    slowStartMs: 0,
+    detection: drawDetection(random.stream("detection")),
+    slowStartMs: pick(random.stream("slow-start"), [0, 0, 2000, 10_000]),
     failover: plainFailover,
     endpoints: Array.from({ length: count }, (_, index) => ({
       host: `10.0.0.${index + 1}`,
@@ -189,7 +227,7 @@ function drawGateway(
   const policy: Omit<RouteConfig, "match" | "service"> = {
     balance: "round-robin",
     retry: { attempts: 2, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
-    hedge: defaultHedge,
+    hedge: drawHedge(random.stream("hedge")),
     timeouts: {
       connectMs: 1000,
       headMs: 10_000,

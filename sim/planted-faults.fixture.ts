@@ -196,6 +196,20 @@ export const plantedFaults: readonly Planted[] = [
     slow: true,
   },
   {
+    name: "a backup takes traffic beside the one that it stands in for",
+    file: "src/core/dispatch/tiers.js",
+    find: "if (standsIn && this.isUsable(backed))",
+    replace: "if (standsIn && backed < 0)",
+    breaks: ["stand-in"],
+  },
+  {
+    name: "a backup never takes over",
+    file: "src/core/dispatch/tiers.js",
+    find: "if (standsIn && this.isUsable(backed))",
+    replace: "if (standsIn)",
+    breaks: ["stand-in", "traffic"],
+  },
+  {
     name: "failback does not wait",
     file: "src/core/failover/failover.js",
     find: "return rules.minimumHealthyMs;",

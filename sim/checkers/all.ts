@@ -19,6 +19,7 @@ import { promotion } from "./promotion.ts";
 import { readiness } from "./readiness.ts";
 import { restartIntensity } from "./restart-intensity.ts";
 import { rightInstance } from "./right-instance.ts";
+import { standIn } from "./stand-in.ts";
 import { startOrder } from "./start-order.ts";
 import { traffic } from "./traffic.ts";
 
@@ -41,6 +42,7 @@ export const checkers: readonly CreateChecker[] = [
   restartIntensity,
   onePrimary,
   promotion,
+  standIn,
   failbackHold,
   flapBound,
 ];

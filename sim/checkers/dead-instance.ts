@@ -3,13 +3,14 @@
 // Known dead means: its process has ended, or answers nobody, for longer than control needs to see
 // it (at once for an end, by checks for silence), and the worker was in touch with control all the
 // time. A worker that is out of touch may try: it has nobody to ask, and one real request is how it
-// asks. So may one that has nobody else: it tries whoever fails his checks, rather than refuse
-// (panic). A stopped program passes a tcp check, since its kernel accepts: such a service asked for
-// no more.
+// asks. So may one that has nobody else, or too few: it tries whoever fails his checks, rather than
+// refuse (panic). A stopped program passes a tcp check, since its kernel accepts: such a service
+// asked for no more.
 
 import type { Attempt } from "../world/watcher.ts";
 import type { World } from "../world/world.ts";
 import { type Checker, detectMs, FOLLOW_MS } from "./checker.ts";
+import { isPanic } from "./panic.ts";
 
 export function deadInstance(world: World): Checker {
   const name = "dead-instance";
@@ -59,7 +60,9 @@ export function deadInstance(world: World): Checker {
       world.checks++;
       const inTouchMs = world.inTouchForMs(attempt.worker);
       if (inTouchMs <= FOLLOW_MS) return;
-      if (isFailing(attempt) && !hadAnother(attempt)) return;
+      const { worker, service } = attempt;
+      const mayTry = !hadAnother(attempt) || isPanic(worker, service);
+      if (isFailing(attempt) && mayTry) return;
       checkEnded(attempt, inTouchMs);
       checkSilent(attempt, inTouchMs);
     },

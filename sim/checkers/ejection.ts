@@ -12,9 +12,10 @@ import { type Outcome, outcome } from "../../src/core/dispatch/dispatcher.ts";
 import type { Worker } from "../world/worker.ts";
 import { serviceOf, type World } from "../world/world.ts";
 import type { Checker } from "./checker.ts";
+import { isPanic, tableService } from "./panic.ts";
 
-/** The first ejection's length, by a clock that may run 5 % fast. */
-const EJECTION_MS = 940;
+/** A clock that runs 5 % fast shortens the first ejection so. */
+const FAST_CLOCK = 0.94;
 
 /** By the same clock. */
 const FLAP_MS = 64_000;
@@ -61,7 +62,7 @@ export function ejection(world: World): Checker {
         // and one request without an answer ejects nobody yet.
         const ejects =
           result === outcome.connectFailed ||
-          (result === outcome.reset && !isHalfOut(worker, instance));
+          (result === outcome.reset && !isTooManyOut(worker, instance));
         const atMs = ejects ? ejectedAtMs(worker, instance, nowMs) : -Infinity;
         const tableVersion = worker.table?.version ?? 0;
         if (known === undefined)
@@ -83,7 +84,9 @@ export function ejection(world: World): Checker {
       const failure = ofWorker(worker).get(instance);
       if (failure === undefined || isRetry) return;
       const sinceMs = world.loop.nowMs - failure.atMs;
-      if (sinceMs >= EJECTION_MS || failure.tableVersion !== worker.table?.version) return;
+      const { ejectionBaseMs = 0 } = tableService(worker, service)?.detection ?? {};
+      if (sinceMs >= FAST_CLOCK * ejectionBaseMs) return;
+      if (failure.tableVersion !== worker.table?.version || isPanic(worker, service)) return;
       const other = elsewhere(worker, service, instance);
       if (other === undefined) return;
       world.violated(
@@ -128,16 +131,16 @@ interface Seen {
   readonly takes: boolean;
 }
 
-/** Whether more than half would be out with this one (TableService.detection.maxEjectedRatio). */
-function isHalfOut(worker: Worker, instance: string): boolean {
+/** Whether too many would be out with this one (DetectionPolicy.maxEjectedRatio). */
+function isTooManyOut(worker: Worker, instance: string): boolean {
   const ejected = worker.ejected();
-  const service = worker.table?.services.find(({ name }) => name === serviceOf(instance));
+  const service = tableService(worker, serviceOf(instance));
   const members = (service?.instances ?? []).filter(
     ({ verdict }) => verdict !== "draining" && verdict !== "standby",
   );
   const others = members.filter(({ id }) => id !== instance);
   const out = others.filter(({ id, verdict }) => verdict !== "up" || ejected.includes(id));
-  return out.length + 1 > 0.5 * members.length;
+  return out.length + 1 > (service?.detection.maxEjectedRatio ?? 1) * members.length;
 }
 
 /** It may have been ejected before, for being silent: what fails then does not lengthen it. */

@@ -21,7 +21,7 @@
 import { createPrng } from "../../src/core/base/prng.ts";
 import { plainFailover } from "../../src/core/failover/settings.ts";
 import { present } from "../../src/core/base/assert.ts";
-import { defaultDetection } from "../../src/core/route/table.ts";
+import { defaultDetection, defaultHedge } from "../../src/core/route/table.ts";
 import { checkers } from "../checkers/all.ts";
 import { drawPlan, makeConfig, type Plan } from "../plan.ts";
 import type { RunOptions } from "../run.ts";
@@ -176,7 +176,7 @@ export function plainPlan(counts: readonly string[]): Plan {
     service: name,
     balance: policy.balance,
     retry,
-    hedge: policy.hedge,
+    hedge: defaultHedge,
     timeouts,
   }));
   return {
