@@ -21,7 +21,7 @@ import { simulate } from "./simulated.ts";
 const quick = process.argv.includes("--quick");
 const lastsMs = 180_000;
 const rounds = quick ? 1 : 3;
-const lives = quick ? 50 : 150;
+const lives = quick ? 40 : 150;
 const firstSeed = 7;
 const halfWidthMax = 0.4;
 
