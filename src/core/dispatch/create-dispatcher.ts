@@ -44,10 +44,11 @@ import { emptyTier, type Rules, rank, type Tier, Tiers } from "./tiers.ts";
 
 /**
  * A late instance gets a request that may be sent again this often, or once in its patience; less
- * often the longer it is silent, and still often enough to find out soon that it is stalled.
+ * often when it has been silent for longer than a stall usually takes to be found.
  */
 export const LATE_PROBE_MS_MIN = 50;
-const LATE_PROBE_MS_MAX = 250;
+const LATE_PROBE_RARE_MS = 250;
+const LATE_LONG_MS = 500;
 
 export function createDispatcher(
   service: TableService,
@@ -393,8 +394,8 @@ class ServiceDispatcher implements Dispatcher {
     const slot = late.slots[turn] as number;
     if (this.#isBusy(slot)) return NO_INSTANCE;
     const patienceMs = this.#stall.patienceMs(slot);
-    const restMs = Math.min(this.#stall.silenceMs(slot, nowMs) / 2, LATE_PROBE_MS_MAX);
-    const againMs = Math.max(LATE_PROBE_MS_MIN, patienceMs, restMs);
+    const isLong = this.#stall.silenceMs(slot, nowMs) >= LATE_LONG_MS;
+    const againMs = Math.max(isLong ? LATE_PROBE_RARE_MS : LATE_PROBE_MS_MIN, patienceMs);
     this.#lateProbeDueMs = nowMs + againMs / late.count;
     return slot;
   }
