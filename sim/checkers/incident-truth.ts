@@ -113,6 +113,8 @@ function checkLosses(world: World, truth: Truth, incident: Incident): void {
 function checkEnd(world: World, { endedMs }: Truth, incident: Incident): void {
   const { id, service, instances, detectedMs } = incident;
   if (detectedMs === undefined || world.service(service)?.kind !== "command") return;
+  // Whoever is held back later was in the traffic when it was said.
+  const isNews = world.clock.monotonicMs() - (incident.recoveredMs ?? 0) <= 1;
   const controlMs = world.loop.nowMs - (world.control?.gate.runningSinceMs ?? 0);
   for (const instance of instances) {
     const ready = world.machine.live(instance).some(({ readyAtMs }) => readyAtMs !== undefined);
@@ -121,7 +123,7 @@ function checkEnd(world: World, { endedMs }: Truth, incident: Incident): void {
     if (knownMs <= FOLLOW_MS || isUnwanted(world, instance)) continue;
     if (!ready) {
       world.violated(name, `incident ${id} is said to be over, and ${instance} is not ready`);
-    } else if (getsNothing(world, instance)) {
+    } else if (isNews && getsNothing(world, instance)) {
       world.violated(name, `incident ${id} is said to be over, and ${instance} gets no traffic`);
     }
   }
