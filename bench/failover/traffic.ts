@@ -71,8 +71,8 @@ const IN_TRAFFIC_RATIO = 0.2;
  * the traffic when it received at least a fifth of an even share of what all received, so single
  * probes are not traffic; one in which all received less than a fifth of the load says nothing.
  * What was due more than a window before it was read lay with an instance that was stopped: that is
- * no traffic of now. A flapping instance that stays in the traffic of a contender all the time receives nothing while
- * it is away, so each of its changes reaches the traffic and counts.
+ * no traffic of now. A flapping instance that stays in the traffic of a contender all the time
+ * receives nothing while it is away, so each of its changes reaches the traffic and counts.
  */
 export function trafficChanges(
   received: readonly Received[],
