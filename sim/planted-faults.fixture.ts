@@ -65,7 +65,16 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/routing/memory.js",
     find: "this.#version = this.#reserved;",
     replace: "this.#version = 0;",
-    breaks: ["dead-instance", "readiness", "drained", "traffic", "right-instance", "convergence"],
+    breaks: [
+      "dead-instance",
+      "readiness",
+      "drained",
+      "traffic",
+      "right-instance",
+      "convergence",
+      // By the older table that workers keep, who is said to be back gets no traffic.
+      "incident-truth",
+    ],
   },
   {
     name: "services start in any order",

@@ -174,7 +174,7 @@ for (const fault of planted) {
     await importPlanted<{ StallDetector: typeof StallDetector }>(FILE, fault, (module) => {
       const found = fc.check(
         property(() => new module.StallDetector()),
-        { numRuns: 1000 },
+        { numRuns: 5000, endOnFailure: true },
       );
       assert.ok(found.failed, "the planted fault went unnoticed");
     });

@@ -666,7 +666,10 @@ for (const fault of planted) {
   test(`the twin finds it when ${fault.name}`, async () => {
     type Module = { createDispatcher: typeof createDispatcher };
     await importPlanted<Module>(DISPATCHER, fault, (module) => {
-      const found = fc.check(property(module.createDispatcher), { numRuns: 2000 });
+      const found = fc.check(property(module.createDispatcher), {
+        numRuns: 5000,
+        endOnFailure: true,
+      });
       assert.ok(found.failed, "the planted fault went unnoticed");
     });
   });
