@@ -75,6 +75,7 @@ export const plantedFaults: readonly Planted[] = [
       // By the older table that workers keep, who is said to be back gets no traffic.
       "incident-truth",
     ],
+    slow: true,
   },
   {
     name: "services start in any order",
@@ -210,6 +211,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "if (standsIn && this.isUsable(backed))",
     replace: "if (standsIn && backed < 0)",
     breaks: ["stand-in"],
+    slow: true,
   },
   {
     name: "a backup never takes over",
@@ -217,6 +219,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "if (standsIn && this.isUsable(backed))",
     replace: "if (standsIn)",
     breaks: ["stand-in", "traffic"],
+    slow: true,
   },
   {
     name: "failback does not wait",
@@ -232,6 +235,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "return nowMs >= heldUntilMs(changes);",
     replace: "return nowMs >= changes.lastMs;",
     breaks: ["flap-bound"],
+    slow: true,
   },
   {
     name: "a worker takes back whom it has taken back too often",
@@ -239,6 +243,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "return this.#presences.flaps(",
     replace: "return false && this.#presences.flaps(",
     breaks: ["flap-bound"],
+    slow: true,
   },
   {
     name: "nobody takes over from a primary that hangs",
@@ -254,6 +259,7 @@ export const plantedFaults: readonly Planted[] = [
     find: 'if (phase === "backoff" || phase === "crash-loop")',
     replace: 'if (phase === "never")',
     breaks: ["incident-cover"],
+    slow: true,
   },
   {
     name: "a new control does not go on with an incident",
@@ -285,6 +291,7 @@ export const plantedFaults: readonly Planted[] = [
     find: "this.#workers.set(stats.pid, { atMs: nowMs, services });",
     replace: "if (known === undefined) this.#workers.set(stats.pid, { atMs: nowMs, services });",
     breaks: ["incident-truth"],
+    slow: true,
   },
   {
     name: "a check says that it repeats itself while its failures are counted",
@@ -311,5 +318,6 @@ export const plantedFaults: readonly Planted[] = [
     replace: "void byMs;",
     breaks: ["passing-over"],
     words: passingOver,
+    slow: true,
   },
 ];

@@ -166,7 +166,7 @@ describe("detection", () => {
         await askMany(gateway, 40);
         const sentences = gateway.notices.filter(({ kind }) => kind === "ejected");
         assert.equal(sentences.length, ejected);
-        for (const { sentence } of sentences) assert.match(sentence, / ejected for 3600 s: /);
+        for (const { sentence } of sentences) assert.match(sentence, / ejected for 1 h: /);
       }),
     );
   }

@@ -23,10 +23,11 @@ const tickMs = 250;
 /** From this factor on it is worth a sentence, and until it is well again only one. */
 const factorSaid = 3;
 /**
- * Whoever starts many processes, and itself, is held up by that for a while: it has the same
- * patience, and nothing to tell.
+ * Whoever starts many processes, and itself, is held up by that for a while, though not for long at
+ * a time: it has the same patience, and nothing to tell.
  */
 const startingMs = 5_000;
+const startingLagMsMax = 2_000;
 /** At most one such sentence in this time. */
 const sayEveryMs = 60_000;
 
@@ -84,6 +85,7 @@ export class Observer {
     this.#lagMsMax = Math.max(this.#lagMsMax, lagMs);
     this.#laggedAtMs = nowMs;
     this.#health = lagged(this.#health, lagMs);
+    if (this.#isStarting(nowMs) && lagMs < startingLagMsMax) return;
     this.#say(`its event loop was held up for ${sayDuration(lagMs)}`);
   }
 
@@ -127,7 +129,7 @@ export class Observer {
     const window = { asked: this.#asked.size, silent: this.#silent.size };
     const before = this.#health;
     this.#health = windowEnded(before, window, this.#lagMsMax);
-    if (this.#health.score > before.score) {
+    if (this.#health.score > before.score && !this.#isStarting(nowMs)) {
       this.#say(`${window.silent} of ${window.asked} instances were silent at once`);
     }
     if (this.isWell) this.#sick = false;
@@ -137,9 +139,12 @@ export class Observer {
     this.#windowEndsMs = nowMs + observerWindowMs;
   }
 
+  #isStarting(nowMs: number): boolean {
+    return nowMs < this.#sayFromMs;
+  }
+
   #say(why: string): void {
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs < this.#sayFromMs) return;
     if (this.#sick || this.factor < factorSaid || nowMs - this.#saidAtMs < sayEveryMs) return;
     this.#sick = true;
     this.#saidAtMs = nowMs;
