@@ -56,6 +56,15 @@ test("at its start control has the patience of one who is held up, and nothing t
   assert.deepEqual(said(world, "control.sick-observer"), []);
 });
 
+test("no start holds control up for four seconds: that is told however young it is", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", three)]));
+  await world.stopControlFor(4_000);
+  await world.advance(0);
+  assert.match(said(world, "control.sick-observer")[0] ?? "", /was held up for 4 s/);
+});
+
 test("instances that start and are silent so far raise no doubt", async () => {
   const world = new World();
   const control = world.control();
