@@ -3,17 +3,20 @@
 //
 // Lifetimes are independent, so the spread of their means is the uncertainty of the whole
 // (Student's interval over the lifetimes). Where outages are few their number is what is uncertain,
-// and Poisson's bounds on it are taken where they are wider; where there were none, an upper bound
-// remains, and never a certain 100 %. Memory does not grow with the years: sums, a sample of times,
-// the worst.
+// and Poisson's bounds on it are taken where they are wider; where there were none, or no incident
+// even, one that was not seen may last as long as the slowest repair, and so an upper bound remains,
+// and never a certain 100 %. Of each lifetime of up to fifty years its sums are kept, beside a sample
+// of times and the worst: some kilobytes for a thousand years.
 
 import type { Incident } from "../../src/core/incident/incident.ts";
 import { timesOf } from "../../src/core/incident/incident.ts";
 import { NinesError } from "../../src/core/base/errors.ts";
 import { createPrng } from "../../src/core/base/prng.ts";
+import { minutesPerYear } from "../../src/core/model/availability.ts";
 import { estimateMean } from "../../src/core/model/montecarlo/estimate.ts";
 import { chiSquareQuantile } from "../../src/core/model/numeric/quantiles.ts";
 import type { PredictedService } from "../../src/core/predict/deployment.ts";
+import type { Rates } from "../../src/core/predict/rates.ts";
 import type { Boundary } from "../world/event-loop.ts";
 import { type Blame, blames } from "./blame.ts";
 import { emptySums, type Outage, type Sums } from "./ledger.ts";
@@ -83,7 +86,7 @@ export interface YearsResult {
   readonly services: readonly ServiceYears[];
 }
 
-const msPerYear = 365.25 * 86_400_000;
+const msPerYear = minutesPerYear * 60_000;
 const lifetimesMin = 40;
 /** Longer ones would lose the fractions of their milliseconds. */
 const lifetimeYearsMax = 50;
@@ -94,13 +97,14 @@ const outagesMany = 50;
 const sayMax = 4;
 
 export async function simulateYears(options: YearsOptions): Promise<YearsResult> {
-  const { years, seed, deployment, confidence = 0.99 } = options;
+  const { years, seed, deployment, rates, confidence = 0.99 } = options;
   if (!(years > 0 && years <= yearsMax)) {
     const what = `--years must be above 0 and at most ${yearsMax.toLocaleString("en")}.`;
     throw new NinesError("NINES_MODEL_INPUT", what);
   }
   const lifetimes = Math.max(lifetimesMin, Math.ceil(years / lifetimeYearsMax));
-  const tallies = deployment.services.map((service) => new Tally(service, seed));
+  const repairMs = slowestRepairMs(rates);
+  const tallies = deployment.services.map((service) => new Tally(service, seed, repairMs));
   let faults = 0;
   for (let number = 1; number <= lifetimes; number++) {
     const own = lifetimeSeed(seed, number);
@@ -153,10 +157,12 @@ class Tally {
   readonly #worst: WorstOutage[] = [];
   #outages = 0;
   #incidents = 0;
-  #longestMs = 0;
+  /** What an outage may last that was not seen. */
+  #longestMs: number;
 
-  constructor(service: PredictedService, seed: number) {
+  constructor(service: PredictedService, seed: number, repairMs: number) {
     this.service = service;
+    this.#longestMs = repairMs;
     const random = createPrng(seed).stream(`times of ${service.name}`);
     this.#detect = new Sample(random.stream("detect"));
     this.#transfer = new Sample(random.stream("transfer"));
@@ -224,9 +230,10 @@ class Tally {
     const trials = { trials: lives.length, seed: 1, confidence };
     const mean = estimateMean(trials, () => of(lives[at++] as Sums));
     const fewer = poissonFactors(this.#outages, confidence);
-    // None was seen: one more than none may be as long as the longest incident.
+    // None was seen, or none that cost anything: that there is none is not said by that.
+    const wasSeen = this.#outages > 0 && mean.value > 0;
     const { timeMs } = this.#whole();
-    const unseen = this.#outages > 0 ? 0 : (fewer.most * this.#longestMs) / timeMs;
+    const unseen = wasSeen ? 0 : (countMost(0, confidence) * this.#longestMs) / timeMs;
     const lower = Math.min(mean.lower, mean.value * fewer.lower);
     const upper = Math.max(mean.upper, mean.value * fewer.upper, unseen);
     return { value: mean.value, lower: Math.max(0, lower), upper: Math.min(1, upper) };
@@ -235,11 +242,23 @@ class Tally {
 
 /** How far the number of outages may be from what was counted; 1 for many. */
 function poissonFactors(count: number, confidence: number) {
-  const tail = (1 - confidence) / 2;
-  const most = chiSquareQuantile(1 - tail, 2 * (count + 1)) / 2;
-  if (count === 0 || count >= outagesMany) return { lower: 1, upper: 1, most };
-  const least = chiSquareQuantile(tail, 2 * count) / 2;
-  return { lower: least / count, upper: most / count, most };
+  if (count === 0 || count >= outagesMany) return { lower: 1, upper: 1 };
+  const least = chiSquareQuantile((1 - confidence) / 2, 2 * count) / 2;
+  return { lower: least / count, upper: countMost(count, confidence) / count };
+}
+
+/** So many may come, on average, where `count` came. */
+function countMost(count: number, confidence: number): number {
+  return chiSquareQuantile((1 + confidence) / 2, 2 * (count + 1)) / 2;
+}
+
+/** The longest mean time until something is mended, of all that the deployment shares. */
+function slowestRepairMs({ services, machineRepair, zoneRepair, controlRepair }: Rates): number {
+  const own = Object.values(services).flatMap((one) => {
+    return [one.start, one.hangRepair, one.endpointRepair, one.grayRepair];
+  });
+  const repairs = [machineRepair, zoneRepair, controlRepair, ...own];
+  return Math.max(...repairs.map(({ meanMs }) => meanMs));
 }
 
 function addTo<Key>(map: Map<Key, number>, key: Key, ms: number): void {

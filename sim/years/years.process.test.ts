@@ -43,6 +43,28 @@ describe("what simulated years say", () => {
     assert.ok(cache.down.upper > 0);
   });
 
+  it("leaves a bound where nothing happened at all: the slowest repair, some five times", async () => {
+    const subject = twoOfThree(1e12, 30);
+    const { services } = await simulateYears({ ...subject, years: 5, seed: 1, boundary });
+    const [cache] = services;
+    assert.equal(cache?.incidents, 0);
+    const slowest = 30 / (5 * 8_760);
+    for (const { value, lower, upper } of [cache.down, cache.unavailability, cache.belowFull]) {
+      assert.deepEqual([value, lower], [0, 0]);
+      assert.ok(Math.abs(upper / slowest - Math.log(200)) < 1e-6, `${upper}`);
+    }
+  });
+
+  it("bounds an outage that was not seen by the slowest repair, not by short incidents", async () => {
+    const subject = twoOfThree(8_000, 1);
+    const { machineRepair } = subject.rates;
+    const rates = { ...subject.rates, machineRepair: { ...machineRepair, meanMs: 1e9 } };
+    const { services } = await simulateYears({ ...subject, rates, years: 5, seed: 1, boundary });
+    const [cache] = services;
+    assert.ok(cache !== undefined && cache.incidents > 0 && cache.outages === 0);
+    assert.ok(cache.unavailability.upper > 1e9 / (5 * 365 * 86_400_000));
+  });
+
   it("names the worst outages, which can be seen again", async () => {
     const subject = twoOfThree(500, 40);
     const { services } = await simulateYears({ ...subject, years: 5, seed: 2, boundary });

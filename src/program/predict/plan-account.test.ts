@@ -95,6 +95,17 @@ To bear in mind:
     assert.match(renderPlan({ ...found, simulated: off }), /the simulation is to be believed/);
   });
 
+  it("says of a simulation that saw nothing what is certain, and never 100 %", () => {
+    const unavailability = { value: 0, lower: 0, upper: 7e-5 };
+    const simulated = { years: 1000, seed: 7, unavailability, confidence: 0.99 };
+    const nothing = renderPlan({ ...found, simulated });
+    assert.match(nothing, /\(seed 7\): at least 99\.9930 % with 99%; the model agrees/);
+    const little = { ...simulated, unavailability: { ...unavailability, value: 1e-5 } };
+    const some = renderPlan({ ...found, simulated: little });
+    assert.match(some, /: 99\.9990 %, at least 99\.9930 % with 99%;/);
+    assert.doesNotMatch(nothing + some, /(^|[^.\d])100 ?%/);
+  });
+
   it("says what stands in the way of a target, and never 100 %", () => {
     const text = renderPlan({
       ...found,

@@ -74,10 +74,12 @@ function saySimulated(
 ): string {
   const { value, lower, upper } = unavailability;
   const agrees = chosen.unavailability >= lower && chosen.unavailability <= upper;
-  const [most, least] = [sayAvailability(lower), sayAvailability(upper)];
+  const least = sayAvailability(upper);
+  const bounds = lower === 0 ? `at least ${least}` : `${least} to ${sayAvailability(lower)}`;
+  const said = value === 0 ? bounds : `${sayAvailability(value)}, ${bounds}`;
   return (
-    `simulated for ${years.toLocaleString("en")} years (seed ${seed}): ${sayAvailability(value)}, ` +
-    `${least} to ${most} with ${sayPercent(confidence)}; ` +
+    `simulated for ${years.toLocaleString("en")} years (seed ${seed}): ` +
+    `${said} with ${sayPercent(confidence)}; ` +
     `the model ${agrees ? "agrees" : "is outside of that, and the simulation is to be believed"}`
   );
 }

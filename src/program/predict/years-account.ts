@@ -5,6 +5,7 @@
 
 import type { Blame } from "../../../sim/years/blame.ts";
 import type { Spread } from "../../../sim/years/sample.ts";
+import type { Bounds } from "../../../sim/years/simulate-years.ts";
 import { sayDuration } from "../../core/base/duration.ts";
 import { sayPercent } from "../../core/base/percent.ts";
 import { sayAvailability } from "../../core/model/availability.ts";
@@ -39,13 +40,14 @@ function renderOne(report: YearsReport): readonly string[] {
 
 function headline(report: YearsReport): readonly string[] {
   const { service, unavailability, minutesPerYear, years, lifetimes, seed, confidence } = report;
-  const { value, upper } = unavailability;
-  const said = value === 0 ? `at least ${sayAvailability(upper)}` : sayAvailability(value);
-  const [least, most] = [minutesPerYear.lower, minutesPerYear.upper].map(sayMinutes);
+  const said = sayBounded(unavailability);
+  const { value, lower, upper } = minutesPerYear;
+  const lost =
+    value === 0 ? "nothing was seen to be lost" : `${sayMinutes(value)} a year were lost`;
+  const bounds = `${lower === 0 ? "at most" : `${sayMinutes(lower)} to`} ${sayMinutes(upper)}`;
   return [
     `${service} was available for ${said} of ${years.toLocaleString("en")} simulated years: ` +
-      `${sayMinutes(minutesPerYear.value)} a year were lost ` +
-      `(${least} to ${most} with ${sayPercent(confidence)}).`,
+      `${lost} (${bounds} a year with ${sayPercent(confidence)}).`,
     `${lifetimes.toLocaleString("en")} lifetimes from seed ${seed}; ` +
       `${sayCount(report.incidentsPerYear)} incidents a year, ${sayCount(report.outagesPerYear)} ` +
       `with fewer than ${report.needed} of ${report.instances} in traffic.`,
@@ -54,9 +56,14 @@ function headline(report: YearsReport): readonly string[] {
 
 function strength({ belowFull, unanswered }: YearsReport): readonly string[] {
   return [
-    `At full strength for ${sayAvailability(belowFull.value)} of the time; ` +
-      `${sayAvailability(unanswered.value)} of the requests were answered.`,
+    `At full strength for ${sayBounded(belowFull)} of the time; ` +
+      `${sayBounded(unanswered)} of the requests were answered.`,
   ];
+}
+
+/** Where nothing was lost, what is certain: never 100 %. */
+export function sayBounded({ value, upper }: Pick<Bounds, "value" | "upper">): string {
+  return value === 0 ? `at least ${sayAvailability(upper)}` : sayAvailability(value);
 }
 
 function blamed({ blames }: YearsReport): readonly string[] {
@@ -115,8 +122,8 @@ function besideModel({ model, unavailability, blames }: YearsReport): readonly s
 }
 
 function sayMinutes(minutes: number): string {
-  if (minutes === 0) return "0 min";
-  return sayDuration(minutes * 60_000);
+  const ms = minutes * 60_000;
+  return ms < 1 ? "under 1 ms" : sayDuration(ms);
 }
 
 function sayCount(count: number): string {
