@@ -5,7 +5,7 @@
 // so many of its places in traffic are filled by programs that work, behind a gateway that runs,
 // and all that it depends on is up as well. While clients call (callers.ts) losses are counted;
 // between, what they met last goes on for as long as nothing happens, and is nothing at full
-// strength.
+// strength. A service that nobody calls through a route of http is judged by its standing alone.
 
 import type { PredictedService } from "../../src/core/predict/deployment.ts";
 import { type Blame, blameOf } from "./blame.ts";
@@ -55,6 +55,8 @@ const down: Standing = { working: 0, isUp: false, isWhole: false };
 export class Ledger {
   readonly service: PredictedService;
   readonly sums: Sums = emptySums();
+  /** Clients call it when something happens. */
+  readonly #isCalled: boolean;
   readonly #ended: (outage: Outage) => void;
   #standing: Standing = down;
   #sinceMs: number;
@@ -67,8 +69,14 @@ export class Ledger {
   /** What of the requests is lost while nobody calls. */
   #lossShare = 0;
 
-  constructor(service: PredictedService, nowMs: number, ended: (outage: Outage) => void) {
+  constructor(
+    service: PredictedService,
+    isCalled: boolean,
+    nowMs: number,
+    ended: (outage: Outage) => void,
+  ) {
     this.service = service;
+    this.#isCalled = isCalled;
     this.#sinceMs = nowMs;
     this.#ended = ended;
   }
@@ -82,18 +90,23 @@ export class Ledger {
     if (this.#strikes.length > strikesMax) this.#strikes.shift();
   }
 
-  stands(standing: Standing, nowMs: number): void {
+  /** Whether it stands otherwise than before. */
+  stands(standing: Standing, nowMs: number): boolean {
     const before = this.#standing;
     const { working, isUp, isWhole } = standing;
-    if (working === before.working && isUp === before.isUp && isWhole === before.isWhole) return;
+    if (working === before.working && isUp === before.isUp && isWhole === before.isWhole) {
+      return false;
+    }
     this.settle(nowMs);
     this.happened();
     this.#standing = standing;
     if (isWhole) this.#lossShare = 0;
+    if (!this.#isCalled) this.#lossShare = working === 0 ? 1 : 0;
     if (before.isUp && !isUp) this.#goesDown(nowMs);
     // What was before it was at full strength explains nothing that comes.
     if (before.isWhole)
       this.#strikes = this.#strikes.filter(({ atMs }) => atMs >= nowMs - strikeMs);
+    return true;
   }
 
   /** Time has passed in which it stood as it stands. */
@@ -113,6 +126,7 @@ export class Ledger {
 
   /** Clients call, or go: what they met since something happened last goes on. */
   callers(areCalling: boolean, nowMs: number): void {
+    if (!this.#isCalled) return;
     this.settle(nowMs);
     this.#areCalling = areCalling;
     if (areCalling) return this.happened();
@@ -124,7 +138,7 @@ export class Ledger {
   /** Nothing more is to be learned from calls. */
   get isHeard(): boolean {
     const { working, isWhole } = this.#standing;
-    return isWhole || working === 0 || this.#calls >= callsMin;
+    return !this.#isCalled || isWhole || working === 0 || this.#calls >= callsMin;
   }
 
   /** From now on calls show how it fares as it is now. */

@@ -59,6 +59,8 @@ export class Lifetime {
   /** Faults that hit somebody. */
   strikes = 0;
   readonly #options: LifetimeOptions;
+  /** Services that clients call. */
+  readonly #called: readonly string[];
   readonly #callers: Callers;
   readonly #standings: Standings;
   /** Who answered last answers wrongly. */
@@ -72,9 +74,8 @@ export class Lifetime {
     const settleAlways = options.settleAlways ?? false;
     this.world = new World({ seed, plan, boundary, settleAlways, calm });
     options.onWorld?.(this.world);
-    const names =
-      deployment.gateway === undefined ? [] : deployment.services.map(({ name }) => name);
-    this.#callers = new Callers(this.world, this.world.random.stream("callers"), names, {
+    this.#called = calledOf(config, deployment);
+    this.#callers = new Callers(this.world, this.world.random.stream("callers"), this.#called, {
       unaccepted: (service) => this.#ledger(service)?.called(true),
       went: () => this.#callersWent(),
       areHeard: () => this.ledgers.every(({ isHeard }) => isHeard),
@@ -88,9 +89,11 @@ export class Lifetime {
     this.#watch();
     this.world.start();
     await this.#goOn(settlesMs);
-    this.ledgers = deployment.services.map(
-      (service) => new Ledger(service, loop.nowMs, (outage) => this.#options.onOutage?.(outage)),
-    );
+    this.ledgers = deployment.services.map((service) => {
+      const isCalled = this.#called.includes(service.name);
+      const ended = (outage: Outage): void => this.#options.onOutage?.(outage);
+      return new Ledger(service, isCalled, loop.nowMs, ended);
+    });
     this.#look();
     const faults = new Faults(this.world, deployment, rates, random.stream("faults"), {
       coming: () => this.#callersCome(),
@@ -141,10 +144,14 @@ export class Lifetime {
   #look(): void {
     if (this.ledgers.length === 0) return;
     const standings = this.#standings.all();
+    let hasChanged = false;
     for (const ledger of this.ledgers) {
       const standing = standings.get(ledger.service.name);
-      if (standing !== undefined) ledger.stands(standing, this.world.loop.nowMs);
+      if (standing === undefined) continue;
+      hasChanged = ledger.stands(standing, this.world.loop.nowMs) || hasChanged;
     }
+    // What clients met before tells nothing of what they would meet now.
+    if (hasChanged && !this.#callers.areCalling) this.#callersCome();
   }
 
   #struck(strike: Strike): void {
@@ -182,4 +189,10 @@ export class Lifetime {
   #callersWent(): void {
     for (const ledger of this.ledgers) ledger.callers(false, this.world.loop.nowMs);
   }
+}
+
+/** Services with a route of http of their own; of all others only their standing is known. */
+function calledOf({ gateway }: Config, { services }: Deployment): readonly string[] {
+  const routed = new Set(gateway?.routes.map(({ service }) => service));
+  return services.map(({ name }) => name).filter((name) => routed.has(name));
 }

@@ -1,6 +1,6 @@
 // From a user's file, and what is predicted of it, to what the simulator plays: the file's own
 // services, checks and failover settings, programs that start and serve as the rates and the load
-// model say, and one route for each service, so that its requests can be told apart.
+// model say, and one route for each service that has any, so that its requests can be told apart.
 
 import type { Config, GatewayConfig, RouteConfig } from "../../src/config/config.ts";
 import type { Random } from "../../src/core/base/prng.ts";
@@ -38,13 +38,11 @@ export function planOf(config: Config, deployment: Deployment, rates: Rates): Pl
 }
 
 function oneRouteEach({ services }: Config, gateway: GatewayConfig): GatewayConfig {
-  const { balance, retry, hedge, timeouts } = gateway;
-  const routes = services.map(({ name }): RouteConfig => {
+  const routes = services.flatMap(({ name }): readonly RouteConfig[] => {
     const own = gateway.routes.find(({ service }) => service === name);
-    const policy = own ?? { balance, retry, hedge, timeouts };
-    return { ...policy, match: { path: `/${name}` }, service: name };
+    return own === undefined ? [] : [{ ...own, match: { path: `/${name}` }, service: name }];
   });
-  // What listens for tcp goes no route of http, and is asked for here like all others.
+  // What listens for tcp goes no route of http: nobody calls there.
   const listen = gateway.listen.map(({ host, port }) => ({
     host,
     port,

@@ -33,7 +33,9 @@ them and tries again. Simulated are clocks, processes, wires, and clients.
 - **Clients** call each service ${callsPerSecond} times a second from a moment before each
   fault until nothing happens any more and it is known how they fare; each call stands for as
   many as the load has in its place. At so few calls the workers find what is silent or wrong
-  later than under a real load: losses are rather too high than too low.
+  later than under a real load: losses are rather too high than too low. A service without a
+  route of http, behind a tcp listener or no gateway, is judged by its standing alone: it is up
+  or not, nobody calls it, and no request to it is tried again or tells that it stalls.
 - **Between faults** nothing is lost at full strength; else what the last calls met goes on.
   How long answers take is the queueing model's (M/M/c over the instances in traffic), where
   \`load\`, \`capacity\` and \`serviceTime\` are known.

@@ -1,0 +1,73 @@
+// What a lifetime counts as lost, where the answer is known: of a service that nobody calls, and of
+// one that comes back in part without any fault.
+
+import assert from "node:assert/strict";
+import { nextTick } from "node:process";
+import { describe, it } from "node:test";
+import { createPrng } from "../../src/core/base/prng.ts";
+import type { Rates, ServiceRates } from "../../src/core/predict/rates.ts";
+import { drawPlan, makeConfig } from "../plan.ts";
+import { subjectOf } from "./drawn.ts";
+import { live, type Subject } from "./lifetime.ts";
+import { twoOfThree } from "./two-of-three.fixture.ts";
+
+const hourMs = 3_600_000;
+const boundary = (): Promise<void> => new Promise((resolve) => nextTick(resolve));
+
+async function sumsOf(subject: Subject, lastsMs: number) {
+  const { ledgers } = await live({ ...subject, seed: 1, lastsMs, boundary });
+  const [ledger] = ledgers;
+  assert.ok(ledger !== undefined);
+  return ledger.sums;
+}
+
+describe("a service behind a tcp listener", () => {
+  it("is judged by its standing alone: what works loses nothing, what does not loses all", async () => {
+    const { config, ...rest } = twoOfThree(500, 40);
+    const { gateway } = config;
+    assert.ok(gateway !== undefined);
+    const listen = [{ host: "0.0.0.0", port: 6379, protocol: "tcp" as const, service: "cache" }];
+    const tcp = { ...config, gateway: { ...gateway, routes: [], listen } };
+    const sums = await sumsOf({ ...rest, config: tcp }, 8_760 * hourMs);
+    assert.ok(sums.upMs > 0.9 * sums.timeMs && sums.upMs < sums.timeMs, "it goes up and down");
+    assert.equal(sums.lostMs, 0);
+    assert.equal(sums.unansweredMs, sums.byWorking.get(0) ?? 0);
+  });
+});
+
+const never = { everyMs: 1e18 };
+
+/** Two processes that end together and start again one after the other, minutes apart. */
+function twoThatEndTogether(): Subject {
+  const { config } = drawPlan(createPrng(1));
+  const service = config.services.find((one) => one.kind === "command");
+  assert.ok(service?.kind === "command" && config.gateway !== undefined);
+  const replicas = { ...service.replicas, min: 2, max: 2 };
+  const failover = { ...service.failover, mode: "active-active" as const };
+  const startTimeoutMs = hourMs;
+  const pair = { ...service, replicas, failover, startTimeoutMs, dependsOn: [] };
+  const one = makeConfig([pair], { ...config.gateway, workers: 1 });
+  const said = {
+    ...{ hang: never, gray: never, endpoint: never, machine: never, zone: never },
+    ...{ gatewayWorker: never, gateway: never, control: never },
+    ...{ crash: { everyMs: 24 * hourMs }, commonCause: 1, startFails: 0 },
+  };
+  const subject = subjectOf(one, said);
+  return { ...subject, rates: withStarts(subject.rates, 2 * 60_000) };
+}
+
+function withStarts(rates: Rates, meanMs: number): Rates {
+  const source = { kind: "file", key: "start" } as const;
+  const start: ServiceRates["start"] = { kind: "exponential", meanMs, source };
+  const all = Object.entries(rates.services).map(([name, own]) => [name, { ...own, start }]);
+  return { ...rates, services: Object.fromEntries(all) as Rates["services"] };
+}
+
+describe("a service that comes back in part, when its clients have gone", () => {
+  it("is asked anew, and loses nothing by what was true while it was down", async () => {
+    const sums = await sumsOf(twoThatEndTogether(), 60 * 24 * hourMs);
+    const [none, half] = [0, 1].map((working) => sums.byWorking.get(working) ?? 0);
+    assert.ok((none ?? 0) > 30 * 60_000 && (half ?? 0) > 30 * 60_000, "it was down, and half up");
+    assert.ok(sums.lostMs < 0.05 * (half ?? 0), `${sums.lostMs} ms of ${half} ms`);
+  });
+});
