@@ -11,21 +11,18 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/registry/verdict.js",
     find: "if (!isThere(record))\n        return false;",
     replace: 'if (record.phase === "starting") return true;',
-    breaks: ["readiness", "start-order"],
   },
   {
     name: "an ejection is forgotten",
     file: "src/core/dispatch/create-dispatcher.js",
     find: "this.#ejections.eject(slot, nowMs, cause[why]);",
     replace: "this.#ejections.isEjected(slot);",
-    breaks: ["ejection"],
   },
   {
     name: "an ejected instance is never readmitted",
     file: "src/core/dispatch/create-dispatcher.js",
     find: "if (!this.#ejections.readmits(slot, beganMs))",
     replace: "if (beganMs > 0)",
-    breaks: ["ejection", "traffic", "quiet", "convergence"],
     slow: true,
   },
   {
@@ -33,14 +30,12 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/guard/backoff.js",
     find: "return ceilingMs / 2 + (ceilingMs / 2) * ratio;",
     replace: "return (ceilingMs / 100) * ratio;",
-    breaks: ["restart-intensity"],
   },
   {
     name: "a crash loop is not held back",
     file: "src/core/guard/restart-intensity.js",
     find: "return oldest !== undefined && nowMs - oldest <= intensity.withinMs;",
     replace: "return oldest === undefined && nowMs < 0;",
-    breaks: ["restart-intensity"],
     slow: true,
   },
   {
@@ -48,8 +43,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/supervisor/supervisor.js",
     find: "const process = processes.adopt(kept.process, id);",
     replace: "const process = undefined;",
-    // Whoever is not adopted has ended, says the incident, though it runs.
-    breaks: ["doubling", "incident-truth"],
     slow: true,
   },
   {
@@ -57,7 +50,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/supervisor/instance.js",
     find: "this.#ports.records.write(this.#key, this.#kept(identity));",
     replace: "void identity;",
-    breaks: ["doubling"],
     slow: true,
   },
   {
@@ -65,16 +57,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/routing/memory.js",
     find: "this.#version = this.#reserved;",
     replace: "this.#version = 0;",
-    breaks: [
-      "dead-instance",
-      "readiness",
-      "drained",
-      "traffic",
-      "right-instance",
-      "convergence",
-      // By the older table that workers keep, who is said to be back gets no traffic.
-      "incident-truth",
-    ],
     slow: true,
   },
   {
@@ -82,14 +64,12 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/supervisor/supervisor.js",
     find: "if (blocker !== undefined) {",
     replace: "if (blocker === null) {",
-    breaks: ["start-order"],
   },
   {
     name: "a drain is forgotten when control dies",
     file: "src/control/supervisor/operator-words.js",
     find: "return this.#words.drained.includes(instance);",
     replace: "return false;",
-    breaks: ["drained", "convergence"],
     slow: true,
   },
   {
@@ -97,7 +77,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/supervisor/instance.js",
     find: "if (forMs === 0)",
     replace: "if (forMs >= 0)",
-    breaks: ["adoption"],
     slow: true,
   },
   {
@@ -105,7 +84,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/supervise/lifecycle.js",
     find: "return restart.unhealthyAfterMs > 0 ? restart.unhealthyAfterMs : undefined;",
     replace: "return restart.unhealthyAfterMs > 0 ? undefined : undefined;",
-    breaks: ["patience"],
     slow: true,
   },
   {
@@ -113,7 +91,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/detect/threshold.js",
     find: 'const against = state.verdict === "down" ? 0 : state.against + 1;',
     replace: "const against = 0;",
-    breaks: ["detection-bound", "dead-instance", "patience"],
     slow: true,
   },
   {
@@ -121,7 +98,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/health/heartbeat-watch.js",
     find: "this.#follow(silent(this.#watched, nowMs, this.#detector.explain()));",
     replace: "void silent;",
-    breaks: ["detection-bound"],
     slow: true,
   },
   {
@@ -130,7 +106,6 @@ export const plantedFaults: readonly Planted[] = [
     find: "this.#idlePoll = this.#ports.clock.after(idlePollMs, () => {",
     replace:
       'this.#idlePoll = this.#ports.clock.after(0, () => { return this.tell({ kind: "idle" });',
-    breaks: ["planned-end"],
     slow: true,
   },
   {
@@ -138,7 +113,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/supervise/rolling.js",
     find: "(serving ? spare <= 0 : trying >= trials)",
     replace: "(!serving && trying >= trials)",
-    breaks: ["deploying", "incident-truth", "traffic"],
     slow: true,
   },
   {
@@ -146,8 +120,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/supervisor/rollout.js",
     find: 'if (phase === "rolling-back")\n            return from;',
     replace: 'if (phase === "rolling-back") return to;',
-    // The next control starts anew what runs another version than the one in force.
-    breaks: ["convergence", "adoption"],
     slow: true,
   },
   {
@@ -155,7 +127,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/supervisor/supervisor.js",
     find: "const surplus = ordinal > replicas && !extras.includes(ordinal);",
     replace: "const surplus = ordinal < 0;",
-    breaks: ["convergence"],
     slow: true,
   },
   {
@@ -163,14 +134,12 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/supervisor/instance.js",
     find: "const dataFolder = dataFolderOf(id, user);",
     replace: "const dataFolder = dataFolderOf(this.service, user);",
-    breaks: ["deploying"],
   },
   {
     name: "nobody is killed who ignores SIGTERM",
     file: "src/control/supervisor/instance.js",
     find: 'if (command === "kill")',
     replace: 'if (command === "never")',
-    breaks: ["adoption", "convergence", "stop"],
     slow: true,
   },
   {
@@ -178,7 +147,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/failover/primary.js",
     find: "return out && this.#ports.traffic.isFenced(id, told.version);",
     replace: "return out;",
-    breaks: ["one-primary"],
     slow: true,
   },
   {
@@ -186,7 +154,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/failover/primary.js",
     find: "records.write(this.#key, { epoch, primary, pinned });",
     replace: "void records;",
-    breaks: ["one-primary", "failback-hold", "promotion"],
     slow: true,
   },
   {
@@ -194,7 +161,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/failover/kept-promotion.js",
     find: "kept.epoch <= service.epoch",
     replace: "kept.epoch > 0",
-    breaks: ["one-primary"],
     slow: true,
   },
   {
@@ -202,7 +168,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/registry/verdict.js",
     find: 'if (record.standing === "standby")',
     replace: 'if (record.standing === "standby" && isThere(record))',
-    breaks: ["one-primary", "convergence"],
     slow: true,
   },
   {
@@ -210,7 +175,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/dispatch/tiers.js",
     find: "if (standsIn && this.isUsable(backed))",
     replace: "if (standsIn && backed < 0)",
-    breaks: ["stand-in"],
     slow: true,
   },
   {
@@ -218,7 +182,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/dispatch/tiers.js",
     find: "if (standsIn && this.isUsable(backed))",
     replace: "if (standsIn)",
-    breaks: ["stand-in", "traffic"],
     slow: true,
   },
   {
@@ -226,7 +189,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/failover/failover.js",
     find: "return rules.minimumHealthyMs;",
     replace: "return 1;",
-    breaks: ["failback-hold"],
     slow: true,
   },
   {
@@ -234,7 +196,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/guard/flap-damping.js",
     find: "return nowMs >= heldUntilMs(changes);",
     replace: "return nowMs >= changes.lastMs;",
-    breaks: ["flap-bound"],
     slow: true,
   },
   {
@@ -242,7 +203,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/dispatch/create-dispatcher.js",
     find: "return this.#presences.flaps(",
     replace: "return false && this.#presences.flaps(",
-    breaks: ["flap-bound"],
     slow: true,
   },
   {
@@ -250,7 +210,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/failover/failover.js",
     find: 'add("primary-failing", known && situation.primary === "failing", why);',
     replace: "",
-    breaks: ["promotion", "traffic"],
     slow: true,
   },
   {
@@ -258,7 +217,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/observe/observe.js",
     find: 'if (phase === "backoff" || phase === "crash-loop")',
     replace: 'if (phase === "never")',
-    breaks: ["incident-cover"],
     slow: true,
   },
   {
@@ -266,7 +224,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/observe/observe.js",
     find: "ports.history.whenRestored((kept) => this.#restore(kept));",
     replace: "",
-    breaks: ["incident-cover"],
     slow: true,
   },
   {
@@ -274,7 +231,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/observe/observe.js",
     find: "return (standsBy || this.#isServing(record)) && !this.#isEjected(id);",
     replace: "return phase !== undefined || standsBy;",
-    breaks: ["incident-truth", "incident-cover"],
     slow: true,
   },
   {
@@ -282,7 +238,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/observe/observe.js",
     find: 'this.#ports.table() === undefined || record.told?.verdict === "up"',
     replace: "record !== undefined",
-    breaks: ["incident-truth"],
     slow: true,
   },
   {
@@ -290,7 +245,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/incident/losses.js",
     find: "this.#workers.set(stats.pid, { atMs: nowMs, services });",
     replace: "if (known === undefined) this.#workers.set(stats.pid, { atMs: nowMs, services });",
-    breaks: ["incident-truth"],
     slow: true,
   },
   {
@@ -298,7 +252,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/health/active-check.js",
     find: "sameState(before, state) && this.#detail === result.detail",
     replace: "true",
-    breaks: ["passing-over"],
     words: passingOver,
     slow: true,
   },
@@ -307,7 +260,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/observe/observe.js",
     find: "const forMs = Math.max(0, Math.min(...endsMs) - nowMs);",
     replace: "const forMs = Infinity;",
-    breaks: ["passing-over"],
     words: passingOver,
     slow: true,
   },
@@ -316,7 +268,6 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/control/health/observer.js",
     find: "this.#dueMs += byMs;",
     replace: "void byMs;",
-    breaks: ["passing-over"],
     words: passingOver,
     slow: true,
   },
