@@ -1,9 +1,9 @@
 // A copy of the simulator and of what it runs, with one fault planted in it.
 //
 // The fault is one change of the compiled text that must fit exactly once. The copy is then run as
-// users run it, `sim --runs=N`, and says which seed found the fault and by which promise. That it was
-// the fault is shown by the same seed without it. Rejected: naming the promise that is to break first,
-// for it is another one whenever the lives are drawn anew.
+// users run it, `sim --runs=N`, and says which seed found the fault and by which promise. That it
+// was the fault is shown by the same seed without it. Rejected: naming the promise that is to break
+// first, for it is another one whenever the lives are drawn anew.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
