@@ -53,7 +53,7 @@ function main(words: readonly string[]): number {
     process.execPath,
     [
       "--test",
-      `--test-concurrency=${long ? 1 : 3}`,
+      `--test-concurrency=${long ? 2 : 3}`,
       `--test-reporter=${join(import.meta.dirname, "test-reporter.js")}`,
       "--test-reporter-destination=stdout",
       "--test-reporter=tap",
