@@ -310,9 +310,8 @@ test("who has left is not ejected for the answers that it gave", () => {
   assert.deepEqual(story.sentences, []);
 });
 
-test("who is late is so no more when silence stops being judged", () => {
-  const instances = [instance(1), instance(2)];
-  const { dispatcher } = new Story(instances);
+/** Requests by slot, where silence matters. */
+function asking(dispatcher: Dispatcher) {
   const ask = (slot: number, nowMs: number): void => {
     dispatcher.started(slot, nowMs);
     dispatcher.awaits(slot, nowMs);
@@ -322,6 +321,56 @@ test("who is late is so no more when silence stops being judged", () => {
     dispatcher.answering(slot, nowMs + 1, 1, 1, true);
     dispatcher.finished(slot, nowMs + 1, outcome.answered, 1, false);
   };
+  return { ask, answer };
+}
+
+test("who has left is no peer: its good answers make nobody an outlier", () => {
+  const all = [1, 2, 3, 4, 5].map((number) => instance(number));
+  const story = new Story(all);
+  story.dispatcher.tick(0);
+  for (let round = 0; round < 120; round++) {
+    story.attempt(round % 2 === 0 ? outcome.answered : outcome.serverError);
+    story.attempts(4);
+  }
+  story.dispatcher.update(service(all.slice(0, 4)), 5000);
+  story.dispatcher.tick(10_000);
+  assert.deepEqual(story.sentences, [], "four are too few to say what is usual");
+});
+
+test("who has left is no peer: nobody that is alone is late because of it", () => {
+  const { dispatcher } = new Story([instance(1), instance(2)]);
+  const { ask, answer } = asking(dispatcher);
+  answer(0, 0);
+  answer(1, 0);
+  dispatcher.update(service([instance(1)]), 5);
+  ask(0, 10);
+  for (let nowMs = 15; nowMs < 1000; nowMs += 5) dispatcher.scan(nowMs, 0);
+  assert.deepEqual(dispatcher.late(), []);
+});
+
+test("who is late is tried again and again, also when nobody is left to compare it with", () => {
+  const { dispatcher } = new Story([instance(1), instance(2)]);
+  const { ask, answer } = asking(dispatcher);
+  answer(1, 0);
+  ask(0, 10);
+  dispatcher.scan(16, 0);
+  answer(1, 17);
+  answer(1, 18);
+  dispatcher.scan(30, 0);
+  assert.deepEqual(dispatcher.late(), ["web-1"]);
+  dispatcher.update(service([instance(1), instance(2, { generation: 2 })]), 31);
+  dispatcher.scan(35, 0);
+  const tried = [1000, 1100, 1250, 1500].map((nowMs) => {
+    const slot = dispatcher.choose("round-robin", nowMs, 0, NONE_TRIED, 0, true);
+    return dispatcher.instance(slot).id;
+  });
+  assert.deepEqual(tried, ["web-1", "web-2", "web-1", "web-1"]);
+});
+
+test("who is late is so no more when silence stops being judged", () => {
+  const instances = [instance(1), instance(2)];
+  const { dispatcher } = new Story(instances);
+  const { ask, answer } = asking(dispatcher);
   answer(0, 0);
   answer(1, 0);
   ask(0, 10);

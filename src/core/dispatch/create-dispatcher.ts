@@ -157,7 +157,7 @@ class ServiceDispatcher implements Dispatcher {
     } else {
       this.#learn(slot, nowMs, result, nowMs - latencyMs);
     }
-    this.#slots.release(slot);
+    this.#release(slot);
   }
 
   scan(nowMs: number, lateByMs: number): void {
@@ -262,7 +262,7 @@ class ServiceDispatcher implements Dispatcher {
     for (const slot of readmitted) {
       if (this.#tiers.isUsable(slot)) this.#readmitted(slot, "it was checked anew");
     }
-    for (let slot = 0; slot < slots.count; slot++) slots.release(slot);
+    for (let slot = 0; slot < slots.count; slot++) this.#release(slot);
     this.#rebuild(nowMs);
   }
 
@@ -393,7 +393,9 @@ class ServiceDispatcher implements Dispatcher {
     const turn = Math.floor(this.#options.random() * late.count);
     const slot = late.slots[turn] as number;
     if (this.#isBusy(slot)) return NO_INSTANCE;
-    const patienceMs = this.#stall.patienceMs(slot);
+    const patience = this.#stall.patienceMs(slot);
+    // It is unknown (infinite) once its peers were replaced, and must not end the turns.
+    const patienceMs = patience === Infinity ? 0 : patience;
     const isLong = this.#stall.silenceMs(slot, nowMs) >= LATE_LONG_MS;
     const againMs = Math.max(isLong ? LATE_PROBE_RARE_MS : LATE_PROBE_MS_MIN, patienceMs);
     this.#lateProbeDueMs = nowMs + againMs / late.count;
@@ -604,6 +606,13 @@ class ServiceDispatcher implements Dispatcher {
     const requests = `${count} ${count === 1 ? "request" : "requests"}`;
     const compared = peers > 0 ? ` while its peers answered ${peers}` : "";
     return `${requests} unanswered for ${silence}${compared}`;
+  }
+
+  /** Who has left is no peer any more: its answers say nothing of those that stay. */
+  #release(slot: number): void {
+    if (!this.#slots.release(slot)) return;
+    this.#stall.forget(slot);
+    this.#outlier.forget(slot);
   }
 
   #lent(slot: number): void {

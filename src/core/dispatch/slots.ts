@@ -97,13 +97,14 @@ export class Slots {
     }
   }
 
-  /** Takes back the slot when nobody needs it any more. */
-  release(slot: number): void {
+  /** Takes back the slot when nobody needs it any more; true when it did. */
+  release(slot: number): boolean {
     const instance = this.#instances[slot];
-    if (instance === undefined || this.listed[slot] === 1 || this.active[slot] !== 0) return;
+    if (instance === undefined || this.listed[slot] === 1 || this.active[slot] !== 0) return false;
     this.#byKey.delete(keyOf(instance));
     this.#instances[slot] = undefined;
     this.#free.push(slot);
+    return true;
   }
 
   #grow(): void {
