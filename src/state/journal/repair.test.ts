@@ -208,6 +208,21 @@ describe("repairing", () => {
     assert.equal(journal.lastSequence, 38);
   });
 
+  for (const through of [0, 38]) {
+    it(`goes on behind the snapshot at ${through} when the whole log is missing`, async () => {
+      const disk = await soundDisk(through);
+      for (const name of disk.names(place).filter((each) => each.endsWith(".log"))) {
+        disk.takeAway(place, name);
+      }
+      const { lost, journal, steps } = await repaired(disk);
+      assert.deepEqual(lost, { from: through + 1, through: 0 }, "nothing shows how many");
+      assert.equal(steps.length, 1);
+      assert.equal((await journal.latestSnapshot())?.through, through);
+      assert.equal(await journal.append(bytesOf("on")), through + 1);
+      await journal.close();
+    });
+  }
+
   it("says so when nothing can be made of it", async () => {
     const disk = await soundDisk();
     disk.takeAway(place, segmentFileName(1));

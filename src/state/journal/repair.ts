@@ -109,19 +109,19 @@ class Planner {
     return { steps: [...log.steps, ...asides], lost: log.lost };
   }
 
-  /** The newest whole snapshot, 0 without one. */
-  get #newestWhole(): number {
-    return this.#survey.report.snapshots.findLast(({ whole }) => whole)?.through ?? 0;
+  get #newestWhole(): number | undefined {
+    return this.#survey.report.snapshots.findLast(({ whole }) => whole)?.through;
   }
 
   #planLog(first: Damage): Plan {
     const { scan, report } = this.#survey;
-    const snapshot = this.#newestWhole;
+    const snapshot = this.#newestWhole ?? 0;
+    const hasLog = this.#contents.segments.length > 0;
     const [damage] = scan.damages;
     const isConnected = this.#connects(report.firstSequence);
     const newest = this.#contents.snapshots.at(-1) ?? 0;
     // Where the log is sound and fits to a whole snapshot, only snapshots have rotted.
-    if (damage === undefined && isConnected && newest < scan.nextSequence) {
+    if (hasLog && damage === undefined && isConnected && newest < scan.nextSequence) {
       return { steps: [], lost: undefined };
     }
     const { soundFrom } = scan;
@@ -133,9 +133,9 @@ class Planner {
     if (damage !== undefined && before >= snapshot && (before > 0 || this.#beginsAtOne)) {
       return { steps: this.#cut(damage), lost: lostFrom(before + 1, through) };
     }
-    if (snapshot === 0) throw rotten(first);
+    if (this.#newestWhole === undefined) throw rotten(first);
     // With nothing sound behind the damage nobody knows where the log ended.
-    const isEndKnown = damage === undefined || soundFrom !== undefined;
+    const isEndKnown = hasLog && (damage === undefined || soundFrom !== undefined);
     const isLost = through > snapshot || !isEndKnown;
     return {
       steps: this.#startAfter(snapshot),
@@ -144,7 +144,7 @@ class Planner {
   }
 
   #connects(firstSequence: number): boolean {
-    return firstSequence === 1 || firstSequence <= this.#newestWhole + 1;
+    return firstSequence === 1 || firstSequence <= (this.#newestWhole ?? 0) + 1;
   }
 
   get #beginsAtOne(): boolean {
@@ -273,7 +273,9 @@ class Planner {
     const fileName = segmentFileName(index);
     const sizeBytes = 8 * sectorBytes;
     const bytes = new Uint8Array(sizeBytes);
-    writeSegmentHeader(bytes.subarray(0, sectorBytes), { index, sizeBytes, wallMs: this.#wallMs });
+    // Its group goes on from nothing that is there, not even where this is the first segment.
+    const header = { index, sizeBytes, wallMs: this.#wallMs, isHeadless: true };
+    writeSegmentHeader(bytes.subarray(0, sectorBytes), header);
     const group = new GroupBuffer((size) => new Uint8Array(size));
     group.begin({ previous: 0, firstSequence, index, sectorsMax: 1 });
     bytes.set(group.seal(this.#wallMs).bytes, sectorBytes);
