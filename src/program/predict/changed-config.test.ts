@@ -66,6 +66,18 @@ predict:
     assert.deepEqual(changed.predict?.gateway, ["machine-1", "machine-2"]);
   });
 
+  it("says what a shorter interval lowers beside it, or the file would be refused", () => {
+    const slowly = file.replace("interval: 2s", "interval: 2s, fastInterval: 1s, timeout: 800ms");
+    const { deployment } = describeFile(read(slowly), nothingKnown);
+    const choice = { ...asItIs, intervalMs: 500 };
+    const asked = { choice, deployment, loadPerSecond: undefined };
+    const text = changeInFile(read(slowly), "web", asked);
+    const health = "{ interval: 500ms, fastInterval: 500ms, timeout: 500ms }";
+    assert.equal(text, `services:\n  web:\n    health: ${health}\n`);
+    const once = changeInFile(read(slowly), "web", { ...asked, choice: asItIs });
+    assert.equal(once, "");
+  });
+
   it("keeps a range of replicas, and widens it where it must", () => {
     const three = { ...asItIs, instances: 3, intervalMs: 1000 };
     assert.match(change("api", three), /replicas: \{ min: 3, max: 4 \}/);

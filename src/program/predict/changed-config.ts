@@ -8,6 +8,7 @@ import type {
   Config,
   EndpointConfig,
   EndpointService,
+  HealthConfig,
   PredictConfig,
   ServiceConfig,
   ServicePredictionConfig,
@@ -36,13 +37,10 @@ export function withChoice(config: Config, name: string, choice: Choice): Config
 
 function chosen(service: ServiceConfig, { instances, intervalMs }: Choice): ServiceConfig {
   const { health } = service;
-  const changed = {
-    ...health,
-    intervalMs,
-    fastIntervalMs: Math.min(health.fastIntervalMs, intervalMs),
-    timeoutMs: Math.min(health.timeoutMs, intervalMs),
+  const checked = {
+    ...service,
+    health: intervalMs === 0 ? health : withInterval(health, intervalMs),
   };
-  const checked = { ...service, health: intervalMs === 0 ? health : changed };
   if (checked.kind === "endpoints") return checked;
   const { replicas } = checked;
   return { ...checked, replicas: { min: instances, max: Math.max(instances, replicas.max) } };
@@ -88,9 +86,27 @@ function serviceLines(service: ServiceConfig, choice: Choice): readonly string[]
       '# `{ address: "HOST:PORT", zone: ZONE }`',
     );
   }
-  const isChecked = intervalMs !== 0 && intervalMs !== service.health.intervalMs;
-  if (isChecked) lines.push(`health: { interval: ${printDuration(intervalMs)} }`);
+  if (intervalMs !== 0) lines.push(...healthLines(service.health, intervalMs));
   return lines;
+}
+
+/** What is checked more often is waited for no longer than until the next check. */
+function healthLines(before: HealthConfig, intervalMs: number): readonly string[] {
+  const after = withInterval(before, intervalMs);
+  const keys: string[] = [];
+  const add = (key: string, wasMs: number, ms: number) => {
+    if (ms !== wasMs) keys.push(`${key}: ${printDuration(ms)}`);
+  };
+  add("interval", before.intervalMs, after.intervalMs);
+  add("fastInterval", before.fastIntervalMs, after.fastIntervalMs);
+  add("timeout", before.timeoutMs, after.timeoutMs);
+  return keys.length === 0 ? [] : [`health: { ${keys.join(", ")} }`];
+}
+
+function withInterval(health: HealthConfig, intervalMs: number): HealthConfig {
+  const fastIntervalMs = Math.min(health.fastIntervalMs, intervalMs);
+  const timeoutMs = Math.min(health.timeoutMs, intervalMs);
+  return { ...health, intervalMs, fastIntervalMs, timeoutMs };
 }
 
 function isSpreadAs({ endpoints }: EndpointService, choice: Choice): boolean {
