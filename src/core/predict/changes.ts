@@ -27,13 +27,13 @@ export function changesOf(deployment: Deployment, name: string): readonly Change
   const becomes = (what: string, changed: Partial<PredictedService>) =>
     add(what, withService(deployment, { ...service, ...changed }));
   const isAlone = service.instances.length === 1;
+  const more = instancesOf(service, service.instances.length + 1, deployment.machines);
   if (isAlone) {
-    const standby = instancesOf(service, 2, deployment.machines);
-    becomes("a standby", { mode: "primary-standby", instances: standby.instances });
+    const standby = { ...more, mode: "primary-standby" } as const;
+    add("a standby", withService(deployment, standby));
   }
   const one = service.mode === "primary-standby" ? "one more standby" : "one more instance";
-  const more = instancesOf(service, service.instances.length + 1, deployment.machines);
-  add(one, { ...withService(deployment, more), machines: machinesWith(deployment, more) });
+  add(one, withService(deployment, more));
   if (!isAlone) {
     add("another machine, with a gateway", withMachine(deployment, false));
     add("another machine in another zone, with a gateway", withMachine(deployment, true));
@@ -58,9 +58,10 @@ export function changesOf(deployment: Deployment, name: string): readonly Change
   return changes;
 }
 
+/** A machine that only the changed service names is there as well. */
 function withService(deployment: Deployment, changed: PredictedService): Deployment {
   const services = deployment.services.map((one) => (one.name === changed.name ? changed : one));
-  return { ...deployment, services };
+  return { ...deployment, services, machines: machinesWith(deployment, changed) };
 }
 
 /** With further instances; a further endpoint is on a machine of its own. */
