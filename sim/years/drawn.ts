@@ -80,7 +80,6 @@ function predicted(config: Config, service: ServiceConfig, needed: number): Pred
     stallDetection: service.detection.stall,
     resentShare: 0.9,
     restart: restartOf(service),
-    failover,
     throughGateway: true,
     dependsOn: dependsOn.filter((other) => known.has(other)),
     queue: undefined,
@@ -101,10 +100,10 @@ function endpoints(service: EndpointService): readonly PredictedInstance[] {
 
 function restartOf(service: ServiceConfig): PredictedService["restart"] {
   if (service.kind === "command") {
-    const { restart, startTimeoutMs, stopGraceMs } = service;
-    return { ...restart, startTimeoutMs, stopGraceMs };
+    const { restart, stopGraceMs } = service;
+    return { ...restart, stopGraceMs };
   }
-  return { backoffMs: 0, backoffMaxMs: 0, unhealthyAfterMs: 0, startTimeoutMs: 0, stopGraceMs: 0 };
+  return { backoffMs: 0, backoffMaxMs: 0, unhealthyAfterMs: 0, stopGraceMs: 0 };
 }
 
 function seldomChecked<Service extends ServiceConfig>(service: Service, random: Random): Service {

@@ -282,6 +282,11 @@ function exactly(value: number, source: Source): Uncertain {
   return { value, lower: value, upper: value, source };
 }
 
+/** The mean of a time, and how well it is known: an assumed one within its factor. */
+export function meanOf({ meanMs, source }: Duration): Uncertain {
+  return source.kind === "default" ? roughly(meanMs, source.reason) : exactly(meanMs, source);
+}
+
 function roughly(value: number, reason: string): Uncertain {
   const source: Source = { kind: "default", reason };
   return { value, lower: value / assumedWithin, upper: value * assumedWithin, source };

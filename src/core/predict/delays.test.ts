@@ -8,6 +8,12 @@ import { exactly, lasting, quietService, webOn } from "./predict.fixture.ts";
 
 const web = webOn(["a", "b"]);
 const [process] = web.instances as [PredictedInstance];
+const answeringIn = (serviceTimeMs: number) => ({
+  loadPerSecond: 1,
+  capacityPerInstance: 10,
+  slotsPerInstance: 1,
+  serviceTimeMs,
+});
 const endpoint: PredictedInstance = { ...process, kind: "endpoint" };
 // Three quarters of a backoff of 100 ms, and a start of two seconds.
 const restarted = 75 + 2_000;
@@ -27,6 +33,15 @@ describe("a restart", () => {
       (_, at) => Math.min(75 * 2 ** at, 0.75 * 30_000) / 2 ** at,
     ).reduce((sum, ms) => sum + ms, 0);
     assert.ok(Math.abs(restartMs(web, half) - (waits + 2 * 2_000)) < 0.1);
+  });
+});
+
+describe("a restart that fails nearly always", () => {
+  it("counts all further tries, however many", () => {
+    const nearly = { ...quietService, startFails: exactly(0.9999) };
+    const flat = { ...web, restart: { ...web.restart, backoffMaxMs: 100 } };
+    const expectedMs = 10_000 * restarted;
+    assert.ok(Math.abs(restartMs(flat, nearly) - expectedMs) < 1e-6 * expectedMs);
   });
 });
 
@@ -55,25 +70,25 @@ describe("a hang", () => {
 
   it("is seen by what comes first: the workers, a check, a heartbeat", () => {
     const through = { ...web, throughGateway: true };
-    assert.equal(silenceSeen(through).meanMs, 250);
-    assert.equal(silenceSeen({ ...through, stallDetection: false }).meanMs, 250 + 500);
-    assert.equal(silenceSeen({ ...through, mode: "primary-standby" }).meanMs, 250 + 500);
-    assert.equal(silenceSeen(web).meanMs, 2_500);
-    assert.equal(silenceSeen({ ...web, heartbeatMs: 1_600 }).meanMs, 1_600);
-    assert.equal(silenceSeen({ ...web, checks: undefined, heartbeatMs: 9_000 }).meanMs, 9_000);
+    assert.equal(silenceSeen({ ...through, queue: answeringIn(5) }), 250, "no sooner");
+    assert.equal(silenceSeen({ ...through, queue: answeringIn(100) }), 4 * 200, "four patiences");
+    assert.equal(silenceSeen({ ...through, queue: answeringIn(900) }), 2_500, "the checks do");
+    assert.equal(silenceSeen({ ...through, stallDetection: false }), 2_500, "only checks do");
+    assert.equal(silenceSeen({ ...through, mode: "primary-standby" }), 250 + 500);
+    const backup = { ...process, id: "web-2", backup: true };
+    const [first] = web.instances as [PredictedInstance];
+    const alone = { ...through, instances: [first, backup] };
+    assert.equal(silenceSeen(alone), 250 + 500, "a backup is no peer");
+    assert.equal(silenceSeen(web), 2_500);
+    assert.equal(silenceSeen({ ...web, heartbeatMs: 1_600 }), 1_600);
+    assert.equal(silenceSeen({ ...web, checks: undefined, heartbeatMs: 9_000 }), 9_000);
   });
 });
 
 describe("the others", () => {
   it("an end is seen at once; what it was working on is lost for as long as that takes", () => {
     assert.equal(endSeen(web), 10 + 50);
-    const queue = {
-      loadPerSecond: 1,
-      capacityPerInstance: 10,
-      slotsPerInstance: 1,
-      serviceTimeMs: 100,
-    };
-    assert.equal(endSeen({ ...web, queue }), 10 + 100);
+    assert.equal(endSeen({ ...web, queue: answeringIn(100) }), 10 + 100);
   });
 
   it("an endpoint comes back with the next check after its repair", () => {

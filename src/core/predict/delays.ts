@@ -6,11 +6,15 @@
 // are in docs/internals/benchmarks.md. All in milliseconds.
 
 import { NinesError } from "../base/errors.ts";
-import { checkBoundMs } from "../detect/bounds.ts";
-import { STALLED_MS_MIN, SUSPECT_UNKNOWN_MS } from "../detect/stall.ts";
+import {
+  patienceMs,
+  STALLED_MS_MIN,
+  STALLED_PATIENCES,
+  SUSPECT_UNKNOWN_MS,
+} from "../detect/stall.ts";
 import { backoffCeilingMs } from "../guard/backoff.ts";
 import { detectionTime } from "../model/availability.ts";
-import type { CheckTimes, PredictedInstance, PredictedService } from "./deployment.ts";
+import { type PredictedInstance, type PredictedService, placesOf } from "./deployment.ts";
 import { lastsLonger, meanOfShorter } from "./durations.ts";
 import type { ServiceRates } from "./rates.ts";
 
@@ -22,43 +26,35 @@ const tableMs = 10;
 const promotionMs = 20;
 /** Where nobody has measured how long a request takes. */
 const usualServiceMs = 50;
+/** A backoff that doubles has reached any bound by then. */
+const growingTriesMax = 48;
 /** From the end of all of the gateway to its listening again. */
 export const gatewayStartMs = 2_000;
 
-export interface Delay {
-  readonly meanMs: number;
-  readonly maxMs: number;
+/** Until an instance that has fallen silent gets no more requests, on average. */
+export function silenceSeen(service: PredictedService): number {
+  return Math.min(seenByChecks(service), seenByTraffic(service));
 }
 
-/** Until an instance that has fallen silent gets no more requests. */
-export function silenceSeen(service: PredictedService): Delay {
-  const byChecks = seenByChecks(service);
-  const peers = service.mode === "primary-standby" ? 1 : service.instances.length;
-  if (!service.throughGateway) return byChecks;
+function seenByTraffic(service: PredictedService): number {
+  const { throughGateway, stallDetection, checks } = service;
+  if (!throughGateway || !stallDetection) return Infinity;
+  // Of answers that take much the same time; those that do not are waited for longer.
+  const usualMs = patienceMs(requestMs(service), 0);
+  if (placesOf(service).length > 1) return Math.max(STALLED_MS_MIN, STALLED_PATIENCES * usualMs);
   // Who is alone is not ejected for silence, but asked at once.
-  const byTraffic =
-    peers > 1 && service.stallDetection ? STALLED_MS_MIN : suspectedMs(service.checks);
-  return {
-    meanMs: Math.min(byChecks.meanMs, byTraffic),
-    maxMs: Math.max(byChecks.maxMs, byTraffic),
-  };
-}
-
-function suspectedMs(checks: CheckTimes | undefined): number {
   return checks === undefined ? Infinity : SUSPECT_UNKNOWN_MS + checks.timeoutMs;
 }
 
-function seenByChecks({ name, checks, heartbeatMs }: PredictedService): Delay {
-  const ways: Delay[] = [];
+function seenByChecks({ name, checks, heartbeatMs }: PredictedService): number {
+  let earliestMs = heartbeatMs ?? Infinity;
   if (checks !== undefined) {
     const { intervalMs, fastIntervalMs, timeoutMs, fall } = checks;
     const first = detectionTime({ interval: intervalMs, timeout: timeoutMs, misses: 1 });
     const furtherMs = (fall - 1) * Math.max(fastIntervalMs, timeoutMs);
-    ways.push({ meanMs: first.mean + furtherMs, maxMs: checkBoundMs(checks) });
+    earliestMs = Math.min(earliestMs, first.mean + furtherMs);
   }
-  if (heartbeatMs !== undefined) ways.push({ meanMs: heartbeatMs, maxMs: heartbeatMs });
-  const [best] = ways.toSorted((a, b) => a.meanMs - b.meanMs);
-  if (best !== undefined) return best;
+  if (earliestMs < Infinity) return earliestMs;
   throw new NinesError(
     "NINES_MODEL_NEVER_RECOVERS",
     `${name} has neither checks nor heartbeats: an instance that hangs would never be noticed`,
@@ -90,13 +86,15 @@ export function restartMs(service: PredictedService, rates: ServiceRates): numbe
   }
   const policy = { baseMs: restart.backoffMs, maxMs: restart.backoffMaxMs };
   // The k-th try is reached with fails^(k - 1), and waits for three quarters of its backoff.
+  const tryMs = (tries: number) => 0.75 * backoffCeilingMs(policy, tries) + rates.start.meanMs;
   let expectedMs = 0;
   let reached = 1;
-  for (let tries = 1; tries <= 1_000 && reached > 1e-9; tries++) {
-    expectedMs += reached * (0.75 * backoffCeilingMs(policy, tries) + rates.start.meanMs);
+  for (let tries = 1; tries < growingTriesMax; tries++) {
+    expectedMs += reached * tryMs(tries);
     reached *= fails;
   }
-  return expectedMs + risingMs(service);
+  // All further ones wait alike: a geometric series.
+  return expectedMs + (reached / (1 - fails)) * tryMs(growingTriesMax) + risingMs(service);
 }
 
 /** Further checks that must pass. */

@@ -49,8 +49,6 @@ export interface RestartTimes {
   readonly backoffMaxMs: number;
   /** Checks failing this long end the process; 0 is never. */
   readonly unhealthyAfterMs: number;
-  /** A start that is not ready by then counts as failed. */
-  readonly startTimeoutMs: number;
   /** SIGTERM to SIGKILL, of one that hangs. */
   readonly stopGraceMs: number;
 }
@@ -85,12 +83,6 @@ export interface PredictedService {
   /** Of requests to an instance that fails, the share that another one can answer. */
   readonly resentShare: number;
   readonly restart: RestartTimes;
-  readonly failover: {
-    /** Longest wait for the word that the old primary gets nothing more. */
-    readonly fenceMs: number;
-    readonly failback: "automatic" | "manual";
-    readonly minimumHealthyMs: number;
-  };
   /** Whether its clients come through the gateway. */
   readonly throughGateway: boolean;
   /** Without one of these it serves nobody. Names of services; no cycle. */
@@ -109,6 +101,30 @@ export interface Deployment {
   readonly machines: readonly Machine[];
   /** Undefined: clients reach the services without it. */
   readonly gateway: PredictedGateway | undefined;
+}
+
+/** Those that take traffic while all is well; in `primary-standby` one place for all. */
+export function placesOf({ mode, instances }: PredictedService): readonly PredictedInstance[] {
+  if (mode === "primary-standby") return instances.slice(0, 1);
+  return instances.filter(({ backup, backupOf }) => !backup && backupOf === undefined);
+}
+
+/** Rho: the load by what all places serve; 0 where either is not known. */
+export function utilisationOf(service: PredictedService): number {
+  const { queue } = service;
+  if (queue === undefined) return 0;
+  return queue.loadPerSecond / (placesOf(service).length * queue.capacityPerInstance);
+}
+
+/** A service with all that it depends on: what it needs to be solved. */
+export function withDependencies(deployment: Deployment, service: PredictedService): Deployment {
+  const names = new Set([service.name]);
+  // A set that grows while it is gone through is gone through to its new end.
+  for (const name of names) {
+    const found = deployment.services.find((one) => one.name === name);
+    for (const other of found?.dependsOn ?? []) names.add(other);
+  }
+  return { ...deployment, services: deployment.services.filter(({ name }) => names.has(name)) };
 }
 
 /** Machines a, b, c, ... spread over zones in turn: as even as can be. */

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import type { Costs } from "./costs.ts";
 import type { Deployment } from "./deployment.ts";
 import { type PlanQuestion, deploymentOf, plan } from "./plan.ts";
+import { predict } from "./predict.ts";
 import { exactly, lasting, ratesFor, webOn } from "./predict.fixture.ts";
 import type { Rates } from "./rates.ts";
 import { solve, structureOf } from "./solve.ts";
@@ -151,6 +152,35 @@ describe("the cheapest deployment that is good enough", () => {
     const built = deploymentOf(asked, choice);
     assert.equal(new Set(built.services[0]?.instances.map(({ machine }) => machine)).size, 3);
     assert.deepEqual(built.gateway?.machines, ["one"]);
+  });
+
+  it("keeps the machine of an endpoint beside the processes", () => {
+    const endpoint = { id: "db-1", machine: "one", kind: "endpoint", backup: false } as const;
+    const db = { ...webOn([], { name: "db" }), instances: [endpoint] };
+    const { machines, services, gateway } = behindGateway({ dependsOn: ["db"] });
+    const deployment = { machines, gateway, services: [...services, db] };
+    const rates = ratesFor({ web: { crash: exactly(0.01) }, db: {} });
+    const planned = plan(question({ deployment, rates, unavailabilityMax: 1e-6 }));
+    assert.ok(planned.chosen !== undefined);
+    const choice = { instances: 2, machines: 2, zones: 1, gateways: 1, intervalMs: 2000 };
+    const built = deploymentOf(question({ deployment }), choice);
+    const found = built.machines.find(({ name }) => name === "one");
+    assert.deepEqual(found, { name: "one", zone: "zone", isHost: false });
+    structureOf(built);
+  });
+
+  it("is judged by what it depends on, and by nothing else, as a prediction is", () => {
+    const slow = webOn(["one"], { name: "slow", throughGateway: true });
+    const { machines, services, gateway } = behindGateway();
+    const deployment = { machines, gateway, services: [...services, slow] };
+    const own = everydayRates.services["web"] ?? {};
+    const shared = { ...everydayRates };
+    const rates = ratesFor({ web: own, slow: { start: lasting(1_800_000) } }, shared);
+    const { chosen, deployment: built } = plan(question({ deployment, rates }));
+    assert.ok(chosen !== undefined && built !== undefined);
+    assert.equal(built.services.length, 2);
+    const [web] = predict(built, rates, { draws: 20 });
+    assert.equal(chosen.unavailability, web?.unavailability.value);
   });
 
   it("in hot-standby gives each place a stand-in on another machine", () => {

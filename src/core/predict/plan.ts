@@ -20,6 +20,7 @@ import {
   type PredictedService,
   machineOf,
   spreadMachines,
+  withDependencies,
 } from "./deployment.ts";
 import { type Cause, type Rates, type ServiceRates, type Uncertain, causes } from "./rates.ts";
 import {
@@ -92,8 +93,10 @@ export interface Planned {
   readonly judged: number;
 }
 
-export function plan(question: PlanQuestion): Planned {
-  const service = serviceOf(question);
+export function plan(asked: PlanQuestion): Planned {
+  const service = serviceOf(asked);
+  // What it leans on decides, as in a prediction, and what else there is does not.
+  const question = { ...asked, deployment: withDependencies(asked.deployment, service) };
   const found = search(question, spaceOf(question, service));
   const { chosen, judged } = found;
   const reasoned = (one: Judged): Reasoned => ({ ...one, burdens: burdensOf(question, one) });
@@ -101,7 +104,7 @@ export function plan(question: PlanQuestion): Planned {
   return {
     needed: question.needed,
     chosen: chosen === undefined ? undefined : reasoned(chosen),
-    deployment: chosen === undefined ? undefined : deploymentOf(question, chosen.choice),
+    deployment: chosen === undefined ? undefined : deploymentOf(asked, chosen.choice),
     cheaper: steps.slice(-cheaperMax).map(reasoned),
     dearer: found.dearer,
     inTheWay: chosen === undefined ? inTheWayOf(question, service, found) : undefined,
@@ -253,13 +256,28 @@ export function deploymentOf(question: PlanQuestion, choice: Choice): Deployment
   }
   const hosts = hostsFor(machines, choice);
   return {
-    machines: [...hosts, ...machines.filter(({ isHost }) => !isHost)],
+    machines: [...hosts, ...keptMachines(deployment, hosts)],
     services: services.map((one) => (one === own ? change(one, hosts) : dealtOver(one, hosts))),
     gateway:
       gateway === undefined
         ? undefined
         : { ...gateway, machines: hosts.slice(0, choice.gateways).map((host) => host.name) },
   };
+}
+
+/** Where endpoints are, also those beside the processes that are dealt out anew. */
+function keptMachines(
+  { machines, services }: Deployment,
+  hosts: readonly Machine[],
+): readonly Machine[] {
+  const endpoints = services
+    .flatMap(({ instances }) => instances)
+    .filter(({ kind }) => kind === "endpoint");
+  const used = new Set(endpoints.map(({ machine }) => machine));
+  const chosen = new Set(hosts.map(({ name }) => name));
+  return machines
+    .filter(({ name, isHost }) => !chosen.has(name) && (!isHost || used.has(name)))
+    .map((one) => ({ ...one, isHost: false }));
 }
 
 /** Those there are, where they are as many, in as many zones. */

@@ -8,7 +8,7 @@ import { changesOf } from "./changes.ts";
 import type { Deployment } from "./deployment.ts";
 import { drawRates } from "./draw.ts";
 import { type Gain, predict, type ServicePrediction } from "./predict.ts";
-import { exactly, machines, only, ratesFor, webOn, within } from "./predict.fixture.ts";
+import { exactly, lasting, machines, only, ratesFor, webOn, within } from "./predict.fixture.ts";
 import type { Rates } from "./rates.ts";
 import { solve, structureOf } from "./solve.ts";
 
@@ -65,6 +65,15 @@ describe("what a change buys", () => {
     assert.ok((alone.gains[0]?.gained.value ?? 0) > 0.5 * alone.unavailability.value);
   });
 
+  it("puts a standby for an endpoint on a host of its own", () => {
+    const endpoint = { id: "db-a:1", machine: "a", kind: "endpoint", backup: false } as const;
+    const db = only(webOn([], { instances: [endpoint] }));
+    const rates = ratesFor({ web: { endpoint: exactly(0.01) } }, { machine: exactly(0.001) });
+    const { gains, unavailability } = said(db, rates);
+    const [standby] = gains.filter(({ what }) => what === "a standby");
+    assert.ok((standby?.gained.value ?? 0) > 0.5 * unavailability.value);
+  });
+
   it("has a narrower interval than the figures that it is the difference of", () => {
     const prediction = said(oneMachine);
     const { gained } = gainOf(prediction, /starts in half/);
@@ -119,6 +128,42 @@ describe("how certain it is", () => {
   });
 });
 
+describe("how certain assumed times are", () => {
+  const assumed = { kind: "default", reason: "a guess" } as const;
+
+  it("is a factor of three, once for all services, and what is said is not doubted", () => {
+    const hangRepair = { ...lasting(60_000), source: assumed };
+    const rates = ratesFor(
+      { one: { hangRepair }, two: { hangRepair } },
+      { machineRepair: { ...lasting(3_600_000), source: assumed } },
+    );
+    const random = createPrng(5);
+    let inside = 0;
+    for (let draw = 0; draw < 1_000; draw++) {
+      const drawn = drawRates(rates, random.stream(`${draw}`));
+      const { one, two } = drawn.services;
+      assert.equal(one?.hangRepair.meanMs, two?.hangRepair.meanMs);
+      assert.equal(one?.start.meanMs, rates.services["one"]?.start.meanMs);
+      assert.equal(drawn.zoneRepair.meanMs, rates.zoneRepair.meanMs);
+      const { meanMs } = drawn.machineRepair;
+      if (meanMs >= 1_200_000 && meanMs <= 3 * 3_600_000) inside++;
+    }
+    assert.ok(inside > 860 && inside < 940, `${inside} of 1000`);
+  });
+
+  it("widens what is said of a service that one of them decides", () => {
+    const { unavailability } = said(
+      only(webOn(["a"])),
+      ratesFor(
+        { web: {} },
+        { machine: exactly(0.001), machineRepair: { ...lasting(3_600_000), source: assumed } },
+      ),
+    );
+    assert.ok(unavailability.lower < 0.5 * unavailability.value);
+    assert.ok(unavailability.upper > 2 * unavailability.value);
+  });
+});
+
 describe("what is to be borne in mind", () => {
   const saidOf = (deployment: Deployment, rates = usual) => said(deployment, rates).cautions.join();
 
@@ -144,7 +189,21 @@ describe("what is to be borne in mind", () => {
       serviceTimeMs: 10,
     };
     const deployment = { ...only(webOn(["a", "b"], { queue })), machines: machines("a", "b") };
-    assert.match(saidOf(deployment), /rho is 1.10 with all 2 instances/);
+    assert.match(
+      saidOf(deployment),
+      /rho is 1.10 with all 2 in traffic.*; 9 % of the requests count/,
+    );
+  });
+
+  it("counts none of those that stand by among those that serve", () => {
+    const queue = {
+      loadPerSecond: 110,
+      capacityPerInstance: 100,
+      slotsPerInstance: 1,
+      serviceTimeMs: 10,
+    };
+    const standby = webOn(["a", "b"], { queue, mode: "primary-standby" });
+    assert.match(saidOf(only(standby)), /rho is 1.10 with all 1 in traffic/);
   });
 
   it("is a sum of failures that are not rare", () => {

@@ -9,7 +9,13 @@
 import { createPrng } from "../base/prng.ts";
 import { requireCount } from "../model/checks.ts";
 import { changesOf } from "./changes.ts";
-import type { Deployment, PredictedService } from "./deployment.ts";
+import {
+  type Deployment,
+  type PredictedService,
+  placesOf,
+  utilisationOf,
+  withDependencies,
+} from "./deployment.ts";
 import { drawRates } from "./draw.ts";
 import { type Cause, causes, type Rates } from "./rates.ts";
 import { type MeanTimes, type ServiceDown, solve, structureOf } from "./solve.ts";
@@ -43,6 +49,8 @@ export interface ServicePrediction {
   readonly down: number;
   /** Requests that meet what nobody has noticed yet. */
   readonly unnoticed: number;
+  /** Requests that are more than all places serve. */
+  readonly overloaded: number;
   readonly times: MeanTimes;
   /** Largest first. */
   readonly contributions: readonly Contribution[];
@@ -74,17 +82,6 @@ export function predict(
   });
 }
 
-/** A service with all that it depends on: what it needs to be solved. */
-function withDependencies(deployment: Deployment, service: PredictedService): Deployment {
-  const names = new Set([service.name]);
-  // A set that grows while it is gone through is gone through to its new end.
-  for (const name of names) {
-    const found = deployment.services.find((one) => one.name === name);
-    for (const other of found?.dependsOn ?? []) names.add(other);
-  }
-  return { ...deployment, services: deployment.services.filter(({ name }) => names.has(name)) };
-}
-
 function predictOne(
   deployment: Deployment,
   service: PredictedService,
@@ -94,7 +91,7 @@ function predictOne(
   const { name, instances, needed } = service;
   const solved = solverOf(deployment, name);
   const before = solved(rates);
-  const { unavailability, down, unnoticed, times } = before;
+  const { unavailability, down, unnoticed, overloaded, times } = before;
   const spread = drawn.map((draw) => solved(draw).unavailability);
   const contributions = causes
     .map((cause) => ({
@@ -116,6 +113,7 @@ function predictOne(
     unavailability: interval(unavailability, spread),
     down,
     unnoticed,
+    overloaded,
     times,
     contributions,
     gains: gains.sort((a, b) => b.gained.value - a.gained.value),
@@ -144,7 +142,7 @@ function cautionsOf(
   rates: Rates,
   solved: ServiceDown,
 ): readonly string[] {
-  const { name, instances, queue } = service;
+  const { name, instances } = service;
   const cautions: string[] = [];
   const machines = new Set(instances.map(({ machine }) => machine));
   const [only] = machines;
@@ -158,10 +156,11 @@ function cautionsOf(
   if (instances.length > 1 && rates.services[name]?.commonCause.value === 0) {
     cautions.push("commonCause is 0 %: that instances fail independently is a claim");
   }
-  if (queue !== undefined) {
-    const rho = queue.loadPerSecond / (instances.length * queue.capacityPerInstance);
-    const said = `rho is ${rho.toFixed(2)} with all ${instances.length} instances`;
-    if (rho >= 1) cautions.push(`${said}: the load is more than they serve, whatever works`);
+  const rho = utilisationOf(service);
+  if (rho >= 1) {
+    const said = `rho is ${rho.toFixed(2)} with all ${placesOf(service).length} in traffic`;
+    const share = `${(solved.overloaded * 100).toFixed(0)} % of the requests count as lost`;
+    cautions.push(`${said}: the load is more than they serve, whatever works; ${share}`);
   }
   if (solved.unnoticed > rareMax) {
     const share = (solved.unnoticed * 100).toFixed(0);

@@ -9,7 +9,13 @@ import { chainOfNames } from "../model/markov/chain.ts";
 import { steadyState } from "../model/markov/steady-state.ts";
 import { kOfNAlike } from "../model/structure/redundancy.ts";
 import { restartMs, silenceSeen } from "./delays.ts";
-import type { Deployment, PredictedInstance, PredictedService } from "./deployment.ts";
+import {
+  type Deployment,
+  type Machine,
+  type PredictedInstance,
+  type PredictedService,
+  placesOf,
+} from "./deployment.ts";
 import {
   exactly,
   lasting,
@@ -21,7 +27,7 @@ import {
 } from "./predict.fixture.ts";
 import { betweenPrimaries } from "./primary.ts";
 import { type Cause, causes } from "./rates.ts";
-import { placesOf, type ServiceDown, solve, structureOf } from "./solve.ts";
+import { type ServiceDown, solve, structureOf } from "./solve.ts";
 
 function solved(deployment: Deployment, rates = ratesFor({ web: {} }), without?: Cause) {
   return solve(structureOf(deployment), rates, without)[0] as ServiceDown;
@@ -90,7 +96,7 @@ describe("a service on its own", () => {
     const hang = exactly(1);
     const half = { resentShare: 0.5, throughGateway: true };
     const one = solved(only(webOn(["a", "b"], half)), ratesFor({ web: { hang } }));
-    const silent = silenceSeen(webOn(["a", "b"], half)).meanMs / 3_600_000;
+    const silent = silenceSeen(webOn(["a", "b"], half)) / 3_600_000;
     // While the other one works, which is lost as often.
     const mending = 36.075 / 3_600 + silent;
     near(one.unnoticed, ((silent / (1 + silent)) * 0.5) / (1 + mending), 1e-6);
@@ -119,7 +125,7 @@ describe("a service on its own", () => {
       const deployment = { ...only(through), gateway: { workers: 2, machines: names } };
       return solved(deployment, ratesFor({ web: {} }, { machine })).unnoticed;
     };
-    const gone = 250 / 3_600_000 / 100;
+    const gone = silenceSeen(through) / 3_600_000 / 100;
     near(lostOn("a"), gone / 2, 0.02);
     near(lostOn("a", "b"), gone, 0.02);
   });
@@ -141,8 +147,29 @@ describe("a service on its own", () => {
 
   it("is found out by its checks where no traffic tells", () => {
     // Half of an interval until a check meets it, its timeout, and two more of 500 ms each.
-    assert.equal(silenceSeen(webOn(["a", "b"])).meanMs, 1_000 + 500 + 2 * 500);
-    assert.equal(silenceSeen(webOn(["a", "b"], { throughGateway: true })).meanMs, 250);
+    assert.equal(silenceSeen(webOn(["a", "b"])), 1_000 + 500 + 2 * 500);
+    assert.equal(silenceSeen(webOn(["a", "b"], { throughGateway: true })), 400);
+  });
+});
+
+describe("more load than all places serve", () => {
+  const queue = {
+    loadPerSecond: 250,
+    capacityPerInstance: 100,
+    slotsPerInstance: 1,
+    serviceTimeMs: 10,
+  };
+
+  it("leaves what is over unserved, whatever works", () => {
+    const { overloaded, unavailability } = solved(only(webOn(["a", "b"], { queue })));
+    near(overloaded, 1 - 2 / 2.5, 1e-9);
+    near(unavailability, 1 - 2 / 2.5, 1e-9);
+    assert.equal(solved(only(webOn(["a", "b", "c"], { queue }))).overloaded, 0);
+  });
+
+  it("is not served by those that stand by", () => {
+    const standby = webOn(["a", "b", "c"], { queue, mode: "primary-standby" });
+    near(solved(only(standby)).overloaded, 1 - 1 / 2.5, 1e-9);
   });
 });
 
@@ -186,10 +213,31 @@ describe("a primary with those that stand by", () => {
     near(between, (0.09 * 3_100 + 0.01 * 600_100) / 3_600_000, 5e-3);
   });
 
+  it("takes as long to move where its machine or its zone fails", () => {
+    const perHour = exactly(1 / 1_000);
+    const rates = ratesFor({ web: {} }, { machine: perHour, zone: perHour });
+    const moved = (2_500 + 30) / 3_600_000 / 1_000;
+    const service = webOn(["a", "b"], { mode: "primary-standby" });
+    const [a, b] = machines("a", "b") as [Machine, Machine];
+    const bothDown = (q: number) => (q / (1 + q)) ** 2;
+    const [machineDown, zoneDown] = [3_602 / 3_600_000, 7_202 / 3_600_000];
+    const apart = { ...only(service), machines: [a, { ...b, zone: "other" }] };
+    const lost = bothDown(machineDown + zoneDown);
+    near(solved(apart, rates).down - lost, 2 * moved, 0.02);
+    const sameZone = { ...only(service), machines: [a, b] };
+    const without = solved(sameZone, rates, "machine").down;
+    near(without, zoneDown / (1 + zoneDown), 1e-6);
+    const failedOver = solved(sameZone, rates).down - without;
+    near(failedOver - bothDown(machineDown), moved, 0.02);
+    const together = only(webOn(["a", "a"], { mode: "primary-standby" }));
+    const gone = 1 - 1 / (1 + machineDown) / (1 + zoneDown);
+    near(solved(together, rates).down, gone, 1e-6);
+  });
+
   it("is counted in the service's unavailability", () => {
     const rates = ratesFor({ web: { crash: exactly(0.1), hang: exactly(0.1) } });
     const service = webOn(["a", "b"], { mode: "primary-standby" });
-    const silent = silenceSeen(service).meanMs;
+    const silent = silenceSeen(service);
     assert.equal(silent, 2_500, "of a primary, its checks alone tell");
     near(solved(only(service), rates).down, (0.1 * 90 + 0.1 * (silent + 30)) / 3_600_000, 0.05);
   });

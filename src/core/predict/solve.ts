@@ -35,7 +35,14 @@ import {
   silenceSeen,
   transferMs,
 } from "./delays.ts";
-import type { Deployment, Machine, PredictedInstance, PredictedService } from "./deployment.ts";
+import {
+  type Deployment,
+  type Machine,
+  type PredictedInstance,
+  type PredictedService,
+  placesOf,
+  utilisationOf,
+} from "./deployment.ts";
 import { meanResidue } from "./durations.ts";
 import { betweenPrimaries } from "./primary.ts";
 import type { Cause, Rate, Rates, ServiceRates } from "./rates.ts";
@@ -51,6 +58,8 @@ export interface ServiceDown {
   readonly down: number;
   /** The share that meets, while it is up, an instance whose failure nobody has noticed. */
   readonly unnoticed: number;
+  /** The share that meets no trouble, and is more than all places serve. */
+  readonly overloaded: number;
   readonly times: MeanTimes;
 }
 
@@ -97,9 +106,16 @@ export function solve(
       return Math.max(0, 1 - down - (1 - (probabilities[variable] ?? 0)) * sensitivity);
     };
     const unnoticed = Math.min(1 - down, numbers.unnoticed(service, upWithout));
-    const unavailability = down + unnoticed;
-    return { name: service.name, unavailability, down, unnoticed, times: numbers.times(service) };
+    const overloaded = (1 - down - unnoticed) * unservedShare(service);
+    const unavailability = down + unnoticed + overloaded;
+    const times = numbers.times(service);
+    return { name: service.name, unavailability, down, unnoticed, overloaded, times };
   });
+}
+
+/** Of a load beyond what all places serve at best, what is over. */
+function unservedShare(service: PredictedService): number {
+  return Math.max(0, 1 - 1 / utilisationOf(service));
 }
 
 function contradiction(what: string): never {
@@ -124,12 +140,6 @@ function check({ services, machines, gateway }: Deployment): void {
       );
     }
   }
-}
-
-/** Those that take traffic while all is well; in `primary-standby` one place for all. */
-export function placesOf({ mode, instances }: PredictedService): readonly PredictedInstance[] {
-  if (mode === "primary-standby") return instances.slice(0, 1);
-  return instances.filter(({ backup, backupOf }) => !backup && backupOf === undefined);
 }
 
 /** From parts to the failure of each service; what is shared is the same event. */
@@ -269,7 +279,7 @@ class Numbers {
     if (first === undefined) return;
     const between = betweenPrimaries({
       standbys: instances.length - 1,
-      failures: this.#failuresOf(service, first),
+      failures: [...this.#failuresOf(service, first), ...this.#placeFailures(service, first)],
       transferMs: transferMs(service) + this.#controlAwayMs(),
     });
     this.#byEvent.set(`between primaries of ${name}`, between);
@@ -308,7 +318,7 @@ class Numbers {
   #drawUpFailures(service: PredictedService, instance: PredictedInstance): readonly Failure[] {
     const rates = this.#ratesOf(service);
     const resent = 1 - requireProbability(service.resentShare, `resentShare of ${service.name}`);
-    const silentMs = silenceSeen(service).meanMs;
+    const silentMs = silenceSeen(service);
     const awayMs = this.#controlAwayMs();
     const isProcess = instance.kind === "process";
     const hang: Failure = {
@@ -356,13 +366,27 @@ class Numbers {
     return hasProcess ? this.#ratesOf(service).start.meanMs : 0;
   }
 
+  /** Those of a primary's places that leave somebody elsewhere to take over. */
+  #placeFailures(service: PredictedService, primary: PredictedInstance): readonly Failure[] {
+    const own = this.#machine(primary);
+    const places = service.instances.map((one) => this.#machine(one));
+    const failures: Failure[] = [];
+    if (places.some(({ name }) => name !== own.name)) {
+      failures.push(this.#placeFailure(service, "machine"));
+    }
+    if (places.some(({ zone }) => zone !== own.zone)) {
+      failures.push(this.#placeFailure(service, "zone"));
+    }
+    return failures;
+  }
+
   /** A failure of its instances that comes from where they are. */
   #placeFailure(service: PredictedService, cause: "machine" | "zone"): Failure {
     const repair = cause === "machine" ? this.#rates.machineRepair : this.#rates.zoneRepair;
     return {
       isSeen: true,
       perHour: this.#perHour(cause),
-      detectMs: silenceSeen(service).meanMs,
+      detectMs: silenceSeen(service),
       recoverMs: repair.meanMs + this.#startMs(service),
       lostShare: 1 - service.resentShare,
     };

@@ -29,10 +29,11 @@ export function renderModel(reports: readonly ModelReport[]): string {
 
 function renderOne(report: ModelReport): readonly string[] {
   const lines = [...headline(report), "", "What takes it away, in a year:"];
-  for (const { cause, minutesPerYear: minutes } of report.contributions) {
-    if (isNothing(minutes)) continue;
-    lines.push(`  ${sayMinutes(minutes).padStart(12)}  ${causeWords[cause]}`);
-  }
+  const tell = (minutes: number, words: string) => {
+    if (!isNothing(minutes)) lines.push(`  ${sayMinutes(minutes).padStart(12)}  ${words}`);
+  };
+  tell(report.overloaded * minutesPerYear, "a load of more than all in traffic serve");
+  for (const one of report.contributions) tell(one.minutesPerYear, causeWords[one.cause]);
   const [bought, nothing] = divide(report.changes);
   lines.push("", "What would be gained:");
   for (const { change, minutesPerYearLess } of bought) {
@@ -83,9 +84,15 @@ function divide(changes: readonly Change[]): readonly [readonly Change[], readon
 function sayGain({ value, lower, upper }: Interval): string {
   const share = Number(((Math.abs(value) / minutesPerYear) * 100).toPrecision(2));
   const [sign, way] = value > 0 ? ["+", "less"] : ["-", "more"];
-  const bounds = [Math.abs(lower), Math.abs(upper)].sort((a, b) => a - b);
-  const [least, most] = bounds.map(sayMinutes);
-  return `${sign}${share} %, ${sayMinutes(Math.abs(value))} a year ${way} (${least} to ${most})`;
+  const bounds = sayBounds(lower, upper);
+  return `${sign}${share} %, ${sayMinutes(Math.abs(value))} a year ${way} (${bounds})`;
+}
+
+/** "2 to 8", or "1 more to 5 less" where it is not certain that anything is gained. */
+function sayBounds(lower: number, upper: number): string {
+  const [first, last] = [lower, upper].map((minutes) => sayMinutes(Math.abs(minutes)));
+  if (lower < 0 && upper > 0) return `${first} more to ${last} less`;
+  return lower < 0 ? `${last} to ${first}` : `${first} to ${last}`;
 }
 
 /** "3.5 minutes" below ten of them, else as durations are said. */

@@ -109,7 +109,8 @@ describe("how many are needed", () => {
       web({ replicas: 4 }, { predict: { services: { web: { load: 250, ...more } } } }, known);
     assert.deepEqual(said({}).queue, { loadPerSecond: 250, ...measured });
     assert.equal(said({}).needed, 4);
-    assert.equal(said({ capacity: 130 }).needed, 2);
+    assert.equal(said({ capacity: 140 }).needed, 2);
+    assert.equal(said({ capacity: 130 }).needed, 3, "two of them would be used by 96 %");
   });
 
   it("is never more than there are: the overload is said beside the figures", () => {

@@ -17,6 +17,7 @@ import { NinesError } from "../../core/base/errors.ts";
 import { missedBoundMs, phiBoundMs } from "../../core/detect/bounds.ts";
 import { phiSettings } from "../../core/detect/phi-accrual.ts";
 import { ratesOf, type ServiceSeen } from "../../core/predict/default-rates.ts";
+import { fitOfQueue, neededFor } from "../../core/predict/demand.ts";
 import {
   type Deployment,
   type Machine,
@@ -115,18 +116,17 @@ function serviceOf(
   const said = config.predict?.services[service.name];
   const instances = instancesOf(service, said?.machines ?? [], hosts);
   const queue = queueOf(said, known.queues[service.name]);
-  const { mode, fenceMs, failback, minimumHealthyMs } = service.failover;
+  const { mode } = service.failover;
   const places = placesIn(service, instances);
   return {
     name: service.name,
     mode,
     instances,
-    needed: said?.needed ?? neededFor(queue, places),
+    needed: said?.needed ?? neededOf(queue, places),
     ...checksOf(service.health),
     stallDetection: service.detection.stall,
     resentShare: said?.resentShare ?? resentOf(config, service.name),
     restart: restartOf(service),
-    failover: { fenceMs, failback, minimumHealthyMs },
     throughGateway: isReachedByGateway(config, service.name),
     dependsOn: service.dependsOn,
     queue,
@@ -188,10 +188,11 @@ function placesIn(service: ServiceConfig, instances: readonly PredictedInstance[
 }
 
 /** What the load takes, and no more than there is: an overload is said beside the figures. */
-function neededFor(queue: QueueModel | undefined, places: number): number {
+function neededOf(queue: QueueModel | undefined, places: number): number {
   if (queue === undefined) return 1;
-  const wanted = Math.ceil(queue.loadPerSecond / queue.capacityPerInstance);
-  return Math.min(places, Math.max(1, wanted));
+  const { loadPerSecond, fit = fitOfQueue(queue) } = queue;
+  const wanted = neededFor(fit, { loadPerSecond, latency: undefined });
+  return wanted.kind === "enough" ? Math.min(places, wanted.instances) : places;
 }
 
 function queueOf(
@@ -245,15 +246,8 @@ function isReachedByGateway({ gateway }: Config, name: string): boolean {
 function restartOf(service: ServiceConfig): PredictedService["restart"] {
   // Of endpoints nothing is started; the values are not looked at.
   if (service.kind === "endpoints") {
-    return {
-      backoffMs: 0,
-      backoffMaxMs: 0,
-      unhealthyAfterMs: 0,
-      startTimeoutMs: 0,
-      stopGraceMs: 0,
-    };
+    return { backoffMs: 0, backoffMaxMs: 0, unhealthyAfterMs: 0, stopGraceMs: 0 };
   }
   const { backoffMs, backoffMaxMs, unhealthyAfterMs } = service.restart;
-  const { startTimeoutMs, stopGraceMs } = service;
-  return { backoffMs, backoffMaxMs, unhealthyAfterMs, startTimeoutMs, stopGraceMs };
+  return { backoffMs, backoffMaxMs, unhealthyAfterMs, stopGraceMs: service.stopGraceMs };
 }

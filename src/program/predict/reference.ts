@@ -14,8 +14,9 @@ const courses: Readonly<Record<Cause, string>> = {
     "seen at once; requests under way are lost, new ones go elsewhere; back after the backoff, " +
     "the start and `health.rise` checks",
   hang:
-    "seen by the workers after 250 ms while requests come and others answer, else by its checks " +
-    "or heartbeats; back when it ends by itself or `restart.unhealthyAfter` has ended it",
+    "seen by the workers after 250 ms, or eight usual answers if that is longer, while requests " +
+    "come and others answer, else by its checks or heartbeats (with `detection.stall` off, by these " +
+    "alone); back when it ends by itself or `restart.unhealthyAfter` has ended it",
   gray: "its requests fail until a person has ended it",
   endpoint: "seen as a hang is; back when its own keeper has brought it back",
   commonCause: "all are down until they have started again, whatever `needed` says",
@@ -55,9 +56,9 @@ is between two primaries, while its gateway is down, and while a service that it
 (\`dependsOn\`) is down. Of the rest, those are lost that meet an instance whose failure nobody
 has noticed yet, less what another instance can answer (\`predict.services.NAME.resent\`).
 
-\`needed\` is what \`load\` takes at \`capacity\` (which \`nines load\` measures), and 1 where
-they are not known. With a load of more than all instances serve, it says so (rho of 1 and above),
-and the figures are those of a load that fits.
+\`needed\` is what \`load\` takes at nine tenths of \`capacity\` (which \`nines load\` measures), and 1
+where they are not known. With a load of more than all in traffic serve (rho of 1 and above), what
+is over, a share of 1 - 1 / rho, counts as lost, and it says so.
 
 Everything that Nines runs is on one machine, and an endpoint's machine is its host in its
 \`zone\`, unless \`predict.machines\` and \`predict.services.NAME.machines\` place them elsewhere.
@@ -101,14 +102,14 @@ const computing = `## How it is computed
 2. Where order matters, a Markov chain: a primary fails, it is seen, a standby is promoted, and
    standbys fail meanwhile.
 3. Above them a decision diagram over zones, machines, instances, common causes and the gateway:
-   exact where services, instances or dependencies share them. No sum of rare events is taken for
-   a probability.
+   exact where services, instances or dependencies share them. What is lost unnoticed is added
+   to it, which is right while it is rare; where it is not, that is said.
 4. What a cause contributes is what would be gained if it never happened; contributions overlap
    where two causes only hurt together. What a change buys is found by solving the changed
    deployment.
-5. Intervals: 200 draws of all rates between their bounds (log-normal, bounds at 5 % and 95 %),
-   the same draws for each change. An assumption that stands in for several services is drawn once
-   for all.
+5. Intervals: 200 draws of all rates and all assumed times between their bounds (log-normal,
+   bounds at 5 % and 95 %), the same draws for each change. An assumption that stands in for
+   several services is drawn once for all.
 
 Where it errs: failures are taken to come at constant rates and independently, but for the
 machines, zones and common causes that are said; a restart that is held back in a crash loop,

@@ -3,6 +3,7 @@
 // meaning. Unavailability, not availability: the nines are in its digits.
 
 import { minutesPerYear } from "../../core/model/availability.ts";
+import { meanOf } from "../../core/predict/default-rates.ts";
 import type { Deployment, PredictedService } from "../../core/predict/deployment.ts";
 import type { Interval, ServicePrediction } from "../../core/predict/predict.ts";
 import type { Cause, Duration, Rates, Source, Uncertain } from "../../core/predict/rates.ts";
@@ -28,6 +29,7 @@ export interface ModelReport {
   readonly minutesPerYear: Interval;
   readonly down: number;
   readonly unnoticed: number;
+  readonly overloaded: number;
   readonly failuresPerYear: number;
   readonly detectMs: number;
   readonly transferMs: number;
@@ -54,6 +56,7 @@ export const modelFields: Readonly<Record<keyof ModelReport, string>> = {
   minutesPerYear: "the same as minutes of a year of 365 days",
   down: "of the unavailability, the time with fewer than needed in traffic",
   unnoticed: "of the rest, requests that meet what has failed and nobody has noticed yet",
+  overloaded: "of what is left, requests that are more than all in traffic serve",
   failuresPerYear: "failures of its instances that Nines sees, in a year",
   detectMs: "t1 of such a failure, on average: until it is seen",
   transferMs: "t2: until traffic goes elsewhere",
@@ -70,7 +73,8 @@ export function modelReport(
   deployment: Deployment,
   rates: Rates,
 ): ModelReport {
-  const { name, instances, needed, unavailability, down, unnoticed, times } = prediction;
+  const { name, instances, needed, unavailability, down, unnoticed, overloaded, times } =
+    prediction;
   const service = deployment.services.find((one) => one.name === name) as PredictedService;
   return {
     service: name,
@@ -81,6 +85,7 @@ export function modelReport(
     minutesPerYear: inMinutes(unavailability),
     down,
     unnoticed,
+    overloaded,
     failuresPerYear: times.perYear,
     detectMs: times.detectMs,
     transferMs: times.transferMs,
@@ -149,8 +154,8 @@ function chanceReport(what: string, { value, lower, upper, source }: Uncertain):
   return { what, everyMs: null, value, lower, upper, source: kind, reason };
 }
 
-function timeReport(what: string, { meanMs, source }: Duration): RateReport {
-  return chanceReport(what, { value: meanMs, lower: meanMs, upper: meanMs, source });
+function timeReport(what: string, time: Duration): RateReport {
+  return chanceReport(what, meanOf(time));
 }
 
 function reasonOf(source: Source): string {
