@@ -39,6 +39,7 @@ export class Faults {
   readonly #events: FaultsEvents;
   /** How many faults keep a machine down: its own, and its zone's. */
   readonly #down = new Map<string, number>();
+  readonly #zonesDown = new Set<string>();
 
   constructor(
     world: World,
@@ -211,11 +212,14 @@ export class Faults {
   }
 
   #zoneFails(zone: string, forMs: number): string | undefined {
+    if (this.#zonesDown.has(zone)) return undefined;
+    this.#zonesDown.add(zone);
     const machines = this.#deployment.machines.filter((one) => one.zone === zone);
     for (const { name } of machines) this.#switchOff(name);
     this.#mendLater(
       machines.map(({ name }) => name),
       forMs,
+      () => this.#zonesDown.delete(zone),
     );
     return `${zone} failed for ${sayDuration(forMs)}`;
   }
@@ -227,9 +231,10 @@ export class Faults {
     return `${name} failed for ${sayDuration(forMs)}`;
   }
 
-  #mendLater(machines: readonly string[], forMs: number): void {
+  #mendLater(machines: readonly string[], forMs: number, mended?: () => void): void {
     this.#world.loop.after(forMs, () => {
       this.#events.coming();
+      mended?.();
       for (const name of machines) this.#switchOn(name);
     });
   }

@@ -13,7 +13,7 @@ import { type Lifetime, live, type Subject } from "./lifetime.ts";
 
 export interface Passing {
   readonly seed: number;
-  /** Where the two differ first, a line or an incident of each; undefined: nowhere. */
+  /** Where they differ first: a line, an incident or the sums of each; undefined: nowhere. */
   readonly difference: readonly [passing: string, living: string] | undefined;
   readonly faults: number;
   readonly lines: number;
@@ -41,12 +41,12 @@ export async function comparePassing(
     const onIncident = (incident: Incident): void => void incidents.push(JSON.stringify(incident));
     const all = { ...options, ...subject, seed, lastsMs, passesOver, onIncident };
     const lifetime = await live({ ...all, trace: true });
-    return { lifetime, lines: [...linesOf(lifetime), ...incidents] };
+    return { lifetime, lines: [...linesOf(lifetime), ...incidents, ...sumsOf(lifetime)] };
   };
   const { lifetime: passing, lines: left } = await lived(true);
   const { lifetime: living, lines: right } = await lived(false);
   const at = left.findIndex((line, index) => line !== right[index]);
-  const isSame = at < 0 && left.length === right.length && sameSums(passing, living);
+  const isSame = at < 0 && left.length === right.length;
   const where = at < 0 ? Math.min(left.length, right.length) : at;
   const { loop } = passing.world;
   return {
@@ -65,8 +65,10 @@ function linesOf({ world }: Lifetime): readonly string[] {
   return world.trace.print().split("\n");
 }
 
-function sameSums(a: Lifetime, b: Lifetime): boolean {
-  const sums = ({ ledgers }: Lifetime): string =>
-    JSON.stringify(ledgers.map((one) => [one.sums.upMs, one.sums.wholeMs, one.sums.lostMs]));
-  return sums(a) === sums(b);
+/** A line for each service, with all that is counted. */
+function sumsOf({ ledgers }: Lifetime): readonly string[] {
+  return ledgers.map(({ service, sums }) => {
+    const { byBlame, byWorking, ...rest } = sums;
+    return JSON.stringify([service.name, rest, [...byBlame], [...byWorking]]);
+  });
 }

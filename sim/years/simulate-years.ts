@@ -4,9 +4,9 @@
 // Lifetimes are independent, so the spread of their means is the uncertainty of the whole
 // (Student's interval over the lifetimes). Where outages are few their number is what is uncertain,
 // and Poisson's bounds on it are taken where they are wider; where there were none, or no incident
-// even, one that was not seen may last as long as the slowest repair, and so an upper bound remains,
-// and never a certain 100 %. Of each lifetime of up to fifty years its sums are kept, beside a sample
-// of times and the worst: some kilobytes for a thousand years.
+// even, one that was not seen may last as long as the slowest repair, and so an upper bound
+// remains, and never a certain 100 %. Of each lifetime of up to fifty years its sums are kept,
+// beside a sample of times and the worst: some kilobytes for a thousand years.
 
 import type { Incident } from "../../src/core/incident/incident.ts";
 import { timesOf } from "../../src/core/incident/incident.ts";
