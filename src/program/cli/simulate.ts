@@ -24,7 +24,7 @@ export async function simulate(
   const result = await simulateFile({ ...described, years, seed, onProgress: progress.done });
   progress.end();
   const models = predict(described.deployment, described.rates);
-  const reports = yearsReport(result, models).filter(
+  const reports = yearsReport(result, models, described.deployment.gateway).filter(
     (one) => one.service === (service ?? one.service),
   );
   process.stdout.write(

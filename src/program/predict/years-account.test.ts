@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { renderYears } from "./years-account.ts";
-import type { YearsReport } from "./years-report.ts";
+import { type YearsReport, yearsReport } from "./years-report.ts";
 
 const nothing = { value: 0, lower: 0, upper: 2.4e-5 };
 const minute = 525_600;
@@ -29,6 +29,9 @@ const quiet: YearsReport = {
   worst: [],
   load: null,
   model: null,
+  modelTimes: null,
+  modelParts: [],
+  cautions: [],
 };
 
 describe("simulated years as they are read", () => {
@@ -52,5 +55,67 @@ describe("simulated years as they are read", () => {
       /available for 99\.9999999999999990 % .* under 1 ms a year were lost \(at most/,
     );
     assert.doesNotMatch(text, /(^|[^.\d])100 ?%/);
+  });
+
+  const spread = { count: 9, p50: 1, p90: 1, p99: 1, most: 1 };
+  const other: YearsReport = {
+    ...quiet,
+    unavailability: { value: 2e-4, lower: 1e-4, upper: 3e-4 },
+    blames: [
+      { blame: "machine", minutesPerYear: 60 },
+      { blame: "single", minutesPerYear: 30 },
+      { blame: "overlap", minutesPerYear: 15 },
+    ],
+    detectMs: { ...spread, mean: 900 },
+    recoverMs: { ...spread, mean: 40_000 },
+    model: { value: 5e-5, lower: 4e-5, upper: 6e-5 },
+    modelTimes: { detectMs: 800, transferMs: 5, recoverMs: 12_000 },
+    modelParts: [
+      { part: "machine", minutesPerYear: 55 },
+      { part: "instances", minutesPerYear: 2 },
+    ],
+  };
+
+  it("name the part and the time in which the model differs most", () => {
+    const text = renderYears([other]);
+    assert.match(
+      text,
+      /99\.9950 %; more was lost here\. The largest gap is in failures of single /,
+    );
+    assert.match(text, /met or not: 45 min a year here, 2 min by the model\. Of the times, t3, /);
+    assert.match(text, /full strength, differs most: 40 s here, 12 s by the model on average\.\n/);
+    const [first, second] = [
+      { ...other, modelParts: [] },
+      { ...other, recoverMs: null },
+    ];
+    assert.match(
+      renderYears([first]),
+      /gap is in machines and zones that fail: 1 h .*, nothing by/,
+    );
+    assert.match(renderYears([second]), /t1, until it is found, differs most: 900 ms here, 800 ms/);
+  });
+
+  it("explain nothing where the model agrees", () => {
+    const agrees = { ...other, model: other.unavailability };
+    assert.match(renderYears([agrees]), /which agrees\.\n$/);
+  });
+});
+
+describe("the report of simulated years", () => {
+  const result = { years: 1000, lifetimes: 40, seed: 7, confidence: 0.99, faults: 0 };
+  const service = { ...quiet, name: "web", outages: 0, incidents: 0 };
+  const unsaid = { detectMs: undefined, transferMs: undefined, recoverMs: undefined };
+  const byBlame = { machine: 0, gateway: 0, commonCause: 0, overlap: 0, single: 0, nobody: 0 };
+  const services = [{ ...service, ...unsaid, byBlame, load: undefined, worst: [] }];
+
+  it("warns where the file has more than one machine for the gateway", () => {
+    const reportOf = (...machines: readonly string[]) =>
+      yearsReport({ ...result, services }, [], { workers: 1, machines });
+    assert.deepEqual(reportOf("a")[0]?.cautions, []);
+    const text = renderYears(reportOf("a", "b"));
+    assert.match(
+      text,
+      /To bear in mind:\n {2}the file has the gateway on 2 machines; here .* on a alone/,
+    );
   });
 });

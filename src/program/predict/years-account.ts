@@ -9,6 +9,7 @@ import type { Bounds } from "../../../sim/years/simulate-years.ts";
 import { sayDuration } from "../../core/base/duration.ts";
 import { sayPercent } from "../../core/base/percent.ts";
 import { sayAvailability } from "../../core/model/availability.ts";
+import { sayDifference } from "./years-difference.ts";
 import type { YearsReport } from "./years-report.ts";
 
 export const blameWords: Readonly<Record<Blame, string>> = {
@@ -106,19 +107,19 @@ function queue(load: NonNullable<YearsReport["load"]>): readonly string[] {
   ];
 }
 
-function besideModel({ model, unavailability, blames }: YearsReport): readonly string[] {
-  if (model === null) return [];
+function besideModel(report: YearsReport): readonly string[] {
+  const { model, unavailability, cautions } = report;
+  const bear = cautions.length === 0 ? [] : ["", "To bear in mind:", ...cautions.map(indented)];
+  if (model === null) return bear;
   const { value, lower, upper } = unavailability;
   const said = `The model says ${sayAvailability(model.value)}`;
-  if (model.value >= lower && model.value <= upper) return [`${said}, which agrees.`];
-  const more = value > model.value;
-  const [largest] = blames;
-  const mostly =
-    largest === undefined ? "" : ` What was lost is mostly ${blameWords[largest.blame]}.`;
-  const why = more
-    ? "the loops take longer to find, move or mend than its formulas have it, or failures meet more often"
-    : "here workers notice and try again what it takes for lost";
-  return [`${said}; ${more ? "more" : "less"} was lost here: ${why}.${mostly}`];
+  if (model.value >= lower && model.value <= upper) return [`${said}, which agrees.`, ...bear];
+  const more = value > model.value ? "more" : "less";
+  return [`${said}; ${more} was lost here. ${sayDifference(report)}`.trimEnd(), ...bear];
+}
+
+function indented(line: string): string {
+  return `  ${line}`;
 }
 
 function sayMinutes(minutes: number): string {

@@ -18,8 +18,8 @@ service was, how certain that is, what was to blame, how fast failures were foun
 from and mended, and which outages were the longest. Nothing needs to run.
 
 [\`nines model\`](predict.md) solves formulas; this lives through what they stand for. Where
-the assumptions of the formulas hold the two agree; where they differ, the last line says in
-which direction and what was lost most.
+the assumptions of the formulas hold the two agree; where they differ, it is said in which
+direction, in which part of what was lost the gap is largest, and in which of the times.
 
 ## What is real in it
 
@@ -40,6 +40,8 @@ them and tries again. Simulated are clocks, processes, wires, and clients.
   How long answers take is the queueing model's (M/M/c over the instances in traffic), where
   \`load\`, \`capacity\` and \`serviceTime\` are known.
 - Planned work (deploys, scaling, maintenance) is left out, as in the model.
+- Nines runs on the first machine that the file gives the gateway, also where it gives more: a
+  caution says so.
 - No more than two gateway workers are simulated, and checks begin without jitter.
 
 ## What is up

@@ -7,7 +7,9 @@ import type { LoadedYears } from "../../../sim/years/load.ts";
 import type { Spread } from "../../../sim/years/sample.ts";
 import type { Bounds, ServiceYears, YearsResult } from "../../../sim/years/simulate-years.ts";
 import { minutesPerYear } from "../../core/model/availability.ts";
+import type { PredictedGateway } from "../../core/predict/deployment.ts";
 import type { Interval, ServicePrediction } from "../../core/predict/predict.ts";
+import { type Part, partOfCause } from "./years-difference.ts";
 
 export interface YearsReport {
   readonly service: string;
@@ -35,6 +37,13 @@ export interface YearsReport {
   }[];
   readonly load: LoadedYears | null;
   readonly model: Interval | null;
+  readonly modelTimes: {
+    readonly detectMs: number;
+    readonly transferMs: number;
+    readonly recoverMs: number;
+  } | null;
+  readonly modelParts: readonly { readonly part: Part; readonly minutesPerYear: number }[];
+  readonly cautions: readonly string[];
 }
 
 export const yearsFields: Readonly<Record<keyof YearsReport, string>> = {
@@ -61,6 +70,9 @@ export const yearsFields: Readonly<Record<keyof YearsReport, string>> = {
   worst: "the longest outages: how long, what failed, and the words for `--replay`",
   load: "how its answers fare by the queueing model over all states; `null` where the load is not known",
   model: "the unavailability that `nines model` says",
+  modelTimes: "the means of t1, t2 and t3 that it says",
+  modelParts: "what it says that each part takes, in minutes a year; parts may overlap",
+  cautions: "what is to be borne in mind with these figures",
 };
 
 const msPerHour = 3_600_000;
@@ -68,6 +80,7 @@ const msPerHour = 3_600_000;
 export function yearsReport(
   result: YearsResult,
   models: readonly ServicePrediction[],
+  gateway: PredictedGateway | undefined,
 ): readonly YearsReport[] {
   const { years, lifetimes, seed, confidence } = result;
   return result.services.map((one): YearsReport => {
@@ -97,6 +110,9 @@ export function yearsReport(
       }),
       load: one.load ?? null,
       model: model?.unavailability ?? null,
+      modelTimes: model === undefined ? null : timesOf(model),
+      modelParts: model === undefined ? [] : partsOf(model),
+      cautions: cautionsOf(gateway),
     };
   });
 }
@@ -112,4 +128,27 @@ function blamesOf({ byBlame }: ServiceYears): YearsReport["blames"] {
     .map(([blame, share]) => ({ blame, minutesPerYear: share * minutesPerYear }))
     .filter((one) => one.minutesPerYear > 0)
     .sort((a, b) => b.minutesPerYear - a.minutesPerYear);
+}
+
+function timesOf({ times }: ServicePrediction): YearsReport["modelTimes"] {
+  const { detectMs, transferMs, recoverMs } = times;
+  return { detectMs, transferMs, recoverMs };
+}
+
+function partsOf({ contributions }: ServicePrediction): YearsReport["modelParts"] {
+  const minutes = new Map<Part, number>();
+  for (const { cause, unavailability } of contributions) {
+    const part = partOfCause[cause];
+    minutes.set(part, (minutes.get(part) ?? 0) + unavailability * minutesPerYear);
+  }
+  return [...minutes].map(([part, each]) => ({ part, minutesPerYear: each }));
+}
+
+function cautionsOf(gateway: PredictedGateway | undefined): readonly string[] {
+  const [first, ...more] = gateway?.machines ?? [];
+  if (first === undefined || more.length === 0) return [];
+  return [
+    `the file has the gateway on ${more.length + 1} machines; here it runs on ${first} alone, ` +
+      "and what its failures take is too much",
+  ];
 }
