@@ -10,6 +10,8 @@ import { type Life, timesIn } from "./life.ts";
 
 export interface SimulateOptions {
   readonly file: string;
+  /** Of the first life; others follow. Lives of other rounds are other lives. */
+  readonly firstSeed: number;
   readonly lives: number;
   readonly lastsMs: number;
   readonly startsMs: readonly number[];
@@ -20,7 +22,8 @@ export async function simulate(options: SimulateOptions): Promise<readonly Life[
   const { deployment, rates } = describeFile(config, nothingKnown);
   const subject = { config, deployment, rates: withStarts(rates, options.startsMs) };
   const lives: Life[] = [];
-  for (let seed = 1; seed <= options.lives; seed++) {
+  const { firstSeed } = options;
+  for (let seed = firstSeed; seed < firstSeed + options.lives; seed++) {
     const incidents = new Map<string, Incident>();
     const lifetime = await live({
       ...subject,
