@@ -1,4 +1,5 @@
-// Rates and mean times as they might be: each drawn between its bounds, from a stream of its own name.
+// Rates and mean times as they might be: each drawn between its bounds, from a stream of its own
+// name.
 //
 // The logarithm is taken as normal, with the bounds at 5 % and 95 %. An assumption is one opinion:
 // where it stands in for several services, it is drawn once for all of them. Draw i of two
