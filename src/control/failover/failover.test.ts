@@ -405,6 +405,25 @@ test("who starts anew is not away for what workers had against it before", async
   assert.equal(world.verdict("web-1"), "standby", "the worker has said nothing since");
 });
 
+test("what a worker ejects anew counts, though another still holds the old one out", async () => {
+  const world = new World();
+  const control = world.control();
+  control.start(configOf([commandService("web", { replicas: { min: 3, max: 3 } })]));
+  await world.until(() => world.verdict("web-3") === "up", 5_000);
+  world.workers.report(workerReport(1, { ejected: ["web-1"] }));
+  world.crash("web-1");
+  await world.until(() => world.verdict("web-1") === "down", 5_000);
+  await world.until(() => world.verdict("web-1") === "up", 5_000);
+  await world.advance(1_000);
+  const ejection = { kind: "ejected", cause: "silence", detail: "web-1 ejected for 1 s" } as const;
+  control.observe({ instance: "web-1", ...ejection });
+  world.workers.report(workerReport(2, { ejected: ["web-1"] }));
+  await world.advance(1_000);
+  for (const pid of [1, 2]) world.workers.report(workerReport(pid, {}));
+  await world.advance(0);
+  assert.equal(world.verdict("web-1"), "standby", "it went and came twice");
+});
+
 test("hot-standby: the table says who stands in for whom, and workers decide", async () => {
   const world = new World();
   const failover = {

@@ -189,7 +189,7 @@ function matters({ before, after }: RegistryChange): boolean {
     before.phase !== after.phase ||
     before.health !== after.health ||
     before.draining !== after.draining ||
-    before.ejected !== after.ejected ||
+    before.ejectedGeneration !== after.ejectedGeneration ||
     before.told !== after.told
   );
 }

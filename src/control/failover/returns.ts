@@ -18,8 +18,6 @@ export class ReturnsKeeper {
   readonly #ports: ReturnsPorts;
   readonly #service: string;
   #presences: ReadonlyMap<string, Presence> = new Map();
-  /** Of those that workers have ejected: the generation that they ejected. */
-  #ejected: ReadonlyMap<string, number> = new Map();
   #timer: Timer | undefined;
 
   constructor(ports: ReturnsPorts, service: string) {
@@ -33,7 +31,6 @@ export class ReturnsKeeper {
       .filter(({ service }) => service === this.#service);
     // What a deploy adds for its time is not missing before it is there.
     const count = records.filter(({ extra }) => extra !== true).length;
-    this.#ejected = ejectedOf(records, this.#ejected);
     const next = new Map<string, Presence>();
     for (const { id } of records) {
       const record = this.#ports.registry.get(id);
@@ -55,7 +52,7 @@ export class ReturnsKeeper {
       .instances()
       .filter((one) => one.service === service && one.id !== id && verdictOf(one) === "up");
     const facts = {
-      ejected: this.#ejected.get(id) === record.generation,
+      ejected: record.ejectedGeneration === record.generation,
       well: verdictOf({ ...record, standing: "active" }) === "up",
       withdrawn: draining,
       spare: others.length >= Math.ceil(count / 2),
@@ -83,12 +80,4 @@ export class ReturnsKeeper {
     const delayMs = Math.max(1, dueMs - this.#ports.clock.monotonicMs());
     this.#timer = this.#ports.clock.after(delayMs, () => this.look());
   }
-}
-
-function ejectedOf(
-  records: readonly InstanceRecord[],
-  before: ReadonlyMap<string, number>,
-): ReadonlyMap<string, number> {
-  const ejected = records.filter((record) => record.ejected === true);
-  return new Map(ejected.map(({ id, generation }) => [id, before.get(id) ?? generation]));
 }

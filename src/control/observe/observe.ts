@@ -110,7 +110,7 @@ export class ObserveLoop {
     this.#observe(record.service, { kind: "sign", atMs, sentence: detail });
     if (kind !== "ejected") return;
     this.#ejectedMs.set(instance, atMs);
-    this.#ports.registry.patch(instance, { ejected: true });
+    this.#ports.registry.patch(instance, { ejectedGeneration: record.generation });
     this.#fault(record, atMs, detail, certainty.ejection);
   }
 
@@ -188,9 +188,11 @@ export class ObserveLoop {
   }
 
   #noteEjections(): void {
-    for (const { id, ejected = false } of this.#ports.registry.instances()) {
-      const now = this.#isEjected(id);
-      if (now !== ejected) this.#ports.registry.patch(id, { ejected: now });
+    for (const { id, generation, ejectedGeneration } of this.#ports.registry.instances()) {
+      const isEjected = this.#isEjected(id);
+      if (isEjected === (ejectedGeneration !== undefined)) continue;
+      const ejected = isEjected ? generation : undefined;
+      this.#ports.registry.patch(id, { ejectedGeneration: ejected });
     }
   }
 

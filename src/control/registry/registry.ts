@@ -47,8 +47,11 @@ export interface InstanceRecord {
   readonly failingSinceMs?: number | undefined;
   /** Written by the supervisor on an operator's word, or ahead of a stop: no new traffic. */
   readonly draining: boolean;
-  /** Written by the observing loop: a worker that control hears has ejected it. */
-  readonly ejected?: boolean;
+  /**
+   * Written by the observing loop: the newest generation that a worker ejected, while any that
+   * control hears still has it ejected; undefined when none has.
+   */
+  readonly ejectedGeneration?: number | undefined;
   /**
    * Written by the failover loop: `active` takes traffic when it can; `leaving` hands its place
    * over; `standby` gets none, however well it is.
