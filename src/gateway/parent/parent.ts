@@ -239,8 +239,9 @@ class Parent {
   }
 
   #startWorker(nowMs: number): void {
-    const worker = ++this.#lastWorker;
     const { workerCommand, paths, identify } = this.#options;
+    const worker = this.#board.nextWorker(this.#lastWorker, (one) => lives(identify, one));
+    this.#lastWorker = worker;
     const child: ChildProcess | undefined = launch({
       command: workerCommand,
       launch: { term: this.#term, worker, listeners: [...this.#sockets.values()] },

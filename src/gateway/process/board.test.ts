@@ -72,6 +72,26 @@ describe("the board", () => {
     });
   });
 
+  it("gives no number whose line would hide a worker that lives, however many came since", () => {
+    withBoards((board) => {
+      const living = { pid: 7, startTime: "1" };
+      const lives = ({ pid }: { readonly pid: number }) => pid === living.pid;
+      board.publish(line(2, { identity: living, draining: true }));
+      let last = 2;
+      for (let started = 0; started < 200; started++) {
+        last = board.nextWorker(last, lives);
+        board.publish(line(last));
+      }
+      assert.equal(board.lines().find(({ identity: { pid } }) => pid === 7)?.worker, 2);
+      assert.equal(last, 205, "66, 130 and 194 were passed over");
+      assert.equal(
+        board.nextWorker(last, () => true),
+        206,
+        "where all live, they share",
+      );
+    });
+  });
+
   it("believes no line where its number does not belong, nor a number or pid that cannot be", () => {
     withBoards((board, peer, path) => {
       board.publish(line(1));

@@ -7,8 +7,9 @@
 //
 // A slot is a worker's number modulo the slots, written in one pwrite; its stamp is refreshed every
 // 50 ms, so a stopped worker's line goes stale by itself. The number stays when the worker has
-// ended, which is how numbers go on growing. Two workers share a slot only when 64 were started
-// while one drained; sharing is then a little wrong, and nothing else is. The file outlives the
+// ended, which is how numbers go on growing. A number is passed over while its slot shows a worker
+// that lives, for whoever asks who may still serve (the steward's fence) must see it. Two share a
+// slot only where more than 64 live: it then shows the newer one alone. The file outlives the
 // machine's boot and may be damaged by its end: a line is believed only where its number belongs,
 // and whoever acts on one looks first whether that process lives. Rejected: shared memory
 // (Node has none across processes), a message a connection (a peer that is busy accepting reads it
@@ -69,6 +70,8 @@ export interface Board extends Disposable {
   lines(): readonly BoardLine[];
   /** The loads of all but `worker` and those that drain; stale ones are the reader's to ignore. */
   peersOf(worker: number): readonly PeerLoad[];
+  /** The number after `last` whose slot no worker that lives needs; the very next when all do. */
+  nextWorker(last: number, lives: (identity: ProcessIdentity) => boolean): number;
   /** The largest number ever written, 0 when none. */
   largestWorker(): number;
 }
@@ -134,6 +137,15 @@ class FileBoard implements Board {
       peers.push(loadAt(all, at));
     }
     return peers;
+  }
+
+  nextWorker(last: number, lives: (identity: ProcessIdentity) => boolean): number {
+    const bySlot = new Map(this.lines().map((line) => [line.worker % SLOTS, line.identity]));
+    for (let worker = last + 1; worker <= last + SLOTS; worker++) {
+      const identity = bySlot.get(worker % SLOTS);
+      if (identity === undefined || !lives(identity)) return worker;
+    }
+    return last + 1;
   }
 
   largestWorker(): number {
