@@ -318,6 +318,25 @@ describe("a failed write", () => {
     assert.match((await outcome).message, /longer than 5 s/);
   });
 
+  it("keeps the folder taken for as long as a write that was given up may still land", async () => {
+    const rig = await openRig({ writeDeadlineMs: 5_000 });
+    await settle();
+    let land = (): void => {};
+    rig.disk.slowWrites = true;
+    rig.disk.pause = () => new Promise((resolve) => void (land = resolve));
+    const outcome = rejectsWith(rig.journal.append(bytesOf("late")), "NINES_JOURNAL_FAILED");
+    await settle();
+    rig.clock.advance(5_000);
+    await outcome;
+    await rejectsWith(rig.journal.close(), "NINES_JOURNAL_FAILED");
+    rig.disk.pause = undefined;
+    await rejectsWith(openRig({}, rig.disk), "NINES_JOURNAL_LOCKED");
+    land();
+    await settle();
+    const again = await openRig({}, rig.disk);
+    assert.deepEqual(await textsOf(again.journal), ["late"], "and then it is seen");
+  });
+
   it("of the next segment's zeros is one as well", async () => {
     const rig = await openRig({ segmentBytes: 4_096 });
     await settle();
