@@ -556,7 +556,7 @@ class ServiceDispatcher implements Dispatcher {
     return this.#presences.flaps(slot, nowMs, isControls) && this.#isHalfUsable(slot);
   }
 
-  /** Whether half of all in the table take traffic without this one, as control counts as well. */
+  /** Whether half of all in the table take traffic without this one. */
   #isHalfUsable(without: number): boolean {
     let all = 0;
     let usable = 0;

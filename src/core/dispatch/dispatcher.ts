@@ -15,10 +15,11 @@
 //   minute. When it has passed, exactly one real request is let through as the probe; its success
 //   readmits, its failure doubles. A table with a larger `generation` readmits too. A probe that has
 //   not ended by the next one's time (a tunnel, a hung instance) does not hold that up.
-// - At most three changes of an instance in a minute reach the traffic, whoever made them: this
-//   worker's ejections, the table's verdicts, or a silence of a second and more. A return beyond
-//   that waits, while half of the instances take traffic without it. What somebody asked for (a
-//   drain) is no change; a silence that was only avoided counts, and ends at once.
+// - Changes of an instance count together, whoever made them: this worker's ejections, the table's
+//   verdicts, a silence of a second and more. At most three in a minute reach the traffic: a return
+//   beyond that waits, while half of the instances take traffic without it. One that control gives
+//   may come 500 ms early, for control's minute began earlier. What somebody asked for (a drain) is
+//   no change. A silence that was only avoided counts, but its own end waits for nothing.
 // - Only evidence newer than the ejection counts: what began before neither readmits nor doubles;
 //   what began before a readmission does not eject.
 // - While `controlAlive` is false, the table's own `down` verdicts count as ejections of that kind:

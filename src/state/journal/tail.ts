@@ -10,8 +10,8 @@
 //    its sectors is, after a crash, *unwritten* (zeros, or older) or exactly as written, in any
 //    combination.
 // 3. A sector says which. What was written has the segment's number in its seal and is never all
-//    zeros; what is older has a smaller one. No number is used twice, and a file that is used again
-//    gets a larger one than it ever had.
+//    zeros; what is older has a smaller one. No file gets a number that is not
+//    larger than all it ever had.
 //
 // Hence a torn group shows itself: its first sector begins a group that goes on from the one
 // before, the others are inner ones or unwritten, at least one of them unwritten, and behind it all
