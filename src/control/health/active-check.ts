@@ -123,6 +123,12 @@ export class ActiveCheck implements Signal {
       .then((result) => this.#answered(result, timeoutMs));
   }
 
+  /** Who starts may be silent, and an endpoint that never answered may not be there. */
+  #tellsOfHearing({ phase }: InstanceRecord, silent: boolean): boolean {
+    if (phase === "external") return !silent || this.#state.passedOnce;
+    return phase !== "starting";
+  }
+
   #answered(result: ProbeResult, timeoutMs: number): void {
     const subject = this.#subject();
     if (this.#ended || subject === undefined) return;
@@ -131,8 +137,7 @@ export class ActiveCheck implements Signal {
     const silent = result.silent === true;
     this.#asking = false;
     if (silent) observer.ranLate(this.#beganMs + timeoutMs + resultLateMs);
-    // Who starts may be silent: that says nothing of our hearing.
-    if (record.phase !== "starting") observer.asked(record.id, silent);
+    if (this.#tellsOfHearing(record, silent)) observer.asked(record.id, silent);
     if (result.passed) measured(record.id, result.latencyMs);
     else this.#twoWitnesses();
     const settings = this.#settingsFor(record, health);

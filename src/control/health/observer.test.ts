@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { commandService, configOf, World } from "../world.fixture.ts";
+import { commandService, configOf, endpointService, World } from "../world.fixture.ts";
 
 const three = { replicas: { min: 3, max: 3 } };
 
@@ -42,6 +42,22 @@ test("when all are silent at once, control waits three times as long, and says s
   assert.equal(worst, 3);
   assert.ok(world.nowMs - hungMs < 10_000, `${world.nowMs - hungMs} ms`);
   assert.match(said(world, "control.sick-observer")[0] ?? "", /instances were silent at once/);
+});
+
+test("endpoints that never answered are not there: their silence is no reason for doubt", async () => {
+  const world = new World();
+  const addresses = ["10.0.0.7:80", "10.0.0.8:80", "10.0.0.9:80"];
+  for (const address of addresses) world.hung.add(address);
+  const control = world.control();
+  control.start(configOf([endpointService("api", addresses)]));
+  await world.advance(8_000);
+  let worst = 1;
+  for (let passed = 0; passed < 30; passed++) {
+    await world.advance(1_000);
+    worst = Math.max(worst, control.patience());
+  }
+  assert.equal(worst, 1);
+  assert.deepEqual(said(world, "control.sick-observer"), []);
 });
 
 test("at its start control has the patience of one who is held up, and nothing to tell", async () => {

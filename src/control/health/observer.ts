@@ -94,7 +94,7 @@ export class Observer {
     return this.#laggedAtMs >= atMs;
   }
 
-  /** An instance that had answered before was asked, and answered in some way or not at all. */
+  /** An instance that should answer was asked, and answered in some way or not at all. */
   asked(instance: string, silent: boolean): void {
     this.#asked.add(instance);
     if (silent) this.#silent.add(instance);
