@@ -87,8 +87,9 @@ It is what the command line itself uses.
     curl --unix-socket .nines/run/admin.sock http://nines/v1/scale -d '{"service":"web","replicas":5}'
 
 A refusal is \`{ "error": { "code", "message", "remedy", "retriable" } }\`; [errors](errors.md) lists the
-codes. Heads over 8 KiB, bodies over 64 KiB, requests that take over 10 s to arrive, and more than
-64 connections at once are refused. What \`/v1/status\` answers is described in [status](status.md);
+codes. Heads over 8 KiB, bodies over 64 KiB, heads that take over 5 s and requests that take over
+10 s to arrive are refused. Of more than 64 connections at once the oldest that has not yet asked
+what it may ask is closed, or the new one when there is none. What \`/v1/status\` answers is described in [status](status.md);
 [openapi.json](openapi.json), which \`GET /v1/openapi.json\` answers too, describes every endpoint, field by
 field (OpenAPI 3.1).
 

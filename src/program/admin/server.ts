@@ -6,7 +6,7 @@
 
 import { chmodSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { ListenOptions } from "node:net";
+import type { ListenOptions, Socket } from "node:net";
 import { type ErrorCode, errorCatalogue, NinesError } from "../../core/base/errors.ts";
 import { INTERNAL_ERROR } from "./answers.ts";
 import { type AdminActions, type Endpoint, endpoints, type Follow } from "./endpoints.ts";
@@ -16,6 +16,9 @@ import { Refusal, refusal } from "./refusal.ts";
 const BODY_BYTES_MAX = 64 * 1024;
 const CONNECTIONS_MAX = 64;
 const REQUEST_TIMEOUT_MS = 10_000;
+const HEADERS_TIMEOUT_MS = 5_000;
+/** So often the two above are looked at; every 30 s unless told. */
+const LATE_CHECK_INTERVAL_MS = 1_000;
 /** A follower that leaves this much unread is cut off; it asks again with the last number. */
 const UNREAD_BYTES_MAX = 1024 * 1024;
 const KEEPALIVE_MS = 15_000;
@@ -58,10 +61,16 @@ function createAdminServer(
 ): AdminServer & { readonly server: Server } {
   const streams = new Map<ServerResponse, Grant>();
   const server = createServer(
-    { maxHeaderSize: 8192, requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: 5000 },
+    {
+      maxHeaderSize: 8192,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: LATE_CHECK_INTERVAL_MS,
+    },
     (request, response) => {
       gate(request)
         .then(async (grant) => {
+          strangers.delete(request.socket);
           const lasts = await answer(actions, request, response);
           if (!lasts || response.destroyed) return;
           streams.set(response, grant);
@@ -70,7 +79,7 @@ function createAdminServer(
         .catch((error: unknown) => sendError(response, error));
     },
   );
-  server.maxConnections = CONNECTIONS_MAX;
+  const strangers = boundConnections(server);
   return {
     server,
     close: () => closeServer(server),
@@ -78,6 +87,31 @@ function createAdminServer(
       for (const [response, holds] of streams) if (!holds()) response.destroy();
     },
   };
+}
+
+/**
+ * Connections that the gate has let nothing pass on yet. At the limit the oldest of them goes, and
+ * is the newcomer itself when there is no other: who says nothing locks nobody out.
+ */
+function boundConnections(server: Server): Set<Socket> {
+  const open = new Set<Socket>();
+  const strangers = new Set<Socket>();
+  const forget = (socket: Socket): void => {
+    open.delete(socket);
+    strangers.delete(socket);
+  };
+  server.on("connection", (socket: Socket) => {
+    open.add(socket);
+    strangers.add(socket);
+    socket.once("close", () => forget(socket));
+    if (open.size <= CONNECTIONS_MAX) return;
+    for (const oldest of strangers) {
+      forget(oldest);
+      oldest.destroy();
+      return;
+    }
+  });
+  return strangers;
 }
 
 function listening(server: Server, where: ListenOptions): Promise<void> {

@@ -1,9 +1,10 @@
 // The admin API on TCP: who may ask, of what, and what becomes of it when it cannot listen.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type IncomingMessage, request } from "node:http";
-import { createServer } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -90,6 +91,12 @@ function ask(port: number, method: "GET" | "POST", headers: Headers): Promise<nu
   });
 }
 
+async function connected(port: number): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1").on("error", () => undefined);
+  await once(socket, "connect");
+  return socket.resume();
+}
+
 describe("the admin API on TCP", () => {
   it("does what the token allows, and nothing else", async (t) => {
     const { remote, config, drained } = await createWorld(t);
@@ -141,6 +148,31 @@ describe("the admin API on TCP", () => {
     for (const status of await Promise.all(first)) assert.equal(status, 401);
     assert.equal(said.filter((sentence) => /no right token/.test(sentence)).length, 1);
     for (const sentence of said) assert.ok(!sentence.includes(ALL.slice(1)), "no token is said");
+  });
+
+  it("is not locked by those who connect and say nothing", async (t) => {
+    const { remote, config } = await createWorld(t);
+    await remote.follow(config);
+    const silent = await Promise.all(Array.from({ length: 64 }, () => connected(config.port)));
+    t.after(() => silent.forEach((socket) => socket.destroy()));
+    const closed = once(silent[0] as Socket, "close");
+    assert.equal(await ask(config.port, "GET", order), 200);
+    await closed;
+    assert.equal(silent.filter(({ destroyed }) => destroyed).length, 1, "only the oldest goes");
+  });
+
+  it("closes no connection that the token has let pass for a new one", async (t) => {
+    const { remote, config } = await createWorld(t);
+    await remote.follow(config);
+    const line = "GET /v1/events/stream HTTP/1.1\r\nhost: localhost\r\n";
+    const head = `${line}authorization: ${order["authorization"]}\r\n\r\n`;
+    const followers = await Promise.all(Array.from({ length: 64 }, () => connected(config.port)));
+    t.after(() => followers.forEach((socket) => socket.destroy()));
+    await Promise.all(followers.map((socket) => (socket.write(head), once(socket, "data"))));
+    assert.equal(await ask(config.port, "GET", order), 0);
+    assert.ok(followers.every(({ destroyed }) => !destroyed));
+    followers[0]?.destroy();
+    while ((await ask(config.port, "GET", order)) !== 200);
   });
 
   const badFiles: readonly (readonly [string, (file: string) => void, RegExp])[] = [
