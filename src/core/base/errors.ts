@@ -160,6 +160,15 @@ export const errorCatalogue = {
     "The service has no such version, or what it was made of is no longer known.",
     "`nines deploys SERVICE` lists the versions that are.",
   ),
+  NINES_ADMIN_UNREACHABLE: entry(
+    "The admin API's address cannot be reached; whether a Nines runs there is not known.",
+    "Look at the address, the name's DNS, and the network and firewalls between.",
+    true,
+  ),
+  NINES_ADMIN_FOREIGN: entry(
+    "What answers at the admin API's address is not a Nines that can be trusted or understood.",
+    "Look at the address, at http or https in it, and at the certificate of what answers there.",
+  ),
   NINES_ADMIN_TOKEN: entry(
     "The request came over TCP without a token that the admin API knows.",
     "Send `Authorization: Bearer TOKEN` with the token of `admin.tokenFile`.",

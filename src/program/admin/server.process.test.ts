@@ -2,12 +2,13 @@
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { createServer, connect } from "node:net";
+import { createServer as createHttpServer, type RequestListener } from "node:http";
+import { type AddressInfo, createServer, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, describe, it } from "node:test";
+import { after, before, describe, it, type TestContext } from "node:test";
 import { NinesError } from "../../core/base/errors.ts";
-import { callAdmin, fetchAdminText } from "./client.ts";
+import { callAdmin, fetchAdminText, followAdmin, isAway } from "./client.ts";
 import type { RecordedEvent } from "../../runtime/event-log.ts";
 import type { AdminActions, DeployOrder } from "./endpoints.ts";
 import { endpoints } from "./endpoints.ts";
@@ -251,7 +252,70 @@ describe("asking", () => {
     );
     mute.close();
   });
+
+  it("gives up on a stream that does not begin, or that is no stream of events", async (t) => {
+    const mute = await listen(t, () => undefined);
+    const never = new AbortController().signal;
+    const ignore = () => undefined;
+    t.mock.timers.enable({ apis: ["setTimeout"] });
+    const following = followAdmin(at(mute), "/v1/events/stream", ignore, never);
+    t.mock.timers.tick(10_000);
+    await assert.rejects(following, { code: "NINES_CONTROL_NOT_ANSWERING" });
+    t.mock.timers.reset();
+    const endless = await listen(t, (_request, response) => {
+      const more = () => {
+        while (response.write("x".repeat(1024 * 1024)) && !response.destroyed);
+      };
+      response.on("drain", more);
+      more();
+    });
+    await assert.rejects(followAdmin(at(endless), "/v1/events/stream", ignore, never), {
+      code: "NINES_ADMIN_FOREIGN",
+    });
+  });
+
+  it("tells a control that is not there from a proxy that does not reach it", async (t) => {
+    const answers: Record<string, readonly [number, string]> = {
+      NINES_NOT_RUNNING: [502, "<h1>Bad Gateway</h1>"],
+      NINES_CONTROL_NOT_ANSWERING: [504, ""],
+      NINES_STATE_WRITE: [503, '{"error":{"code":"NINES_STATE_WRITE","message":"full"}}'],
+    };
+    for (const [code, [status, text]] of Object.entries(answers)) {
+      const port = await listen(t, (_request, response) => response.writeHead(status).end(text));
+      await assert.rejects(look(at(port)), { code });
+    }
+  });
+
+  it("tells a network that does not lead there, and another who answers", async (t) => {
+    const nowhere = { url: new URL("http://255.255.255.255:9"), token: "x" };
+    await assert.rejects(look(nowhere), (error) => {
+      assert.ok(isAway(error));
+      assert.match(String(error), /255:9 cannot be reached: connect E/);
+      return true;
+    });
+    const plain = await listen(t, (_request, response) => response.end());
+    const overTls = { url: new URL(`https://127.0.0.1:${plain}`), token: "x" };
+    await assert.rejects(look(overTls), { code: "NINES_ADMIN_FOREIGN" });
+  });
 });
+
+function at(port: number) {
+  return { url: new URL(`http://127.0.0.1:${port}`), token: "x" };
+}
+
+const look = (place: ReturnType<typeof at>) =>
+  callAdmin({ ...place, method: "GET", path: "/v1/status", timeoutMs: 5000 });
+
+/** Its port; it ends with the test. */
+async function listen(t: TestContext, answer: RequestListener): Promise<number> {
+  const server = createHttpServer(answer);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return (server.address() as AddressInfo).port;
+}
 
 function readUntil(socket: ReturnType<typeof connect>, pattern: RegExp): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -4,8 +4,7 @@
 
 import { userInfo } from "node:os";
 import { setTimeout as pause } from "node:timers/promises";
-import { NinesError } from "../../core/base/errors.ts";
-import { callAdmin } from "../admin/client.ts";
+import { callAdmin, isAway } from "../admin/client.ts";
 import type { DeployResult } from "../admin/endpoints.ts";
 import type { DeployReport } from "../status/report.ts";
 import type { DeploysReport } from "../status/versions.ts";
@@ -96,15 +95,10 @@ async function lookAgain(service: string, options: PlaceOptions): Promise<Deploy
     try {
       return await look(service, options);
     } catch (error) {
-      const away = error instanceof NinesError && isAway(error);
-      if (!away || performance.now() > untilMs) throw error;
+      if (!isAway(error) || performance.now() > untilMs) throw error;
       await pause(LOOK_MS);
     }
   }
-}
-
-function isAway({ code }: NinesError): boolean {
-  return code === "NINES_NOT_RUNNING" || code === "NINES_CONTROL_NOT_ANSWERING";
 }
 
 async function look(service: string, options: PlaceOptions): Promise<DeploysReport> {

@@ -1,10 +1,9 @@
 // `nines events --admin URL`: what the event log here would say, asked for over the network.
 
 import { setTimeout as pause } from "node:timers/promises";
-import { NinesError } from "../../core/base/errors.ts";
 import { formatEvent, type RecordedEvent } from "../../runtime/event-log.ts";
 import type { EventGap } from "../admin/answers.ts";
-import { callAdmin, followAdmin } from "../admin/client.ts";
+import { callAdmin, followAdmin, isAway } from "../admin/client.ts";
 import { adminPlace } from "./admin-place.ts";
 import type { EventsOptions } from "./command-line.ts";
 import { complain, exitCode, say } from "./say.ts";
@@ -47,6 +46,5 @@ function sayGap({ after, next }: EventGap): void {
 
 /** A control that restarts is back in a moment; everything else is for whoever asked. */
 function unlessAway(error: unknown): void {
-  const isAway = error instanceof NinesError && error.code === "NINES_NOT_RUNNING";
-  if (!isAway) throw error;
+  if (!isAway(error)) throw error;
 }
