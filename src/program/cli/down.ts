@@ -48,7 +48,10 @@ export async function down(options: PlaceOptions): Promise<number> {
   return exitCode.done;
 }
 
-/** Over the network nothing can be done about a control that does not end: that is said. */
+/**
+ * Over the network nothing can be done about a control that does not end: that is said. Only a
+ * place where nobody listens shows that it has ended; silence and a lost network do not.
+ */
 async function downThere(options: PlaceOptions): Promise<number> {
   const place = adminPlace(options);
   const timeoutMs = ANSWER_TIMEOUT_MS;
@@ -56,17 +59,20 @@ async function downThere(options: PlaceOptions): Promise<number> {
   const deadlineMs = performance.now() + STOP_TIMEOUT_MS;
   for (;;) {
     const call = { ...place, method: "GET", path: "/v1/status", timeoutMs } as const;
-    const isGone = await callAdmin(call).then(
-      () => false,
-      () => true,
+    const seen = await callAdmin(call).then(
+      () => "still answers.",
+      (error: unknown) => {
+        if (!(error instanceof NinesError)) throw error;
+        return error.code === "NINES_NOT_RUNNING" ? undefined : `has not ended: ${error.message}`;
+      },
     );
-    if (isGone) break;
+    if (seen === undefined) break;
     if (performance.now() > deadlineMs) {
-      throw new NinesError("NINES_DOWN_INCOMPLETE", `${sayPlace(place)} still answers.`);
+      throw new NinesError("NINES_DOWN_INCOMPLETE", `${sayPlace(place)} ${seen}`);
     }
     await wait(LOOK_INTERVAL_MS);
   }
-  say("Everything is down.");
+  say("Control has ended.");
   return exitCode.done;
 }
 
