@@ -44,7 +44,7 @@ test("when all are silent at once, control waits three times as long, and says s
   assert.match(said(world, "control.sick-observer")[0] ?? "", /instances were silent at once/);
 });
 
-test("endpoints that never answered are not there: their silence is no reason for doubt", async () => {
+test("endpoints that never answered are not there: their silence raises no doubt", async () => {
   const world = new World();
   const addresses = ["10.0.0.7:80", "10.0.0.8:80", "10.0.0.9:80"];
   for (const address of addresses) world.hung.add(address);
