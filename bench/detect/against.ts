@@ -13,12 +13,8 @@ export function delayAgainst(
   other: string,
   theirs: Measures,
 ): Figure {
-  return figure({
-    name: `${name}: median delay, by that of ${other}`,
-    value: ours.medianDelayMs / theirs.medianDelayMs,
-    unit: "x",
-    bar: 1,
-  });
+  const ratio = ours.medianDelayMs / theirs.medianDelayMs;
+  return atMostOne(`${name}: median delay, by that of ${other}`, ratio);
 }
 
 export function alarmsAgainst(
@@ -27,10 +23,10 @@ export function alarmsAgainst(
   other: string,
   theirs: Measures,
 ): Figure {
-  return figure({
-    name: `${name}: false alarms, by those of ${other}`,
-    value: ours.falseAlarms / theirs.falseAlarms,
-    unit: "x",
-    bar: 1,
-  });
+  const ratio = ours.falseAlarms / theirs.falseAlarms;
+  return atMostOne(`${name}: false alarms, by those of ${other}`, ratio);
+}
+
+function atMostOne(name: string, ratio: number): Figure {
+  return figure({ name, value: ratio, unit: "x", bar: 1 });
 }

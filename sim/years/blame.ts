@@ -9,10 +9,10 @@ import type { Strike } from "./faults.ts";
 export const blames = {
   machine: "a machine or a zone that failed",
   gateway: "the gateway's own processes",
-  commonCause: "one cause that hit all instances",
-  overlap: "failures that overlapped",
+  commonCause: "one cause that ended all instances",
+  overlap: "failures that met",
   single: "single failures, until they were found and mended",
-  nobody: "no fault: comings and goings of Nines' own making",
+  nobody: "comings and goings without any fault",
 } as const;
 export type Blame = keyof typeof blames;
 

@@ -22,6 +22,7 @@ import { keep, type KeepRules } from "../../core/vault/keep.ts";
 import type { ObjectId } from "../../core/vault/names.ts";
 import { packDomainOf, type PackTable, readPackTable } from "../../core/vault/pack.ts";
 import {
+  indexPacksMax,
   type Condemnation,
   readIndex,
   type Snapshot,
@@ -59,7 +60,6 @@ const wornRatio = 0.5;
 /** Packs that one prune empties; the next goes on. */
 const emptiedMax = 256;
 const indexesMax = 16;
-const indexPacksMax = 1_024;
 
 /**
  * Throws NINES_VAULT_TARGETS while a target is away, NINES_VAULT_LOST when a tree is unreadable.

@@ -14,6 +14,7 @@ import { NinesError } from "../../core/base/errors.ts";
 import type { PassphraseCost } from "../../core/vault/header.ts";
 import type { Domain } from "../../core/vault/keys.ts";
 import {
+  indexPacksMax,
   type Snapshot,
   type SnapshotCounts,
   writeIndex,
@@ -58,8 +59,6 @@ export interface BackupOutcome {
 }
 
 const leftNamedMax = 1_000;
-/** Of packs for one index object. */
-const indexPacksMax = 1_024;
 /** Names of one file that are remembered, so that it is read once. */
 const sameFilesMax = 65_536;
 

@@ -93,6 +93,9 @@ export function readSnapshot(id: ObjectId, bytes: Uint8Array): Snapshot {
   return { id, sequence, source, domainId, host, startedMs, finishedMs, root, counts };
 }
 
+/** From so many packs on another index object begins. */
+export const indexPacksMax = 1_024;
+
 export function writeIndex(packs: readonly PackTable[]): Uint8Array {
   const writer = new ByteWriter().u8(recordVersion).count(packs.length);
   for (const { id, domainId, holds, packBytes, chunks } of packs) {

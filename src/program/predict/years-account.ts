@@ -3,7 +3,7 @@
 //
 // Pure: reports in, text out.
 
-import type { Blame } from "../../../sim/years/blame.ts";
+import { blames as blameWords } from "../../../sim/years/blame.ts";
 import type { Spread } from "../../../sim/years/sample.ts";
 import type { Bounds } from "../../../sim/years/simulate-years.ts";
 import { sayDuration } from "../../core/base/duration.ts";
@@ -11,15 +11,6 @@ import { sayPercent } from "../../core/base/percent.ts";
 import { sayAvailability } from "../../core/model/availability.ts";
 import { sayDifference } from "./years-difference.ts";
 import type { YearsReport } from "./years-report.ts";
-
-export const blameWords: Readonly<Record<Blame, string>> = {
-  machine: "a machine or a zone that failed",
-  gateway: "the gateway's own processes",
-  commonCause: "one cause that ended all instances",
-  overlap: "failures that met",
-  single: "single failures, until they were found and mended",
-  nobody: "comings and goings without any fault",
-};
 
 export function renderYears(reports: readonly YearsReport[]): string {
   return `${reports.map((one) => renderOne(one).join("\n")).join("\n\n")}\n`;
