@@ -7,7 +7,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { type Actions, buildCommandLine } from "../src/program/cli/command-line.ts";
+import type { Actions } from "../src/program/cli/actions.ts";
+import { buildCommandLine } from "../src/program/cli/command-line.ts";
 
 const file = join(import.meta.dirname, "..", "..", "systemd", "nines.service");
 const unit = readFileSync(file, "utf8");

@@ -6,15 +6,9 @@ import { z } from "zod";
 import { type Endpoint, endpoints } from "./admin/endpoints.ts";
 import { describeApi } from "./admin/openapi.ts";
 import { latencyMetric, metrics } from "./admin/metrics.ts";
-import {
-  type Actions,
-  buildCommandLine,
-  exitCodeNotes,
-  exitCodes,
-  leavesOf,
-  overNetwork,
-  pathOf,
-} from "./cli/command-line.ts";
+import type { Actions } from "./cli/actions.ts";
+import { buildCommandLine, leavesOf, overNetwork, pathOf } from "./cli/command-line.ts";
+import { exitCodeNotes, exitCodes } from "./cli/exit-codes.ts";
 
 const generated = "This page is generated from the code.";
 

@@ -6,8 +6,8 @@ import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
+import type { Actions } from "../../src/program/cli/actions.ts";
 import {
-  type Actions,
   buildCommandLine,
   leavesOf,
   overNetwork,

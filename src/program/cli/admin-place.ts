@@ -8,7 +8,7 @@ import { NinesError } from "../../core/base/errors.ts";
 import { findStateDirectory } from "../../state/directory.ts";
 import type { AdminPlace } from "../admin/client.ts";
 import { readToken } from "../admin/tokens.ts";
-import type { PlaceOptions } from "./command-line.ts";
+import type { PlaceOptions } from "./actions.ts";
 import { stateDirectoryOf } from "./place.ts";
 
 const variable = "NINES_ADMIN_TOKEN";

@@ -110,3 +110,9 @@ export function requestPath(text: string): string {
   if (/^\/[\x21-\x7e]*$/.test(text) && text.length <= 4_000) return text;
   throw new InvalidArgumentError("It is a path that starts with /, in ASCII without spaces.");
 }
+
+export function wholeNumber(text: string, most: number, least = 0): number {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
+}

@@ -30,7 +30,7 @@ import { createFileTreePlace } from "../../runtime/file-tree-place.ts";
 import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
 import { openVaultPlace, readKeyFile, subjectOf, type VaultPlace } from "../backup/place.ts";
 import { loadConfigFile } from "../config-file.ts";
-import type { Actions, PlaceOptions } from "./command-line.ts";
+import type { Actions, PlaceOptions } from "./actions.ts";
 import { findConfigFile, stateDirectoryOf } from "./place.ts";
 import { complain, exitCode, say } from "./say.ts";
 

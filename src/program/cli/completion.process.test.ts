@@ -6,7 +6,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { exitCodeNotes, leavesOf, pathOf, type Actions, buildCommandLine } from "./command-line.ts";
+import type { Actions } from "./actions.ts";
+import { leavesOf, pathOf, buildCommandLine } from "./command-line.ts";
+import { exitCodeNotes } from "./exit-codes.ts";
 import { completionScript } from "./completion.ts";
 
 const program = join(import.meta.dirname, "..", "main.js");

@@ -10,7 +10,8 @@
 import type { Argument, Command, Option } from "commander";
 import { findStateDirectory } from "../../state/directory.ts";
 import { inspectState } from "../status/inspect.ts";
-import { type Actions, buildCommandLine, type CompletionOptions, pathOf } from "./command-line.ts";
+import type { Actions, CompletionOptions } from "./actions.ts";
+import { buildCommandLine, pathOf } from "./command-line.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { exitCode, say } from "./say.ts";
 

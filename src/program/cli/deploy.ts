@@ -9,7 +9,7 @@ import type { DeployResult } from "../admin/endpoints.ts";
 import type { DeployReport } from "../status/report.ts";
 import type { DeploysReport } from "../status/versions.ts";
 import { adminPlace } from "./admin-place.ts";
-import type { Actions, PlaceOptions, WaitOptions } from "./command-line.ts";
+import type { Actions, PlaceOptions, WaitOptions } from "./actions.ts";
 import { APPLY_TIMEOUT_MS, ask, fileThere } from "./operate.ts";
 import { complain, exitCode, say } from "./say.ts";
 

@@ -15,7 +15,7 @@ import { endKeeper } from "../roles/stop-everything.ts";
 import { stopWithoutControl } from "../roles/take-over.ts";
 import { whatRuns } from "../status/inspect.ts";
 import { adminPlace } from "./admin-place.ts";
-import type { PlaceOptions } from "./command-line.ts";
+import type { PlaceOptions } from "./actions.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { exitCode, say } from "./say.ts";
 

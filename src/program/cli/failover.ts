@@ -4,7 +4,7 @@ import { failoverText } from "../../core/failover/failover-reference.ts";
 import { callAdmin } from "../admin/client.ts";
 import type { FollowedResult } from "../admin/endpoints.ts";
 import { adminPlace } from "./admin-place.ts";
-import type { Actions } from "./command-line.ts";
+import type { Actions } from "./actions.ts";
 import { ask } from "./operate.ts";
 import { exitCode, say } from "./say.ts";
 

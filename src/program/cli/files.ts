@@ -7,7 +7,7 @@ import { formatProblems, problemsJson } from "../../config/problems.ts";
 import { jsonSchema } from "../../config/schema.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { parseConfigFile } from "../config-file.ts";
-import type { Actions } from "./command-line.ts";
+import type { Actions } from "./actions.ts";
 import { findConfigFile } from "./place.ts";
 import { complain, exitCode, say } from "./say.ts";
 

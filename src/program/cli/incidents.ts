@@ -9,7 +9,7 @@ import { callAdmin } from "../admin/client.ts";
 import { renderIncident, renderIncidents } from "../incidents/account.ts";
 import { type IncidentReport, incidentReports, type Wanted } from "../incidents/report.ts";
 import { adminPlace } from "./admin-place.ts";
-import type { IncidentsOptions, PlaceOptions } from "./command-line.ts";
+import type { IncidentsOptions, PlaceOptions } from "./actions.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { exitCode } from "./say.ts";
 

@@ -9,7 +9,7 @@ import {
   repairJournal,
   verifyJournal,
 } from "../../sdk/journal.ts";
-import type { Actions } from "./command-line.ts";
+import type { Actions } from "./actions.ts";
 import { complain, exitCode, say } from "./say.ts";
 
 export const journalCommands: Pick<Actions, "journalVerify" | "journalRepair" | "journalDump"> = {

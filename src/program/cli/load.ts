@@ -14,7 +14,7 @@ import { type LoadReport, announce, renderResult, stepHead, stepLine } from "../
 import { type Limits, type Plan, ratesOf, requestsPerStepMax } from "../load/steps.ts";
 import { type Target, targetOf } from "../load/target.ts";
 import type { StatusReport } from "../status/report.ts";
-import type { LoadOptions } from "./command-line.ts";
+import type { LoadOptions } from "./actions.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { complain, exitCode, say } from "./say.ts";
 

@@ -9,7 +9,7 @@ import { renderModel } from "../predict/account.ts";
 import { type Described, describeFile } from "../predict/describe.ts";
 import { whatIsKnown } from "../predict/known.ts";
 import { modelReport } from "../predict/report.ts";
-import type { ModelOptions, PlaceOptions } from "./command-line.ts";
+import type { ModelOptions, PlaceOptions } from "./actions.ts";
 import { findConfigFile, stateDirectoryOf } from "./place.ts";
 import { complain, exitCode } from "./say.ts";
 

@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { callAdmin, fetchAdminText } from "../admin/client.ts";
 import type { ApplyResult } from "../admin/endpoints.ts";
 import { adminPlace } from "./admin-place.ts";
-import type { Actions, PlaceOptions } from "./command-line.ts";
+import type { Actions, PlaceOptions } from "./actions.ts";
 import { complain, exitCode, say } from "./say.ts";
 
 const ANSWER_TIMEOUT_MS = 5000;

@@ -3,7 +3,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { NinesError } from "../../core/base/errors.ts";
-import type { PlaceOptions } from "./command-line.ts";
+import type { PlaceOptions } from "./actions.ts";
 
 export const configFileNames = ["nines.yaml", "nines.yml", "nines.json", "nines.config.js"];
 

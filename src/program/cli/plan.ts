@@ -15,7 +15,7 @@ import { changeInFile, withChoice, withLoad } from "../predict/changed-config.ts
 import { renderPlan } from "../predict/plan-account.ts";
 import { type SimulatedReport, planReport } from "../predict/plan-report.ts";
 import { simulateFile } from "../predict/simulated.ts";
-import type { PlanOptions } from "./command-line.ts";
+import type { PlanOptions } from "./actions.ts";
 import { describePlace } from "./model.ts";
 import { createProgress } from "./simulate.ts";
 import { exitCode } from "./say.ts";

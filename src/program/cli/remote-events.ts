@@ -5,7 +5,7 @@ import { formatEvent, type RecordedEvent } from "../../runtime/event-log.ts";
 import type { EventGap } from "../admin/answers.ts";
 import { callAdmin, followAdmin, isAway } from "../admin/client.ts";
 import { adminPlace } from "./admin-place.ts";
-import type { EventsOptions } from "./command-line.ts";
+import type { EventsOptions } from "./actions.ts";
 import { complain, exitCode, say } from "./say.ts";
 
 const ANSWER_TIMEOUT_MS = 5_000;

@@ -3,7 +3,8 @@
 
 import { type Command, CommanderError } from "commander";
 import { readVersion } from "../version.ts";
-import { type Actions, buildCommandLine } from "./command-line.ts";
+import type { Actions } from "./actions.ts";
+import { buildCommandLine } from "./command-line.ts";
 import { exitCode, report, say } from "./say.ts";
 
 const operations = async () => (await import("./operate.ts")).operations;

@@ -6,7 +6,7 @@ import { predict } from "../../core/predict/predict.ts";
 import { renderYears } from "../predict/years-account.ts";
 import { yearsReport } from "../predict/years-report.ts";
 import { replayFile, simulateFile } from "../predict/simulated.ts";
-import type { SimulateOptions } from "./command-line.ts";
+import type { SimulateOptions } from "./actions.ts";
 import { describePlace } from "./model.ts";
 import { exitCode, say } from "./say.ts";
 

@@ -9,7 +9,7 @@ import { inspectState } from "../status/inspect.ts";
 import type { StatusReport } from "../status/report.ts";
 import { renderStatus } from "../status/table.ts";
 import { adminPlace } from "./admin-place.ts";
-import type { StatusOptions } from "./command-line.ts";
+import type { StatusOptions } from "./actions.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { exitCode, usesColour } from "./say.ts";
 

@@ -6,7 +6,7 @@ import { NinesError } from "../../core/base/errors.ts";
 import { formatEvent, parseEvent } from "../../runtime/event-log.ts";
 import { followLogs } from "../../runtime/log-follower.ts";
 import { findStateDirectory, type StateDirectory } from "../../state/directory.ts";
-import type { EventsOptions, LogsOptions } from "./command-line.ts";
+import type { EventsOptions, LogsOptions } from "./actions.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { remoteEvents } from "./remote-events.ts";
 import { exitCode, say } from "./say.ts";

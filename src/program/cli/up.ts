@@ -13,7 +13,7 @@ import { keptConfig } from "../roles/last-config.ts";
 import { officesOf } from "../roles/offices.ts";
 import { justAsked, startRole } from "../roles/spawn.ts";
 import { readVersion } from "../version.ts";
-import type { UpOptions } from "./command-line.ts";
+import type { UpOptions } from "./actions.ts";
 import { findConfigFile, stateDirectoryOf } from "./place.ts";
 import { complain, exitCode, formatError, say } from "./say.ts";
 
