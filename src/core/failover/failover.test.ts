@@ -510,7 +510,7 @@ const planted: readonly PlantedFault[] = [
 for (const fault of planted) {
   test(`the random lives find it when ${fault.name}`, async () => {
     await importPlanted<Core>(CORE, fault, (core) => {
-      const found = fc.check(neverTwo(core), { numRuns: 2_000 });
+      const found = fc.check(neverTwo(core), { numRuns: 20_000, endOnFailure: true });
       assert.ok(found.failed, "the planted fault went unnoticed");
     });
   });
