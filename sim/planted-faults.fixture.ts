@@ -206,6 +206,13 @@ export const plantedFaults: readonly Planted[] = [
     slow: true,
   },
   {
+    name: "a worker leaves alone whom control holds back, whoever else is gone",
+    file: "src/core/dispatch/create-dispatcher.js",
+    find: "if (this.#isAnyHeldBack)",
+    replace: "if (false)",
+    slow: true,
+  },
+  {
     name: "nobody takes over from a primary that hangs",
     file: "src/core/failover/failover.js",
     find: 'add("primary-failing", known && situation.primary === "failing", why);',

@@ -41,14 +41,16 @@ export function traffic(world: World): Checker {
     return Math.min(nowMs - program.healthySinceMs, world.trouble.freeForMs(program.id));
   }
 
-  function bestMs(worker: Worker, service: string): { ms: number; id: string } {
+  function bestMs(worker: Worker, name: string): { ms: number; id: string } {
     let best = { ms: 0, id: "" };
-    const listed = worker.table?.services.find((each) => each.name === service)?.instances ?? [];
-    for (const instance of listed) {
+    const service = worker.table?.services.find((each) => each.name === name);
+    const isPrimarys = service?.mode === "primary-standby";
+    for (const instance of service?.instances ?? []) {
       const program = world.machine.listener(instance.host, instance.port);
       if (program?.id !== instance.id || instance.verdict === "draining") continue;
-      // Whose turn it is not; that somebody's turn comes is promotion's promise.
-      if (instance.verdict === "standby") continue;
+      // Whose turn it is not; that somebody's turn comes is promotion's promise. Elsewhere it is
+      // held back, which is no reason to serve nobody.
+      if (instance.verdict === "standby" && isPrimarys) continue;
       const ms = servableMs(program);
       if (ms > best.ms) best = { ms, id: program.id };
     }

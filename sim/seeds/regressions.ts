@@ -14,6 +14,10 @@ export const regressions: readonly Regression[] = [
     found: "A control that had been stopped ended a healthy instance by checks that nobody made.",
   },
   {
+    seed: 65,
+    found: "Workers that were cut off from the one had nobody: control held the other one back.",
+  },
+  {
     seed: 100_266,
     found: "A control that began on a full disk left the next one below the versions it had given.",
   },

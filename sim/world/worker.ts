@@ -73,6 +73,8 @@ export class Worker {
   readonly readmittedAtMs = new Map<string, number>();
   /** When it ejected an instance last, or a probe of it failed. */
   readonly ejectedAtMs = new Map<string, number>();
+  /** Held back by its table, and taken because too few others were left. */
+  readonly #needed = new Set<string>();
   readonly #ports: WorkerPorts;
   readonly #lanes = new Map<string, Lane>();
   readonly #active = new Map<string, number>();
@@ -111,6 +113,9 @@ export class Worker {
   }
 
   #follow(service: TableService): void {
+    for (const { id, verdict } of service.instances) {
+      if (verdict !== "standby") this.#needed.delete(id);
+    }
     const lane = this.#lanes.get(service.name);
     if (lane !== undefined) {
       lane.service = service;
@@ -122,7 +127,7 @@ export class Worker {
       random: () => random.ratio(),
       onEjection: ({ instance, sentence, kind, cause }) => {
         if (kind === "ejected") this.ejectedAtMs.set(instance, this.loop.nowMs);
-        if (kind === "readmitted") this.readmittedAtMs.set(instance, this.loop.nowMs);
+        if (kind === "readmitted") this.#readmitted(instance);
         this.#ports.trace(this, instance, sentence);
         const isChange = kind === "ejected" || kind === "readmitted";
         const notice = { instance, detail: sentence, ...(cause && { cause }) };
@@ -144,6 +149,15 @@ export class Worker {
         told: undefined,
       },
     });
+  }
+
+  #readmitted(instance: string): void {
+    this.readmittedAtMs.set(instance, this.loop.nowMs);
+    const instances = this.table?.services.flatMap((service) => service.instances) ?? [];
+    const isHeldBack = instances.some(
+      ({ id, verdict }) => id === instance && verdict === "standby",
+    );
+    if (isHeldBack) this.#needed.add(instance);
   }
 
   linked(linked: boolean): void {
@@ -231,7 +245,8 @@ export class Worker {
     const ejected = new Set(this.ejected());
     const isTried = this.linkedSinceMs === undefined && service.mode !== "primary-standby";
     const takers = service.instances.filter(({ id, verdict }) => {
-      return (verdict === "up" || (verdict === "down" && isTried)) && !ejected.has(id);
+      const isOpen = verdict === "up" || (verdict === "down" && isTried) || this.#needed.has(id);
+      return isOpen && !ejected.has(id);
     });
     return new Set(takers.map(({ id }) => id));
   }

@@ -217,6 +217,27 @@ test("a drain is no change, and a hold ends when too few others are left", () =>
   assert.deepEqual(story.dispatcher.ejected(story.nowMs), ["web-2"]);
 });
 
+test("whom control holds back is taken when too few others are left, and stays", () => {
+  const heldBack = instance(1, { verdict: "standby" });
+  const story = new Story([heldBack, instance(2)]);
+  assert.deepEqual(new Set(story.attempts(4)), new Set(["web-2"]));
+  story.dispatcher.setControlAlive(false, 0);
+  assert.equal(story.attempt(outcome.connectFailed), "web-2");
+  assert.deepEqual(story.attempts(2), ["web-1", "web-1"]);
+  assert.equal(
+    story.sentences.at(-1),
+    "web-1 readmitted: it was held back, and too few others take traffic",
+  );
+  story.nowMs = 1000;
+  assert.equal(story.attempt(outcome.answered), "web-2", "its probe");
+  story.dispatcher.setControlAlive(true, 1000);
+  story.dispatcher.update(service([heldBack, instance(2)]), 1000);
+  assert.deepEqual(new Set(story.attempts(4)), new Set(["web-1", "web-2"]));
+  story.dispatcher.update(service([instance(1, { verdict: "failing" }), instance(2)]), 2000);
+  story.dispatcher.update(service([heldBack, instance(2)]), 3000);
+  assert.deepEqual(new Set(story.attempts(4)), new Set(["web-2"]), "a new hold");
+});
+
 /** web-1 falls silent and answers again, web-2 answers on; nobody may be ejected for silence. */
 class SilenceStory extends Story {
   readonly #service = { ...service([instance(1), instance(2)]), detection: uncertain };
@@ -611,6 +632,30 @@ const planted: readonly PlantedFault[] = [
     name: "a hold goes on when too few others are left",
     file: DISPATCHER,
     find: "this.#ejections.endHolds(this.#slots.count, nowMs);",
+    replace: "",
+  },
+  {
+    name: "a hold of control's goes on when too few others are left",
+    file: DISPATCHER,
+    find: "if (this.#isAnyHeldBack)",
+    replace: "if (false)",
+  },
+  {
+    name: "the standby of a primary is taken for one that flaps",
+    file: TIERS,
+    find: 'return isStandby && this.rules.mode !== "primary-standby";',
+    replace: "return isStandby;",
+  },
+  {
+    name: "whom control holds back goes again with every table",
+    file: SLOTS,
+    find: 'if (instance.verdict !== "standby")',
+    replace: "if (true)",
+  },
+  {
+    name: "all whom control holds back are taken for the need of one",
+    file: DISPATCHER,
+    find: "if (this.#isHalfUsable(NO_INSTANCE))\n                return;",
     replace: "",
   },
   {

@@ -76,6 +76,8 @@ class ServiceDispatcher implements Dispatcher {
   #lateProbeDueMs = -Infinity;
   #stale = false;
   #controlAlive = true;
+  /** Some whom control holds back, and who are not needed yet. */
+  #isAnyHeldBack = false;
   #service: TableService;
 
   constructor(service: TableService, nowMs: number, options: DispatcherOptions) {
@@ -242,6 +244,7 @@ class ServiceDispatcher implements Dispatcher {
     // Nobody looks for silence any more: nobody is avoided for it.
     if (!service.detection.stall) this.#stall.late.fill(0);
     slots.listed.fill(0);
+    this.#isAnyHeldBack = false;
     const members: number[] = [];
     const readmitted: number[] = [];
     for (const instance of service.instances) {
@@ -251,6 +254,7 @@ class ServiceDispatcher implements Dispatcher {
       const renewed = instance.generation > (slots.generation[slot] as number);
       slots.list(slot, instance);
       members.push(slot);
+      if (this.#tiers.isHeldBack(slot) && slots.needed[slot] === 0) this.#isAnyHeldBack = true;
       if (renewed && this.#ejections.isEjected(slot)) readmitted.push(slot);
       if (renewed) this.#renewed(slot, nowMs);
       const news = found === undefined || renewed || before !== slots.verdict[slot];
@@ -578,9 +582,29 @@ class ServiceDispatcher implements Dispatcher {
   }
 
   #endHoldsIfNeeded(nowMs: number): void {
-    if (!this.#ejections.isAnyHeld || this.#isHalfUsable(NO_INSTANCE)) return;
-    this.#ejections.endHolds(this.#slots.count, nowMs);
+    const isAnyHeld = this.#ejections.isAnyHeld || this.#isAnyHeldBack;
+    if (!isAnyHeld || this.#isHalfUsable(NO_INSTANCE)) return;
     this.#stale = true;
+    if (this.#ejections.isAnyHeld) this.#ejections.endHolds(this.#slots.count, nowMs);
+    if (this.#isAnyHeldBack) this.#takeHeldBack(nowMs);
+  }
+
+  /**
+   * Control holds back by its own sight of the others: it may be gone, and what it reaches a worker
+   * may not. They stay until control says otherwise, or they would come and go with the others.
+   */
+  #takeHeldBack(nowMs: number): void {
+    const slots = this.#slots;
+    for (const instance of this.#service.instances) {
+      const slot = slots.find(instance);
+      assert(slot !== undefined, "what is listed has its slot");
+      if (!this.#tiers.isHeldBack(slot) || slots.needed[slot] === 1) continue;
+      if (this.#isHalfUsable(NO_INSTANCE)) return;
+      slots.needed[slot] = 1;
+      this.#readmitted(slot, "it was held back, and too few others take traffic");
+      this.#settle(slot, nowMs);
+    }
+    this.#isAnyHeldBack = false;
   }
 
   #suspectIfDown(slot: number, nowMs: number): void {

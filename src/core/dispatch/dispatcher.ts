@@ -5,9 +5,12 @@
 // is in flat arrays by slot; `choose`, `started` and `finished` allocate nothing.
 //
 // Promises:
-// - `choose` never returns a draining instance nor a standby, and none in `tried` while another can
-//   be had. Of `primary-standby` it returns nobody but the one that control has named; a stand-in
-//   (`backupOf`) exactly while the instance that it stands in for is not usable.
+// - `choose` never returns a draining instance, and none in `tried` while another can be had. Of
+//   `primary-standby` it returns nobody but the one that control has named; a stand-in (`backupOf`)
+//   exactly while the instance that it stands in for is not usable.
+// - Whom control holds back for its flapping (`standby` in another mode) it returns only when less
+//   than half of the instances take traffic here without it, from then on until control says
+//   otherwise: control may be gone, or reach instances that this worker does not.
 // - A connect failure ejects at once, locally; a broken connection, three unanswered requests,
 //   errors in a row, a success rate far below the peers', or silence while the peers answer do so
 //   while `maxEjectedRatio` allows it.

@@ -37,6 +37,8 @@ export class Slots {
   verdict = new Uint8Array(FIRST_CAPACITY);
   generation = new Float64Array(FIRST_CAPACITY);
   share = new Float64Array(FIRST_CAPACITY);
+  /** 1: control holds it back, and here too few others are left for that. */
+  needed = new Uint8Array(FIRST_CAPACITY);
   /** The slot of the instance that this one stands in for, NOBODY, or ABSENT. */
   backs = new Int32Array(FIRST_CAPACITY);
   readonly #instances: (TableInstance | undefined)[] = [];
@@ -71,6 +73,7 @@ export class Slots {
     this.#byKey.set(keyOf(instance), slot);
     this.#instances[slot] = instance;
     this.identity[slot] = fnv1a32(instance.id);
+    this.needed[slot] = 0;
     this.#onLent(slot);
     return slot;
   }
@@ -83,6 +86,7 @@ export class Slots {
     this.verdict[slot] = verdictCode[instance.verdict];
     this.generation[slot] = instance.generation;
     this.share[slot] = instance.share;
+    if (instance.verdict !== "standby") this.needed[slot] = 0;
   }
 
   /** Once all are listed: who stands in for whom. */
@@ -117,6 +121,7 @@ export class Slots {
     this.verdict = grown(this.verdict, new Uint8Array(capacity));
     this.generation = grown(this.generation, new Float64Array(capacity));
     this.share = grown(this.share, new Float64Array(capacity));
+    this.needed = grown(this.needed, new Uint8Array(capacity));
     this.backs = grown(this.backs, new Int32Array(capacity));
   }
 }

@@ -5,8 +5,8 @@
 // The first tier that has somebody to offer decides, and within it the route's algorithm spreads.
 // *Late* is silent for longer than usual (core/detect/stall.ts): avoided, not condemned. *Out* is
 // ejected, or failing its checks; it is tried in panic only, when nobody before it is left, or when
-// no more than `panicRatio` of the instances are usable. In no tier: what drains, what control
-// holds back or calls down, and who stands in for an instance that is usable itself.
+// no more than `panicRatio` of the instances are usable. In no tier: what drains, what control calls
+// down, what it holds back while others are enough, and who stands in for one that is usable itself.
 //
 // Of a service with one primary nobody but control names another: while its primary is ejected,
 // requests wait for the next table, and one of them at a time finds out whether it is back.
@@ -130,13 +130,24 @@ export class Tiers {
     return this.isOpen(slot) && !this.#ejections.isEjected(slot);
   }
 
-  /** Whether control says so, or is gone and can't: what it called down may be up again. */
+  /**
+   * Whether control says so; or is gone, when what it called down may be up again; or holds back
+   * whom too few others are left to spare.
+   */
   isOpen(slot: number): boolean {
-    const { listed, verdict } = this.#slots;
+    const { listed, needed, verdict } = this.#slots;
     if (listed[slot] === 0) return false;
     if (verdict[slot] === verdictCode.up) return true;
+    if (this.isHeldBack(slot)) return needed[slot] === 1;
     const { controlAlive, mode } = this.rules;
     return verdict[slot] === verdictCode.down && !controlAlive && mode !== "primary-standby";
+  }
+
+  /** Well, and held back by control for its flapping: no standby of a primary. */
+  isHeldBack(slot: number): boolean {
+    const { listed, verdict } = this.#slots;
+    const isStandby = listed[slot] === 1 && verdict[slot] === verdictCode.standby;
+    return isStandby && this.rules.mode !== "primary-standby";
   }
 
   isFailing(slot: number): boolean {

@@ -40,6 +40,8 @@ interface Known {
   clearedMs: number;
   nextMs: number;
   taking: boolean;
+  /** Control holds it back, and it is needed. */
+  needed: boolean;
   /** Its coming is no return. */
   asked: boolean;
   /** Of all that was no person's wish: when it went or came. */
@@ -193,6 +195,19 @@ class Twin {
       ejected.held = false;
       ejected.dueMs = nowMs;
     }
+    for (const { id } of this.service.instances) {
+      const known = this.#of(id);
+      if (!this.#isHeldBack(known) || known.needed) continue;
+      if (this.#isHalfUsable()) return;
+      known.needed = true;
+      this.notices.push(`${known.table.id} readmitted`);
+      this.#settle(known, nowMs, 0);
+    }
+  }
+
+  #isHeldBack({ table: { id, verdict } }: Known): boolean {
+    const isPrimarys = this.service.mode === "primary-standby";
+    return this.listed.has(id) && verdict === "standby" && !isPrimarys;
   }
 
   end(attempt: Attempt, nowMs: number, result: Outcome): void {
@@ -264,6 +279,7 @@ class Twin {
       const isRenewed = table.generation > known.table.generation;
       const turned = table.verdict !== known.table.verdict;
       known.table = table;
+      known.needed = known.needed && table.verdict === "standby";
       this.known.set(table.id, known);
       if (isRenewed && known.ejected !== undefined) renewed.push(known);
       if (isRenewed) this.#pardon(known, nowMs);
@@ -351,7 +367,9 @@ class Twin {
   }
 
   #isOpen(id: string): boolean {
-    const { verdict } = this.#of(id).table;
+    const { table, needed } = this.#of(id);
+    const { verdict } = table;
+    if (this.#isHeldBack(this.#of(id))) return needed;
     const isAlone = !this.controlAlive && this.service.mode !== "primary-standby";
     return verdict === "up" || (verdict === "down" && isAlone);
   }
@@ -407,6 +425,7 @@ function newlyKnown(table: TableInstance): Known {
     clearedMs: -Infinity,
     nextMs: 0,
     taking: false,
+    needed: false,
     asked: true,
     changesMs: [],
     good: 0,

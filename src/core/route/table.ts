@@ -21,7 +21,8 @@ export type BalanceAlgorithm = (typeof balanceAlgorithms)[number];
  * - `draining`: gets nothing new; it ends, or an operator wants it so.
  * - `down`: nothing runs there. A worker whose control is gone finds out by one real request.
  * - `failing`: something runs there, and its checks fail. Tried when too few are left (panic).
- * - `standby`: well, and not to get traffic: the standby of a primary, or held back after flapping.
+ * - `standby`: well, and not to get traffic: the standby of a primary; or held back after flapping,
+ *   which binds a worker only while enough others serve there.
  */
 export const instanceVerdicts = ["up", "draining", "down", "failing", "standby"] as const;
 export type InstanceVerdict = (typeof instanceVerdicts)[number];
