@@ -5,8 +5,8 @@
 // The first tier that has somebody to offer decides, and within it the route's algorithm spreads.
 // *Late* is silent for longer than usual (core/detect/stall.ts): avoided, not condemned. *Out* is
 // ejected, or failing its checks; it is tried in panic only, when nobody before it is left, or when
-// no more than `panicRatio` of the instances are usable. In no tier: what drains, what control calls
-// down, what it holds back while others are enough, and who stands in for one that is usable itself.
+// no more than `panicRatio` of the instances are usable. In no tier: what drains, what control
+// calls down or, with enough others, holds back, and who stands in for one that is usable itself.
 //
 // Of a service with one primary nobody but control names another: while its primary is ejected,
 // requests wait for the next table, and one of them at a time finds out whether it is back.
