@@ -17,19 +17,19 @@
 // Rejected: `cluster` (it ends workers when the primary dies), SO_REUSEPORT (a dead worker's queue
 // is lost, and Node 20 has none), accepting in the parent (it would be needed).
 
-import type { Socket } from "node:net";
 import type { ErrorCode } from "../core/base/errors.ts";
 import type { CauseName } from "../core/dispatch/ejections.ts";
 import type { WorkerStats } from "../core/measure/gateway-stats.ts";
 import type { RoutingTable } from "../core/route/table.ts";
 import type { ProcessIdentity } from "../ports/processes.ts";
+import type { Wire } from "./transport/wire.ts";
 
 /** What a worker's accepting side hands connections to. */
 export interface Engine {
-  /** A connection on an http listener. The engine owns the socket from now on. */
-  acceptHttp(socket: Socket): void;
+  /** A connection on an http listener. The engine owns the wire from now on. */
+  acceptHttp(wire: Wire): void;
   /** A connection on a tcp listener; `route` indexes the table's routes. */
-  acceptTcp(socket: Socket, route: number): void;
+  acceptTcp(wire: Wire, route: number): void;
   /** Takes effect for the next request of every connection; those under way keep their route. */
   swap(table: RoutingTable): void;
   setControlAlive(alive: boolean): void;

@@ -6,6 +6,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { defaultHedge, plainService, type RoutingTable } from "../../src/core/route/table.ts";
 import type { createEngine } from "../../src/gateway/engine/engine.ts";
+import { SocketWire } from "../../src/gateway/transport/socket-wire.ts";
 import { SERIAL } from "./judge.ts";
 import { type Message, readRequests } from "./twin.ts";
 
@@ -114,7 +115,7 @@ export class Lane {
     for (const carried of this.#connections.values()) carried.stream = carried.unread;
     const client = new MemorySocket();
     this.#client = client;
-    this.#engine.acceptHttp(client as unknown as Socket);
+    this.#engine.acceptHttp(new SocketWire(client as unknown as Socket));
     const closed = whenClosed(client, isAnswered);
     for (const [index, piece] of pieces.entries()) {
       if (index > 0) await nextTurn();
@@ -141,7 +142,7 @@ export class Lane {
   /** Sends `piece` again and again until the gateway has closed. Returns how many bytes it took. */
   async flood(start: string, piece: string, bytesMax: number): Promise<number> {
     const client = new MemorySocket();
-    this.#engine.acceptHttp(client as unknown as Socket);
+    this.#engine.acceptHttp(new SocketWire(client as unknown as Socket));
     const closed = whenClosed(client, () => false);
     client.push(Buffer.from(start, "latin1"));
     let sentBytes = start.length;

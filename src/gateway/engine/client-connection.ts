@@ -8,7 +8,6 @@
 // heard for a moment: closing on unread bytes would make the kernel reset the connection, and the
 // client could lose the answer (RFC 9112 section 9.6).
 
-import type { Socket } from "node:net";
 import { fnv1a32 } from "../../core/base/prng.ts";
 import type { TableRoute, Timeouts } from "../../core/route/table.ts";
 import { BODY_FAULT } from "../http1/body.ts";
@@ -16,7 +15,7 @@ import { FAULT, INCOMPLETE } from "../http1/fields.ts";
 import { type Provenance, provenanceOf } from "../http1/forward-request.ts";
 import type { ReasonCode } from "../http1/reasons.ts";
 import { RequestHead } from "../http1/request-head.ts";
-import { Wire, type WireOwner } from "../transport/wire.ts";
+import type { Wire, WireOwner } from "../transport/wire.ts";
 import { type Context, LINGER_MS, PIPELINE_BYTES_MAX } from "./context.ts";
 import { Exchange, type ExchangeClient } from "./exchange.ts";
 import type { InstanceConnection } from "./instance-connection.ts";
@@ -60,8 +59,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   #counted = false;
   #forgotten = false;
 
-  constructor(context: Context, socket: Socket, owner: ClientOwner) {
-    const address = socket.remoteAddress ?? "";
+  constructor(context: Context, wire: Wire, address: string, owner: ClientOwner) {
     this.#context = context;
     this.#owner = owner;
     this.#timeouts = owner.timeouts;
@@ -69,7 +67,9 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.addressHash = fnv1a32(address);
     this.#exchange = new Exchange(context, this);
     this.#timer = new Timer(() => this.#onDeadline());
-    this.wire = new Wire(socket, this);
+    this.wire = wire;
+    wire.owner = this;
+    wire.resume();
     context.timers.schedule(this.#timer, context.nowMs() + this.#timeouts.headMs);
   }
 

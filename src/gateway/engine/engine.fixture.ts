@@ -17,6 +17,7 @@ import {
 } from "../../core/route/table.ts";
 import type { Engine, InstanceNotice } from "../contract.ts";
 import { type Listener, openListener } from "../transport/listener.ts";
+import type { Wire } from "../transport/wire.ts";
 import { createEngine } from "./engine.ts";
 
 const DEADLINE_MS = 10_000;
@@ -212,9 +213,9 @@ export async function startGateway(table: RoutingTable): Promise<Gateway> {
   const notices: InstanceNotice[] = [];
   const engine = createEngine({ worker: 1, table, onNotice: (notice) => notices.push(notice) });
   const opened = table.listeners[0]?.protocol === "tcp" ? "tcp" : "http";
-  const { port, listener } = await listenOnDescriptor((socket) => {
-    if (opened === "tcp") engine.acceptTcp(socket, 0);
-    else engine.acceptHttp(socket);
+  const { port, listener } = await listenOnDescriptor((wire) => {
+    if (opened === "tcp") engine.acceptTcp(wire, 0);
+    else engine.acceptHttp(wire);
   });
   const clients: Peer[] = [];
   const client = async (): Promise<Peer> => {
@@ -251,7 +252,7 @@ interface UnboundHandle {
 
 /** As a worker does: the descriptor was bound elsewhere, and is only listened on here. */
 export async function listenOnDescriptor(
-  onConnection: (socket: Socket) => void,
+  onConnection: (wire: Wire) => void,
 ): Promise<{ readonly port: number; readonly listener: Listener }> {
   const net = (await import("node:net")) as unknown as {
     _createServerHandle(host: string, port: number, family: number): UnboundHandle;

@@ -5,7 +5,6 @@
 // without any news the engine goes on with the last table for ever.
 
 import { randomBytes } from "node:crypto";
-import type { Socket } from "node:net";
 import { assert } from "../../core/base/assert.ts";
 import { createPrng } from "../../core/base/prng.ts";
 import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
@@ -14,6 +13,7 @@ import type { RoutingTable, Timeouts } from "../../core/route/table.ts";
 import type { Engine, EngineOptions } from "../contract.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { SLASH } from "../http1/syntax.ts";
+import type { Wire } from "../transport/wire.ts";
 import { ClientConnection, type ClientOwner } from "./client-connection.ts";
 import { Context, DRAIN_PATIENCE_RATIO, TICK_MS } from "./context.ts";
 import { Scanner } from "./scanner.ts";
@@ -83,26 +83,27 @@ class WorkerEngine implements Engine, ClientOwner {
     return this.#table.routes.at(-1)?.timeouts ?? timeoutsWithoutRoute;
   }
 
-  acceptHttp(socket: Socket): void {
+  acceptHttp(wire: Wire): void {
     this.#accepted++;
-    if (isGone(socket)) return;
-    this.#http.add(new ClientConnection(this.#context, socket, this));
+    const address = addressOf(wire);
+    if (address !== undefined)
+      this.#http.add(new ClientConnection(this.#context, wire, address, this));
   }
 
-  acceptTcp(socket: Socket, route: number): void {
+  acceptTcp(wire: Wire, route: number): void {
     this.#accepted++;
-    if (isGone(socket)) return;
+    const address = addressOf(wire);
+    if (address === undefined) return;
     const target = this.#targets[route];
     if (target === undefined) {
-      socket.destroy();
+      wire.destroy();
       return;
     }
     const onClosed = (connection: TcpConnection): void => {
       this.#tcp.delete(connection);
       this.#settleDrain();
     };
-    const { route: to, service } = target;
-    const connection = new TcpConnection(this.#context, socket, to, service, onClosed);
+    const connection = new TcpConnection(this.#context, wire, { ...target, address, onClosed });
     if (connection.wire.open) this.#tcp.add(connection);
   }
 
@@ -235,10 +236,10 @@ class WorkerEngine implements Engine, ClientOwner {
  * A client that reset its connection before it was accepted has no address any more, though what it
  * sent can still be read. Forwarded, that would say it came from nowhere: it is closed instead.
  */
-function isGone(socket: Socket): boolean {
-  if (socket.remoteAddress !== undefined) return false;
-  socket.destroy();
-  return true;
+function addressOf(wire: Wire): string | undefined {
+  const address = wire.peerAddress;
+  if (address === undefined) wire.destroy();
+  return address;
 }
 
 interface Drain {

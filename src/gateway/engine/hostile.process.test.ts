@@ -2,10 +2,11 @@
 // connection, a protocol that nobody meant to speak, an answer that is lost to a reset.
 
 import assert from "node:assert/strict";
-import { type Socket, connect } from "node:net";
+import { connect } from "node:net";
 import { describe, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import type { Wire } from "../transport/wire.ts";
 import { createEngine } from "./engine.ts";
 import {
   eventually,
@@ -28,10 +29,10 @@ describe("a client that resets its connection before it is accepted", () => {
         const table = tableOf({ ports: [origin.port], protocol });
         const engine = createEngine({ worker: 1, table, onNotice: () => undefined });
         let accepted = 0;
-        const { port, listener } = await listenOnDescriptor((socket) => {
+        const { port, listener } = await listenOnDescriptor((wire) => {
           accepted++;
-          if (protocol === "tcp") engine.acceptTcp(socket, 0);
-          else engine.acceptHttp(socket);
+          if (protocol === "tcp") engine.acceptTcp(wire, 0);
+          else engine.acceptHttp(wire);
         });
         await open(Promise.resolve({ close: () => engine.drain(0) }));
         listener.pause();
@@ -71,10 +72,10 @@ test(
     const timeouts = { connectMs: longMs, responseMs: longMs, idleMs: longMs };
     const table = tableOf({ ports: [origin.port], timeouts });
     const engine = createEngine({ worker: 1, table, onNotice: () => undefined });
-    const sockets: WeakRef<Socket>[] = [];
-    const { port, listener } = await listenOnDescriptor((socket) => {
-      sockets.push(new WeakRef(socket));
-      engine.acceptHttp(socket);
+    const wires: WeakRef<Wire>[] = [];
+    const { port, listener } = await listenOnDescriptor((wire) => {
+      wires.push(new WeakRef(wire));
+      engine.acceptHttp(wire);
     });
     await open(Promise.resolve({ close: () => engine.drain(0) }));
     for (let count = 0; count < 10; count++) await once(port);
@@ -83,7 +84,7 @@ test(
     // Of the last one the machine's stack may know a little longer.
     await eventually("they are collected", () => {
       collectGarbage();
-      return sockets.filter((socket) => socket.deref() !== undefined).length <= 2;
+      return wires.filter((wire) => wire.deref() !== undefined).length <= 2;
     });
   }),
 );

@@ -8,7 +8,8 @@
 
 import type { TableInstance } from "../../core/route/table.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
-import { connectWire, type Wire, type WireOwner } from "../transport/wire.ts";
+import { connectWire } from "../transport/handle-wire.ts";
+import type { Wire, WireOwner } from "../transport/wire.ts";
 import { AttemptList } from "./attempt.ts";
 import {
   type Context,

@@ -2,11 +2,10 @@
 // another while it can't be connected to; then bytes flow (tunnel.ts). Nothing is read from the
 // client before there is an instance: its bytes wait in the kernel.
 
-import type { Socket } from "node:net";
 import { fnv1a32 } from "../../core/base/prng.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
 import type { TableRoute } from "../../core/route/table.ts";
-import { Wire, type WireOwner } from "../transport/wire.ts";
+import type { Wire, WireOwner } from "../transport/wire.ts";
 import type { Context } from "./context.ts";
 import {
   type ConnectionUser,
@@ -58,20 +57,24 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
 
   constructor(
     context: Context,
-    socket: Socket,
-    route: TableRoute,
-    service: Service,
-    onClosed: (connection: TcpConnection) => void,
+    wire: Wire,
+    options: {
+      readonly route: TableRoute;
+      readonly service: Service;
+      readonly address: string;
+      readonly onClosed: (connection: TcpConnection) => void;
+    },
   ) {
+    const { route, service, address, onClosed } = options;
     this.#context = context;
     this.#route = route;
     this.#service = service;
     this.#onClosed = onClosed;
     this.#timer = new Timer(() => this.#onDeadline());
-    this.#addressHash = fnv1a32(socket.remoteAddress ?? "");
+    this.#addressHash = fnv1a32(address);
     this.#startedMs = context.nowMs();
-    this.wire = new Wire(socket, this);
-    this.wire.pause();
+    this.wire = wire;
+    wire.owner = this;
     service.requests++;
     service.active++;
     context.keptConnections++;

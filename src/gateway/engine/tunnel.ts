@@ -53,9 +53,7 @@ class Tunnel {
     this.#client = new Side(this, options.client, instanceWire, false);
     this.#instance = new Side(this, instanceWire, options.client, true);
     options.instance.user = undefined;
-    for (const wire of [options.client, instanceWire]) {
-      wire.socket.setKeepAlive(true, keepAliveIdleMs);
-    }
+    for (const wire of [options.client, instanceWire]) wire.keepAlive(keepAliveIdleMs);
     options.client.owner = this.#client;
     instanceWire.owner = this.#instance;
     this.touch();

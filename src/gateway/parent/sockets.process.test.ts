@@ -33,7 +33,10 @@ describe("a held socket", () => {
     const answers = new Promise((resolve) => first.once("data", resolve));
     const listener = openListener({
       fd: held.fd,
-      onConnection: (socket) => socket.end("hello"),
+      onConnection: (wire) => {
+        wire.write(Buffer.from("hello"));
+        wire.end();
+      },
       onError: (error) => assert.fail(error),
     });
     assert.equal(String(await answers), "hello");
@@ -84,9 +87,9 @@ describe("a listener that pauses", () => {
     });
     const listener = openListener({
       fd: held.fd,
-      onConnection: (socket) => {
+      onConnection: (wire) => {
         accepted++;
-        socket.destroy();
+        wire.destroy();
         if (accepted === 1) assert.equal(listener.pause(), true);
         if (accepted === 4) all();
       },

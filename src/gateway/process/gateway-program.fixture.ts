@@ -6,7 +6,6 @@
 // it.
 
 import { rmSync } from "node:fs";
-import type { Socket } from "node:net";
 import { join } from "node:path";
 import { createClock } from "../../runtime/clock.ts";
 import { identify } from "../../runtime/process-identity.ts";
@@ -15,7 +14,7 @@ import type { TermClaims } from "../../ports/term-claims.ts";
 import type { Engine, EngineOptions } from "../contract.ts";
 import { runParent } from "../parent/parent.ts";
 import { runWorker } from "../worker/worker.ts";
-import { Wire } from "../transport/wire.ts";
+import type { Wire } from "../transport/wire.ts";
 import { installedVersion, testPaths } from "./harness.fixture.ts";
 import { readLaunch } from "./launch.ts";
 
@@ -75,13 +74,13 @@ function tinyEngine(options: EngineOptions): Engine {
     client.wire.write(Buffer.from(head + body));
     if (draining) client.wire.end();
   };
-  const take = (socket: Socket): void => {
+  const take = (wire: Wire): void => {
     accepted++;
     const gone = (): void => {
       open.delete(client);
       if (draining && open.size === 0) drained();
     };
-    const wire = new Wire(socket, {
+    wire.owner = {
       onBytes: (bytes, from, to) => {
         client.active++;
         const slow = bytes.toString("latin1", from, to).includes("/slow");
@@ -91,7 +90,8 @@ function tinyEngine(options: EngineOptions): Engine {
       onEnd: () => wire.end(),
       onDrained: () => undefined,
       onClosed: gone,
-    });
+    };
+    wire.resume();
     const client: Client = { wire, exchanges: 0, active: 0 };
     open.add(client);
   };

@@ -10,18 +10,20 @@
 // "stops" accepting; a test shows it on each version of Node. Rejected: closing the descriptor and
 // opening another (Node cannot duplicate one, so each pause would use up a spare).
 //
-// Accepted sockets read into one buffer that all of them share (wire.ts). `node:net` offers that
-// (`onread`) for outgoing sockets only, so the accepting handle's callback is taken over. Where
-// that handle is not what we know, the plain 'connection' event serves, slower and as right.
+// Node makes a socket of each handle that it accepts. The accepting handle's callback is taken over
+// so that none is made (handle-wire.ts). Where that handle is not what we know, the 'connection'
+// event serves, slower and as right.
 
-import { createServer, type Server, type Socket } from "node:net";
-import { adoptHandle } from "./wire.ts";
+import { createServer, type Server } from "node:net";
+import { adoptHandle } from "./handle-wire.ts";
+import { SocketWire } from "./socket-wire.ts";
+import type { Wire } from "./wire.ts";
 
 export interface ListenerOptions {
   /** A bound (and perhaps listening) stream socket; owned by the listener from now on. */
   readonly fd: number;
   /** Called in the accept loop: closing or pausing the listener inside it ends the loop. */
-  readonly onConnection: (socket: Socket) => void;
+  readonly onConnection: (wire: Wire) => void;
   /** Could not listen, or accepting failed (out of descriptors, say). The listener may live on. */
   readonly onError: (error: Error) => void;
   /** It accepts from now on. */
@@ -41,7 +43,9 @@ export interface Listener {
 const BACKLOG = 4096;
 
 export function openListener(options: ListenerOptions): Listener {
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, options.onConnection);
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+    options.onConnection(new SocketWire(socket)),
+  );
   server.on("error", options.onError);
   server.listen({ fd: options.fd, backlog: BACKLOG }, () => options.onListening?.());
   takeOverAccepting(server, options);
@@ -79,12 +83,15 @@ function acceptingHandle(server: Server): AcceptingHandle | undefined {
 
 function takeOverAccepting(server: Server, options: ListenerOptions): void {
   const handle = acceptingHandle(server);
-  if (typeof handle?.onconnection !== "function") return;
-  handle.onconnection = (status, accepted) => {
+  const makeSocket = handle?.onconnection;
+  if (handle === undefined || typeof makeSocket !== "function") return;
+  handle.onconnection = function (status, accepted) {
     if (status !== 0 || accepted === undefined) {
       options.onError(new Error(`accepting a connection failed: system error ${-status}`));
       return;
     }
-    options.onConnection(adoptHandle(accepted));
+    const wire = adoptHandle(accepted);
+    if (wire !== undefined) options.onConnection(wire);
+    else makeSocket.call(handle, status, accepted);
   };
 }

@@ -6,7 +6,6 @@
 // latest when the lines of peers that hang have gone stale: there is always somebody who accepts.
 
 import { closeSync } from "node:fs";
-import type { Socket } from "node:net";
 import { initialShare, LOOK_MS, nextShare, type Share } from "../../core/balance/accept-share.ts";
 import type { RoutingTable, TableListener } from "../../core/route/table.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -15,6 +14,7 @@ import type { Engine, ListenFailure } from "../contract.ts";
 import type { Board, BoardLine } from "../process/board.ts";
 import { type InheritedListener, sayAddress } from "../process/launch.ts";
 import { type Listener, openListener } from "../transport/listener.ts";
+import type { Wire } from "../transport/wire.ts";
 
 /** At its connection limit a worker pauses, and goes on when this share of it is in use. */
 const LIMIT_RESUME_RATIO = 0.95;
@@ -101,7 +101,7 @@ export class Accepting {
   #open(address: string, from: InheritedListener): Listener {
     return openListener({
       fd: from.fd,
-      onConnection: (socket) => this.#accept(address, socket),
+      onConnection: (wire) => this.#accept(address, wire),
       onError: (error) =>
         this.#options.onFailure({
           host: from.host,
@@ -119,11 +119,11 @@ export class Accepting {
     else if (held !== undefined) closeSync(held.from.fd);
   }
 
-  #accept(address: string, socket: Socket): void {
+  #accept(address: string, wire: Wire): void {
     const { engine } = this.#options;
     const listener = this.#routes.get(address);
-    if (listener?.protocol === "tcp") engine.acceptTcp(socket, listener.tcpRoute ?? 0);
-    else engine.acceptHttp(socket);
+    if (listener?.protocol === "tcp") engine.acceptTcp(wire, listener.tcpRoute ?? 0);
+    else engine.acceptHttp(wire);
     this.#accepted++;
     this.#settle();
   }
