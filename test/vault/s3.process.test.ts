@@ -1,0 +1,280 @@
+// A bucket as a target when the store, the network or the credentials are not as one would wish:
+// what is tried again, what is refused, and in which words.
+
+import assert from "node:assert/strict";
+import { request } from "node:http";
+import { describe, it } from "node:test";
+import { createPrng } from "../../src/core/base/prng.ts";
+import type { Clock } from "../../src/ports/clock.ts";
+import { type Target, TargetError } from "../../src/ports/target.ts";
+import { createS3Target, type S3TargetOptions } from "../../src/runtime/s3-target.ts";
+import { isKind } from "../conformance/target.ts";
+import { owner, type S3Store, startS3Store, writer } from "./s3-store.fixture.ts";
+
+const timeoutMs = 60_000;
+const bytes = Uint8Array.of(1, 2, 3);
+
+/** Pauses are over at once and are written down; the deadline passes when it is told to. */
+class PatientClock implements Clock {
+  readonly pauses: number[] = [];
+  #nowMs = 0;
+  #deadlines: (() => void)[] = [];
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return Date.now();
+  }
+
+  after(delayMs: number, run: () => void): Disposable {
+    if (delayMs === timeoutMs) this.#deadlines.push(run);
+    else {
+      this.pauses.push(delayMs);
+      this.#nowMs += delayMs;
+      queueMicrotask(run);
+    }
+    return { [Symbol.dispose]: () => {} };
+  }
+
+  passDeadlines(): void {
+    for (const run of this.#deadlines.splice(0)) run();
+  }
+}
+
+function targetOf(
+  store: S3Store,
+  clock: Clock,
+  other: Partial<S3TargetOptions> = {},
+  place: Partial<S3TargetOptions["place"]> = {},
+): Target {
+  const { endpoint, bucket, region } = store;
+  return createS3Target({
+    name: "cloud",
+    domain: "cloud",
+    prefix: "shop",
+    place: { endpoint, bucket, region, virtualHost: false, ...place },
+    credentials: owner,
+    clock,
+    random: createPrng(1),
+    timeoutMs,
+    ...other,
+  });
+}
+
+async function failureOf(call: Promise<unknown>): Promise<TargetError> {
+  const failure = await call.then(
+    () => assert.fail("it was done"),
+    (error: unknown) => error,
+  );
+  assert.ok(failure instanceof TargetError, String(failure));
+  return failure;
+}
+
+describe("a store that is busy or ill", () => {
+  it("is asked again, at growing distances, and no sooner than it wants", async () => {
+    await using store = await startS3Store();
+    const clock = new PatientClock();
+    const slowDown = "<Error><Code>SlowDown</Code><Message>Please.</Message></Error>";
+    store.trouble = ({ number }) =>
+      number < 4 ? { status: 503, headers: { "retry-after": "2" }, body: slowDown } : undefined;
+    await targetOf(store, clock).put("pack/0a", [bytes]);
+    assert.equal(store.requests.length, 4);
+    assert.ok(clock.pauses.every((pauseMs) => pauseMs >= 2_000));
+    assert.deepEqual(store.objects.get("shop/pack/0a"), bytes);
+  });
+
+  it("is given up after five attempts, and its word is passed on", async () => {
+    await using store = await startS3Store();
+    const body = "<Error><Code>SlowDown</Code><Message>Reduce your rate.</Message></Error>";
+    store.trouble = () => ({ status: 503, body });
+    const failure = await failureOf(targetOf(store, new PatientClock()).put("pack/0a", [bytes]));
+    const expected =
+      "Target cloud could not put pack/0a: the store answers 503 SlowDown: Reduce your rate";
+    assert.equal(failure.message, expected);
+    assert.equal(failure.kind, "unreachable");
+    assert.equal(store.requests.length, 5);
+  });
+
+  it("that cuts its answers off is asked again", async () => {
+    await using store = await startS3Store();
+    store.objects.set("shop/pack/0a", bytes);
+    store.trouble = ({ number }) => (number < 3 ? "cut" : undefined);
+    const target = targetOf(store, new PatientClock());
+    assert.deepEqual(Buffer.from(await target.read("pack/0a", 0, 10)), Buffer.from(bytes));
+    assert.equal(store.requests.length, 3);
+  });
+
+  it("that never answers costs one deadline", async () => {
+    await using store = await startS3Store();
+    const clock = new PatientClock();
+    store.trouble = () => {
+      setImmediate(() => clock.passDeadlines());
+      return "hang";
+    };
+    const failure = await failureOf(targetOf(store, clock).list("pack", ""));
+    assert.equal(failure.message, "Target cloud could not list pack within 60 s");
+    assert.equal(failure.kind, "timeout");
+  });
+
+  it("that nobody runs is unreachable, and why is said", async () => {
+    const store = await startS3Store();
+    await store[Symbol.asyncDispose]();
+    const failure = await failureOf(targetOf(store, new PatientClock()).list("pack", ""));
+    assert.equal(failure.kind, "unreachable");
+    assert.match(failure.message, /could not list pack: .*ECONNREFUSED/);
+  });
+
+  it("that is full says so, and is not asked again", async () => {
+    await using store = await startS3Store();
+    store.trouble = () => ({ status: 507, body: "<Error><Code>XMinioStorageFull</Code></Error>" });
+    await assert.rejects(
+      targetOf(store, new PatientClock()).put("pack/0a", [bytes]),
+      isKind("full"),
+    );
+    assert.equal(store.requests.length, 1);
+  });
+});
+
+describe("a store that lies", () => {
+  it("can send a body without end: no more is read than was asked for", async () => {
+    await using store = await startS3Store();
+    const target = targetOf(store, new PatientClock(), {
+      fetch: async () => {
+        const pull = (flow: ReadableStreamDefaultController) => flow.enqueue(new Uint8Array(1_000));
+        const headers = { "content-length": String(2 ** 40) };
+        return new Response(new ReadableStream({ pull }), { status: 206, headers });
+      },
+    });
+    assert.equal((await target.read("pack/0a", 0, 5_000)).length, 5_000);
+  });
+
+  it("cannot lead a listing in circles", async () => {
+    await using store = await startS3Store();
+    const body =
+      "<ListBucketResult><IsTruncated>true</IsTruncated>" +
+      "<Contents><Key>shop/pack/0a</Key></Contents></ListBucketResult>";
+    store.trouble = () => ({ status: 200, body });
+    const failure = await failureOf(targetOf(store, new PatientClock()).list("pack", ""));
+    assert.equal(
+      failure.message,
+      "Target cloud could not list pack: the store's pages lead nowhere",
+    );
+  });
+
+  it("cannot name objects of other places or kinds", async () => {
+    await using store = await startS3Store();
+    const keys = ["shop/pack/../../x", "shop/pack/0a/b", "other/pack/0a", "shop/pack/0b"];
+    const contents = keys.map((key) => `<Contents><Key>${key}</Key></Contents>`).join("");
+    store.trouble = () => ({
+      status: 200,
+      body: `<ListBucketResult>${contents}</ListBucketResult>`,
+    });
+    assert.deepEqual(await targetOf(store, new PatientClock()).list("pack", ""), ["pack/0b"]);
+  });
+
+  it("or a network that changes a body is found by the store", async () => {
+    await using store = await startS3Store();
+    const target = targetOf(store, new PatientClock(), {
+      fetch: (url, init) => fetch(url, { ...init, body: Uint8Array.of(1, 2, 4) }),
+    });
+    const failure = await failureOf(target.put("pack/0a", [bytes]));
+    assert.match(failure.message, /400 XAmzContentSHA256Mismatch/);
+    assert.equal(store.objects.size, 0);
+  });
+});
+
+describe("a store that refuses", () => {
+  const cases: Readonly<
+    Record<string, [Partial<S3TargetOptions>, Partial<S3TargetOptions["place"]>, RegExp]>
+  > = {
+    "another secret": [
+      { credentials: { ...owner, secretAccessKey: "of somebody else" } },
+      {},
+      /403 SignatureDoesNotMatch: No \(the secret key is not this access key's\)$/,
+    ],
+    "a key it does not know": [
+      { credentials: { ...owner, accessKeyId: "stranger" } },
+      {},
+      /403 InvalidAccessKeyId/,
+    ],
+    "another region": [{}, { region: "eu-test-2" }, /400 AuthorizationHeaderMalformed/],
+    "a bucket that is not there": [{}, { bucket: "none" }, /404 NoSuchBucket/],
+  };
+  for (const [what, [options, place, expected]] of Object.entries(cases)) {
+    it(`${what}: is asked once, and no secret is in its words`, async () => {
+      await using store = await startS3Store();
+      const failure = await failureOf(
+        targetOf(store, new PatientClock(), options, place).list("pack", ""),
+      );
+      assert.match(failure.message, expected);
+      assert.ok(!failure.message.includes(owner.secretAccessKey));
+      assert.equal(store.requests.length, 1);
+    });
+  }
+
+  it("a clock that is wrong: by how much is said", async () => {
+    await using store = await startS3Store();
+    store.aheadMs = 3_600_000;
+    const failure = await failureOf(targetOf(store, new PatientClock()).list("pack", ""));
+    assert.match(failure.message, /clock is (3599|360[01]) s behind of the store's; set it right/);
+  });
+
+  it("a bucket of another region: which one is said", async () => {
+    await using store = await startS3Store();
+    const headers = { "x-amz-bucket-region": "eu-test-7", location: "http://127.0.0.1:1/" };
+    store.trouble = () => ({ status: 301, headers });
+    const failure = await failureOf(targetOf(store, new PatientClock()).list("pack", ""));
+    assert.match(
+      failure.message,
+      /\(the bucket is in region eu-test-7, and the file says eu-test-1\)/,
+    );
+  });
+
+  it("to remove or replace, for a writer's credentials, and takes all that is new", async () => {
+    await using store = await startS3Store();
+    const target = targetOf(store, new PatientClock(), { credentials: writer });
+    await target.put("pack/0a", [bytes]);
+    await assert.rejects(target.put("pack/0a", [bytes]), isKind("not-allowed"));
+    await assert.rejects(target.remove("pack/0a"), isKind("not-allowed"));
+    assert.deepEqual(await target.list("pack", ""), ["pack/0a"]);
+  });
+});
+
+it("a bucket may be named by the host", async () => {
+  await using store = await startS3Store();
+  const hosts: string[] = [];
+  const target = targetOf(
+    store,
+    new PatientClock(),
+    {
+      fetch: (url, init) => {
+        const asked = new URL(String(url));
+        hosts.push(asked.host);
+        return fetchFrom(store, asked, init);
+      },
+    },
+    { endpoint: "http://s3.example", virtualHost: true },
+  );
+  await target.put("pack/0a", [bytes]);
+  assert.deepEqual(await target.list("pack", ""), ["pack/0a"]);
+  assert.deepEqual([...new Set(hosts)], ["vaults.s3.example"]);
+});
+
+/** As if the host's name led to the store: `fetch` lets nobody write the host header. */
+function fetchFrom({ endpoint }: S3Store, asked: URL, init: RequestInit = {}): Promise<Response> {
+  const headers = { ...(init.headers as Record<string, string>), host: asked.host };
+  const sent = new URL(`${asked.pathname}${asked.search}`, endpoint);
+  return new Promise((resolve, reject) => {
+    const asking = request(sent, { method: init.method ?? "GET", headers }, (answer) => {
+      const pieces: Buffer[] = [];
+      answer.on("data", (piece: Buffer) => pieces.push(piece));
+      answer.on("end", () =>
+        resolve(new Response(Buffer.concat(pieces), { status: answer.statusCode ?? 500 })),
+      );
+    });
+    asking.once("error", reject);
+    asking.end(init.body);
+  });
+}
