@@ -8,6 +8,7 @@
 // heard for a moment: closing on unread bytes would make the kernel reset the connection, and the
 // client could lose the answer (RFC 9112 section 9.6).
 
+import { present } from "../../core/base/assert.ts";
 import { fnv1a32 } from "../../core/base/prng.ts";
 import type { TableRoute, Timeouts } from "../../core/route/table.ts";
 import { BODY_FAULT } from "../http1/body.ts";
@@ -17,7 +18,8 @@ import type { ReasonCode } from "../http1/reasons.ts";
 import { RequestHead } from "../http1/request-head.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import { type Context, LINGER_MS, PIPELINE_BYTES_MAX } from "./context.ts";
-import { Exchange, type ExchangeClient } from "./exchange.ts";
+import type { Exchange, ExchangeClient } from "./exchange.ts";
+import type { ExchangePool } from "./exchange-pool.ts";
 import type { InstanceConnection } from "./instance-connection.ts";
 import { ownAnswer } from "./own-answer.ts";
 import type { Target } from "./service.ts";
@@ -30,6 +32,7 @@ export interface ClientOwner {
   target(bytes: Buffer, head: RequestHead): Target | undefined;
   /** For the connection's time before its first request. */
   readonly timeouts: Timeouts;
+  readonly exchanges: ExchangePool;
   closed(client: ClientConnection): void;
 }
 
@@ -43,7 +46,8 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   readonly #context: Context;
   readonly #owner: ClientOwner;
   readonly #timer: Timer;
-  readonly #exchange: Exchange;
+  /** Lent for each request; undefined between two. */
+  #exchange: Exchange | undefined = undefined;
   readonly #stash = new Stash();
   /** Reads a head that did not come in one piece. */
   #head: RequestHead | undefined = undefined;
@@ -65,7 +69,6 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.#timeouts = owner.timeouts;
     this.provenance = provenanceOf(address, "http");
     this.addressHash = fnv1a32(address);
-    this.#exchange = new Exchange(context, this);
     this.#timer = new Timer(() => this.#onDeadline());
     this.wire = wire;
     wire.owner = this;
@@ -75,7 +78,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   /** Nothing is under way, and no byte of a next request has come. */
   get idle(): boolean {
-    const isBusy = this.#exchange.underWay || this.#lingering || this.#tunnel !== undefined;
+    const isBusy = this.#exchange !== undefined || this.#lingering || this.#tunnel !== undefined;
     return !isBusy && this.#stash.length === 0;
   }
 
@@ -105,7 +108,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     let next = from;
     this.#processing = true;
     while (next < to && !this.#lingering && this.wire.open) {
-      if (this.#exchange.underWay) {
+      if (this.#exchange !== undefined) {
         if (this.#exchange.request.complete) break;
         next = this.#exchange.body(bytes, next, to);
         if (next === BODY_FAULT) next = to;
@@ -155,7 +158,9 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       return isBodiless ? head.end : to;
     }
     this.#timeouts = target.route.timeouts;
-    const next = this.#exchange.begin(bytes, head, to, target);
+    const exchange = this.#owner.exchanges.lend(this);
+    this.#exchange = exchange;
+    const next = exchange.begin(bytes, head, to, target);
     return next === BODY_FAULT ? to : next;
   }
 
@@ -167,7 +172,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   /** All that came has been looked at: what is awaited now, and how long. */
   #rest(): void {
     this.#setReading();
-    if (this.#exchange.underWay || this.#blocked || this.#lingering || !this.wire.open) return;
+    if (this.#exchange !== undefined || this.#blocked || this.#lingering || !this.wire.open) return;
     if (this.halfClosed) {
       this.#linger();
       return;
@@ -186,7 +191,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   onEnd(): void {
     this.halfClosed = true;
-    if (this.#exchange.underWay) {
+    if (this.#exchange !== undefined) {
       // The rest of its body will never come; else it may still want its answer.
       if (this.#exchange.request.complete) this.#exchange.clientEnded();
       else this.destroy();
@@ -197,13 +202,13 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   onDrained(): void {
     this.#blocked = false;
-    if (this.#exchange.underWay) this.#exchange.onAnswerDrained();
+    if (this.#exchange !== undefined) this.#exchange.onAnswerDrained();
     else if (this.#lingering) this.#linger();
     else this.#goOn();
   }
 
   onClosed(): void {
-    this.#exchange.abandon();
+    this.#exchange?.abandon();
     this.#forget();
   }
 
@@ -236,7 +241,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   /** Reads unless somebody downstream can't keep up, or too much waits already. */
   #setReading(): void {
-    const isFull = this.#stash.length >= PIPELINE_BYTES_MAX && this.#exchange.underWay;
+    const isFull = this.#stash.length >= PIPELINE_BYTES_MAX && this.#exchange !== undefined;
     const pause = (this.#bodyPaused || isFull) && !this.#lingering;
     if (pause === this.#readingPaused) return;
     this.#readingPaused = pause;
@@ -245,6 +250,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   exchangeEnded(keep: boolean): void {
+    this.#giveBack();
     this.requestsBefore++;
     this.#blocked = this.wire.pendingBytes > 0;
     if (!keep) {
@@ -254,6 +260,12 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.#count();
     if (this.#blocked) this.#deadline(this.#timeouts.idleMs);
     else this.#goOn();
+  }
+
+  #giveBack(): void {
+    if (this.#exchange === undefined) return;
+    this.#owner.exchanges.takeBack(this.#exchange);
+    this.#exchange = undefined;
   }
 
   /** It has outlived its first exchange. */
@@ -272,8 +284,8 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   refuse(code: ReasonCode, keep: boolean): void {
-    const { isHead, minorVersion } = this.#exchange.request;
-    this.#answer(code, keep, isHead, minorVersion);
+    const { request } = present(this.#exchange, "who refuses has read a request");
+    this.#answer(code, keep, request.isHead, request.minorVersion);
   }
 
   /** Of a head that was not read nobody knows the method: the answer has its body, and closes. */
@@ -327,7 +339,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       this.#tunnel.destroy();
       return;
     }
-    this.#exchange.abandon();
+    this.#exchange?.abandon();
     this.#close();
   }
 
@@ -352,7 +364,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     if (this.#forgotten) return;
     this.#forgotten = true;
     this.#context.timers.remove(this.#timer);
-    this.#exchange.dispose();
+    this.#giveBack();
     if (this.#counted) this.#context.keptConnections--;
     this.#owner.closed(this);
   }

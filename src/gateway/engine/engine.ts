@@ -16,6 +16,7 @@ import { SLASH } from "../http1/syntax.ts";
 import type { Wire } from "../transport/wire.ts";
 import { ClientConnection, type ClientOwner } from "./client-connection.ts";
 import { Context, DRAIN_PATIENCE_RATIO, TICK_MS } from "./context.ts";
+import { ExchangePool } from "./exchange-pool.ts";
 import { Scanner } from "./scanner.ts";
 import { Service, type Target } from "./service.ts";
 import { TcpConnection } from "./tcp-connection.ts";
@@ -38,6 +39,7 @@ const timeoutsWithoutRoute: Timeouts = {
 class WorkerEngine implements Engine, ClientOwner {
   readonly #worker: number;
   readonly #context: Context;
+  readonly exchanges: ExchangePool;
   readonly #http = new Set<ClientConnection>();
   readonly #tcp = new Set<TcpConnection>();
   #table: RoutingTable;
@@ -65,6 +67,7 @@ class WorkerEngine implements Engine, ClientOwner {
       scanner: new Scanner((nowMs, lateByMs) => this.#scan(nowMs, lateByMs)),
       notice: options.onNotice,
     });
+    this.exchanges = new ExchangePool(this.#context);
     this.#adopt(options.table);
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#ticker.unref();

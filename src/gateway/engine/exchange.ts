@@ -9,15 +9,15 @@
 // may run beside it on another instance: the first head that comes wins, the other is dropped.
 //
 // Every exit leads to exactly one `finished` for each attempt (dispatcher.ts) and exactly one
-// `exchangeEnded` for the client. A client's connection has one exchange, used for request after
-// request; it holds no more of a request than what a second attempt would need.
+// `exchangeEnded` for the client. A client's connection borrows an exchange for each request
+// (exchange-pool.ts); it holds no more of a request than what a second attempt would need.
 //
 // Tried again: whatever was not sent; and what was sent, if the method is idempotent, the whole of
 // what was sent is still kept (`replayBytes`) and no byte of an answer has come to the client.
 // Nothing else, ever: a POST that an instance may have seen is not sent twice. A second attempt
 // beside the first obeys the same rule, and needs the whole request to be there.
 
-import { present } from "../../core/base/assert.ts";
+import { assert, present } from "../../core/base/assert.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
 import type { TableRoute } from "../../core/route/table.ts";
 import { BODY_FAULT } from "../http1/body.ts";
@@ -102,7 +102,8 @@ const ownFaults = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOM
 
 export class Exchange implements AttemptOwner, Waiter {
   readonly #context: Context;
-  readonly #client: ExchangeClient;
+  /** Whose request is under way; undefined while it is nobody's (exchange-pool.ts). */
+  #lentTo: ExchangeClient | undefined = undefined;
   readonly #timer: Timer;
   readonly request = new OutgoingRequest();
   readonly #answer = new IncomingAnswer();
@@ -124,14 +125,17 @@ export class Exchange implements AttemptOwner, Waiter {
   /** The last one met a connection that the instance had just closed. */
   #freshOnly = false;
 
-  constructor(context: Context, client: ExchangeClient) {
+  constructor(context: Context) {
     this.#context = context;
-    this.#client = client;
     this.#timer = new Timer((nowMs) => this.#onDeadline(nowMs));
   }
 
   get underWay(): boolean {
     return this.#phase !== phase.idle;
+  }
+
+  get #client(): ExchangeClient {
+    return present(this.#lentTo, "an exchange under way has its client");
   }
 
   get #route(): TableRoute {
@@ -621,7 +625,17 @@ export class Exchange implements AttemptOwner, Waiter {
 
   // The ends.
 
-  /** The client's connection is over, and nothing of it may be held by the wheel. */
+  serve(client: ExchangeClient): void {
+    this.#lentTo = client;
+  }
+
+  /** Nothing of the client may outlive it here. */
+  leave(): void {
+    assert(this.#phase === phase.idle, "an exchange is given back when its request is over");
+    this.#lentTo = undefined;
+  }
+
+  /** For good: nothing of it may be held by the wheel. */
   dispose(): void {
     this.#context.timers.remove(this.#timer);
   }

@@ -3,7 +3,8 @@
 // It serves two purposes that need no live link to anybody. Workers read it after each accepted
 // connection to share connections evenly (core/balance/accept-share.ts), for four microseconds of
 // reading and writing. And whoever comes new, a parent or control, learns from it which workers
-// there are: a worker's line appears at its launch, written by the parent that launched it.
+// there are: a worker's line appears at its launch, written by the parent that launched it. A worker
+// that finds itself alone on it reads and writes it with its beat only.
 //
 // A slot is a worker's number modulo the slots, written in one pwrite; its stamp is refreshed every
 // 50 ms, so a stopped worker's line goes stale by itself. The number stays when the worker has
@@ -131,10 +132,9 @@ class FileBoard implements Board {
     const all = this.#read();
     const peers: PeerLoad[] = [];
     for (let at = 0; at < BOARD_BYTES; at += SLOT_BYTES) {
-      const peer = all.readUInt32LE(at + AT_WORKER);
+      if (!isLine(all, at) || all.readUInt32LE(at + AT_WORKER) === worker) continue;
       const draining = (all.readUInt32LE(at + AT_FLAGS) & DRAINING) !== 0;
-      if (peer === worker || draining || !isLine(all, at)) continue;
-      peers.push(loadAt(all, at));
+      if (!draining) peers.push(loadAt(all, at));
     }
     return peers;
   }

@@ -4,6 +4,10 @@
 // After each accept it writes its load on the board, reads its peers' and asks the pure rule
 // (core/balance/accept-share.ts). Paused, it asks again every 2 ms, so it listens again at the
 // latest when the lines of peers that hang have gone stale: there is always somebody who accepts.
+//
+// Alone on the board there is nobody to leave a connection to, and nobody to tell: then the board is
+// left alone but for each beat. A peer's line is there from its launch on (process/board.ts), so it
+// is seen within a beat, before it accepts.
 
 import { closeSync } from "node:fs";
 import { initialShare, LOOK_MS, nextShare, type Share } from "../../core/balance/accept-share.ts";
@@ -45,6 +49,8 @@ export class Accepting {
   #accepted = 0;
   #share: Share = initialShare;
   #paused = false;
+  /** No other worker had a line on the board at the last beat. */
+  #alone = false;
   #affordableReached = false;
   #draining = false;
   #askAgain: NodeJS.Timeout | undefined;
@@ -79,9 +85,11 @@ export class Accepting {
     this.publish();
   }
 
-  /** Refreshes our line on the board; the peers ignore one that is older than 200 ms. */
+  /** With each beat: refreshes our line, since the peers ignore one that is older than 200 ms. */
   publish(): void {
-    this.#options.board?.publish(this.#line());
+    const { board, worker } = this.#options;
+    board?.publish(this.#line());
+    this.#alone = board === undefined || board.peersOf(worker).length === 0;
   }
 
   #line(): BoardLine {
@@ -129,16 +137,21 @@ export class Accepting {
   }
 
   #settle(): void {
-    const { board, engine, worker } = this.#options;
+    const { engine } = this.#options;
     const limit = this.#connectionsMax * (this.#paused ? LIMIT_RESUME_RATIO : 1);
-    if (board !== undefined) {
-      const own = this.#line();
-      this.#share = nextShare(this.#share, own, board.peersOf(worker), own.atMs);
-    }
     const isFull = engine.connections >= limit;
     if (isFull && !this.#paused) this.#tellIfAffordableReached();
-    this.#setPaused(this.#share.paused || isFull);
-    this.publish();
+    this.#setPaused(this.#isAhead() || isFull);
+  }
+
+  /** Whether the peers should have the next connections; tells them of this one. */
+  #isAhead(): boolean {
+    const { board, worker } = this.#options;
+    if (board === undefined || this.#alone) return false;
+    const own = this.#line();
+    this.#share = nextShare(this.#share, own, board.peersOf(worker), own.atMs);
+    board.publish({ ...own, paused: this.#share.paused });
+    return this.#share.paused;
   }
 
   #tellIfAffordableReached(): void {
