@@ -14,8 +14,8 @@
 // sums of words (ZFS's Fletcher: two changes of a top bit may cancel).
 
 import { assert, present } from "../base/assert.ts";
-import { type Bytes, op, v128, wasmModule } from "./wasm-module.ts";
-import { type WasmMemory, webAssembly } from "./web-assembly.ts";
+import { type Bytes, op, v128, wasmModule } from "../base/wasm-module.ts";
+import { type WasmMemory, webAssembly } from "../base/web-assembly.ts";
 
 /** Pieces are whole multiples of this: every lane takes one word of each step. */
 export const checksumStepBytes = 128;

@@ -10,8 +10,8 @@
 // faster than this; for one parity shard as well.
 
 import type { Kernel } from "./swizzle-kernel.ts";
-import { type Bytes, op, v128, type WasmFunction } from "./wasm-module.ts";
-import type { WasmMemory } from "./web-assembly.ts";
+import { type Bytes, op, v128, type WasmFunction } from "../base/wasm-module.ts";
+import type { WasmMemory } from "../base/web-assembly.ts";
 import { blockKernel, blocksOf, groupBytes, ProgramWriter } from "./xor-kernel.ts";
 import type { XorProgram } from "./xor-program.ts";
 

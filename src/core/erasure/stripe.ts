@@ -39,7 +39,7 @@ import {
   type SwizzleKind,
   swizzleScratchBytes,
 } from "./swizzle-kernel.ts";
-import { type WasmMemory, webAssembly } from "./web-assembly.ts";
+import { type WasmMemory, webAssembly } from "../base/web-assembly.ts";
 import { createXorKernel } from "./xor-kernel.ts";
 
 export const erasureCodecs = ["rs-vand", "rs-xor", "xor"] as const;

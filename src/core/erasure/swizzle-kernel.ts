@@ -15,8 +15,8 @@
 
 import { multiply } from "./field.ts";
 import type { Matrix } from "./matrix.ts";
-import { type Bytes, i32, op, v128, type WasmFunction, wasmModule } from "./wasm-module.ts";
-import { type WasmMemory, webAssembly } from "./web-assembly.ts";
+import { type Bytes, i32, op, v128, type WasmFunction, wasmModule } from "../base/wasm-module.ts";
+import { type WasmMemory, webAssembly } from "../base/web-assembly.ts";
 
 const rowsMax = 4;
 const vectorBytes = 16;

@@ -13,8 +13,8 @@
 import { assert, present } from "../base/assert.ts";
 import type { Matrix } from "./matrix.ts";
 import type { Kernel } from "./swizzle-kernel.ts";
-import { type Bytes, op, v128, type WasmFunction, wasmModule } from "./wasm-module.ts";
-import { type WasmMemory, webAssembly } from "./web-assembly.ts";
+import { type Bytes, op, v128, type WasmFunction, wasmModule } from "../base/wasm-module.ts";
+import { type WasmMemory, webAssembly } from "../base/web-assembly.ts";
 import { sharedProgram, type XorProgram } from "./xor-program.ts";
 
 /** Eight planes of 16 bytes. */

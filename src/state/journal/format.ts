@@ -45,7 +45,7 @@ const sectorWords = sectorBytes / 4;
 export const sealWords = 2;
 const contentWords = sectorWords - sealWords;
 export const sealOffset = sectorBytes - 8;
-const checksumOffset = sectorBytes - 4;
+export const checksumOffset = sectorBytes - 4;
 /** Added to the number in the seal of a group's first sector. */
 export const beginsGroup = 0x8000_0000;
 
@@ -190,13 +190,6 @@ export function checksumOfOthers(view: DataView, start: number, end: number): nu
     length += 4;
   }
   return crc32c(0, otherChecksums, 0, length);
-}
-
-/** Ends a sector with its seal. */
-export function seal(view: DataView, start: number, number: number): void {
-  view.setUint32(start + sealOffset, number, true);
-  const checksum = crc32c(0, view, start, start + checksumOffset);
-  view.setUint32(start + checksumOffset, checksum, true);
 }
 
 function isZero(view: DataView, start: number): boolean {

@@ -1,7 +1,7 @@
-// A group on its way to the disk: records are copied in as they come, and each sector that is full
-// is sealed while its bytes are still at hand, so that when the disk is free only the first and the
-// last ones are missing. Two groups take turns, one being written while the other fills; nothing is
-// allocated for a record.
+// A group on its way to the disk: records are copied in as they come, and full sectors are sealed
+// some at a time while their bytes are still at hand, so that when the disk is free only the first
+// and the last ones are missing. Two groups take turns, one being written while the other fills;
+// nothing is allocated for a record.
 
 import { assert } from "../../core/base/assert.ts";
 import { type Disk, sectorBytes } from "../../ports/disk.ts";
@@ -16,13 +16,13 @@ import {
   groupSectors,
   recordBytes,
   recordHeaderBytes,
-  seal,
   sealOffset,
   sealWords,
   viewOf,
   wordOffset,
   writeGroupHeader,
 } from "./format.ts";
+import { batchBytes, sealSectors } from "./seals.ts";
 
 const firstBytes = 65_536;
 
@@ -101,7 +101,8 @@ export class GroupBuffer {
     this.#bytes.set(record, start + recordHeaderBytes);
     this.#contentEnd = end;
     this.#records++;
-    this.#sealThrough(end);
+    const unsealed = end - this.#sealedEnd;
+    if (unsealed >= batchBytes) this.#sealThrough(end - (unsealed % batchBytes));
   }
 
   /** Makes it ready for the disk; what it returns is valid until the next `begin`. */
@@ -111,8 +112,8 @@ export class GroupBuffer {
     const bytes = this.#bytes.subarray(0, groupSectors(contentEnd) * sectorBytes);
     bytes.fill(0, contentEnd);
     this.#putDisplaced(contentEnd / 4);
-    this.#sealThrough(bytes.length);
     const view = this.#view;
+    sealSectors(bytes, view, [this.#sealedEnd, bytes.length], index);
     writeGroupHeader(view, 0, {
       previous,
       contentEnd,
@@ -121,32 +122,30 @@ export class GroupBuffer {
       firstSequence,
       wallMs,
     });
-    seal(view, 0, beginsGroup + index);
+    sealSectors(bytes, view, [0, sectorBytes], beginsGroup + index);
     return { bytes, checksum: checksumOf(view, 0) };
   }
 
   #sealThrough(end: number): void {
-    const view = this.#view;
-    for (; this.#sealedEnd + sectorBytes <= end; this.#sealedEnd += sectorBytes) {
-      const start = this.#sealedEnd;
-      this.#keepDisplaced(start);
-      seal(view, start, this.#place.index);
-    }
+    this.#keepDisplaced(this.#sealedEnd, end);
+    sealSectors(this.#bytes, this.#view, [this.#sealedEnd, end], this.#place.index);
+    this.#sealedEnd = end;
   }
 
-  #keepDisplaced(start: number): void {
-    const at = (start / sectorBytes) * sealWords;
-    this.#displaced[at] = this.#view.getInt32(start + sealOffset, true);
-    this.#displaced[at + 1] = this.#view.getInt32(start + sealOffset + 4, true);
+  #keepDisplaced(start: number, end: number): void {
+    let at = (start / sectorBytes) * sealWords;
+    for (let seal = start + sealOffset; seal < end; seal += sectorBytes) {
+      this.#displaced[at++] = this.#view.getInt32(seal, true);
+      this.#displaced[at++] = this.#view.getInt32(seal + 4, true);
+    }
   }
 
   /** Behind the content, of so many words. */
   #putDisplaced(words: number): void {
     const count = displacedWords(words);
     if (count === 0) return;
-    // Of the sectors with content, these are not sealed yet.
-    this.#keepDisplaced(0);
-    this.#keepDisplaced(this.#sealedEnd);
+    this.#keepDisplaced(0, sectorBytes);
+    this.#keepDisplaced(this.#sealedEnd, this.#contentEnd);
     for (let at = 0; at < count; at++) {
       const place = wordOffset(0, words - count + at);
       this.#view.setInt32(place, this.#displaced[at] as number, true);
