@@ -8,6 +8,7 @@
 import { sayBytes } from "../../core/base/bytes.ts";
 import { objectKinds, type ObjectId, type ObjectKind } from "../../core/vault/names.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { readCatalog } from "./catalog.ts";
 import { type Missing, markNeeded } from "./tree-walk.ts";
 import type { Vault } from "./vault.ts";
 
@@ -20,6 +21,8 @@ export interface ScrubOutcome {
   readonly degraded: number;
   /** Objects that are needed and cannot be read, each with why. */
   readonly lost: readonly string[];
+  /** Where to go on; undefined when all was read. */
+  readonly cursor?: string;
   readonly sentence: string;
 }
 
@@ -27,6 +30,10 @@ export interface ScrubOptions {
   /** Absent: as fast as it goes. */
   readonly bytesPerSecond?: number;
   readonly progress?: (done: number, all: number, bytes: number) => void;
+  /** Where an earlier scrub was cut short: what comes after it is read. */
+  readonly after?: string;
+  /** Asked after each object; true cuts it short. */
+  readonly stop?: () => boolean;
 }
 
 export interface VerifyOutcome extends ScrubOutcome {
@@ -38,31 +45,65 @@ export interface VerifyOutcome extends ScrubOutcome {
 const missingNamedMax = 1_000;
 
 export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<ScrubOutcome> {
-  const objects = objectKinds.flatMap((kind) =>
-    vault.catalog.ids(kind).map((id): readonly [ObjectKind, ObjectId] => [kind, id]),
-  );
+  const objects = objectsAfter(vault, options.after ?? "");
   const pace = new Pace(vault.world.clock, options.bytesPerSecond ?? Number.POSITIVE_INFINITY);
   let [done, bytes, mended, degraded] = [0, 0, 0, 0];
-  const lost: string[] = [];
-  for (const [kind, id] of objects) {
-    const found = await vault.store.examine(kind, id);
+  const unread: ObjectKey[] = [];
+  const reasons = new Map<ObjectKey, string>();
+  for (const object of objects) {
+    if (options.stop?.() === true) break;
+    const found = await vault.store.examine(...object);
     done++;
     bytes += found.bytesRead;
     mended += found.mended;
-    if (found.lost && isNeeded(vault, kind, id))
-      lost.push(`${kind} ${id}: ${found.wrong.join("; ")}`);
-    else if (found.wrong.length > found.mended) degraded++;
+    if (found.lost && isNeeded(vault, ...object)) {
+      unread.push(object);
+      reasons.set(object, found.wrong.join("; "));
+    } else if (found.wrong.length > found.mended) degraded++;
     options.progress?.(done, objects.length, bytes);
     await pace.spend(found.bytesRead);
   }
-  const here = new Set(vault.catalog.ids("pack"));
-  for (const id of vault.packs.keys()) {
-    if (!here.has(id) && !vault.isCondemned(id)) lost.push(`pack ${id}: no target has any of it`);
-  }
-  const sentence = say(objects.length, bytes, mended, degraded, lost.length);
+  const lost = (await stillThere(vault, unread)).map(
+    (object) => `${object.join(" ")}: ${reasons.get(object)}`,
+  );
+  const last = done < objects.length ? (objects[done - 1]?.join(" ") ?? options.after) : undefined;
+  if (last === undefined) lost.push(...missingPacks(vault));
+  const sentence = say(done, bytes, mended, degraded, lost.length);
   const level = lost.length > 0 ? "error" : mended + degraded > 0 ? "warning" : "info";
   vault.world.events.record({ kind: "vault.scrubbed", level, sentence });
-  return { objects: objects.length, bytes, mended, degraded, lost, sentence };
+  const cursor = last === undefined ? {} : { cursor: last };
+  return { objects: done, bytes, mended, degraded, lost, sentence, ...cursor };
+}
+
+type ObjectKey = readonly [ObjectKind, ObjectId];
+
+/** In an order that stays the same as objects come and go. */
+function objectsAfter({ catalog }: Vault, cursor: string): readonly ObjectKey[] {
+  const [afterKind, afterId = ""] = cursor.split(" ");
+  const from = objectKinds.findIndex((kind) => kind === afterKind);
+  return objectKinds.flatMap((kind, at) => {
+    if (at < from) return [];
+    const ids = [...catalog.ids(kind)].sort();
+    const left = at === from ? ids.filter((id) => id > afterId) : ids;
+    return left.map((id): ObjectKey => [kind, id]);
+  });
+}
+
+/** A scrub takes hours: what a prune has destroyed since it began is not lost. */
+async function stillThere(vault: Vault, objects: readonly ObjectKey[]): Promise<ObjectKey[]> {
+  if (objects.length === 0) return [];
+  const { targets, events } = vault.world;
+  const now = await readCatalog(targets, events);
+  // Nothing is destroyed while a target is away.
+  if (now.unreachable.size > 0) return [...objects];
+  return objects.filter((object) => now.find(...object) !== undefined);
+}
+
+function missingPacks(vault: Vault): readonly string[] {
+  const here = new Set(vault.catalog.ids("pack"));
+  return [...vault.packs.keys()].flatMap((id) =>
+    here.has(id) || vault.isCondemned(id) ? [] : [`pack ${id}: no target has any of it`],
+  );
 }
 
 /** A scrub at full speed, and then every chunk of every snapshot. */

@@ -1,0 +1,253 @@
+// A drill believes nobody: whatever a restore leaves that is not as it was backed up is found.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { EntryFacts } from "../../core/vault/entry.ts";
+import { bytesOf, byteStringOf } from "../../core/vault/wire.ts";
+import type { PlaceWriter, TreePath, TreePlace } from "../../ports/tree-place.ts";
+import type { SourceEntry, SourcePiece, TreeSource } from "../../ports/tree-source.ts";
+import { drill, type DrillOutcome } from "./drill.ts";
+import { erase } from "./erase.ts";
+import { lookAtSources, redundancyOf } from "./look.ts";
+import { type BackupOptions, runBackup } from "./run-backup.ts";
+import {
+  diskPlaceOf,
+  filesOf,
+  flip,
+  master,
+  newDisks,
+  noise,
+  settings,
+  testFacts,
+  TestSource,
+  TestWorld,
+} from "./vault.fixture.ts";
+import { openVault } from "./vault.ts";
+
+interface Node {
+  kind: "file" | "folder" | "link";
+  text: string;
+  facts: EntryFacts;
+}
+
+/** A scratch place in memory; what is restored can be spoilt before it is read back. */
+class Scratch implements TreePlace, TreeSource {
+  readonly name = "scratch";
+  readonly nodes = new Map<string, Node>();
+  readonly #spoil: (nodes: Map<string, Node>) => void;
+  #isSpoilt = false;
+
+  constructor(spoil: (nodes: Map<string, Node>) => void = () => undefined) {
+    this.#spoil = spoil;
+  }
+
+  async makeFolder(path: TreePath): Promise<void> {
+    this.nodes.set(path.join("/"), { kind: "folder", text: "", facts: testFacts });
+  }
+
+  async finishFolder(path: TreePath, facts: EntryFacts): Promise<void> {
+    this.nodes.set(path.join("/"), { kind: "folder", text: "", facts });
+  }
+
+  async openFile(path: TreePath): Promise<PlaceWriter> {
+    let text = "";
+    return {
+      write: async (bytes, offset) => {
+        text = `${text.padEnd(offset, "\0")}${byteStringOf(bytes)}`;
+      },
+      finish: async (sizeBytes, facts) => {
+        const whole = text.padEnd(sizeBytes, "\0");
+        this.nodes.set(path.join("/"), { kind: "file", text: whole, facts });
+      },
+      abandon: async () => {},
+    };
+  }
+
+  async linkSame(path: TreePath, first: TreePath): Promise<void> {
+    const same = this.nodes.get(first.join("/"));
+    if (same !== undefined) this.nodes.set(path.join("/"), same);
+  }
+
+  async makeLink(path: TreePath, pointsTo: string, facts: EntryFacts): Promise<void> {
+    this.nodes.set(path.join("/"), { kind: "link", text: pointsTo, facts });
+  }
+
+  leftOut() {
+    return [];
+  }
+
+  async list(path: TreePath) {
+    if (!this.#isSpoilt) this.#spoil(this.nodes);
+    this.#isSpoilt = true;
+    const above = path.length === 0 ? "" : `${path.join("/")}/`;
+    const inside = [...this.nodes].filter(
+      ([name]) => name.startsWith(above) && !name.slice(above.length).includes("/"),
+    );
+    const entries = inside.map(([path, node]) => entryOf(path.slice(above.length), node));
+    return { entries: entries.sort((a, b) => (a.name < b.name ? -1 : 1)), left: [] };
+  }
+
+  async read(path: TreePath) {
+    const bytes = bytesOf(this.nodes.get(path.join("/"))?.text ?? assert.fail("no such file"));
+    let at = 0;
+    const next = async (into: Uint8Array): Promise<SourcePiece> => {
+      if (at === bytes.length) return { kind: "end" };
+      const length = Math.min(into.length, bytes.length - at, 333);
+      into.set(bytes.subarray(at, at + length));
+      at += length;
+      return { kind: "bytes", length };
+    };
+    return { next, close: async () => {} };
+  }
+
+  async close(): Promise<void> {}
+}
+
+function entryOf(name: string, { kind, text, facts }: Node): SourceEntry {
+  const sizeBytes = kind === "file" ? text.length : 0;
+  const pointsTo = kind === "link" ? text : "";
+  return { name, kind, facts, sizeBytes, pointsTo, fingerprint: "", sameFile: "" };
+}
+
+const options: BackupOptions = {
+  master,
+  service: "shop",
+  subjectOf: (path) => (path.length === 2 && path[0] === "people" ? path[1] : undefined),
+};
+const tree = {
+  "a.txt": "hello",
+  folder: { large: noise(1, 5_000), more: noise(2, 900) },
+  people: { ann: { mail: "private" }, bob: { mail: "of bob" } },
+};
+
+async function backedUp(): Promise<TestWorld> {
+  const world = new TestWorld(await newDisks(3), 1);
+  await runBackup(world, settings, new TestSource("data", tree), options);
+  return world;
+}
+
+async function open(world: TestWorld) {
+  return openVault(world, settings, { master, create: false, withIndex: true });
+}
+
+async function drilled(world: TestWorld, scratch = new Scratch()): Promise<DrillOutcome> {
+  const vault = await open(world);
+  const snapshot = vault.snapshots.at(-1) ?? assert.fail("no snapshot");
+  return drill(vault, snapshot, { place: scratch, source: scratch });
+}
+
+function change(nodes: Map<string, Node>, path: string, to: Partial<Node>): void {
+  nodes.set(path, { ...(nodes.get(path) ?? assert.fail(path)), ...to });
+}
+
+describe("a restore drill", () => {
+  it("passes when all is as it was backed up, and says how much that is", async () => {
+    const { wrongCount, sentence } = await drilled(await backedUp());
+    assert.equal(wrongCount, 0);
+    assert.match(sentence, /restored and compared, 5 files of 5\.8 KiB: all is as it was/);
+  });
+
+  const text = tree.folder.large;
+  const spoils: readonly (readonly [string, (nodes: Map<string, Node>) => void, RegExp])[] = [
+    [
+      "a turned bit",
+      (nodes) =>
+        change(nodes, "folder/large", { text: `${text.slice(0, 4_000)}x${text.slice(4_001)}` }),
+      /"folder\/large": differs in the \d+ bytes from/,
+    ],
+    [
+      "a missing end",
+      (nodes) => change(nodes, "folder/large", { text: text.slice(1) }),
+      /has 4999 bytes, and had 5000/,
+    ],
+    ["a missing file", (nodes) => nodes.delete("a.txt"), /"a.txt": is not there/],
+    [
+      "a file too many",
+      (nodes) => nodes.set("new", { kind: "file", text: "", facts: testFacts }),
+      /"new": was not backed up/,
+    ],
+    ["a missing folder", (nodes) => nodes.delete("people/bob"), /"people\/bob": is not there/],
+    [
+      "another kind",
+      (nodes) => change(nodes, "a.txt", { kind: "link" }),
+      /is a link, and was a file/,
+    ],
+    [
+      "another mode",
+      (nodes) => change(nodes, "a.txt", { facts: { ...testFacts, mode: 0o600 } }),
+      /has mode 600, and had 644/,
+    ],
+    [
+      "another time",
+      (nodes) => change(nodes, "folder", { facts: { ...testFacts, modifiedNs: 0n } }),
+      /"folder": has another time/,
+    ],
+  ];
+  for (const [what, spoil, wanted] of spoils) {
+    it(`finds ${what}`, async () => {
+      const { wrong, wrongCount } = await drilled(await backedUp(), new Scratch(spoil));
+      assert.equal(wrongCount, 1, wrong.join("; "));
+      assert.match(wrong[0] ?? "", wanted);
+    });
+  }
+
+  it("names what the vault has lost", async () => {
+    const world = await backedUp();
+    for (const disk of world.disks.slice(0, 2)) {
+      for (const file of filesOf(disk, "pack")) flip(disk, file, 130);
+    }
+    const { wrongCount, sentence } = await drilled(world);
+    assert.ok(wrongCount > 0);
+    assert.match(sentence, /cannot be restored as it was: \d+ entries of it are wrong, first/);
+    assert.ok(world.recorded.some(({ kind }) => kind === "backup.drill-failed"));
+  });
+
+  it("misses no subject that was erased", async () => {
+    const world = await backedUp();
+    await erase(world, settings, { master, service: "shop", subject: "ann" });
+    const { wrongCount, files, wrong } = await drilled(world);
+    assert.equal(wrongCount, 0, wrong.join("; "));
+    assert.equal(files, 4);
+  });
+});
+
+describe("a look at a vault", () => {
+  it("finds the newest snapshot that is whole, and what newer ones lack", async () => {
+    const world = await backedUp();
+    const first = (await open(world)).snapshots[0];
+    const before = new Set(world.disks.flatMap((disk) => filesOf(disk, "pack")));
+    const source = new TestSource("data", { ...tree, later: noise(9, 3_000) });
+    await runBackup(world, settings, source, options);
+    const [whole] = await lookAtSources(await open(world), ["data"]);
+    assert.equal(whole?.broken, 0);
+    for (const disk of world.disks.slice(0, 2)) {
+      for (const file of filesOf(disk, "pack")) {
+        const { folder, leaf } = diskPlaceOf(file);
+        if (!before.has(file))
+          await (await disk.openFolder(folder, { create: false })).remove(leaf);
+      }
+    }
+    const [found, none] = await lookAtSources(await open(world), ["data", "other"]);
+    assert.equal(found?.restorable?.snapshot, first?.id);
+    assert.equal(found?.broken, 1);
+    assert.match(found?.reason ?? "", /^[0-9a-f]{8} lacks /);
+    assert.deepEqual(none, { source: "other", broken: 0, reason: "" });
+  });
+
+  it("counts how much may still be lost", async () => {
+    const world = await backedUp();
+    const all = redundancyOf(await open(world));
+    assert.deepEqual(
+      { ...all, objects: 0, whole: 0 },
+      { objects: 0, whole: 0, unreadable: 0, spareMin: 1, away: [] },
+    );
+    assert.equal(all.whole, all.objects);
+    const disk = world.disks[0] ?? assert.fail();
+    const [pack = ""] = filesOf(disk, "pack");
+    const { folder, leaf } = diskPlaceOf(pack);
+    await (await disk.openFolder(folder, { create: false })).remove(leaf);
+    const less = redundancyOf(await open(world));
+    assert.equal(less.whole, less.objects - 1);
+    assert.equal(less.spareMin, 0);
+  });
+});
