@@ -2,8 +2,9 @@
 // stays.
 
 import { z } from "zod";
-import { duration, field, flag, integer, Refusal, scalar, size, text } from "./fields.ts";
+import { duration, field, flag, integer, Refusal, scalar, shown, size, text } from "./fields.ts";
 import { serviceName } from "./service-schema.ts";
+import { type DurationText, durationPattern } from "./units.ts";
 
 const path = text("the path of a file or folder", "/mnt/disk-a/vault", /^[^\0]{1,4096}$/);
 const inner = text(
@@ -70,6 +71,58 @@ const source = z.strictObject({
   }),
 });
 
+/** How often a duty is done, or `off`. */
+function interval(from: DurationText, example: DurationText): z.ZodType<number | "off", string> {
+  const kind = duration(from, "3650d");
+  return scalar<string, number | "off">(
+    {
+      accepts: `a duration from ${from} to 3650d, or off`,
+      example,
+      json: { type: "string", pattern: `${durationPattern.source}|^off$` },
+    },
+    (written) => {
+      if (written === "off" || written === false) return "off";
+      const read = kind.safeParse(written);
+      if (read.success) return read.data;
+      return new Refusal(`must be a duration from ${from} to 3650d, or off, not ${shown(written)}`);
+    },
+  );
+}
+
+const schedule = z.strictObject({
+  run: field(interval("1s", "1d").prefault("1d"), {
+    meaning:
+      "How often `nines up` makes a snapshot of each source, from the start of one backup to that of " +
+      "the next. What was missed while it did not run is made up for once, at its start.",
+  }),
+  look: field(interval("1s", "1h").prefault("1h"), {
+    meaning:
+      "How often it looks which snapshots could be restored: listings and folders are read, no files.",
+    interaction: "What `staleAfter` is held against; done after each backup as well.",
+    see: ["backup.staleAfter"],
+  }),
+  drill: field(interval("1s", "7d").prefault("7d"), {
+    meaning:
+      "How often the newest snapshot of each source is restored to a scratch place, read back and " +
+      "compared, byte by byte. It takes the room and the time of a restore.",
+    see: ["backup.drillFolder"],
+  }),
+  prune: field(interval("1s", "1d").prefault("1d"), {
+    meaning: "How often it lets go what the keep rules do not keep.",
+    see: ["backup.keep", "backup.grace"],
+  }),
+  scrub: field(interval("1s", "30d").prefault("30d"), {
+    meaning:
+      "Every shard is read, checked and mended once in so long. A round goes on where it was cut short.",
+    interaction: "The larger the vault, the higher `scrubRate` must be to get round in time.",
+    source: "MinIO's is off by default; rot that nobody looks for is found by the restore.",
+    see: ["backup.schedule.scrubRate"],
+  }),
+  scrubRate: field(size("64KiB", "10GiB").prefault("8MiB"), {
+    meaning: "A scrub reads no more than so much a second.",
+  }),
+});
+
 const keepRules = z.strictObject({
   last: field(integer(1, 10_000).prefault(3), { meaning: "The newest so many snapshots." }),
   hourly: field(integer(0, 10_000).prefault(24), {
@@ -129,6 +182,21 @@ export const backup = z.strictObject({
   grace: field(duration("1h", "365d").prefault("1d"), {
     meaning: "What nobody needs is destroyed so long after a prune has condemned it.",
     interaction: "Longer than any backup takes, and than the clocks of its machines differ.",
+  }),
+  schedule: field(schedule.prefault({}), {
+    meaning: "What `nines up` does by itself, one after the other, each in a process of its own.",
+  }),
+  staleAfter: field(duration("1s", "3650d").optional(), {
+    meaning:
+      "An alarm (event `backup.stale`, `nines status`, exit code 1 of `nines backup list`) when the " +
+      "newest snapshot that can be restored is older than this, for whatever reason.",
+    default: "twice `schedule.run`; none when that is off",
+    interaction: "A snapshot is as old as its beginning.",
+  }),
+  drillFolder: field(path.optional(), {
+    meaning: "Where drills restore to. What they make there is removed again, and nothing else is.",
+    default: "the state directory",
+    interaction: "It needs room for the largest source.",
   }),
   packSize: field(size("1MiB", "64MiB").prefault("16MiB"), {
     meaning: "Pieces of files are put together to objects of this size.",

@@ -4,6 +4,7 @@
 import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { DeploySettings } from "../core/deploy/settings.ts";
 import type { KeepRules } from "../core/vault/keep.ts";
+import type { DutySchedule } from "../core/vault/duties.ts";
 import type { Geometry } from "../core/vault/shard.ts";
 import type { Costs } from "../core/predict/costs.ts";
 import type { RatesSaid, ServiceRatesSaid } from "../core/predict/default-rates.ts";
@@ -193,6 +194,13 @@ export interface BackupConfig {
   readonly keep: KeepRules;
   readonly graceMs: number;
   readonly packBytes: number;
+  /** What control does by itself. */
+  readonly schedule: DutySchedule;
+  readonly scrubBytesPerSecond: number;
+  /** Absent: nobody is told how old the newest snapshot is. */
+  readonly staleAfterMs?: number;
+  /** Absent: in the state directory. */
+  readonly drillFolder?: string;
 }
 
 export interface BackupTargetConfig {

@@ -1,5 +1,6 @@
 // `backup` as it is written, as the program uses it.
 
+import { type DutyKind, dutyKinds } from "../core/vault/duties.ts";
 import type { Geometry } from "../core/vault/shard.ts";
 import type { WrittenBackup } from "./backup-schema.ts";
 import type { BackupConfig } from "./config.ts";
@@ -26,6 +27,30 @@ export function resolveBackup(written: WrittenBackup, resolvePath: ResolvePath):
     keep,
     graceMs: grace,
     packBytes: packSize,
+    ...resolveDuties(written, resolvePath),
+  };
+}
+
+type DutiesConfig = Pick<
+  BackupConfig,
+  "schedule" | "scrubBytesPerSecond" | "staleAfterMs" | "drillFolder"
+>;
+
+function resolveDuties(written: WrittenBackup, resolvePath: ResolvePath): DutiesConfig {
+  const { staleAfter, drillFolder } = written;
+  const { scrubRate, ...intervals } = written.schedule;
+  const { run } = intervals;
+  const staleAfterMs = staleAfter ?? (run === "off" ? undefined : 2 * run);
+  const schedule: Partial<Record<DutyKind, number>> = {};
+  for (const kind of dutyKinds) {
+    const everyMs = intervals[kind];
+    if (everyMs !== "off") schedule[kind] = everyMs;
+  }
+  return {
+    schedule,
+    scrubBytesPerSecond: scrubRate,
+    ...(staleAfterMs === undefined ? {} : { staleAfterMs }),
+    ...(drillFolder === undefined ? {} : { drillFolder: resolvePath(drillFolder) }),
   };
 }
 

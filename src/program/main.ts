@@ -9,6 +9,7 @@
 //   … keeper                                 starts control again within two seconds
 //   … gateway-parent                         holds the listening sockets, replaces workers
 //   … gateway-worker                         accepts and forwards
+//   … backup-duty            backup/         does one duty of the vault, and ends
 
 import { outliveTheTerminal, report } from "./cli/say.ts";
 
@@ -19,6 +20,7 @@ const roles: Readonly<Record<string, () => Promise<Role>>> = {
   keeper: async () => (await import("./roles/keeper.ts")).runKeeper,
   "gateway-parent": async () => (await import("./roles/gateway.ts")).runGatewayParent,
   "gateway-worker": async () => (await import("./roles/gateway.ts")).runGatewayWorker,
+  "backup-duty": async () => (await import("./backup/duty.ts")).runBackupDuty,
 };
 
 /** The hidden roles are words with an underscore before them: `nines control restart` is a command. */

@@ -4,12 +4,13 @@
 //   state-version        which layout this is; a newer one is refused
 //   control/ keeper/     term-N claims on an office (term-claims.ts)
 //   gateway/             the same of its parent; table.json, board
+//   backup/              the same of the vault's duty under way; its last word; drills
 //   run/                 unix sockets
 //   records/             small named values (records.ts)
 //   history/             the journal of incidents (history.ts)
 //   load/                what load tests have found out (load-results.ts)
 //   data/INSTANCE/       what an instance keeps; owned by the user it runs as
-//   logs/                INSTANCE.log, gateway.log, control.log, events.jsonl
+//   logs/                INSTANCE.log, gateway.log, control.log, backup.log, events.jsonl
 //
 // Whoever can write here can have processes started and killed: it is 0700 and belongs to us, or it
 // is refused. Only when an instance runs as another user do the two folders above its data and the
@@ -40,7 +41,7 @@ const layoutVersion = 1;
 export const versionFileName = "state-version";
 const socketPathBytesMax = 100;
 const longestSocketName = "control.sock";
-const folders = ["control", "keeper", "gateway", "records", "data", "logs"] as const;
+const folders = ["control", "keeper", "gateway", "backup", "records", "data", "logs"] as const;
 
 export interface StateDirectory {
   /** Absolute, without symbolic links. */
@@ -51,6 +52,8 @@ export interface StateDirectory {
   readonly controlTerms: string;
   readonly gatewayTerms: string;
   readonly keeperTerms: string;
+  /** Claims on doing a duty of the vault, and what the last ones said. */
+  readonly backup: string;
   readonly gatewayTable: string;
   readonly gatewayBoard: string;
   readonly controlSocket: string;
@@ -65,6 +68,7 @@ export interface StateDirectory {
   readonly loadResults: string;
   readonly controlLog: string;
   readonly gatewayLog: string;
+  readonly backupLog: string;
   readonly eventLog: string;
   logFileOf(instance: string): string;
   /** Made when missing; its owner is `owner`, or ourselves. */
@@ -114,6 +118,7 @@ function describe(root: string, run: string): StateDirectory {
     controlTerms: at("control"),
     keeperTerms: at("keeper"),
     gatewayTerms: at("gateway"),
+    backup: at("backup"),
     gatewayTable: at("gateway", "table.json"),
     gatewayBoard: at("gateway", "board"),
     controlSocket: join(run, "control.sock"),
@@ -125,6 +130,7 @@ function describe(root: string, run: string): StateDirectory {
     loadResults: at("load"),
     controlLog: at("logs", "control.log"),
     gatewayLog: at("logs", "gateway.log"),
+    backupLog: at("logs", "backup.log"),
     eventLog: at("logs", "events.jsonl"),
     logFileOf: (instance) => at("logs", `${fileNameOf(instance)}.log`),
     dataFolderOf: (instance, owner) => makeDataFolder(root, run, fileNameOf(instance), owner),

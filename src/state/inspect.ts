@@ -18,6 +18,8 @@ export interface StateView {
   readonly control: TermHolder | undefined;
   readonly keeper: TermHolder | undefined;
   readonly gateway: TermHolder | undefined;
+  /** Of a duty of the vault. */
+  readonly backup: TermHolder | undefined;
   readonly instances: readonly RecordedInstance[];
   /** Instances whose records are torn or not ours: whether one has a process, nobody wrote down. */
   readonly damaged: readonly string[];
@@ -68,6 +70,7 @@ export function inspect(
     control: holder(directory.controlTerms),
     keeper: holder(directory.keeperTerms),
     gateway: holder(directory.gatewayTerms),
+    backup: holder(directory.backup),
     instances: records.list(keptInstances).flatMap(instance),
     damaged,
   };

@@ -376,6 +376,15 @@ export const errorCatalogue = {
     "The place to restore to has something in it that would be changed, or leads elsewhere.",
     "Name a new folder; `--resume` goes on in one where a restore was cut off.",
   ),
+  NINES_BACKUP_STOPPED: entry(
+    "A duty of the vault was asked to end before it was done.",
+    "Nothing needs to be done: the next one goes on with what it has brought.",
+    true,
+  ),
+  NINES_DRILL_ROOM: entry(
+    "There is no room to restore a snapshot for a drill.",
+    "Make room, name another place by `backup.drillFolder`, or write `drill: off`.",
+  ),
   NINES_SNAPSHOT_UNKNOWN: entry(
     "There is no such snapshot, or none at that time.",
     "`nines backup list` shows those that there are.",

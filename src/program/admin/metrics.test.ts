@@ -15,6 +15,7 @@ const report: StatusReport = {
   control: { state: "running", pid: 10, term: 3, since: null },
   gateway: null,
   services: [],
+  backup: null,
   incidents: [],
 };
 

@@ -16,12 +16,13 @@ import type { EventEntry } from "../../ports/events.ts";
 import { createClock } from "../../runtime/clock.ts";
 import { createDisk } from "../../runtime/disk.ts";
 import { createVaultCrypto } from "../../runtime/vault-crypto.ts";
-import { openStateDirectory } from "../../state/directory.ts";
+import { openStateDirectory, type StateDirectory } from "../../state/directory.ts";
 import { readVaultMark, writeVaultMark } from "../../state/vault-mark.ts";
 
 const targetTimeoutMs = 120_000;
 
 export interface VaultPlace {
+  readonly state: StateDirectory;
   readonly config: BackupConfig;
   readonly world: VaultWorld;
   readonly settings: VaultSettings;
@@ -34,7 +35,7 @@ export async function openVaultPlace(
   stateDirectory: string,
   record: (entry: EventEntry) => void,
 ): Promise<VaultPlace> {
-  const directory = openStateDirectory(stateDirectory).path;
+  const state = openStateDirectory(stateDirectory);
   // A command waits for its own timers, such as the pace of a scrub.
   const clock = createClock({ keepAlive: true });
   const disk = createDisk();
@@ -54,8 +55,8 @@ export async function openVaultPlace(
     clock,
     events: { record },
     mark: {
-      read: () => readVaultMark(directory),
-      write: (mark) => writeVaultMark(directory, mark),
+      read: () => readVaultMark(state.path),
+      write: (mark) => writeVaultMark(state.path, mark),
     },
     holder: `${hostname()}, pid ${process.pid}`,
     host: hostname(),
@@ -63,6 +64,7 @@ export async function openVaultPlace(
   };
   const key = await readKey(config, world);
   return {
+    state,
     config,
     world,
     settings: settingsOf(config),

@@ -160,6 +160,8 @@ export interface Actions {
   journalDump(folder: string, options: JournalDumpOptions): Promise<number>;
   backupRun(sources: readonly string[], options: PlaceOptions): Promise<number>;
   backupList(options: BackupListOptions): Promise<number>;
+  backupStatus(options: BackupListOptions): Promise<number>;
+  backupDrill(snapshot: string | undefined, options: PlaceOptions): Promise<number>;
   backupBrowse(snapshot: string, path: string | undefined, options: PlaceOptions): Promise<number>;
   backupDiff(before: string, after: string, options: PlaceOptions): Promise<number>;
   backupRestore(snapshot: string, to: string, options: BackupRestoreOptions): Promise<number>;

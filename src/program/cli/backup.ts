@@ -2,7 +2,7 @@
 // what came of it. Nothing needs to run.
 
 import { resolve } from "node:path";
-import type { BackupSourceConfig } from "../../config/config.ts";
+import type { BackupConfig, BackupSourceConfig } from "../../config/config.ts";
 import { compare } from "../../control/backup/compare.ts";
 import {
   entriesAt,
@@ -14,7 +14,6 @@ import {
   type RestoreOutcome,
   type RestoreProgress,
   rotateKey,
-  runBackup,
   scrub,
   type ScrubOutcome,
   type Vault,
@@ -27,10 +26,12 @@ import { bytesOf } from "../../core/vault/wire.ts";
 import type { EventEntry } from "../../ports/events.ts";
 import type { TreePlace } from "../../ports/tree-place.ts";
 import { createFileTreePlace } from "../../runtime/file-tree-place.ts";
-import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
-import { openVaultPlace, readKeyFile, subjectOf, type VaultPlace } from "../backup/place.ts";
+import { lookFromHere } from "../backup/look-from-here.ts";
+import { openVaultPlace, readKeyFile, type VaultPlace } from "../backup/place.ts";
+import { backUp, drillIn } from "../backup/work.ts";
 import { loadConfigFile } from "../config-file.ts";
 import type { Actions, PlaceOptions } from "./actions.ts";
+import { describeVault, vaultReport } from "../status/vault.ts";
 import { findConfigFile, stateDirectoryOf } from "./place.ts";
 import { complain, exitCode, say } from "./say.ts";
 
@@ -54,12 +55,42 @@ export const backupCommands: BackupActions = {
     }),
 
   backupList: (options) =>
-    inVault(options, false, async (vault) => {
+    inVault(options, true, async (vault, place) => {
       if (options.json === true)
         say(JSON.stringify(vault.snapshots.map(snapshotJson), undefined, 2));
       else for (const snapshot of vault.snapshots) say(snapshotLine(vault, snapshot));
       for (const why of vault.unreadable.values()) complain(why);
-      return exitCode.done;
+      const { sources } = await lookFromHere(place, vault);
+      const stale = sources.filter(({ isStale }) => isStale);
+      for (const { sentence } of stale) complain(`STALE: ${sentence}`);
+      return stale.length === 0 ? exitCode.done : exitCode.failed;
+    }),
+
+  backupStatus: (options) =>
+    inVault(options, true, async (vault, place) => {
+      const state = await lookFromHere(place, vault);
+      const report = vaultReport(state);
+      if (options.json === true) say(JSON.stringify(report, undefined, 2));
+      else for (const line of describeVault(report, Date.now())) say(line);
+      const isStale = state.sources.some((source) => source.isStale);
+      const isWhole = state.redundancy?.unreadable === 0;
+      return !isStale && isWhole ? exitCode.done : exitCode.failed;
+    }),
+
+  backupDrill: (wanted, options) =>
+    inVault(options, true, async (vault, { config, state }) => {
+      const snapshots =
+        wanted === undefined ? newestOfEach(config, vault) : [findSnapshot(vault, wanted)];
+      const folder = config.drillFolder ?? state.backup;
+      let isRight = snapshots.length > 0;
+      if (!isRight) complain("There is no snapshot yet that could be restored.");
+      for (const snapshot of snapshots) {
+        const outcome = await drillIn(folder, vault, snapshot, () => undefined);
+        say(outcome.sentence);
+        for (const line of outcome.wrong.slice(0, namedMax)) complain(`WRONG: ${printable(line)}`);
+        isRight &&= outcome.wrongCount === 0;
+      }
+      return isRight ? exitCode.done : exitCode.failed;
     }),
 
   backupBrowse: (wanted, path, options) =>
@@ -160,20 +191,14 @@ export const backupCommands: BackupActions = {
     }),
 };
 
-async function runSource({ world, settings, key }: VaultPlace, source: BackupSourceConfig) {
-  const tree = createFileTreeSource(source);
-  const started = world.clock.monotonicMs();
-  const progress = createProgress(undefined, started);
-  try {
-    return await runBackup(world, settings, tree, {
-      ...key,
-      service: source.service,
-      subjectOf: subjectOf(source),
-      progress: ({ contentBytes }) => progress(contentBytes, world.clock.monotonicMs()),
-    });
-  } finally {
-    await tree.close();
-  }
+function runSource(place: VaultPlace, source: BackupSourceConfig) {
+  const { clock } = place.world;
+  const progress = createProgress(undefined, clock.monotonicMs());
+  return backUp(place, source, (bytes) => progress(bytes, clock.monotonicMs()));
+}
+
+function newestOfEach({ sources }: BackupConfig, { snapshots }: Vault): readonly Snapshot[] {
+  return sources.flatMap(({ name }) => snapshots.findLast(({ source }) => source === name) ?? []);
 }
 
 async function restoreTo(
@@ -210,20 +235,21 @@ async function inPlace(
   }
 }
 
+const results: readonly string[] = ["backup.finished", "vault.scrubbed", "backup.drill-failed"];
+
 /** What the command prints as its result is not said twice. */
 function record({ level, sentence, kind }: EventEntry): void {
-  if (level !== "info" && kind !== "backup.finished" && kind !== "vault.scrubbed")
-    complain(sentence);
+  if (level !== "info" && !results.includes(kind)) complain(sentence);
 }
 
 function inVault(
   options: PlaceOptions,
   withIndex: boolean,
-  run: (vault: Vault) => Promise<number>,
+  run: (vault: Vault, place: VaultPlace) => Promise<number>,
 ): Promise<number> {
-  return inPlace(options, async ({ world, settings, key }) => {
-    const opening = { ...key, create: false, withIndex };
-    return run(await openVault(world, settings, opening));
+  return inPlace(options, async (place) => {
+    const opening = { ...place.key, create: false, withIndex };
+    return run(await openVault(place.world, place.settings, opening), place);
   });
 }
 

@@ -141,6 +141,7 @@ class ControlRun {
     await this.#remoteAdmin.follow(this.#config.admin);
     mendRecords(this.#parts);
     control.start(this.#config);
+    this.#parts.vaultDuties.follow(this.#config.backup);
     this.#watchLogs();
     if (addresses.length > 0) void this.#awaitGateway(first);
     void this.#sayWhenReady();
@@ -211,6 +212,7 @@ class ControlRun {
     this.#lettingGo = true;
     const { control, events, heartbeats, history, logRotation, steward } = this.#parts;
     control.release();
+    this.#parts.vaultDuties.release();
     heartbeats[Symbol.dispose]();
     steward.release();
     logRotation[Symbol.dispose]();
@@ -240,7 +242,7 @@ class ControlRun {
   }
 
   #status(): StatusReport {
-    const { clock, control, state, steward, version } = this.#parts;
+    const { clock, control, state, steward, vaultDuties, version } = this.#parts;
     const { stats, totals, ...gateway } = steward.status();
     return composeStatus({
       version,
@@ -253,6 +255,7 @@ class ControlRun {
       rates: this.#rates,
       ledgers: control.ledgers(),
       incidents: control.incidents(),
+      vault: vaultDuties.state(),
       control: {
         pid: process.pid,
         term: this.#options.term,
@@ -275,6 +278,7 @@ class ControlRun {
       const changes = [...different, ...stays];
       this.#config = config;
       this.#keep(config);
+      this.#parts.vaultDuties.follow(config.backup);
       this.#watchLogs();
       const what = changes.length === 0 ? "nothing has changed" : changes.join(" ");
       this.#record("config.applied", `Follows ${config.file}: ${what}`);
@@ -363,7 +367,10 @@ class ControlRun {
       const config = this.#config.services.find(({ name }) => name === service);
       return config?.kind === "command" ? [{ file: state.logFileOf(id), ...config.logs }] : [];
     });
-    const own = [state.controlLog, state.gatewayLog].map((file) => ({ file, ...ownLogs }));
+    const own = [state.controlLog, state.gatewayLog, state.backupLog].map((file) => ({
+      file,
+      ...ownLogs,
+    }));
     logRotation.watch([...logs, ...own]);
   }
 

@@ -1,5 +1,5 @@
-// The offices of one state directory: control, the gateway's parent, and control's keeper. Each has
-// at most one holder (ports/term-claims.ts).
+// The offices of one state directory: control, the gateway's parent, control's keeper, and the
+// vault's duty. Each has at most one holder (ports/term-claims.ts).
 
 import { present } from "../../core/base/assert.ts";
 import type { ProcessIdentity } from "../../ports/processes.ts";
@@ -13,6 +13,8 @@ export interface Offices {
   readonly control: TermClaims;
   readonly gateway: TermClaims;
   readonly keeper: TermClaims;
+  /** Of the one duty of the vault that is under way. */
+  readonly backup: TermClaims;
 }
 
 export function officesOf(state: StateDirectory): Offices {
@@ -23,6 +25,7 @@ export function officesOf(state: StateDirectory): Offices {
     control: office(state.controlTerms),
     gateway: office(state.gatewayTerms),
     keeper: office(state.keeperTerms),
+    backup: office(state.backup),
   };
 }
 

@@ -2,6 +2,7 @@
 // reaches the world is chosen here and nowhere else; the simulator has a list of its own.
 
 import { randomBytes } from "node:crypto";
+import { VaultDuties } from "../../control/backup/duties.ts";
 import { type Control, createControl } from "../../control/control.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { Random } from "../../core/base/prng.ts";
@@ -22,8 +23,9 @@ import { createProcesses } from "../../runtime/processes.ts";
 import { createSystemRandom } from "../../runtime/random.ts";
 import { findUser } from "../../runtime/users.ts";
 import { createHistory, type DiskHistory } from "../../state/history.ts";
-import type { StateDirectory } from "../../state/directory.ts";
+import type { FolderOwner, StateDirectory } from "../../state/directory.ts";
 import { createRecords } from "../../state/records.ts";
+import { createDutyPrograms } from "../backup/duty-programs.ts";
 import { readVersion } from "../version.ts";
 import { gatewayCommand, gatewayPaths } from "./gateway-places.ts";
 import { type Offices, officesOf } from "./offices.ts";
@@ -42,6 +44,7 @@ export interface Parts {
   readonly logRotation: LogRotation;
   readonly steward: Steward;
   readonly control: Control;
+  readonly vaultDuties: VaultDuties;
 }
 
 export interface AssembleOptions {
@@ -58,6 +61,7 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
   const events = createEventLog({ file: state.eventLog, clock, print });
   const records = createRecords(state.records);
   const processes = createProcesses({ owner: state.id });
+  const environment = ownEnvironment();
   const heartbeats = await openHeartbeats({
     socket: state.heartbeatSocket,
     secret: heartbeatSecret(records),
@@ -95,14 +99,13 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
     workerReports: steward,
     history,
     freePorts: createFreePorts(random.stream("ports")),
-    baseEnvironment: ownEnvironment(),
+    baseEnvironment: environment,
     logFileOf: (instance) => state.logFileOf(instance),
-    dataFolderOf: (instance, user) =>
-      user === undefined
-        ? state.dataFolderOf(instance)
-        : state.dataFolderOf(instance, findUser(user)),
+    dataFolderOf: (instance, user) => state.dataFolderOf(instance, ownerOf(user)),
   });
   noted = (entry) => control.noted(entry);
+  const programs = createDutyPrograms(state, environment);
+  const vaultDuties = new VaultDuties({ clock, events, records, processes, programs });
   return {
     state,
     version,
@@ -117,7 +120,12 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
     logRotation,
     steward,
     control,
+    vaultDuties,
   };
+}
+
+function ownerOf(user: string | undefined): FolderOwner | undefined {
+  return user === undefined ? undefined : findUser(user);
 }
 
 const secretKey = "heartbeat/secret";

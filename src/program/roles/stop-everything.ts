@@ -13,6 +13,8 @@ const STOP_MS_MAX = 9_000;
 /** Of these the gateway's requests get at most this; the instances want some, too. */
 const DRAIN_MS_MAX = 4_000;
 
+/** A duty of the vault looks up after each file and each object. */
+const DUTY_MS_MAX = 5_000;
 /** From SIGKILL until control has seen it. */
 const KILLED_MS = 1000;
 
@@ -27,15 +29,16 @@ export interface StopOptions {
 
 /** Resolves when nothing that Nines started is left. */
 export async function stopEverything(parts: Parts, options: StopOptions): Promise<void> {
-  const { clock, control, steward } = parts;
+  const { clock, control, steward, vaultDuties } = parts;
   const endsMs = clock.monotonicMs() + STOP_MS_MAX;
   const leftMs = () => Math.max(0, endsMs - clock.monotonicMs());
   const within = (work: Promise<void>) => firstOf(work, leftMs(), options.hurried);
   endKeeper(parts);
+  const dutyEnded = vaultDuties.stop(DUTY_MS_MAX);
   const drainMs = Math.min(options.drainMs, DRAIN_MS_MAX);
   if (!(await within(steward.stop(drainMs)))) killGateway(parts);
   options.onGatewayEnded?.();
-  const instancesEnded = control.stop(leftMs());
+  const instancesEnded = Promise.all([control.stop(leftMs()), dutyEnded]).then(() => undefined);
   if (await within(instancesEnded)) return;
   killInstances(parts);
   await firstOf(instancesEnded, KILLED_MS, new AbortController().signal);

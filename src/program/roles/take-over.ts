@@ -27,7 +27,7 @@ export async function stopWithoutControl(
     throw new NinesError("NINES_CONTROL_NOT_ANSWERING", what);
   }
   const parts = await assemble({ state, print });
-  const { control, events, logRotation, records, steward } = parts;
+  const { control, events, logRotation, records, steward, vaultDuties } = parts;
   try {
     mendRecords(parts);
     await awaitParent(parts);
@@ -39,6 +39,7 @@ export async function stopWithoutControl(
     forgetConfig(records);
   } finally {
     control.release();
+    vaultDuties.release();
     steward.release();
     logRotation[Symbol.dispose]();
     events[Symbol.dispose]();

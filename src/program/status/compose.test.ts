@@ -224,6 +224,7 @@ function inputs(
     gateway: noGateway,
     rates: new RateWindow(),
     ledgers: new Map(),
+    vault: undefined,
     incidents: [],
     control: { pid: 1, term: 1, sinceWallMs: 0 },
     nowMs: 0,

@@ -1,6 +1,7 @@
 // The status report, put together from what control knows and what the gateway counted. Pure.
 
 import type { Config, ListenConfig, ServiceConfig } from "../../config/config.ts";
+import type { DutiesState } from "../../control/backup/duties.ts";
 import type { InstanceRecord } from "../../control/registry/registry.ts";
 import type { Incident } from "../../core/incident/incident.ts";
 import type { InstanceStats, ServiceStats, WorkerStats } from "../../core/measure/gateway-stats.ts";
@@ -17,6 +18,7 @@ import type {
   ServiceReport,
   StatusReport,
 } from "./report.ts";
+import { vaultReport } from "./vault.ts";
 import { deployReport } from "./versions.ts";
 
 /** What the gateway's processes last said of themselves. */
@@ -41,6 +43,8 @@ export interface StatusInputs {
   /** Of the services that Nines starts. */
   readonly ledgers: ReadonlyMap<string, Ledger>;
   readonly incidents: readonly Incident[];
+  /** Undefined where the file has no backup. */
+  readonly vault: DutiesState | undefined;
   readonly control: { readonly pid: number; readonly term: number; readonly sinceWallMs: number };
   readonly nowMs: number;
   readonly wallMs: number;
@@ -69,6 +73,7 @@ export function composeStatus(inputs: StatusInputs): StatusReport {
       // No longer in the file, and still being ended.
       ...leaving.map((name) => serviceReport(name, undefined, inputs)),
     ],
+    backup: inputs.vault === undefined ? null : vaultReport(inputs.vault),
     incidents: inputs.incidents.flatMap(openIncident),
   };
 }

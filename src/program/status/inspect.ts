@@ -37,6 +37,7 @@ export function inspectState(state: StateDirectory): StatusReport {
             tableVersion: 0,
           },
     services: serviceReports(instances),
+    backup: null,
     incidents: [],
   };
 }
@@ -64,10 +65,10 @@ function workersOf(state: StateDirectory): readonly WorkerReport[] {
 
 /** What of Nines still runs, by name and pid; this process is left out. */
 export function whatRuns(state: StateDirectory): readonly string[] {
-  const { control, keeper, gateway, instances, damaged } = inspect(state, identify);
+  const { control, keeper, gateway, backup, instances, damaged } = inspect(state, identify);
   const processes = [
     ...damaged.map((id) => ({ name: id, alive: true, pid: "unknown, its record is damaged" })),
-    ...Object.entries({ control, keeper, gateway }).map(([name, holder]) => {
+    ...Object.entries({ control, keeper, gateway, backup }).map(([name, holder]) => {
       return { name, alive: holder?.alive === true, pid: holder?.identity.pid };
     }),
     // In the moment between two parents they are all that is left of the gateway.

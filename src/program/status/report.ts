@@ -4,6 +4,7 @@
 
 import { z } from "zod";
 import { deployPhases } from "../../core/deploy/deploy-table.ts";
+import { dutyKinds } from "../../core/vault/duties.ts";
 import { serviceModes } from "../../core/route/table.ts";
 import { count, list, shape, time } from "../answer.ts";
 
@@ -125,6 +126,37 @@ export const openIncidentReport = shape({
   headline: z.string(),
 });
 
+const dutyReport = shape({
+  duty: z.enum(dutyKinds),
+  next: time("When it is due; in the past when another one is under way"),
+  last: time("When the last success began; null before the first").nullable(),
+  failures: count("In a row, since then"),
+  why: z.string().describe("What came of the last attempt"),
+});
+
+const vaultReport = shape({
+  running: z.enum(dutyKinds).nullable().describe("The duty under way"),
+  since: time("Since when; null when none is").nullable(),
+  sources: list(
+    shape({
+      name: z.string(),
+      stale: z.boolean().describe("Older than `backup.staleAfter` allows, or failed in a drill"),
+      why: z.string(),
+      newest: time("Beginning of the newest snapshot that can be restored").nullable(),
+    }),
+  ),
+  duties: list(dutyReport),
+  redundancy: shape({
+    objects: count("Objects of the vault"),
+    whole: count("Of these, with every shard"),
+    unreadable: count("Of these, with too few shards to be read"),
+    spare: count("So many shards of each readable object may be lost at least"),
+    away: list(z.string()).describe("Targets that could not be listed"),
+  })
+    .nullable()
+    .describe("By the last look or scrub; null before the first"),
+});
+
 export const statusReport = shape({
   nines: z.string().describe("Version of Nines"),
   at: time("When this was said"),
@@ -138,6 +170,7 @@ export const statusReport = shape({
   }),
   gateway: gatewayReport.nullable().describe("null when the file has none, or none runs"),
   services: list(serviceReport),
+  backup: vaultReport.nullable().describe("null when the file has none, or control does not run"),
   incidents: list(openIncidentReport).describe(
     "Under way, oldest first; of others `nines incidents` tells",
   ),
@@ -152,4 +185,5 @@ export type InstanceReport = z.infer<typeof instanceReport>;
 export type DeployReport = z.infer<typeof deployReport>;
 export type OpenIncidentReport = z.infer<typeof openIncidentReport>;
 export type ServiceReport = z.infer<typeof serviceReport>;
+export type VaultReport = z.infer<typeof vaultReport>;
 export type StatusReport = z.infer<typeof statusReport>;

@@ -215,5 +215,6 @@ const report: StatusReport = {
     ],
   },
   services: [web],
+  backup: null,
   incidents: [],
 };

@@ -9,7 +9,9 @@ import type {
   OpenIncidentReport,
   ServiceReport,
   StatusReport,
+  VaultReport,
 } from "./report.ts";
+import { sayVault } from "./vault.ts";
 
 export interface TableOptions {
   /** Columns of the terminal; Infinity where nobody counts them. */
@@ -45,6 +47,7 @@ export function renderStatus(report: StatusReport, options: TableOptions): strin
   const paints = palette(options.colour);
   const lines = [controlLine(report, options, paints)];
   if (report.gateway !== null) lines.push(...gatewayLines(report.gateway, options.width));
+  if (report.backup !== null) lines.push(...vaultLines(report.backup, options, paints));
   for (const incident of report.incidents) lines.push(incidentLine(incident, options, paints));
   lines.push("");
   if (report.services.length === 0) lines.push("No services.");
@@ -79,6 +82,20 @@ function incidentLine(
   const age = formatAge(Date.parse(since), nowMs);
   const line = shorten(`incident ${id}, began ${age} ago: ${headline}`, width);
   return state === "recovered" ? paints.warn(line) : paints.bad(line);
+}
+
+function vaultLines(
+  backup: VaultReport,
+  { width, nowMs }: TableOptions,
+  paints: Palette,
+): readonly string[] {
+  const stale = backup.sources.filter((source) => source.stale);
+  const isFailing = backup.duties.some(({ failures }) => failures > 0);
+  const line = shorten(`backup  ${sayVault(backup, nowMs)}`, width);
+  return [
+    isFailing ? paints.warn(line) : line,
+    ...stale.map(({ why }) => paints.bad(shorten(`backup  STALE: ${why}`, width))),
+  ];
 }
 
 function somethingLives({ gateway, services }: StatusReport): boolean {

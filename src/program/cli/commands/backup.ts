@@ -32,8 +32,20 @@ export function addBackup(nines: Command, actions: Actions, ended: Ended): void 
     );
   placed(backup.command("list"))
     .summary("the snapshots, oldest first")
+    .description(
+      "Exits with 1 when the newest snapshot of a source that can be restored is older than " +
+        "`backup.staleAfter` allows.",
+    )
     .option("--json", "as JSON")
     .action((options: BackupListOptions) => ended(actions.backupList(options)));
+  placed(backup.command("status"))
+    .summary("how old what could be restored is, how much may be lost, what is due next")
+    .description(
+      "Looks at the vault as who wants to restore would, and tells what control has done and will do " +
+        "by itself. Exits with 1 when a source is too old or something cannot be read: for monitors.",
+    )
+    .option("--json", "as JSON")
+    .action((options: BackupListOptions) => ended(actions.backupStatus(options)));
   placed(backup.command("browse"))
     .summary("what is in a snapshot's folder")
     .argument("<snapshot>", snapshotHelp)
@@ -73,6 +85,13 @@ function addBackupUpkeep(backup: Command, actions: Actions, ended: Ended): void 
   placed(backup.command("verify"))
     .summary("read every shard, mend what is damaged, and look for every chunk of every snapshot")
     .action((options: PlaceOptions) => ended(actions.backupVerify(options)));
+  placed(backup.command("drill"))
+    .summary("restore a snapshot to a scratch place, compare it byte by byte, and remove it again")
+    .description("Touches no live data. Exits with 1 when something is not as it was backed up.")
+    .argument("[snapshot]", `${snapshotHelp} (default: the newest of each source)`)
+    .action((snapshot: string | undefined, options: PlaceOptions) =>
+      ended(actions.backupDrill(snapshot, options)),
+    );
   placed(backup.command("scrub"))
     .summary("read every shard and mend what is damaged")
     .option("--rate <size>", "no more than this a second, such as 20MiB", byteRate)

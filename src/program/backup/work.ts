@@ -1,0 +1,103 @@
+// What is done with an open vault place, by a person's command and by control's duties alike.
+
+import { chmodSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
+import { join } from "node:path";
+import type { BackupSourceConfig } from "../../config/config.ts";
+import { drill, type DrillOutcome } from "../../control/backup/drill.ts";
+import { type BackupOutcome, runBackup, type Vault } from "../../control/backup/operations.ts";
+import { sayBytes } from "../../core/base/bytes.ts";
+import { NinesError } from "../../core/base/errors.ts";
+import type { Snapshot } from "../../core/vault/records.ts";
+import { createFileTreePlace } from "../../runtime/file-tree-place.ts";
+import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
+import { subjectOf, type VaultPlace } from "./place.ts";
+
+/** `progress` is told how many bytes were read, after each file; what it throws ends the run. */
+export async function backUp(
+  { world, settings, key }: VaultPlace,
+  source: BackupSourceConfig,
+  progress: (bytes: number) => void,
+): Promise<BackupOutcome> {
+  const tree = createFileTreeSource(source);
+  try {
+    return await runBackup(world, settings, tree, {
+      ...key,
+      service: source.service,
+      subjectOf: subjectOf(source),
+      progress: ({ contentBytes }) => progress(contentBytes),
+    });
+  } finally {
+    await tree.close();
+  }
+}
+
+/** What is free beyond a restore when a drill begins: it must not be the one that fills a disk. */
+const spareRatio = 1.1;
+const scratchName = /^drill-(\d+)$/;
+
+/**
+ * Restores to a folder of its own in `folder`, compares, and removes it. Throws NINES_DRILL_ROOM
+ * and what restoring throws; what `progress` throws ends it.
+ */
+export async function drillIn(
+  folder: string,
+  vault: Vault,
+  snapshot: Snapshot,
+  progress: () => void,
+): Promise<DrillOutcome> {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(folder)) {
+    const pid = scratchName.exec(name)?.[1];
+    if (pid !== undefined && !lives(Number(pid))) removeTree(join(folder, name));
+  }
+  checkRoom(folder, snapshot);
+  const root = join(folder, `drill-${process.pid}`);
+  try {
+    const place = await createFileTreePlace({ root, mayHold: false });
+    const source = createFileTreeSource({ name: "drill", path: root, exclude: [] });
+    try {
+      return await drill(vault, snapshot, { place, source }, progress);
+    } finally {
+      await place.close();
+      await source.close();
+    }
+  } finally {
+    removeTree(root);
+  }
+}
+
+function checkRoom(folder: string, { id, source, counts }: Snapshot): void {
+  const { bavail, bsize } = statfsSync(folder);
+  const neededBytes = spareRatio * counts.contentBytes;
+  if (bavail * bsize >= neededBytes) return;
+  const [needed, free] = [sayBytes(neededBytes), sayBytes(bavail * bsize)];
+  const what = `A drill of snapshot ${id.slice(0, 8)} of ${source} needs ${needed} in ${folder}`;
+  throw new NinesError("NINES_DRILL_ROOM", `${what}, and ${free} are free.`);
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "EPERM";
+  }
+}
+
+/** Folders may have come back with modes that keep their owner out. */
+function removeTree(root: string): void {
+  try {
+    rmSync(root, { recursive: true, force: true });
+  } catch {
+    openFolders(Buffer.from(root));
+    rmSync(root, { recursive: true, force: true });
+  }
+}
+
+function openFolders(folder: Buffer): void {
+  chmodSync(folder, 0o700);
+  for (const entry of readdirSync(folder, { withFileTypes: true, encoding: "buffer" })) {
+    if (!entry.isDirectory()) continue;
+    openFolders(Buffer.concat([folder, Buffer.from("/"), entry.name]));
+  }
+}
