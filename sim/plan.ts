@@ -225,6 +225,7 @@ function drawGateway(
   workers: number,
 ): GatewayConfig {
   const policy: Omit<RouteConfig, "match" | "service"> = {
+    rateLimits: [],
     balance: "round-robin",
     retry: { attempts: 2, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
     hedge: drawHedge(random.stream("hedge")),
@@ -248,7 +249,14 @@ function drawGateway(
       service: name,
       balance: pick(random, balanceAlgorithms as unknown as [(typeof balanceAlgorithms)[number]]),
     })),
-    limits: { headBytes: 16_384, headerCount: 100, targetBytes: 8192, connections: 10_000 },
+    limits: {
+      headBytes: 16_384,
+      headerCount: 100,
+      targetBytes: 8192,
+      connections: 10_000,
+      connectionsPerAddress: 10_000,
+      minimumRate: 0,
+    },
     drainMs: 5000,
   };
 }

@@ -175,6 +175,7 @@ export function plainPlan(counts: readonly string[]): Plan {
     match: { path: `/${name}` },
     service: name,
     balance: policy.balance,
+    rateLimits: [],
     retry,
     hedge: defaultHedge,
     timeouts,

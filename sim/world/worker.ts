@@ -216,7 +216,7 @@ export class Worker {
         ejected: ejected.includes(id),
         late: late.includes(id),
       }));
-      const gauges = { active: 0, queued: waiting.length, retries: 0, refused: 0 };
+      const gauges = { active: 0, queued: waiting.length, limited: 0, retries: 0, refused: 0 };
       counts.told ??= Array.from(counts.latency);
       const latency = counts.told;
       const { requests, lost, hedges, serverErrors } = counts;
@@ -228,6 +228,7 @@ export class Worker {
       pid: this.number,
       connections: 0,
       connectionsAccepted: 0,
+      connectionsRefused: 0,
       refusedHeads: 0,
       tableVersion: this.table?.version ?? 0,
       services,

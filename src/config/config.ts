@@ -14,6 +14,7 @@ import type {
   DetectionPolicy,
   GatewayLimits,
   HedgePolicy,
+  RateLimit,
   RetryPolicy,
   RouteMatch,
   Timeouts,
@@ -152,6 +153,7 @@ export interface RoutePolicy {
 export interface RouteConfig extends RoutePolicy {
   readonly match: RouteMatch;
   readonly service: string;
+  readonly rateLimits: readonly RateLimit[];
 }
 
 /** Its own policy is that of tcp listeners, and of each route where that says nothing else. A route

@@ -247,6 +247,34 @@ function override(name: string): FieldEntry {
   return { meaning: `As \`${general}\`, for this route.`, default: `that of \`${general}\`` };
 }
 
+const rateLimitBy = text(
+  "address, route or header:NAME",
+  "header:X-Api-Key",
+  /^(?:address|route|header:[A-Za-z0-9!#$%&'*+.^_`|~-]+)$/,
+);
+
+const rateLimit = z.strictObject({
+  requests: field(integer(1, 1_000_000), { meaning: "How many requests are let in, each `per`." }),
+  per: field(duration("10ms", "1d").prefault("1s"), {
+    meaning: "The time that `requests` are for. They are let in evenly, one each `per / requests`.",
+  }),
+  burst: field(integer(1, 1_000_000).optional(), {
+    meaning: "How many may come at once, after a pause.",
+    default: "`requests`",
+    source: "GCRA (ITU-T I.371), as in nginx `limit_req`.",
+  }),
+  by: field(rateLimitBy.prefault("address"), {
+    meaning:
+      "Whose requests are counted together: those of one client address (IPv6: of its /64), all of " +
+      "the route, or those with the same value of a header. Requests without the header are counted " +
+      "by address.",
+    interaction:
+      "Who is free to choose a header's value is not held by it: add a limit by address. " +
+      "Of each worker the 100,000 clients are remembered that asked last; another one has a whole " +
+      "burst again.",
+  }),
+});
+
 export const route = z.strictObject({
   match: field(match.prefault({}), {
     meaning: "Requests that this route is for: those that fulfil all of its conditions.",
@@ -256,6 +284,13 @@ export const route = z.strictObject({
       "host before `*.host` before none, then `exactPath`, the longer `path`, more conditions.",
   }),
   service: field(serviceName(), { meaning: "The service that the requests go to." }),
+  rateLimits: field(z.array(rateLimit).max(8).prefault([]), {
+    meaning: "How often clients may ask. All of them must let a request in; past one: 429.",
+    default: "none",
+    interaction:
+      "Workers tell each other every 100 ms what they have let in, so that all of them keep one limit " +
+      "together; a burst within these 100 ms each worker may let in by itself.",
+  }),
   balance: field(balance.optional(), override("balance")),
   retry: field(
     z
@@ -316,6 +351,24 @@ const limits = z.strictObject({
       "Each takes a file descriptor, and one more for its instance: a worker takes no more than half " +
       "of what `ulimit -n` leaves it, and says so when it gets there.",
   }),
+  connectionsPerAddress: field(integer(1, 1_000_000).optional(), {
+    meaning:
+      "Those of one client address (IPv6: of its /64), at one worker. Past it, new ones are closed " +
+      "at once.",
+    default: "nine tenths of `connections`, so that nobody alone can shut all others out",
+    interaction: "Many clients may share an address: a NAT, a proxy before Nines.",
+    source: "nginx `limit_conn`.",
+    see: ["gateway.limits.connections"],
+  }),
+  minimumRate: field(size("0B", "1GiB").prefault("240B"), {
+    meaning:
+      "Bytes a second that a request's body must come with, and that a client must take of an answer " +
+      "that waits for it, on average from 5 s on. Past it: 408, or the end. `0B` is no limit.",
+    interaction:
+      "Ends clients that hold requests open by a byte at a time, which `timeouts.idle` lets pass.",
+    source: "Kestrel `MinRequestBodyDataRate` (240 bytes/s after 5 s).",
+    see: ["gateway.timeouts.idle"],
+  }),
 });
 
 export const gateway = z.strictObject({
@@ -373,4 +426,5 @@ export type GatewayInput = z.input<typeof gateway>;
 export type WrittenGateway = z.output<typeof gateway>;
 export type WrittenHedge = WrittenRoute["hedge"];
 export type WrittenListener = z.output<typeof listener>;
+export type WrittenRateLimit = WrittenRoute["rateLimits"][number];
 export type WrittenRoute = z.output<typeof route>;

@@ -7,6 +7,7 @@ import {
   type DetectionPolicy,
   defaultHedge,
   type HedgePolicy,
+  type RateLimit,
   type RouteMatch,
 } from "../core/route/table.ts";
 import type {
@@ -30,6 +31,7 @@ import type {
   WrittenGateway,
   WrittenHedge,
   WrittenListener,
+  WrittenRateLimit,
   WrittenRoute,
 } from "./gateway-schema.ts";
 import { resolveBackup } from "./resolve-backup.ts";
@@ -241,7 +243,7 @@ function resolveGateway(
   const routes = written.routes.map((route) => resolveRoute(route, policy));
   const only = services.length === 1 ? services[0] : undefined;
   if (routes.length === 0 && only !== undefined) {
-    routes.push({ match: { path: "/" }, service: only.name, ...policy });
+    routes.push({ match: { path: "/" }, service: only.name, rateLimits: [], ...policy });
   }
   return {
     ...policy,
@@ -253,6 +255,8 @@ function resolveGateway(
       headerCount: limits.headers,
       targetBytes: limits.target,
       connections: limits.connections,
+      connectionsPerAddress: limits.connectionsPerAddress ?? Math.ceil(limits.connections * 0.9),
+      minimumRate: limits.minimumRate,
     },
     drainMs: written.drain,
   };
@@ -300,6 +304,7 @@ function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
   return {
     match: resolveMatch(written.match),
     service: written.service,
+    rateLimits: written.rateLimits.map(resolveRateLimit),
     balance: written.balance ?? policy.balance,
     retry: {
       attempts: retry.attempts ?? policy.retry.attempts,
@@ -317,6 +322,14 @@ function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
       tunnelMs: timeouts.tunnel ?? policy.timeouts.tunnelMs,
     },
   };
+}
+
+const HEADER = "header:";
+
+function resolveRateLimit({ requests, per, burst = requests, by }: WrittenRateLimit): RateLimit {
+  const rate = { requests, perMs: per, burst };
+  if (!by.startsWith(HEADER)) return { ...rate, by: by === "route" ? "route" : "address" };
+  return { ...rate, by: "header", header: by.slice(HEADER.length).toLowerCase() };
 }
 
 function resolveMatch({

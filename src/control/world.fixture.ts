@@ -105,9 +105,16 @@ export function workerReport(pid: number, says: WorkerSays): WorkerStats {
     ejected: says.ejected?.includes(id) ?? false,
   }));
   const flow = { bytesIn: 0, bytesOut: 0, hedges: 0 };
-  const gauges = { active: 0, queued: 0, retries: 0, refused: 0, ...flow };
+  const gauges = { active: 0, queued: 0, limited: 0, retries: 0, refused: 0, ...flow };
   const counts = { requests: 0, lost: says.lost ?? 0, serverErrors: 0, latency: [] };
-  const own = { worker: pid, pid, connections: 0, connectionsAccepted: 0, refusedHeads: 0 };
+  const own = {
+    worker: pid,
+    pid,
+    connections: 0,
+    connectionsAccepted: 0,
+    connectionsRefused: 0,
+    refusedHeads: 0,
+  };
   const { tableVersion = 0, loopDelayMs = 0 } = says;
   const services = [{ name: "web", ...gauges, ...counts, instances }];
   return { ...own, tableVersion, residentBytes: 0, loopDelayMs, services };
@@ -609,6 +616,8 @@ const gateway: GatewayConfig = {
     headerCount: 100,
     targetBytes: 8_192,
     connections: 10_000,
+    connectionsPerAddress: 10_000,
+    minimumRate: 0,
   },
   drainMs: 10_000,
 };

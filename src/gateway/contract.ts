@@ -33,6 +33,10 @@ export interface Engine {
   /** Takes effect for the next request of every connection; those under way keep their route. */
   swap(table: RoutingTable): void;
   setControlAlive(alive: boolean): void;
+  /** What rate limits have let in since the last call, for the other workers. */
+  takeSpent(): readonly Spent[];
+  /** What another worker's have let in. */
+  hearSpent(spent: readonly Spent[]): void;
   /** Client connections open now. */
   readonly connections: number;
   /**
@@ -49,6 +53,13 @@ export interface Engine {
    */
   drain(deadlineMs: number, final?: boolean): Promise<void>;
   stats(): WorkerStats;
+}
+
+/** Requests that one rate limit has let in for one key of it. */
+export interface Spent {
+  readonly limit: string;
+  readonly key: string;
+  readonly count: number;
 }
 
 export interface EngineOptions {
@@ -134,9 +145,16 @@ export interface Heartbeat {
   readonly state: "serving" | "draining";
 }
 
-export type ToParent = Hello | Heartbeat;
+export type ToParent = Hello | Heartbeat | SpentMessage;
+
+/** Passed on by the parent to every other worker. */
+export interface SpentMessage {
+  readonly type: "spent";
+  readonly spent: readonly Spent[];
+}
 
 export type FromParent =
+  | SpentMessage
   /** The answer to a hello: the worker belongs to this parent now. Then every 200 ms: it lives. */
   | { readonly type: "welcome"; readonly term: number }
   /** `final`: the whole gateway ends, no other worker takes over. */

@@ -262,6 +262,7 @@ function tableTo(port: number): RoutingTable {
       {
         match: {},
         service: "web",
+        rateLimits: [],
         balance: "round-robin",
         retry,
         hedge: defaultHedge,
@@ -276,7 +277,14 @@ function tableTo(port: number): RoutingTable {
         queueLength: 100,
       },
     ],
-    limits: { headBytes: 16_384, headerCount: 100, targetBytes: 8192, connections: 1000 },
+    limits: {
+      headBytes: 16_384,
+      headerCount: 100,
+      targetBytes: 8192,
+      connections: 1000,
+      connectionsPerAddress: 1000,
+      minimumRate: 0,
+    },
     drainMs: 1000,
   };
 }

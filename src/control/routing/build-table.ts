@@ -51,7 +51,7 @@ function listenerOf(
   if (service === undefined) return { host, port, protocol };
   const { balance, retry, hedge, timeouts } = gateway;
   const policy = { balance, retry, hedge, timeouts };
-  const tcpRoute = routes.push({ ...policy, match: noRequest, service }) - 1;
+  const tcpRoute = routes.push({ ...policy, match: noRequest, service, rateLimits: [] }) - 1;
   return { host, port, protocol, tcpRoute };
 }
 

@@ -54,7 +54,7 @@ test("what the file says of detection, slow start and hedges is what the workers
   const services = [commandService("web", { ...two, detection, slowStartMs: 30_000 })];
   const { gateway } = configOf(services);
   assert.ok(gateway !== undefined);
-  const routes = [{ ...gateway, hedge, match: { path: "/" }, service: "web" }];
+  const routes = [{ ...gateway, hedge, match: { path: "/" }, service: "web", rateLimits: [] }];
   const listen = [{ host: "::", port: 5432, protocol: "tcp", service: "web" }] as const;
   const general = { budgetRatio: 0, budgetPerSecond: 0 };
   control.start(configOf(services, { routes, listen, hedge: general }));

@@ -18,7 +18,14 @@ function tableOf(mode: ServiceMode, epoch: number): RoutingTable {
     listeners: [],
     routes: [],
     services: [{ ...plainService, name: "db", mode, epoch, instances }],
-    limits: { headBytes: 1, headerCount: 1, targetBytes: 1, connections: 1 },
+    limits: {
+      headBytes: 1,
+      headerCount: 1,
+      targetBytes: 1,
+      connections: 1,
+      connectionsPerAddress: 1,
+      minimumRate: 0,
+    },
     drainMs: 0,
   };
 }

@@ -20,10 +20,17 @@ function report(
   const latency = new Array<number>(HISTOGRAM_BUCKETS).fill(0);
   for (const ms of latenciesMs) latency[bucketOf(ms)] = (latency[bucketOf(ms)] ?? 0) + 1;
   const flow = { bytesIn: 0, bytesOut: 0, hedges: 0 };
-  const gauges = { active: 0, queued: 0, retries: 0, refused: 0, ...flow };
+  const gauges = { active: 0, queued: 0, limited: 0, retries: 0, refused: 0, ...flow };
   const requests = latenciesMs.length;
   const service = { name: "web", requests, ...gauges, lost, serverErrors, latency, instances: [] };
-  const own = { worker: pid, pid, connections: 0, connectionsAccepted: 0, refusedHeads: 0 };
+  const own = {
+    worker: pid,
+    pid,
+    connections: 0,
+    connectionsAccepted: 0,
+    connectionsRefused: 0,
+    refusedHeads: 0,
+  };
   return { ...own, tableVersion: 1, residentBytes: 0, loopDelayMs: 0, services: [service] };
 }
 

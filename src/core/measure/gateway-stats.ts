@@ -24,6 +24,8 @@ export interface ServiceStats {
   readonly name: string;
   /** Requests that clients made; retries are not counted again. */
   readonly requests: number;
+  /** Requests that a rate limit kept out; not counted among `requests`. */
+  readonly limited: number;
   readonly active: number;
   readonly queued: number;
   readonly retries: number;
@@ -48,6 +50,8 @@ export interface WorkerStats {
   /** Open client connections. */
   readonly connections: number;
   readonly connectionsAccepted: number;
+  /** Closed at once: their address had as many as it may. */
+  readonly connectionsRefused: number;
   /** Heads refused before a route was known (400, 408, 414, 431, 501, 505). */
   readonly refusedHeads: number;
   readonly tableVersion: number;

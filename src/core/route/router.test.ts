@@ -10,6 +10,7 @@ function route(match: RouteMatch): TableRoute {
   return {
     match,
     service: "web",
+    rateLimits: [],
     balance: "round-robin",
     retry: { attempts: 0, budgetRatio: 0, budgetPerSecond: 0, replayBytes: 0 },
     hedge: defaultHedge,

@@ -4,6 +4,8 @@
 // requests and keeps the last good one when control is gone (static stability, rule 3). It is plain
 // JSON, because it is also the file that a new worker starts from.
 
+import type { Rate } from "../guard/rate-limit.ts";
+
 export const balanceAlgorithms = [
   "round-robin",
   "random",
@@ -165,9 +167,21 @@ export interface Timeouts {
   readonly tunnelMs: number;
 }
 
+/** Requests past it are answered 429. */
+export interface RateLimit extends Rate {
+  /** Whose requests are counted together. */
+  readonly by: RateLimitKey;
+  /** Lower case; with `by: "header"`. */
+  readonly header?: string;
+}
+export const rateLimitKeys = ["address", "header", "route"] as const;
+export type RateLimitKey = (typeof rateLimitKeys)[number];
+
 export interface TableRoute {
   readonly match: RouteMatch;
   readonly service: string;
+  /** All must let a request in. */
+  readonly rateLimits: readonly RateLimit[];
   readonly balance: BalanceAlgorithm;
   readonly retry: RetryPolicy;
   readonly hedge: HedgePolicy;
@@ -190,6 +204,10 @@ export interface GatewayLimits {
   readonly targetBytes: number;
   /** Client connections of one worker; past it, new ones wait in the kernel. */
   readonly connections: number;
+  /** Those of one client address (IPv6: of its /64); past it, new ones are closed at once. */
+  readonly connectionsPerAddress: number;
+  /** Bytes a second that a body must move at, in both directions, past a grace; 0 is no limit. */
+  readonly minimumRate: number;
 }
 
 export interface RoutingTable {

@@ -11,12 +11,14 @@
 import { present } from "../../core/base/assert.ts";
 import { fnv1a32 } from "../../core/base/prng.ts";
 import type { TableRoute, Timeouts } from "../../core/route/table.ts";
+import { Pace } from "../../core/guard/pace.ts";
 import { BODY_FAULT } from "../http1/body.ts";
 import { FAULT, INCOMPLETE } from "../http1/fields.ts";
 import { type Provenance, provenanceOf } from "../http1/forward-request.ts";
 import type { ReasonCode } from "../http1/reasons.ts";
-import { RequestHead } from "../http1/request-head.ts";
+import { framing, RequestHead } from "../http1/request-head.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
+import { pass } from "./admission.ts";
 import { type Context, LINGER_MS, PIPELINE_BYTES_MAX } from "./context.ts";
 import type { Exchange, ExchangeClient } from "./exchange.ts";
 import type { ExchangePool } from "./exchange-pool.ts";
@@ -39,6 +41,7 @@ export interface ClientOwner {
 export class ClientConnection implements WireOwner, ExchangeClient {
   readonly wire: Wire;
   readonly provenance: Provenance;
+  readonly address: string;
   readonly addressHash: number;
   requestsBefore = 0;
   halfClosed = false;
@@ -58,6 +61,10 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   #tunnel: { destroy(): void } | undefined = undefined;
   #bodyPaused = false;
   #readingPaused = false;
+  #receivedBytes = 0;
+  /** Of a request's body, and of an answer; made when there is something to look at. */
+  #bodyPace: Pace | undefined = undefined;
+  #answerPace: Pace | undefined = undefined;
   /** The first bytes of a head have come. */
   #inHead = false;
   #counted = false;
@@ -68,6 +75,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.#owner = owner;
     this.#timeouts = owner.timeouts;
     this.provenance = provenanceOf(address, "http");
+    this.address = address;
     this.addressHash = fnv1a32(address);
     this.#timer = new Timer(() => this.#onDeadline());
     this.wire = wire;
@@ -85,6 +93,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   // Reading.
 
   onBytes(bytes: Buffer, from: number, to: number): void {
+    this.#receivedBytes += to - from;
     const stash = this.#stash;
     if (stash.length > 0) {
       if (stash.add(bytes, from, to)) this.#head = undefined;
@@ -153,20 +162,35 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   #beginExchange(bytes: Buffer, head: RequestHead, to: number): number {
     const target = this.#owner.target(bytes, head);
     if (target === undefined) {
-      const isBodiless = head.framing === 0;
-      this.#refuseUnrouted(bytes, head, isBodiless && head.keepsAlive);
-      return isBodiless ? head.end : to;
+      return this.#refuseHere("NO_ROUTE", bytes, head, to);
     }
     this.#timeouts = target.route.timeouts;
+    if (target.gates.length > 0) {
+      const waitMs = pass(target.gates, this.address, bytes, head, this.#context.nowMs());
+      if (waitMs > 0) {
+        target.service.limited++;
+        return this.#refuseHere("RATE_LIMITED", bytes, head, to, waitMs);
+      }
+    }
     const exchange = this.#owner.exchanges.lend(this);
     this.#exchange = exchange;
     const next = exchange.begin(bytes, head, to, target);
     return next === BODY_FAULT ? to : next;
   }
 
-  #refuseUnrouted(bytes: Buffer, head: RequestHead, keep: boolean): void {
+  /** The head is sound and goes nowhere. Only without a body can the connection go on. */
+  #refuseHere(
+    code: ReasonCode,
+    bytes: Buffer,
+    head: RequestHead,
+    to: number,
+    retryAfterMs = 0,
+  ): number {
     const toHead = bytes.toString("latin1", head.methodFrom, head.methodTo) === "HEAD";
-    this.#answer("NO_ROUTE", keep && !this.#context.draining, toHead, head.minorVersion);
+    const isBodiless = head.framing === framing.none;
+    const keep = isBodiless && head.keepsAlive && !this.#context.draining;
+    this.#answer(code, keep, toHead, head.minorVersion, retryAfterMs);
+    return isBodiless ? head.end : to;
   }
 
   /** All that came has been looked at: what is awaited now, and how long. */
@@ -224,6 +248,23 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     }
     this.#context.refusedHeads++;
     this.#refuseHead("HEAD_TIMEOUT");
+  }
+
+  /** Asked every second: a client that is too slow to be waited for is ended. */
+  keepPace(nowMs: number, minimumRate: number): void {
+    if (this.#tunnel !== undefined || this.#lingering || !this.wire.open) return;
+    const exchange = this.#exchange;
+    if (exchange?.awaitsBody === true && !this.#readingPaused) {
+      this.#bodyPace ??= new Pace();
+      if (this.#bodyPace.isTooSlow(nowMs, this.#receivedBytes, minimumRate)) exchange.bodyTooSlow();
+    } else this.#bodyPace?.rest();
+    if (this.wire.pendingBytes > 0) {
+      this.#answerPace ??= new Pace();
+      if (this.#answerPace.isTooSlow(nowMs, this.wire.takenBytes, minimumRate)) {
+        exchange?.abandon();
+        this.cutOff(true);
+      }
+    } else this.#answerPace?.rest();
   }
 
   // What the exchange asks for.
@@ -293,10 +334,16 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.#answer(code, false, false, 1);
   }
 
-  #answer(code: ReasonCode, keep: boolean, toHead: boolean, minorVersion: number): void {
+  #answer(
+    code: ReasonCode,
+    keep: boolean,
+    toHead: boolean,
+    minorVersion: number,
+    retryAfterMs = 0,
+  ): void {
     const close = !keep || this.halfClosed;
     const keepAlive = !close && minorVersion === 0;
-    this.wire.write(ownAnswer(code, { toHead, close, keepAlive }));
+    this.wire.write(ownAnswer(code, { toHead, close, keepAlive, retryAfterMs }));
     this.exchangeEnded(!close);
   }
 

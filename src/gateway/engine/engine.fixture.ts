@@ -313,6 +313,7 @@ export function tableOf(options: TableOptions): RoutingTable {
   const route: TableRoute = {
     match: { path: "/" },
     service: "web",
+    rateLimits: [],
     balance: "round-robin",
     retry: {
       attempts: options.attempts ?? 2,
@@ -336,6 +337,8 @@ export function tableOf(options: TableOptions): RoutingTable {
       headerCount: 100,
       targetBytes: 8192,
       connections: 1000,
+      connectionsPerAddress: 1000,
+      minimumRate: 0,
       ...options.limits,
     },
     drainMs: 1000,

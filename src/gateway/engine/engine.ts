@@ -10,12 +10,14 @@ import { createPrng } from "../../core/base/prng.ts";
 import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
 import { createRouter, type Router } from "../../core/route/router.ts";
 import type { RoutingTable, Timeouts } from "../../core/route/table.ts";
-import type { Engine, EngineOptions } from "../contract.ts";
+import type { Engine, EngineOptions, Spent } from "../contract.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { SLASH } from "../http1/syntax.ts";
 import type { Wire } from "../transport/wire.ts";
 import { ClientConnection, type ClientOwner } from "./client-connection.ts";
+import { type Gate, Admission } from "./admission.ts";
 import { Context, DRAIN_PATIENCE_RATIO, TICK_MS } from "./context.ts";
+import { Crowds } from "./crowds.ts";
 import { ExchangePool } from "./exchange-pool.ts";
 import { Scanner } from "./scanner.ts";
 import { Service, type Target } from "./service.ts";
@@ -36,6 +38,10 @@ const timeoutsWithoutRoute: Timeouts = {
   tunnelMs: 3_600_000,
 };
 
+const PACE_EVERY_TICKS = 1000 / TICK_MS;
+
+const noGates: readonly Gate[] = [];
+
 class WorkerEngine implements Engine, ClientOwner {
   readonly #worker: number;
   readonly #context: Context;
@@ -44,6 +50,8 @@ class WorkerEngine implements Engine, ClientOwner {
   readonly #tcp = new Set<TcpConnection>();
   #table: RoutingTable;
   #router: Router;
+  readonly #admission = new Admission();
+  readonly #crowds = new Crowds();
   /** By route of the table. */
   #targets: readonly Target[] = [];
   #services = new Map<string, Service>();
@@ -51,6 +59,7 @@ class WorkerEngine implements Engine, ClientOwner {
   #accepted = 0;
   #loopDelayMs = 0;
   #lastResidentBytes = 0;
+  #ticks = 0;
   #lastTickMs: number;
   readonly #ticker: NodeJS.Timeout;
   #drain: Drain | undefined = undefined;
@@ -89,8 +98,14 @@ class WorkerEngine implements Engine, ClientOwner {
   acceptHttp(wire: Wire): void {
     this.#accepted++;
     const address = addressOf(wire);
-    if (address !== undefined)
-      this.#http.add(new ClientConnection(this.#context, wire, address, this));
+    if (address === undefined || !this.#mayStay(wire, address)) return;
+    this.#http.add(new ClientConnection(this.#context, wire, address, this));
+  }
+
+  #mayStay(wire: Wire, address: string): boolean {
+    const stays = this.#crowds.joined(address, this.#context.limits.connectionsPerAddress);
+    if (!stays) wire.destroy();
+    return stays;
   }
 
   acceptTcp(wire: Wire, route: number): void {
@@ -102,7 +117,9 @@ class WorkerEngine implements Engine, ClientOwner {
       wire.destroy();
       return;
     }
+    if (!this.#mayStay(wire, address)) return;
     const onClosed = (connection: TcpConnection): void => {
+      this.#crowds.left(address);
       this.#tcp.delete(connection);
       this.#settleDrain();
     };
@@ -123,6 +140,14 @@ class WorkerEngine implements Engine, ClientOwner {
     for (const service of this.#services.values()) service.setControlAlive(alive, nowMs);
   }
 
+  takeSpent(): readonly Spent[] {
+    return this.#admission.takeSpent();
+  }
+
+  hearSpent(spent: readonly Spent[]): void {
+    this.#admission.hearSpent(spent, this.#context.nowMs());
+  }
+
   target(bytes: Buffer, head: RequestHead): Target | undefined {
     const router = this.#router;
     if (router.takesAll >= 0) return this.#targets[router.takesAll];
@@ -136,6 +161,7 @@ class WorkerEngine implements Engine, ClientOwner {
 
   closed(client: ClientConnection): void {
     this.#http.delete(client);
+    this.#crowds.left(client.address);
     this.#settleDrain();
   }
 
@@ -157,6 +183,7 @@ class WorkerEngine implements Engine, ClientOwner {
       pid: process.pid,
       connections: this.connections,
       connectionsAccepted: this.#accepted,
+      connectionsRefused: this.#crowds.refused,
       refusedHeads: this.#context.refusedHeads,
       tableVersion: this.#table.version,
       services: [...this.#services.values()].map((service) => service.stats(nowMs)),
@@ -185,10 +212,11 @@ class WorkerEngine implements Engine, ClientOwner {
       if (known === undefined) service.setControlAlive(this.#controlAlive, nowMs);
       this.#services.set(entry.name, service);
     }
-    this.#targets = table.routes.map((route) => {
+    const gates = this.#admission.adopt(table.routes, table.workers);
+    this.#targets = table.routes.map((route, index) => {
       const service = this.#services.get(route.service);
       assert(service !== undefined, "each route's service is in the table");
-      return { route, service };
+      return { route, service, gates: gates[index] ?? noGates };
     });
     for (const [name, service] of before) if (!this.#services.has(name)) service.retire();
     // Last, since it lets queued requests go on, by the new table.
@@ -205,10 +233,16 @@ class WorkerEngine implements Engine, ClientOwner {
     if (lateMs > this.#loopDelayMs) this.#loopDelayMs = lateMs;
     this.#context.timers.advance(nowMs);
     for (const service of this.#services.values()) service.tick(nowMs);
+    if (this.#ticks++ % PACE_EVERY_TICKS === 0) this.#keepPace(nowMs);
     const drain = this.#drain;
     if (drain === undefined) return;
     if (nowMs >= drain.deadlineMs) this.#cut();
     else if (nowMs >= drain.closeIdleMs) for (const client of this.#http) client.closeIdle();
+  }
+
+  #keepPace(nowMs: number): void {
+    const { minimumRate } = this.#context.limits;
+    if (minimumRate > 0) for (const client of this.#http) client.keepPace(nowMs, minimumRate);
   }
 
   #scan(nowMs: number, lateByMs: number): boolean {

@@ -138,6 +138,12 @@ export class Exchange implements AttemptOwner, Waiter {
     return present(this.#lentTo, "an exchange under way has its client");
   }
 
+  /** The client owes more of the request's body. */
+  get awaitsBody(): boolean {
+    const { request } = this;
+    return this.#phase > phase.queued && !request.complete && !request.awaitsContinue;
+  }
+
   get #route(): TableRoute {
     return present(this.#target, "an exchange under way has its target").route;
   }
@@ -694,6 +700,10 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#phase = phase.idle;
     this.#target = undefined;
     this.request.forget();
+  }
+
+  bodyTooSlow(): void {
+    this.#giveUp("BODY_TOO_SLOW");
   }
 
   // Time.

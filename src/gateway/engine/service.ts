@@ -5,6 +5,7 @@ import { type Dispatcher, type Outcome, outcome } from "../../core/dispatch/disp
 import type { ServiceStats } from "../../core/measure/gateway-stats.ts";
 import { bucketOf, HISTOGRAM_BUCKETS } from "../../core/measure/histogram.ts";
 import type { TableInstance, TableRoute, TableService } from "../../core/route/table.ts";
+import type { Gate } from "./admission.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Context } from "./context.ts";
 import { Instance } from "./instance-connection.ts";
@@ -16,6 +17,8 @@ const HEDGE_LOOKS_MAX = 256;
 export interface Target {
   readonly route: TableRoute;
   readonly service: Service;
+  /** What must let a request in first. */
+  readonly gates: readonly Gate[];
 }
 
 /** A request that waits for an instance. */
@@ -53,6 +56,7 @@ export class Service {
   readonly #bySlot: (Lent | undefined)[] = [];
 
   requests = 0;
+  limited = 0;
   active = 0;
   retries = 0;
   hedges = 0;
@@ -205,6 +209,7 @@ export class Service {
     return {
       name: this.name,
       requests: this.requests,
+      limited: this.limited,
       active: this.active,
       queued: this.#queue.size,
       retries: this.retries,

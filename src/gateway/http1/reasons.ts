@@ -43,8 +43,10 @@ export const reasons = {
   BAD_TRAILER: reason(400, "The trailer section of the request body is malformed or too large."),
   HEAD_TIMEOUT: reason(408, "The request's head did not arrive in time.", true),
   BODY_TIMEOUT: reason(408, "The request's body stopped arriving.", true),
+  BODY_TOO_SLOW: reason(408, "The request's body comes more slowly than this gateway waits.", true),
   // Routing and instances.
   NO_ROUTE: reason(404, "No route matches this request."),
+  RATE_LIMITED: reason(429, "More requests came than the route's rate limit lets in.", true),
   NO_INSTANCE: reason(503, "No instance of the service can take the request.", true),
   QUEUE_FULL: reason(503, "Every instance is busy and the queue is full.", true),
   QUEUE_TIMEOUT: reason(503, "No instance became free in time.", true),

@@ -62,6 +62,7 @@ function isInstanceStats(fields: Fields): boolean {
 function isServiceStats(fields: Fields): boolean {
   const sums = [
     "requests",
+    "limited",
     "retries",
     "hedges",
     "refused",
@@ -80,7 +81,14 @@ function isServiceStats(fields: Fields): boolean {
 
 function isStats(fields: Fields): boolean {
   const stats = fieldsOf(fields["stats"]);
-  const counts = ["worker", "pid", "connections", "connectionsAccepted", "refusedHeads"];
+  const counts = [
+    "worker",
+    "pid",
+    "connections",
+    "connectionsAccepted",
+    "connectionsRefused",
+    "refusedHeads",
+  ];
   return (
     stats !== undefined &&
     counts.every((name) => isCount(stats[name])) &&
@@ -126,6 +134,17 @@ function isEvent(fields: Fields): boolean {
   return isText(fields["kind"]) && isOneOf(levels)(fields["level"]) && isText(fields["sentence"]);
 }
 
+function isSpent(fields: Fields): boolean {
+  return isEachFields(
+    fields["spent"],
+    (spent) =>
+      isText(spent["limit"]) &&
+      isText(spent["key"]) &&
+      isCount(spent["count"]) &&
+      spent["count"] > 0,
+  );
+}
+
 const anything: Guard = () => true;
 
 const toControl: Readonly<Record<ToControl["type"], Guard>> = {
@@ -145,9 +164,11 @@ const fromControl: Readonly<Record<FromControl["type"], Guard>> = {
 const toParent: Readonly<Record<ToParent["type"], Guard>> = {
   hello: isHello,
   heartbeat: (fields) => isOneOf(["serving", "draining"])(fields["state"]),
+  spent: isSpent,
 };
 const fromParent: Readonly<Record<FromParent["type"], Guard>> = {
   welcome: (fields) => isCount(fields["term"]),
+  spent: isSpent,
   drain: (fields) => isNumber(fields["drainMs"]) && typeof fields["final"] === "boolean",
 };
 

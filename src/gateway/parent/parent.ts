@@ -330,6 +330,10 @@ class Parent {
 
   #hearWorker(entry: Entry, message: ToParent): void {
     entry.heardMs = this.#options.clock.monotonicMs();
+    if (message.type === "spent") {
+      for (const other of this.#workers.values()) if (other !== entry) other.link?.send(message);
+      return;
+    }
     if (message.type !== "heartbeat" || message.state !== "draining") return;
     if (entry.state === "draining") return;
     entry.drainUntilMs = entry.heardMs + this.#table.drainMs;

@@ -54,6 +54,8 @@ function tinyEngine(options: EngineOptions): Engine {
   let table = options.table;
   const open = new Set<Client>();
   let accepted = 0;
+  let told = 0;
+  let heard = 0;
   let draining = false;
   let controlAlive = true;
   let controlLost = 0;
@@ -68,7 +70,7 @@ function tinyEngine(options: EngineOptions): Engine {
     client.exchanges++;
     const control = controlAlive ? "there" : "away";
     const seen = `control ${control}, lost ${controlLost} times`;
-    const body = `worker ${options.worker} ${seen}, table ${table.version}`;
+    const body = `worker ${options.worker} ${seen}, table ${table.version}, heard ${heard}`;
     const close = draining ? "Connection: close\r\n" : "";
     const head = `HTTP/1.1 200 OK\r\n${close}Content-Length: ${body.length}\r\n\r\n`;
     client.wire.write(Buffer.from(head + body));
@@ -105,6 +107,14 @@ function tinyEngine(options: EngineOptions): Engine {
       if (controlAlive && !alive) controlLost++;
       controlAlive = alive;
     },
+    takeSpent: () => {
+      const count = accepted - told;
+      told = accepted;
+      return count > 0 ? [{ limit: "all", key: "", count }] : [];
+    },
+    hearSpent: (spent) => {
+      for (const { count } of spent) heard += count;
+    },
     get connections() {
       return open.size;
     },
@@ -128,6 +138,7 @@ function tinyEngine(options: EngineOptions): Engine {
       pid: process.pid,
       connections: open.size,
       connectionsAccepted: accepted,
+      connectionsRefused: 0,
       refusedHeads: 0,
       tableVersion: table.version,
       services: [],

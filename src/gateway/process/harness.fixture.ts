@@ -60,7 +60,14 @@ export function testTable(port: number, workers: number): RoutingTable {
     listeners: [{ host: "127.0.0.1", port, protocol: "http" }],
     routes: [],
     services: [],
-    limits: { headBytes: 16_384, headerCount: 100, targetBytes: 8_192, connections: 10_000 },
+    limits: {
+      headBytes: 16_384,
+      headerCount: 100,
+      targetBytes: 8_192,
+      connections: 10_000,
+      connectionsPerAddress: 10_000,
+      minimumRate: 0,
+    },
     drainMs: 2_000,
   };
 }

@@ -21,6 +21,7 @@ const table: RoutingTable = {
     {
       match: { host: "a.example", path: "/", headers: { "x-b": "*" } },
       service: "web",
+      rateLimits: [],
       balance: "least-request",
       retry: { attempts: 2, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
       hedge: { budgetRatio: 0.05, budgetPerSecond: 10 },
@@ -67,7 +68,14 @@ const table: RoutingTable = {
       ],
     },
   ],
-  limits: { headBytes: 1, headerCount: 2, targetBytes: 3, connections: 4 },
+  limits: {
+    headBytes: 1,
+    headerCount: 2,
+    targetBytes: 3,
+    connections: 4,
+    connectionsPerAddress: 4,
+    minimumRate: 0,
+  },
   drainMs: 30_000,
 };
 

@@ -4,6 +4,7 @@
 
 import {
   balanceAlgorithms,
+  rateLimitKeys,
   instanceVerdicts,
   type RoutingTable,
   serviceModes,
@@ -31,7 +32,7 @@ export function readTable(value: unknown): RoutingTable | undefined {
     isList(routes, each(isRoute)) &&
     isList(table["listeners"], each(isListener((routes as readonly unknown[]).length))) &&
     isList(table["services"], each(isService)) &&
-    areNumbers(table["limits"], ["headBytes", "headerCount", "targetBytes", "connections"]) &&
+    areNumbers(table["limits"], limitFields) &&
     isNumber(table["drainMs"]);
   return good ? (value as RoutingTable) : undefined;
 }
@@ -59,6 +60,14 @@ function isListener(routeCount: number): (listener: Fields) => boolean {
   };
 }
 
+const limitFields = [
+  "headBytes",
+  "headerCount",
+  "targetBytes",
+  "connections",
+  "connectionsPerAddress",
+  "minimumRate",
+];
 const retryFields = ["attempts", "budgetRatio", "budgetPerSecond", "replayBytes"];
 const timeoutFields = [
   "connectMs",
@@ -74,10 +83,24 @@ function isRoute(route: Fields): boolean {
   return (
     isMatch(route["match"]) &&
     isText(route["service"]) &&
+    isList(route["rateLimits"], each(isRateLimit)) &&
     isOneOf(balanceAlgorithms)(route["balance"]) &&
     areNumbers(route["retry"], retryFields) &&
     areNumbers(route["hedge"], ["budgetRatio", "budgetPerSecond"]) &&
     areNumbers(route["timeouts"], timeoutFields)
+  );
+}
+
+function isRateLimit(limit: Fields): boolean {
+  return (
+    isOneOf(rateLimitKeys)(limit["by"]) &&
+    (limit["by"] === "header" ? isText(limit["header"]) : limit["header"] === undefined) &&
+    isCount(limit["requests"]) &&
+    limit["requests"] >= 1 &&
+    isNumber(limit["perMs"]) &&
+    limit["perMs"] > 0 &&
+    isCount(limit["burst"]) &&
+    limit["burst"] >= 1
   );
 }
 

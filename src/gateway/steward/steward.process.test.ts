@@ -224,6 +224,7 @@ describe("what workers tell the steward", { timeout: 60_000 }, async () => {
     const instance = { ...failures, id: "web-1", requests: 7, active, answers: [0, 7, 0, 0, 0] };
     const flow = {
       queued: 0,
+      limited: 0,
       retries: 0,
       hedges: 0,
       refused: 0,
@@ -233,7 +234,13 @@ describe("what workers tell the steward", { timeout: 60_000 }, async () => {
       bytesOut: 0,
     };
     const service = { name: "web", requests: 7, active, ...flow, latency: [7] };
-    const own = { worker: 1, pid: identity.pid, connections: 1, connectionsAccepted: 9 };
+    const own = {
+      worker: 1,
+      pid: identity.pid,
+      connections: 1,
+      connectionsAccepted: 9,
+      connectionsRefused: 0,
+    };
     const instances = [{ ...instance, ejected: false, late: false, hedges: 0 }];
     const rest = { refusedHeads: 0, residentBytes: 1, loopDelayMs: 0 };
     return { ...own, ...rest, tableVersion, services: [{ ...service, instances }] };

@@ -11,6 +11,7 @@ function stats(worker: number, requests: number, active = 0): WorkerStats {
   const instance = { ...failures, id: "web-1", requests, active, answers: [0, requests] };
   const flow = {
     queued: active,
+    limited: 0,
     retries: 2,
     hedges: 0,
     refused: 0,
@@ -21,7 +22,13 @@ function stats(worker: number, requests: number, active = 0): WorkerStats {
   };
   const instances = [{ ...instance, ejected: active > 0, late: false, hedges: 0 }];
   const service = { name: "web", requests, active, ...flow, latency: [requests, 1], instances };
-  const own = { worker, pid: worker, connections: active, connectionsAccepted: requests };
+  const own = {
+    worker,
+    pid: worker,
+    connections: active,
+    connectionsAccepted: requests,
+    connectionsRefused: requests,
+  };
   const rest = { refusedHeads: 1, tableVersion: 1, residentBytes: 5, loopDelayMs: 1 };
   return { ...own, ...rest, services: [service] };
 }
@@ -31,6 +38,7 @@ describe("what the workers counted, as one", () => {
     const total = createTotals().sum([stats(1, 3, 1), stats(2, 4)]);
     const [web] = total.services;
     assert.equal(total.connectionsAccepted, 7);
+    assert.equal(total.connectionsRefused, 7);
     assert.equal(web?.requests, 7);
     assert.deepEqual(web?.latency, [7, 2]);
     assert.deepEqual(web?.instances[0]?.answers, [0, 7]);

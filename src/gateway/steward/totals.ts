@@ -7,6 +7,7 @@ export interface GatewayTotals {
   /** Open client connections. */
   readonly connections: number;
   readonly connectionsAccepted: number;
+  readonly connectionsRefused: number;
   readonly refusedHeads: number;
   readonly services: readonly ServiceStats[];
 }
@@ -14,6 +15,7 @@ export interface GatewayTotals {
 const nothing: GatewayTotals = {
   connections: 0,
   connectionsAccepted: 0,
+  connectionsRefused: 0,
   refusedHeads: 0,
   services: [],
 };
@@ -38,6 +40,7 @@ function add(a: GatewayTotals, b: GatewayTotals): GatewayTotals {
   return {
     connections: a.connections + b.connections,
     connectionsAccepted: a.connectionsAccepted + b.connectionsAccepted,
+    connectionsRefused: a.connectionsRefused + b.connectionsRefused,
     refusedHeads: a.refusedHeads + b.refusedHeads,
     services: merge(a.services, b.services, (service) => service.name, addServices),
   };
@@ -47,6 +50,7 @@ function addServices(a: ServiceStats, b: ServiceStats): ServiceStats {
   return {
     name: a.name,
     requests: a.requests + b.requests,
+    limited: a.limited + b.limited,
     active: a.active + b.active,
     queued: a.queued + b.queued,
     retries: a.retries + b.retries,
@@ -101,6 +105,7 @@ function withoutGauges(stats: WorkerStats): GatewayTotals {
   return {
     connections: 0,
     connectionsAccepted: stats.connectionsAccepted,
+    connectionsRefused: stats.connectionsRefused,
     refusedHeads: stats.refusedHeads,
     services: stats.services.map((service) => ({
       ...service,

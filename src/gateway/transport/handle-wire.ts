@@ -160,6 +160,7 @@ class HandleWire implements Wire {
   /** Our own end is on its way, or was sent. */
   #ending = false;
   #ended = false;
+  #writtenBytes = 0;
   #pendingBytes = 0;
   #queuedBytes = 0;
 
@@ -181,6 +182,10 @@ class HandleWire implements Wire {
 
   get pendingBytes(): number {
     return this.#pendingBytes;
+  }
+
+  get takenBytes(): number {
+    return this.#writtenBytes - (this.#open ? this.#handle.writeQueueSize : 0);
   }
 
   progressed(): boolean {
@@ -221,6 +226,7 @@ class HandleWire implements Wire {
 
   write(bytes: Uint8Array): boolean {
     if (!this.#open) return true;
+    this.#writtenBytes += bytes.length;
     const raw = this.#raw;
     const request = spareRequest(raw);
     const refused = this.#handle.writeBuffer(request, bytes);

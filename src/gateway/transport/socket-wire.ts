@@ -39,6 +39,7 @@ export class SocketWire implements Wire {
   #cause = "";
   #open = true;
   #blocked = false;
+  #writtenBytes = 0;
   #queuedBytes = 0;
   readonly #onWritten = (error?: Error | null): void => {
     if (error) this.#readRest();
@@ -70,6 +71,10 @@ export class SocketWire implements Wire {
     return this.#socket.writableLength;
   }
 
+  get takenBytes(): number {
+    return this.#writtenBytes - this.#queueSize();
+  }
+
   progressed(): boolean {
     const before = this.#queuedBytes;
     this.#queuedBytes = this.#queueSize();
@@ -78,6 +83,7 @@ export class SocketWire implements Wire {
 
   write(bytes: Uint8Array): boolean {
     if (!this.#open) return true;
+    this.#writtenBytes += bytes.length;
     this.#socket.write(bytes, this.#onWritten);
     if (this.#socket.writableLength === 0) return true;
     this.#blocked = true;

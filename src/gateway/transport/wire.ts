@@ -38,6 +38,8 @@ export interface Wire {
   readonly peerAddress: string | undefined;
   /** Bytes written that the kernel has not taken yet; of several writes, those not yet whole. */
   readonly pendingBytes: number;
+  /** Bytes that the kernel has taken since it was made. */
+  readonly takenBytes: number;
   /**
    * Whether the kernel has taken some of what waited, since this was asked last: a peer that is
    * slow is not one that has stopped.

@@ -7,7 +7,7 @@ import type { ChildProcess } from "node:child_process";
 import type { Clock } from "../../ports/clock.ts";
 import type { ProcessIdentity } from "../../ports/processes.ts";
 import type { TermClaims } from "../../ports/term-claims.ts";
-import type { FromParent, Heartbeat, Hello, ToParent } from "../contract.ts";
+import type { FromParent, Heartbeat, Hello, Spent, SpentMessage, ToParent } from "../contract.ts";
 import { keepLinked, type LinkClient } from "../link/client.ts";
 import { readFromParent } from "../link/messages.ts";
 import { type Identify, signalProcess } from "../process/host.ts";
@@ -36,6 +36,7 @@ export interface ParentBondOptions {
   /** Whether a holder of the office is a worker that claimed it, and not a parent. */
   readonly isWorker: (holder: ProcessIdentity) => boolean;
   readonly onDrain: (drainMs: number, final: boolean) => void;
+  readonly onSpent: (spent: readonly Spent[]) => void;
   readonly say: (kind: string, level: "info" | "warning" | "error", sentence: string) => void;
 }
 
@@ -68,6 +69,11 @@ export class ParentBond {
 
   heartbeat(): void {
     this.#link.sendLatest({ type: "heartbeat", state: this.#state });
+  }
+
+  /** Other workers count it. Without a parent nobody does. */
+  tell(message: SpentMessage): void {
+    if (this.#link.open) this.#link.send(message);
   }
 
   /** We end: the parent is told, and we take part in no succession. */
@@ -105,6 +111,7 @@ export class ParentBond {
     if (message.type === "drain") {
       return this.#options.onDrain(message.drainMs, message.final);
     }
+    if (message.type === "spent") return this.#options.onSpent(message.spent);
     // A parent of an older term than we have followed was replaced and does not know it yet.
     if (message.term < this.#term) return this.#link.reconnect("it has been replaced");
     this.#term = message.term;

@@ -32,6 +32,7 @@ import { ParentBond } from "./parent-bond.ts";
 
 const BEAT_MS = 50;
 const HEARTBEAT_EVERY_BEATS = 4;
+const SPENT_EVERY_BEATS = 2;
 const STATS_EVERY_BEATS = 5;
 const NOTICE_QUIET_MS = 100;
 const DRAIN_MARGIN_MS = 1_000;
@@ -139,6 +140,7 @@ class Worker {
       isWorker: (holder) =>
         this.#board?.lines().some((line) => line.identity.pid === holder.pid) ?? true,
       onDrain: (drainMs, final) => this.#drain(drainMs, final),
+      onSpent: (spent) => this.#engine.hearSpent(spent),
       say: (kind, level, sentence) => this.#say(kind, level, sentence),
     });
   }
@@ -166,6 +168,7 @@ class Worker {
     this.#accepting.publish();
     this.#bond.beat(nowMs, lateMs);
     if (this.#beats % HEARTBEAT_EVERY_BEATS === 0) this.#bond.heartbeat();
+    if (this.#beats % SPENT_EVERY_BEATS === 0) this.#tellSpent();
     if (this.#beats % STATS_EVERY_BEATS === 0) this.#sendStats();
     if (lateMs > 0) this.#controlHeardMs += lateMs;
     if (nowMs - this.#controlHeardMs <= CONTROL_SILENT_MS) return;
@@ -174,6 +177,11 @@ class Worker {
     if (this.#control.open && nowMs - this.#controlLinkedMs > CONTROL_SILENT_MS) {
       this.#control.reconnect("it said nothing for 2 s");
     }
+  }
+
+  #tellSpent(): void {
+    const spent = this.#engine.takeSpent();
+    if (spent.length > 0) this.#bond.tell({ type: "spent", spent });
   }
 
   #hearControl(message: FromControl): void {

@@ -119,18 +119,30 @@ describe("gateway workers", { timeout: 120_000 }, async () => {
     }
   });
 
+  it("what one lets in by a limit, the other is told", async () => {
+    const gateway = await start();
+    const load = hammer(gateway.port);
+    const heard = new Map<string, number>();
+    for (let asked = 0; asked < 5000 && heard.size < 2; asked++) {
+      const words = /^worker (\d+) .*heard (\d+)$/.exec(await ask(gateway.port));
+      if (Number(words?.[2]) > 0) heard.set(words?.[1] ?? "", Number(words?.[2]));
+    }
+    await load.end();
+    assert.equal(heard.size, 2, "each has heard of the other");
+  });
+
   it("they follow tables, and keep the last one when control is away", async () => {
     const gateway = await start();
     gateway.publish({});
     await gateway.steward.ready(20_000);
     gateway.steward.release();
-    assert.match(await ask(gateway.port), /table 2$/);
+    assert.match(await ask(gateway.port), /table 2,/);
     const before = gateway.pids("worker");
     await gateway.reopenSteward();
     gateway.publish({});
     await gateway.steward.ready(20_000);
     assert.deepEqual(gateway.pids("worker"), before);
-    assert.match(await ask(gateway.port), /table 3$/);
+    assert.match(await ask(gateway.port), /table 3,/);
   });
 
   it("a new one does not take control for away before it could speak", async () => {

@@ -8,6 +8,7 @@ import { versionOrigins } from "../../core/deploy/versions.ts";
 import { incidentStates, momentKinds } from "../../core/incident/incident.ts";
 import {
   balanceAlgorithms,
+  rateLimitKeys,
   instanceVerdicts,
   type RoutingTable,
   serviceModes,
@@ -181,6 +182,15 @@ const tableRoute = shape({
     headers: z.exactOptional(z.record(z.string(), z.string()).readonly()),
   }),
   service: z.string(),
+  rateLimits: list(
+    shape({
+      by: z.enum(rateLimitKeys),
+      header: z.exactOptional(z.string()),
+      requests: z.int(),
+      perMs: ms,
+      burst: z.int(),
+    }),
+  ),
   balance: z.enum(balanceAlgorithms),
   retry: shape({
     attempts: count("Tries beyond the first"),
@@ -218,6 +228,8 @@ export const routingTable = shape({
     headerCount: z.int(),
     targetBytes: z.int(),
     connections: z.int(),
+    connectionsPerAddress: z.int(),
+    minimumRate: z.int(),
   }),
   drainMs: ms,
 });

@@ -92,6 +92,12 @@ export const metrics: readonly Metric[] = [
     rows: perService((service) => service.queued),
   },
   {
+    name: "nines_rate_limited_total",
+    kind: "counter",
+    help: "Requests that a rate limit kept out (429); not counted as requests.",
+    rows: perService((service) => service.limited),
+  },
+  {
     name: "nines_retries_total",
     kind: "counter",
     help: "Requests sent again to another instance.",

@@ -14,6 +14,7 @@ export function serviceStats({ attempts = {}, ...numbers }: ServiceNumbers): Ser
     requests: 0,
     active: 0,
     queued: 0,
+    limited: 0,
     retries: 0,
     hedges: 0,
     refused: 0,
