@@ -14,13 +14,29 @@ export interface BackupFinding {
 export function checkBackup(written: unknown): readonly BackupFinding[] {
   const read = backup.optional().safeParse(written);
   if (!read.success || read.data === undefined) return [];
-  const { keyFile, passphraseFile, targets, copies, data, parity, shareDomains } = read.data;
+  const { targets, copies, data, parity, shareDomains } = read.data;
   const findings: BackupFinding[] = [];
   const find = (path: Path, what: string, remedy: string) =>
     findings.push({ path: ["backup", ...path], what, remedy });
-  if ((keyFile === undefined) === (passphraseFile === undefined)) {
-    const what = keyFile === undefined ? "has no master key" : "has two master keys";
-    find([], what, "Write `keyFile` or `passphraseFile`.");
+  const { keyFile, passphraseFile, keyCommand } = read.data;
+  const keys = [keyFile, passphraseFile, keyCommand].filter((key) => key !== undefined).length;
+  if (keys !== 1) {
+    const what = keys === 0 ? "has no master key" : `has ${keys} master keys`;
+    find([], what, "Write one of `keyFile`, `passphraseFile` and `keyCommand`.");
+  }
+  const seen = new Map<string, string>();
+  for (const [name, target] of Object.entries(targets)) {
+    const { endpoint, bucket, prefix } = target.s3 ?? {};
+    const place = JSON.stringify([target.path, endpoint, bucket, prefix]);
+    const twin = seen.get(place);
+    if (twin !== undefined) find(["targets", name], `is the place of ${twin}`, "Name another.");
+    seen.set(place, name);
+    const places = [target.path, target.s3].filter((place) => place !== undefined).length;
+    const what = places === 0 ? "is no place" : "is two places";
+    if (places !== 1) find(["targets", name], what, "Write one of `path` and `s3`.");
+    if (!target.appendOnly || !target.retire) continue;
+    const remedy = "Leave `appendOnly` out where it is emptied.";
+    find(["targets", name, "retire"], "cannot empty what is `appendOnly`", remedy);
   }
   if ((data === undefined) !== (parity === undefined)) {
     find([], "has one of `data` and `parity`", "Write both, or `copies`.");

@@ -2,7 +2,18 @@
 // stays.
 
 import { z } from "zod";
-import { duration, field, flag, integer, Refusal, scalar, shown, size, text } from "./fields.ts";
+import {
+  choice,
+  duration,
+  field,
+  flag,
+  integer,
+  Refusal,
+  scalar,
+  shown,
+  size,
+  text,
+} from "./fields.ts";
 import { serviceName } from "./service-schema.ts";
 import { type DurationText, durationPattern } from "./units.ts";
 
@@ -34,11 +45,60 @@ const subjects = scalar<string, readonly string[]>(
   },
 );
 
+const bucket = z.strictObject({
+  endpoint: field(
+    text(
+      "http:// or https:// and a host, without a path",
+      "https://s3.eu-central-1.amazonaws.com",
+      /^https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?$/,
+    ),
+    {
+      meaning: "Where the store answers: AWS, MinIO, Ceph, R2, B2 or any other that speaks S3.",
+      interaction: "What is sent is encrypted before; `https` also hides its names.",
+    },
+  ),
+  bucket: field(
+    text(
+      "a bucket's name: 3 to 63 of a-z, 0-9, - and .",
+      "backups",
+      /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+    ),
+    { meaning: "The bucket. Nines makes none." },
+  ),
+  prefix: field(
+    text(
+      "words of letters, digits, -, _ and . with / between them",
+      "shop/vault",
+      /^(?!\.{1,2}(?:\/|$))(?!.*\/\.{1,2}(?:\/|$))(?:[\w.-]{1,100}(?:\/[\w.-]{1,100}){0,7})?$/,
+    ).prefault(""),
+    { meaning: "What the keys of all objects begin with.", default: "none: the whole bucket" },
+  ),
+  region: field(text("a region's name", "eu-central-1", /^[\w-]{1,40}$/).prefault("us-east-1"), {
+    meaning: "The region that requests are signed for. Stores without regions take the default.",
+  }),
+  addressing: field(choice(["path", "virtual-host"]).optional(), {
+    meaning: "Whether the bucket's name begins the path, or stands before the host's name.",
+    default: "`virtual-host` at amazonaws.com, `path` elsewhere",
+  }),
+  credentialsFile: field(path.optional(), {
+    meaning:
+      "A file with `aws_access_key_id = …` and `aws_secret_access_key = …`, perhaps with " +
+      "`aws_session_token = …`, each on a line.",
+    default: "the environment: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`",
+    interaction: "It is refused when other users can read or change it.",
+  }),
+});
+
 const target = z.strictObject({
-  path: field(path, {
+  path: field(path.optional(), {
     meaning: "The folder that keeps the vault's objects: one on each disk, mount or machine.",
+    default: "none; a target has either `path` or `s3`",
     interaction:
       "It must be there: Nines makes no folder where a mount is missing. Nothing else may be in it.",
+  }),
+  s3: field(bucket.optional(), {
+    meaning: "The bucket of an S3-compatible store that keeps the vault's objects.",
+    default: "none; a target has either `path` or `s3`",
   }),
   domain: field(placeName().optional(), {
     meaning: "What fails together: targets of one disk, machine or room have one name.",
@@ -47,6 +107,15 @@ const target = z.strictObject({
   }),
   retire: field(flag().prefault(false), {
     meaning: "Takes nothing new, and is emptied by `nines backup rebalance`.",
+  }),
+  appendOnly: field(flag().prefault(false), {
+    meaning:
+      "Nothing is removed there: this machine may only add, so that whoever takes it over destroys " +
+      "no backup. Give it credentials that cannot delete.",
+    interaction:
+      "`prune` then only says what may go; a machine that may remove, with a file that has no " +
+      "`appendOnly`, destroys it by a prune after `grace`. `key rotate` is refused.",
+    see: ["backup.grace"],
   }),
 });
 
@@ -140,7 +209,7 @@ export const backup = z.strictObject({
   keyFile: field(path.optional(), {
     meaning:
       "The file with the master key: 64 hexadecimal digits, such as `openssl rand -hex 32` prints.",
-    default: "required, unless `passphraseFile` is there",
+    default: "required, unless `passphraseFile` or `keyCommand` is there",
     interaction:
       "Without it nothing in the vault can be read, by anybody: keep a copy elsewhere. It is " +
       "refused when other users can read or change it.",
@@ -150,6 +219,25 @@ export const backup = z.strictObject({
     default: "none",
     see: ["backup.keyFile"],
   }),
+  keyCommand: field(
+    z
+      .union([
+        text("a line for /bin/sh", "pass show nines/backup", /\S/),
+        z
+          .array(text("text", "show", /^[^\0]+$/))
+          .min(1)
+          .max(256),
+      ])
+      .optional(),
+    {
+      meaning:
+        "A command that prints the master key, 64 hexadecimal digits, on its standard output: a list " +
+        "of program and arguments, or a line for `/bin/sh`. It runs in this file's folder and has a minute.",
+      default: "none",
+      interaction: "For a key that a password manager, a TPM or a key service keeps.",
+      see: ["backup.keyFile"],
+    },
+  ),
   targets: field(z.record(placeName(), target), {
     meaning: "Where the vault lies, each place under its name.",
   }),

@@ -186,9 +186,7 @@ export interface Config {
 
 /** The vault. Paths are absolute. */
 export interface BackupConfig {
-  /** One of the two. */
-  readonly keyFile?: string;
-  readonly passphraseFile?: string;
+  readonly key: BackupKeyConfig;
   readonly targets: readonly BackupTargetConfig[];
   readonly geometry: Geometry;
   readonly shareDomains: boolean;
@@ -205,11 +203,40 @@ export interface BackupConfig {
   readonly drillFolder?: string;
 }
 
+/** Where the master key comes from. */
+export type BackupKeyConfig =
+  | { readonly kind: "file" | "passphrase"; readonly file: string }
+  | {
+      readonly kind: "command";
+      /** Program and arguments. */
+      readonly command: readonly string[];
+      readonly workingDirectory: string;
+    };
+
 export interface BackupTargetConfig {
   readonly name: string;
-  readonly path: string;
   readonly domain: string;
   readonly retire: boolean;
+  /** Nothing is removed there. */
+  readonly appendOnly: boolean;
+  readonly place: FolderPlaceConfig | BucketPlaceConfig;
+}
+
+export interface FolderPlaceConfig {
+  readonly kind: "folder";
+  readonly path: string;
+}
+
+export interface BucketPlaceConfig {
+  readonly kind: "bucket";
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly virtualHost: boolean;
+  /** "" for none. */
+  readonly prefix: string;
+  /** Absent: the credentials are in the environment. */
+  readonly credentialsFile?: string;
 }
 
 export interface BackupSourceConfig {

@@ -3,18 +3,19 @@
 import { type DutyKind, dutyKinds } from "../core/vault/duties.ts";
 import type { Geometry } from "../core/vault/shard.ts";
 import type { WrittenBackup } from "./backup-schema.ts";
-import type { BackupConfig } from "./config.ts";
+import type { BackupConfig, BackupKeyConfig, BackupTargetConfig } from "./config.ts";
 
 type ResolvePath = (path: string) => string;
 
 export function resolveBackup(written: WrittenBackup, resolvePath: ResolvePath): BackupConfig {
-  const { keyFile, passphraseFile, targets, sources, keep, grace, packSize } = written;
+  const { targets, sources, keep, grace, packSize } = written;
   return {
-    ...(keyFile === undefined ? {} : { keyFile: resolvePath(keyFile) }),
-    ...(passphraseFile === undefined ? {} : { passphraseFile: resolvePath(passphraseFile) }),
-    targets: Object.entries(targets).map(([name, { path, domain, retire }]) => {
-      return { name, path: resolvePath(path), domain: domain ?? name, retire };
-    }),
+    key: resolveKey(written, resolvePath),
+    targets: Object.entries(targets).map(
+      ([name, { domain = name, retire, appendOnly, ...place }]) => {
+        return { name, domain, retire, appendOnly, place: resolvePlace(place, resolvePath) };
+      },
+    ),
     geometry: geometryOf(written),
     shareDomains: written.shareDomains,
     sources: Object.entries(sources).map(([name, source]) => ({
@@ -51,6 +52,42 @@ function resolveDuties(written: WrittenBackup, resolvePath: ResolvePath): Duties
     scrubBytesPerSecond: scrubRate,
     ...(staleAfterMs === undefined ? {} : { staleAfterMs }),
     ...(drillFolder === undefined ? {} : { drillFolder: resolvePath(drillFolder) }),
+  };
+}
+
+/** That exactly one is written is checked (backup-checks.ts). */
+function resolveKey(
+  { keyFile, passphraseFile, keyCommand }: WrittenBackup,
+  resolvePath: ResolvePath,
+): BackupKeyConfig {
+  if (keyFile !== undefined) return { kind: "file", file: resolvePath(keyFile) };
+  if (passphraseFile !== undefined) {
+    return { kind: "passphrase", file: resolvePath(passphraseFile) };
+  }
+  const written = keyCommand ?? [];
+  const command = typeof written === "string" ? ["/bin/sh", "-c", written] : written;
+  return { kind: "command", command, workingDirectory: resolvePath(".") };
+}
+
+type WrittenTarget = WrittenBackup["targets"][string];
+
+function resolvePlace(
+  { path = "", s3 }: Pick<WrittenTarget, "path" | "s3">,
+  resolvePath: ResolvePath,
+): BackupTargetConfig["place"] {
+  if (s3 === undefined) return { kind: "folder", path: resolvePath(path) };
+  const { endpoint, region, bucket, prefix, addressing, credentialsFile } = s3;
+  const isAmazon = /\.amazonaws\.com(\.cn)?(:\d+)?$/.test(endpoint);
+  // A certificate for all buckets does not fit a name with dots.
+  const usual = isAmazon && !bucket.includes(".") ? "virtual-host" : "path";
+  return {
+    kind: "bucket",
+    endpoint,
+    region,
+    bucket,
+    virtualHost: (addressing ?? usual) === "virtual-host",
+    prefix,
+    ...(credentialsFile === undefined ? {} : { credentialsFile: resolvePath(credentialsFile) }),
   };
 }
 

@@ -3,8 +3,8 @@
 // may be lost, full, slow or wrong; what it may not do is say that it has kept what it has not.
 //
 // Objects, none of them empty, are written once, whole, under a name that is never used again, and
-// never changed. That is all that the vault builds on, and what folders and stores have in common. A target that is
-// append-only refuses `remove` and is good for everything else.
+// never changed. That is all that the vault builds on, and what folders and stores have in common.
+// A target that is append-only refuses `remove` and is good for everything else.
 //
 // What a target may do to us, and the vault is ready for:
 // - lose objects, hand out wrong or fewer bytes, hand out an object's older neighbour: each shard
@@ -43,6 +43,14 @@ export class TargetError extends Error {
   }
 }
 
+/** The kind of a failure that came from a target; undefined for any other error. */
+export function targetErrorKind(error: unknown): TargetErrorKind | undefined {
+  // By name, not by class: a program may hold two copies of this module.
+  return error instanceof Error && error.name === "TargetError"
+    ? (error as TargetError).kind
+    : undefined;
+}
+
 /** The most names of one `list` answer. */
 export const listPageMax = 1_000;
 
@@ -51,6 +59,8 @@ export interface Target {
   readonly name: string;
   /** What fails together with it: two shards of a stripe are never in one domain. */
   readonly domain: string;
+  /** Known to refuse `remove`, always: nobody asks. Others may refuse it as well. */
+  readonly isAppendOnly: boolean;
   /**
    * Keeps the object whole and durable, or rejects and shows nothing of it, now and after a power
    * loss. `pieces` are its bytes, one after the other; they stay as they are until it settles.

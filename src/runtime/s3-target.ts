@@ -38,6 +38,7 @@ export function createS3Target(options: S3TargetOptions): Target {
 class S3Target implements Target {
   readonly name: string;
   readonly domain: string;
+  readonly isAppendOnly = false;
   readonly #client: S3Client;
   readonly #prefix: string;
   readonly #underWay = new Set<Promise<unknown>>();

@@ -43,8 +43,8 @@ export interface S3Store extends AsyncDisposable {
   pageMax: number;
 }
 
-export const owner = { accessKeyId: "owner", secretAccessKey: "secret of the owner" };
-export const writer = { accessKeyId: "writer", secretAccessKey: "secret of the writer" };
+export const owner = { accessKeyId: "owner", secretAccessKey: "secret-of-the-owner" };
+export const writer = { accessKeyId: "writer", secretAccessKey: "secret-of-the-writer" };
 
 interface Asked {
   readonly request: IncomingMessage;
@@ -194,8 +194,9 @@ function escaped(text: string): string {
 /** Throws unless the request was signed by a user, now, and with this body. */
 function authenticated(store: S3Store, { request, body }: Omit<Asked, "url">): StoreUser {
   const { headers } = request;
-  const pattern =
-    /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/([^/]+)\/s3\/aws4_request, SignedHeaders=([^,]+), Signature=([0-9a-f]{64})$/;
+  const scoped = "Credential=([^/]+)/(\\d{8})/([^/]+)/s3/aws4_request";
+  const signedAs = "SignedHeaders=([^,]+), Signature=([0-9a-f]{64})";
+  const pattern = new RegExp(`^AWS4-HMAC-SHA256 ${scoped}, ${signedAs}$`);
   const [, id = "", day = "", region = "", names = "", signature = ""] =
     pattern.exec(headers.authorization ?? "") ?? [];
   const user = store.users.get(id);
@@ -217,7 +218,8 @@ function authenticated(store: S3Store, { request, body }: Omit<Asked, "url">): S
     throw new Refusal(400, "BadDigest");
   const [path = "", query = ""] = (request.url ?? "").split("?");
   const sent = names.split(";").map((name) => `${name}:${String(headers[name])}\n`);
-  const canonical = `${request.method}\n${path}\n${query.split("&").sort().join("&")}\n${sent.join("")}\n${names}\n${hash}`;
+  const ordered = query.split("&").sort().join("&");
+  const canonical = [request.method, path, ordered, sent.join(""), names, hash].join("\n");
   const scope = `${day}/${region}/s3/aws4_request`;
   const digest = createHash("sha256").update(canonical).digest("hex");
   const hmac = (key: string | Buffer, text: string) =>

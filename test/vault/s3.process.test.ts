@@ -2,15 +2,31 @@
 // what is tried again, what is refused, and in which words.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createPrng } from "../../src/core/base/prng.ts";
+import { withoutRemoval } from "../../src/control/backup/append-only.ts";
+import { openVault, prune, runBackup, verify } from "../../src/control/backup/operations.ts";
+import {
+  master,
+  newDisks,
+  noise,
+  settings,
+  TestSource,
+  TestWorld,
+  treeOf,
+} from "../../src/control/backup/vault.fixture.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import { type Target, TargetError } from "../../src/ports/target.ts";
 import { createS3Target, type S3TargetOptions } from "../../src/runtime/s3-target.ts";
 import { isKind } from "../conformance/target.ts";
 import { owner, type S3Store, startS3Store, writer } from "./s3-store.fixture.ts";
 
+const program = join(import.meta.dirname, "..", "..", "src", "program", "main.js");
 const timeoutMs = 60_000;
 const bytes = Uint8Array.of(1, 2, 3);
 
@@ -261,6 +277,91 @@ it("a bucket may be named by the host", async () => {
   assert.deepEqual(await target.list("pack", ""), ["pack/0a"]);
   assert.deepEqual([...new Set(hosts)], ["vaults.s3.example"]);
 });
+
+it("a prune with a writer's credentials destroys nothing; with the owner's it goes on", async () => {
+  await using store = await startS3Store();
+  const base = new TestWorld(await newDisks(2), 1);
+  const worldOf = (credentials: typeof owner, wrap = (target: Target) => target) => {
+    const bucket = targetOf(store, new PatientClock(), { credentials });
+    return { ...base, targets: [...base.targets, wrap(bucket)] };
+  };
+  const options = { master, service: "shop", subjectOf: () => undefined };
+  const pruning = { master, keep: { last: 1, hourly: 0, daily: 0, weekly: 0 }, forget: [] };
+  const source = new TestSource("data", { a: noise(1, 3_000) });
+  await runBackup(worldOf(writer), settings, source, options);
+  source.tree = { b: noise(2, 3_000) };
+  await runBackup(worldOf(writer), settings, source, options);
+  assert.equal((await prune(worldOf(writer), settings, pruning)).condemnedSnapshots, 1);
+  base.clock.nowMs += settings.graceMs;
+  const before = store.objects.size;
+  const told = await prune(worldOf(writer, withoutRemoval), settings, pruning);
+  assert.match(told.sentence, /; 1 records wait for a prune that may remove from cloud\.$/);
+  const blind = prune(worldOf(writer), settings, pruning);
+  await assert.rejects(blind, /The snapshot .* stays on cloud: .* 403 AccessDenied/);
+  assert.ok(store.objects.size >= before);
+  assert.equal((await prune(worldOf(owner), settings, pruning)).destroyedSnapshots, 1);
+  const vault = await openVault(worldOf(owner), settings, {
+    master,
+    create: false,
+    withIndex: true,
+  });
+  assert.equal((await verify(vault)).missingCount, 0);
+  assert.deepEqual(await treeOf(vault, vault.snapshots[0] ?? assert.fail()), source.tree);
+});
+
+describe("nines backup with a bucket", () => {
+  it("backs up, restores without a disk, and says no secret", async (t) => {
+    await using store = await startS3Store();
+    const folder = mkdtempSync(join(tmpdir(), "nines-s3-"));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    for (const name of ["a", "b", "data"]) mkdirSync(join(folder, name));
+    writeFileSync(join(folder, "data", "text"), "as it was");
+    writeFileSync(join(folder, "key"), "0f".repeat(32));
+    writeFileSync(join(folder, "nines.yaml"), configText(store));
+    const nines = (words: readonly string[], user: typeof owner) => {
+      const lines = `aws_access_key_id = ${user.accessKeyId}\naws_secret_access_key=${user.secretAccessKey}\n`;
+      writeFileSync(join(folder, "cloud.key"), `[default]\n${lines}`, { mode: 0o600 });
+      return run(folder, ["backup", ...words]);
+    };
+    await nines(["run"], writer);
+    assert.ok([...store.objects.keys()].some((key) => key.startsWith("shop/pack/")));
+    const wrong = { ...writer, secretAccessKey: "of-somebody-else" };
+    const told = await nines(["list"], wrong);
+    assert.match(told, /Target cloud cannot be listed: .* 403 SignatureDoesNotMatch/);
+    assert.ok(!told.includes(wrong.secretAccessKey));
+    rmSync(join(folder, "a"), { recursive: true });
+    mkdirSync(join(folder, "a"));
+    await nines(["restore", "latest", "out"], writer);
+    assert.equal(readFileSync(join(folder, "out", "text"), "utf8"), "as it was");
+  });
+});
+
+function configText({ endpoint, bucket, region }: S3Store): string {
+  return `services: { web: { command: sleep 1000 } }
+backup:
+  keyCommand: [cat, key]
+  targets:
+    a: { path: a }
+    b: { path: b }
+    cloud:
+      s3: { endpoint: "${endpoint}", bucket: ${bucket}, region: ${region}, prefix: shop, credentialsFile: cloud.key }
+  data: 2
+  parity: 1
+  sources: { shop: { path: data } }
+`;
+}
+
+/** Runs the built program; both of its streams. The store answers meanwhile. */
+function run(folder: string, words: readonly string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const limits = { cwd: folder, timeout: 60_000 };
+    const child = execFile(process.execPath, [program, ...words], limits, (_, out, complaints) => {
+      if (child.exitCode === 0) resolve(out + complaints);
+      else
+        reject(new Error(`${words.join(" ")} ended with ${child.exitCode}: ${out}${complaints}`));
+    });
+  });
+}
 
 /** As if the host's name led to the store: `fetch` lets nobody write the host header. */
 function fetchFrom({ endpoint }: S3Store, asked: URL, init: RequestInit = {}): Promise<Response> {

@@ -15,6 +15,7 @@ export function withDeadline(target: Target, clock: Clock, timeoutMs: number): T
   return {
     name: target.name,
     domain: target.domain,
+    isAppendOnly: target.isAppendOnly,
     put: (name, pieces) => limited(`put ${name}`, target.put(name, pieces)),
     read: (name, offset, length) => limited(`read ${name}`, target.read(name, offset, length)),
     list: (kind, after) => limited(`list ${kind}`, target.list(kind, after)),

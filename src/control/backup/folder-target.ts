@@ -43,6 +43,7 @@ export function createFolderTarget(disk: Disk, options: FolderTargetOptions): Ta
 class FolderTarget implements Target {
   readonly name: string;
   readonly domain: string;
+  readonly isAppendOnly = false;
   readonly #disk: Disk;
   readonly #options: FolderTargetOptions;
   readonly #folders = new Map<string, Promise<DiskFolder>>();

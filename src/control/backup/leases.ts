@@ -2,10 +2,13 @@
 //
 // Backups may run beside each other, for they only add. One upkeep runs at a time, and it destroys
 // nothing that a backup at work could still refer to (prune.ts); who changes the master key is
-// alone. For that each of them first puts
-// its lease everywhere, and only then looks what is there: of two who begin together, each sees the
-// other, or one of them looks before the other has put, and then the other sees the first.
-// A target that one of them cannot reach is no hole: they meet on any target that both reach.
+// alone. For that each of them first puts its lease everywhere, and only then looks what is there:
+// of two who begin together, each sees the other, or one of them looks before the other has put,
+// and then the other sees the first. A target that one of them cannot reach is no hole: they meet
+// on any target that both reach.
+//
+// Where nothing may be removed, a newer lease of the same id takes the older one's place, and one
+// that says "ended" stands for none.
 //
 // A lease ends by the wall clocks of the machines, which may differ; so its holder stops well
 // before the end, and the grace before anything is destroyed is far longer than any difference.
@@ -20,7 +23,7 @@ import {
   writeLease,
 } from "../../core/vault/header.ts";
 import { newObjectId } from "../../core/vault/names.ts";
-import type { Target } from "../../ports/target.ts";
+import { type Target, targetErrorKind } from "../../ports/target.ts";
 import { listAll } from "./catalog.ts";
 import { leaseMs, type VaultWorld } from "./world.ts";
 
@@ -58,8 +61,22 @@ export class HeldLease {
   }
 
   async release(): Promise<void> {
-    if (this.#current !== undefined) await this.#removeOld(this.#current);
+    const lease = this.#current;
     this.#current = undefined;
+    if (lease === undefined) return;
+    const { crypto, targets } = this.#world;
+    const end: Lease = { ...lease, kind: "ended", untilMs: lease.untilMs + 1 };
+    // What can be neither removed nor ended ends by itself.
+    await Promise.allSettled(
+      targets.map(async (target) => {
+        try {
+          await target.remove(leaseName(lease));
+        } catch (error) {
+          if (targetErrorKind(error) !== "not-allowed") throw error;
+          await target.put(leaseName(end), [writeLease(end, crypto)]);
+        }
+      }),
+    );
   }
 
   async #put(): Promise<void> {
@@ -131,7 +148,7 @@ async function liveLeases(world: VaultWorld, own: string): Promise<readonly Leas
       else if (lease.untilMs > (live.get(lease.id)?.untilMs ?? 0)) live.set(lease.id, lease);
     }
   }
-  return [...live.values()].filter(({ untilMs }) => untilMs >= nowMs);
+  return [...live.values()].filter(({ kind, untilMs }) => kind !== "ended" && untilMs >= nowMs);
 }
 
 async function leasesOn(

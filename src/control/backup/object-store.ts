@@ -29,7 +29,7 @@ import {
   type ShardHeader,
 } from "../../core/vault/shard.ts";
 import { sameBytes } from "../../core/vault/wire.ts";
-import type { Target } from "../../ports/target.ts";
+import { type Target, targetErrorKind } from "../../ports/target.ts";
 import { type Catalog, type CatalogObject, messageOf, type ShardPlace } from "./catalog.ts";
 import type { VaultSettings, VaultWorld } from "./world.ts";
 
@@ -142,7 +142,11 @@ export class ObjectStore {
         good.delete(shard);
       }
     }
-    if (wrong.length === 0) return { kind, id, bytesRead, wrong, mended: 0, lost: false };
+    if (wrong.length === 0) {
+      // Damaged shards beside good ones: left by a mend that was cut off, or that might not remove.
+      await this.#discard(bad);
+      return { kind, id, bytesRead, wrong, mended: 0, lost: false };
+    }
     if (!isReadable) return { kind, id, bytesRead, wrong, mended: 0, lost: true };
     const mended = await this.#withWriter(() => this.#mend(object, header, good, bad));
     this.#say(kind, id, wrong, mended, count - good.size);
@@ -181,9 +185,13 @@ export class ObjectStore {
       const held = object.places.filter((each) => each.shard === shard);
       if (held.length === 0) continue;
       if (held.some((each) => each.target === target)) {
-        for (const spare of held) if (spare.target !== target) await this.removeShard(spare);
+        for (const spare of held) {
+          if (spare.target !== target && !spare.target.isAppendOnly) await this.removeShard(spare);
+        }
         continue;
       }
+      // What cannot be taken away from there would only be there twice.
+      if (held.some((each) => each.target.isAppendOnly)) continue;
       if (await this.#move(object, held, target)) moved++;
     }
     return moved;
@@ -342,7 +350,8 @@ export class ObjectStore {
       try {
         await this.removeShard(at);
       } catch (error) {
-        this.#refuse(at.target, messageOf(error));
+        // Who may only add is as good as before.
+        if (targetErrorKind(error) !== "not-allowed") this.#refuse(at.target, messageOf(error));
       }
     }
   }

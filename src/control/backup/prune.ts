@@ -11,6 +11,9 @@
 // ended, and sees its snapshot. A run that stands still for longer than its lease gives up before
 // it writes a snapshot (leases.ts), and the grace is far longer than a lease.
 //
+// A machine that may not remove from a target takes the first step alone. The second is for one
+// that may: it finds the record and judges by it, after the grace, like any other.
+//
 // Packs of which less than half is needed are emptied: their chunks go into new packs, durable and
 // listed, before the old one is condemned. Nothing is decided while a target is away, for what is
 // there could be needed by what is not seen. Memory: the index, and a byte for each chunk.
@@ -29,6 +32,7 @@ import {
   writeCondemnation,
   writeIndex,
 } from "../../core/vault/records.ts";
+import type { Target } from "../../ports/target.ts";
 import { ChunkWriter } from "./chunk-writer.ts";
 import { type HeldLease, withLease } from "./leases.ts";
 import { markNeeded } from "./tree-walk.ts";
@@ -52,6 +56,8 @@ export interface PruneOutcome {
   readonly destroyedBytes: number;
   /** Records whose grace is over and that wait for a run at work. */
   readonly deferred: number;
+  /** Records whose grace is over and that wait for somebody who may remove. */
+  readonly withheld: number;
   readonly sentence: string;
 }
 
@@ -80,7 +86,7 @@ export async function prune(
     if (others.length === 0) for (const target of world.targets) await target.clean();
     const { records: _, ...destroyed } = swept;
     const outcome = { ...destroyed, ...condemned };
-    const sentence = say(outcome);
+    const sentence = say(outcome, namesOf(appendOnly(world)));
     world.events.record({ kind: "vault.pruned", level: "info", sentence });
     return { ...outcome, sentence };
   });
@@ -102,12 +108,21 @@ async function markOrStop(vault: Vault, snapshots: readonly Snapshot[]): Promise
   });
 }
 
+function appendOnly(world: VaultWorld): readonly Target[] {
+  return world.targets.filter(({ isAppendOnly }) => isAppendOnly);
+}
+
+function namesOf(targets: readonly Target[]): string {
+  return targets.map(({ name }) => name).join(", ");
+}
+
 interface Swept {
   readonly records: number;
   readonly destroyedSnapshots: number;
   readonly destroyedPacks: number;
   readonly destroyedBytes: number;
   readonly deferred: number;
+  readonly withheld: number;
 }
 
 /** Destroys what was condemned long enough ago and that nobody needs. */
@@ -119,7 +134,9 @@ async function sweep(vault: Vault, lease: HeldLease, others: readonly Lease[]): 
   );
   const swept = { destroyedSnapshots: 0, destroyedPacks: 0, destroyedBytes: 0 };
   const deferred = over.length - due.length;
-  if (due.length === 0) return { ...swept, records: 0, deferred };
+  const isKept = appendOnly(vault.world).length > 0;
+  const withheld = isKept ? due.length : 0;
+  if (due.length === 0 || isKept) return { ...swept, records: 0, deferred, withheld };
   const doomed = new Set(due.flatMap(({ snapshots }) => snapshots));
   await markOrStop(
     vault,
@@ -140,7 +157,7 @@ async function sweep(vault: Vault, lease: HeldLease, others: readonly Lease[]): 
     }
     await destroy(vault, lease, "condemned", record.id);
   }
-  return { ...swept, records: due.length, deferred };
+  return { ...swept, records: due.length, deferred, withheld };
 }
 
 async function destroy(
@@ -184,7 +201,7 @@ class Condemning {
       const record: Omit<Condemnation, "id"> = { atMs, snapshots, packs };
       await vault.putRecord("condemned", writeCondemnation(record));
     }
-    await this.#mergeIndexes();
+    if (appendOnly(vault.world).length === 0) await this.#mergeIndexes();
     return { condemnedSnapshots: snapshots.length, condemnedPacks: packs.length };
   }
 
@@ -274,12 +291,16 @@ class Condemning {
   }
 }
 
-function say(outcome: Omit<PruneOutcome, "sentence">): string {
+function say(outcome: Omit<PruneOutcome, "sentence">, kept: string): string {
   const { condemnedSnapshots, condemnedPacks, destroyedSnapshots, destroyedPacks } = outcome;
   const condemned = `${condemnedSnapshots} snapshots and ${condemnedPacks} packs are condemned`;
   const freed = sayBytes(outcome.destroyedBytes);
   const destroyed = `${destroyedSnapshots} snapshots and ${destroyedPacks} packs of ${freed} destroyed`;
   const waits =
     outcome.deferred === 0 ? "" : `; ${outcome.deferred} records wait for a backup at work`;
-  return `${condemned}, ${destroyed}${waits}.`;
+  const left =
+    kept === ""
+      ? ""
+      : `; ${outcome.withheld} records wait for a prune that may remove from ${kept}`;
+  return `${condemned}, ${destroyed}${waits}${left}.`;
 }

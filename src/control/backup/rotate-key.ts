@@ -24,6 +24,11 @@ export async function rotateKey(
   settings: VaultSettings,
   options: RotateOptions,
 ): Promise<{ readonly sentence: string }> {
+  const kept = world.targets.find(({ isAppendOnly }) => isAppendOnly);
+  if (kept !== undefined) {
+    const what = `The old key would go on opening the vault: ${kept.name} is append-only.`;
+    throw new NinesError("NINES_VAULT_TARGETS", what);
+  }
   return withLease(world, "rotate", async () => {
     const { found, failed } = await readHeaders(world);
     if (failed.length > 0) {

@@ -360,6 +360,14 @@ export const errorCatalogue = {
     "The file with the vault's key or passphrase cannot be used.",
     "Write `openssl rand -hex 32` into it, and give it mode 0600.",
   ),
+  NINES_VAULT_KEY_COMMAND: entry(
+    "The command that gives the vault's master key has not given one.",
+    "Run it by hand: it must end with code 0 and print 64 hexadecimal digits, within a minute.",
+  ),
+  NINES_VAULT_CREDENTIALS: entry(
+    "A target's credentials cannot be used.",
+    "Write them into a file of mode 0600 and name it as `credentialsFile`, or set AWS_ACCESS_KEY_ID.",
+  ),
   NINES_VAULT_MARK: entry(
     "What this machine remembers of its vault is damaged.",
     "Look whether the vault is as new as it should be, then remove the file.",

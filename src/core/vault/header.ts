@@ -40,8 +40,11 @@ export interface VaultHeader {
   readonly chunks: ChunkSizes;
 }
 
-/** `upkeep` destroys or moves; `rotate` changes the master key, and needs to be alone. */
-export const leaseKinds = ["backup", "upkeep", "rotate"] as const;
+/**
+ * `upkeep` destroys or moves; `rotate` changes the master key, and needs to be alone; `ended` says
+ * of a lease that cannot be removed that its holder is done.
+ */
+export const leaseKinds = ["backup", "upkeep", "rotate", "ended"] as const;
 
 export interface Lease {
   /** A new one for each run. */

@@ -1,0 +1,46 @@
+// The targets that a file names. A machine as a target will be one more case here: whatever keeps
+// the promises of ports/target.ts (test/conformance/target.ts) is one.
+
+import { statfs } from "node:fs/promises";
+import type { BackupTargetConfig } from "../../config/config.ts";
+import { withoutRemoval } from "../../control/backup/append-only.ts";
+import { withDeadline } from "../../control/backup/deadline.ts";
+import { createFolderTarget } from "../../control/backup/folder-target.ts";
+import type { Clock } from "../../ports/clock.ts";
+import type { Disk } from "../../ports/disk.ts";
+import type { Target } from "../../ports/target.ts";
+import { createDisk } from "../../runtime/disk.ts";
+import { createSystemRandom } from "../../runtime/random.ts";
+import { createS3Target } from "../../runtime/s3-target.ts";
+import { readS3Credentials } from "./secrets.ts";
+
+const timeoutMs = 120_000;
+
+/** Throws NINES_VAULT_CREDENTIALS. Nothing is asked of a target yet. */
+export function createTargets(
+  configs: readonly BackupTargetConfig[],
+  clock: Clock,
+): readonly Target[] {
+  const disk = createDisk();
+  return configs.map((config) => {
+    const target = createTarget(config, disk, clock);
+    return config.appendOnly ? withoutRemoval(target) : target;
+  });
+}
+
+function createTarget(config: BackupTargetConfig, disk: Disk, clock: Clock): Target {
+  const { name, domain, place } = config;
+  if (place.kind === "folder") {
+    const { path } = place;
+    const freeBytes = async () => {
+      const { bavail, bsize } = await statfs(path);
+      return bavail * bsize;
+    };
+    const folder = createFolderTarget(disk, { name, domain, path, freeBytes });
+    return withDeadline(folder, clock, timeoutMs);
+  }
+  const { prefix, credentialsFile } = place;
+  const credentials = readS3Credentials(name, credentialsFile);
+  const { random } = createSystemRandom();
+  return createS3Target({ name, domain, place, prefix, credentials, clock, random, timeoutMs });
+}
