@@ -265,8 +265,8 @@ export const plantedFaults: readonly Planted[] = [
   {
     name: "an incident that waits for its end says that it waits for ever",
     file: "src/control/observe/observe.js",
-    find: "const forMs = Math.max(0, Math.min(...endsMs) - nowMs);",
-    replace: "const forMs = Infinity;",
+    find: "forMs: dueInMs + looks * tickMs",
+    replace: "forMs: Infinity",
     words: passingOver,
     slow: true,
   },

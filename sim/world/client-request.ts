@@ -234,6 +234,7 @@ export class Attempt implements Exchange {
   readonly #lane: Lane;
   readonly #deadlineMs: number;
   #stalled = false;
+  #breaks: Disposable | undefined;
 
   constructor(
     request: ClientRequest,
@@ -275,12 +276,13 @@ export class Attempt implements Exchange {
   }
 
   breakAfter(delayMs: number, result: Outcome): void {
-    this.#worker.loop.after(delayMs, () => this.#settle(result));
+    this.#breaks = this.#worker.loop.after(delayMs, () => this.#settle(result));
   }
 
   /** Nobody waits for it any more. */
   drop(): void {
     this.done = true;
+    this.#breaks?.[Symbol.dispose]();
     this.#worker.finish(this.#lane, this);
   }
 

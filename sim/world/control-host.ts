@@ -113,14 +113,9 @@ export class Incarnation {
 
   #ports(): ControlPorts {
     const { clock, files } = this.#world;
-    const ownClock = clock.for(this.gate);
     return {
       term: this.number,
-      clock: {
-        ...ownClock,
-        after: (delayMs, run, recurring) =>
-          ownClock.after(delayMs, () => this.enter(run), recurring),
-      },
+      clock: clock.for(this),
       random: this.#world.controlRandom(this.number),
       processes: this.#processes(),
       probes: this.#probes(),

@@ -117,13 +117,15 @@ export class EventLoop {
 
   /**
    * Passes over the time in which what is due would only repeat itself: up to where each recurring
-   * work has one more turn before the next task that is no repetition, or before `untilMs`. False
-   * when that is not worth it. `unchangedForMs`: for so long nothing in the world has changed; a
-   * turn counts for a repetition only if it began since, and ended.
+   * work has one more turn before the next task that is no repetition, or before `untilMs`; or to
+   * just before one that changes what is its own alone. False when that is not worth it.
+   * `unchangedForMs`: for so long nothing in the world has changed; a turn counts for a repetition
+   * only if it began since, and ended.
    */
   passOver(untilMs: number, unchangedForMs: number): boolean {
     const rests = new Map<Recurring, Rest>();
     let boundMs = untilMs;
+    let ownMs = Number.POSITIVE_INFINITY;
     for (const { run, recurring, timeMs } of this.#heap) {
       if (run === undefined) continue;
       const rest = recurring && (rests.get(recurring) ?? recurring.atRest());
@@ -133,16 +135,26 @@ export class EventLoop {
         const isUnderWay = timeMs - this.nowMs < everyMs - agoMs - GRID_MS;
         if (unchangedForMs < (isUnderWay ? agoMs + everyMs : agoMs)) return false;
         rests.set(recurring, rest);
-        boundMs = Math.min(boundMs, this.nowMs + forMs);
+        ownMs = Math.min(ownMs, this.nowMs + forMs);
       }
-      if (boundMs <= this.nowMs) return false;
+      if (Math.min(boundMs, ownMs) <= this.nowMs) return false;
     }
-    const turnMs = longestTurnMs(rests);
-    const landingMs = this.#onGrid(boundMs - turnMs - MARGIN_MS);
+    const lastTurnsMs = this.#lastTurnsMs(boundMs - MARGIN_MS, rests);
+    const landingMs = this.#onGrid(Math.min(lastTurnsMs, ownMs - MARGIN_MS) - GRID_MS);
     const aheadMs = landingMs - this.nowMs;
-    if (!(aheadMs > turnMs && aheadMs < Number.POSITIVE_INFINITY)) return false;
+    if (!(aheadMs > longestTurnMs(rests) && aheadMs < Number.POSITIVE_INFINITY)) return false;
     this.#moveTo(landingMs, rests);
     return true;
+  }
+
+  /** From then on each has its last turn that begins before `boundMs`. */
+  #lastTurnsMs(boundMs: number, rests: ReadonlyMap<Recurring, Rest>): number {
+    let earliestMs = boundMs;
+    for (const { everyMs, agoMs } of rests.values()) {
+      const turns = Math.floor((boundMs - this.nowMs + agoMs) / everyMs);
+      earliestMs = Math.min(earliestMs, this.nowMs - agoMs + turns * everyMs);
+    }
+    return earliestMs;
   }
 
   #moveTo(landingMs: number, rests: ReadonlyMap<Recurring, Rest>): void {

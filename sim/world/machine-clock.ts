@@ -42,37 +42,64 @@ export class MachineClock {
     this.#wallOffsetMs += byMs;
   }
 
-  /** The clock as the process behind `gate` has it: its timers fire late while it is stopped. */
-  for(gate: Gate): Clock {
+  /** In true milliseconds, as the clock goes now. */
+  untilMs(dueMs: number): number {
+    return Math.max(0, (dueMs - this.monotonicMs()) / this.#rate);
+  }
+
+  /** The clock as a process has it: its timers fire late while it is stopped. */
+  for(process: Pick<Gate, "enter">): Clock {
     return {
       monotonicMs: () => this.monotonicMs(),
       wallMs: () => this.wallMs(),
-      after: (delayMs, run, recurring) => this.#timer(gate, delayMs, run, recurring),
+      after: (delayMs, run, recurring) =>
+        new MachineTimer(this, this.#loop, process, delayMs, run, recurring),
     };
+  }
+}
+
+class MachineTimer implements Timer {
+  readonly #clock: MachineClock;
+  readonly #loop: EventLoop;
+  readonly #process: Pick<Gate, "enter">;
+  readonly #dueMs: number;
+  readonly #recurring: Recurring | undefined;
+  /** Undefined once it is cancelled. */
+  #run: (() => void) | undefined;
+  #task: Task;
+
+  constructor(
+    clock: MachineClock,
+    loop: EventLoop,
+    process: Pick<Gate, "enter">,
+    delayMs: number,
+    run: () => void,
+    recurring: Recurring | undefined,
+  ) {
+    this.#clock = clock;
+    this.#loop = loop;
+    this.#process = process;
+    this.#dueMs = clock.monotonicMs() + delayMs;
+    this.#recurring = recurring;
+    this.#run = run;
+    this.#task = this.#arm();
   }
 
-  #timer(gate: Gate, delayMs: number, run: () => void, recurring?: Recurring): Timer {
-    const dueMs = this.monotonicMs() + delayMs;
-    let cancelled = false;
-    const wake = (): void => {
-      if (cancelled) return;
-      // The clock slowed down meanwhile: a timer is late, never early.
-      if (this.monotonicMs() < dueMs - 1e-6) task = arm();
-      else
-        gate.enter(() => {
-          if (!cancelled) run();
-        });
-    };
-    const arm = (): Task => {
-      const remainingMs = Math.max(0, (dueMs - this.monotonicMs()) / this.#rate);
-      return this.#loop.after(remainingMs, wake, recurring);
-    };
-    let task = arm();
-    return {
-      [Symbol.dispose]: () => {
-        cancelled = true;
-        task[Symbol.dispose]();
-      },
-    };
+  [Symbol.dispose](): void {
+    this.#run = undefined;
+    this.#task[Symbol.dispose]();
   }
+
+  #arm(): Task {
+    return this.#loop.after(this.#clock.untilMs(this.#dueMs), this.#wake, this.#recurring);
+  }
+
+  readonly #wake = (): void => {
+    // The clock slowed down meanwhile: a timer is late, never early.
+    if (this.#clock.monotonicMs() < this.#dueMs - 1e-6) this.#task = this.#arm();
+    else this.#process.enter(this.#fire);
+  };
+
+  /** It may be cancelled while its process is stopped. */
+  readonly #fire = (): void => this.#run?.();
 }

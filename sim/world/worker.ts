@@ -36,7 +36,7 @@ interface Counts {
   lost: number;
   hedges: number;
   serverErrors: number;
-  readonly latency: Float64Array;
+  readonly latency: number[];
   /** The same as it is told; undefined when it has changed since. */
   told: readonly number[] | undefined;
 }
@@ -80,8 +80,12 @@ export class Worker {
   readonly #active = new Map<string, number>();
   readonly #attempts = new Map<string, number>();
   #router: Router | undefined;
+  /** What the router was made of. */
+  #routes: RoutingTable["routes"] | undefined;
   /** Until something happens to it. */
   #stats: WorkerStats | undefined;
+  /** Who is ejected or late may have changed since it was counted. */
+  #wasScanned = false;
   #scanning = false;
 
   constructor(number: number, ports: WorkerPorts, table: RoutingTable | undefined) {
@@ -102,7 +106,8 @@ export class Worker {
     this.table = table;
     this.#stats = undefined;
     this.toldAtMs = this.loop.nowMs;
-    this.#router = createRouter(table.routes);
+    if (this.#routes !== table.routes) this.#router = createRouter(table.routes);
+    this.#routes = table.routes;
     const named = new Set(table.services.map((service) => service.name));
     for (const service of table.services) this.#follow(service);
     for (const [name, lane] of this.#lanes) {
@@ -145,7 +150,7 @@ export class Worker {
         lost: 0,
         hedges: 0,
         serverErrors: 0,
-        latency: new Float64Array(HISTOGRAM_BUCKETS),
+        latency: Array.from({ length: HISTOGRAM_BUCKETS }, () => 0),
         told: undefined,
       },
     });
@@ -195,8 +200,24 @@ export class Worker {
 
   /** What the real one reports, of what there is here. */
   stats(): WorkerStats {
+    if (this.#stats !== undefined && this.#wasScanned && !this.#standsAs(this.#stats)) {
+      this.#stats = undefined;
+    }
+    this.#wasScanned = false;
     this.#stats ??= this.#count();
     return this.#stats;
+  }
+
+  /** Whether the same are ejected and late. */
+  #standsAs({ services }: WorkerStats): boolean {
+    return services.every(({ name, instances }) => {
+      const dispatcher = this.#lanes.get(name)?.dispatcher;
+      const ejected = dispatcher?.ejected(this.nowMs()) ?? [];
+      const late = dispatcher?.late() ?? [];
+      return instances.every(
+        (one) => one.ejected === ejected.includes(one.id) && one.late === late.includes(one.id),
+      );
+    });
   }
 
   #count(): WorkerStats {
@@ -217,7 +238,7 @@ export class Worker {
         late: late.includes(id),
       }));
       const gauges = { active: 0, queued: waiting.length, limited: 0, retries: 0, refused: 0 };
-      counts.told ??= Array.from(counts.latency);
+      counts.told ??= counts.latency.slice();
       const latency = counts.told;
       const { requests, lost, hedges, serverErrors } = counts;
       const sums = { requests, lost, hedges, serverErrors, bytesIn: 0, bytesOut: 0 };
@@ -292,7 +313,7 @@ export class Worker {
   #scan(lateByMs: number): void {
     const nowMs = this.nowMs();
     this.#scanning = false;
-    this.#stats = undefined;
+    this.#wasScanned = true;
     for (const { dispatcher, unanswered } of this.#lanes.values()) {
       dispatcher.tick(nowMs);
       if (unanswered.size === 0 && lateByMs === 0) continue;

@@ -168,17 +168,14 @@ export class Faults {
   #hang(program: Program | undefined, forMs: number): string | undefined {
     if (program === undefined) return undefined;
     program.pause();
-    this.#world.loop.after(forMs, () => {
-      if (program.state !== "ended") program.resume();
-    });
+    this.#ifItLives(program, forMs, () => program.resume());
     return `${program.id} hung`;
   }
 
   #answerWrongly(program: Program | undefined, forMs: number): string | undefined {
     if (program === undefined) return undefined;
     program.gray = true;
-    this.#world.loop.after(forMs, () => {
-      if (program.state === "ended") return;
+    this.#ifItLives(program, forMs, () => {
       this.#events.coming();
       program.gray = false;
       // A person has found it: what Nines started is ended, and started anew.
@@ -186,6 +183,16 @@ export class Faults {
       this.#world.note("fault", program.id, `${program.id} was put right by a person`);
     });
     return `${program.id} answered wrongly, and passed its checks`;
+  }
+
+  /** Nobody comes for what has ended before: no time is lived through for that. */
+  #ifItLives(program: Program, forMs: number, run: () => void): void {
+    const { loop, machine } = this.#world;
+    const task = loop.after(forMs, () => {
+      watch[Symbol.dispose]();
+      run();
+    });
+    const watch = machine.onEnd(program, () => task[Symbol.dispose]());
   }
 
   #lose(id: string, forMs: number): string | undefined {

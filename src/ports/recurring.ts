@@ -14,7 +14,10 @@ export interface Rest {
   readonly everyMs: number;
   /** So long ago its latest turn began. */
   readonly agoMs: number;
-  /** It stays so for this long; absent: until something else happens. */
+  /**
+   * It stays so until the turn after this time, which changes what is its own alone: nobody needs a
+   * turn before that one. Absent: until something else happens.
+   */
   readonly forMs?: number;
 }
 

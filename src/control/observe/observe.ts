@@ -198,7 +198,8 @@ export class ObserveLoop {
 
   /** Those that are out may have their place again, or their traffic has gone elsewhere. */
   #reviewOut({ service, incident }: Account): void {
-    for (const id of Object.keys(incident?.out ?? {})) {
+    if (incident === undefined) return;
+    for (const id of Object.keys(incident.out)) {
       const record = this.#ports.registry.get(id);
       if (record !== undefined && this.#isInPlace(record)) this.#mend(record, record.why);
     }
@@ -223,8 +224,10 @@ export class ObserveLoop {
 
   #isEjected(id: string): boolean {
     const sinceMs = this.#ejectedMs.get(id);
-    if (sinceMs !== undefined && !this.#views.allReportedAfter(sinceMs)) return true;
-    this.#ejectedMs.delete(id);
+    if (sinceMs !== undefined) {
+      if (!this.#views.allReportedAfter(sinceMs)) return true;
+      this.#ejectedMs.delete(id);
+    }
     return this.#views.isEjected(id);
   }
 
@@ -280,9 +283,11 @@ export class ObserveLoop {
     this.#accounts.set(service, after);
     if (after.incident?.id === id) this.#opened++;
     if (after.previous !== undefined) this.#ports.history.keep(after.previous);
-    if (after.incident !== before.incident) this.#unkept.add(service);
-    this.#tickSoon();
-    const isNew = after.incident !== undefined && after.incident.id !== before.incident?.id;
+    const { incident } = after;
+    if (incident !== undefined && incident !== before.incident) this.#unkept.add(service);
+    // Time does nothing to a quiet account.
+    if (after.state !== "quiet") this.#tickSoon();
+    const isNew = incident !== undefined && incident.id !== before.incident?.id;
     if (after.state === before.state && !isNew) return;
     if (isNew) this.#relate(after);
     announce(this.#ports.events, before, after);
@@ -374,8 +379,10 @@ export class ObserveLoop {
     if (this.#unkept.size > 0) return undefined;
     const nowMs = this.#nowMs();
     const endsMs = [...this.#accounts.values()].map((account) => stillAtMs(account));
-    const forMs = Math.max(0, Math.min(...endsMs) - nowMs);
-    return { everyMs: tickMs, agoMs: nowMs + tickMs - this.#tickDueMs, forMs };
+    const dueInMs = this.#tickDueMs - nowMs;
+    // The first look from then on ends it.
+    const looks = Math.max(0, Math.ceil((Math.min(...endsMs) - this.#tickDueMs) / tickMs));
+    return { everyMs: tickMs, agoMs: tickMs - dueInMs, forMs: dueInMs + looks * tickMs };
   }
 
   /** What was out while control was away and did not come back into the registry. */
