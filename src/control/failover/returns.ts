@@ -6,7 +6,7 @@ import { heldUntilMs } from "../../core/guard/flap-damping.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
 import type { InstanceRecord, Registry } from "../registry/registry.ts";
-import { verdictOf } from "../registry/verdict.ts";
+import { verdictIfActive, verdictOf } from "../registry/verdict.ts";
 
 export interface ReturnsPorts {
   readonly clock: Clock;
@@ -48,14 +48,15 @@ export class ReturnsKeeper {
   #lookAt(record: InstanceRecord, count: number): Presence {
     const { id, service, draining } = record;
     const { clock, events, registry } = this.#ports;
-    const others = registry
-      .instances()
-      .filter((one) => one.service === service && one.id !== id && verdictOf(one) === "up");
+    const isSpare = (): boolean => this.#othersUp(id) >= Math.ceil(count / 2);
     const facts = {
       ejected: record.ejectedGeneration === record.generation,
-      well: verdictOf({ ...record, standing: "active" }) === "up",
+      well: verdictIfActive(record) === "up",
       withdrawn: draining,
-      spare: others.length >= Math.ceil(count / 2),
+      // Asked for only when it flaps: a look at every instance would look at all others.
+      get spare() {
+        return isSpare();
+      },
     };
     const before = this.#presences.get(id) ?? unseen;
     const { presence, says } = followPresence(before, facts, id, clock.monotonicMs());
@@ -68,6 +69,13 @@ export class ReturnsKeeper {
     const standing = held ? "standby" : "active";
     registry.patch(id, { standing, standingWhy: held ? why : "", startHeld: "" });
     return presence;
+  }
+
+  #othersUp(id: string): number {
+    const all = this.#ports.registry.instances();
+    return all.filter(
+      (one) => one.service === this.#service && one.id !== id && verdictOf(one) === "up",
+    ).length;
   }
 
   /** Until the first hold is over. */

@@ -148,7 +148,7 @@ export class ActiveCheck implements Signal {
     this.#detail = result.detail;
     this.#failingSinceMs = result.passed ? undefined : (this.#failingSinceMs ?? this.#beganMs);
     this.#tell({ detail: result.detail, changed });
-    this.#schedule(repeats);
+    this.#schedule(repeats, record, settings);
   }
 
   /** A check that fails while traffic meets failures confirms them, whichever of the two began. */
@@ -158,7 +158,8 @@ export class ActiveCheck implements Signal {
     this.#metMeanwhile = undefined;
   }
 
-  #schedule(repeats: boolean): void {
+  /** `settings` were those of `record`, as it was before this check was told of. */
+  #schedule(repeats: boolean, record: InstanceRecord, settings: ThresholdSettings): void {
     const subject = this.#subject();
     this.#repeatsEveryMs = undefined;
     if (this.#ended || subject === undefined) return;
@@ -167,8 +168,9 @@ export class ActiveCheck implements Signal {
     }
     const { random, clock } = this.#ports;
     const jitter = 1 + jitterShare * (2 * random.ratio() - 1);
-    const settings = this.#settingsFor(subject.record, subject.health);
-    const everyMs = jitter * nextCheckMs(this.#state, settings);
+    const isSame = subject.record === record;
+    const now = isSame ? settings : this.#settingsFor(subject.record, subject.health);
+    const everyMs = jitter * nextCheckMs(this.#state, now);
     const delayMs = this.#beganMs + everyMs - clock.monotonicMs();
     if (repeats && delayMs > 0) this.#repeatsEveryMs = everyMs;
     this.#askIn(Math.max(0, delayMs));

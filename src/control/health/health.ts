@@ -36,8 +36,8 @@ const spreadMs = 5;
 
 interface Watch {
   readonly signals: readonly Signal[];
-  /** What it was begun with: what differs is begun anew. */
-  readonly asked: string;
+  /** What it was begun with: which signals it asks for, what differs is begun anew. */
+  health: HealthConfig;
 }
 
 export class HealthLoop {
@@ -90,7 +90,11 @@ export class HealthLoop {
       this.#end(id);
       return this.#ports.registry.patch(id, { health: "unknown", failingSinceMs: undefined });
     }
-    if (watch?.asked === askedBy(health)) return;
+    if (watch?.health === health) return;
+    if (watch !== undefined && askedBy(watch.health) === askedBy(health)) {
+      watch.health = health;
+      return;
+    }
     this.#end(id);
     this.#begin(record, health);
   }
@@ -98,7 +102,7 @@ export class HealthLoop {
   #begin(record: InstanceRecord, health: HealthConfig): void {
     const { id } = record;
     const signals: Signal[] = [];
-    const watch: Watch = { signals, asked: askedBy(health) };
+    const watch: Watch = { signals, health };
     const subject: Subject = () => this.#subject(id, watch);
     const tell = (news: News): void => this.#heard(id, watch, news);
     this.#watches.set(id, watch);

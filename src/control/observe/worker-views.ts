@@ -1,47 +1,45 @@
 // What each linked worker last said of instances: whether it has ejected one, which table it
 // follows, and whether it still sends there.
 
-import type { InstanceStats, WorkerStats } from "../../core/measure/gateway-stats.ts";
+import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
 import type { WorkerReports } from "../../ports/worker-reports.ts";
 import type { Told } from "../registry/registry.ts";
 
-interface Said {
-  readonly instance: InstanceStats;
-  /** Attempts begun since the report before. */
-  readonly more: number;
-}
-
 interface View {
-  readonly tableVersion: number;
+  readonly stats: WorkerStats;
+  /** The report before. */
+  readonly before: WorkerStats | undefined;
   readonly atMs: number;
-  readonly loopDelayMs: number;
-  readonly instances: ReadonlyMap<string, Said>;
+  readonly ejected: ReadonlySet<string>;
 }
 
+const nobody: ReadonlySet<string> = new Set();
 const starvedForMs = 2_000;
 
 export class WorkerViews {
   readonly #reports: WorkerReports;
   readonly #views = new Map<number, View>();
+  /** Mostly nobody is, and it is asked of everybody at each report. */
+  #isAnyEjected = false;
 
   constructor(reports: WorkerReports) {
     this.#reports = reports;
   }
 
   reported(stats: WorkerStats, atMs: number): void {
-    const before = this.#views.get(stats.pid);
-    const instances = new Map<string, Said>();
-    for (const instance of stats.services.flatMap((service) => service.instances)) {
-      const known = before?.instances.get(instance.id)?.instance.requests;
-      const more = known === undefined ? 0 : Math.max(0, instance.requests - known);
-      instances.set(instance.id, { instance, more });
-    }
-    const { tableVersion, loopDelayMs } = stats;
-    this.#views.set(stats.pid, { tableVersion, loopDelayMs, atMs, instances });
-    const linked = new Set(this.linked());
+    const before = this.#views.get(stats.pid)?.stats;
+    const ejected = ejectedBy(stats);
+    this.#views.set(stats.pid, { stats, before, atMs, ejected });
+    if (this.#isAnyEjected || ejected.size > 0) this.#isAnyEjected = this.#ejectsAny();
+    if (this.#views.size === 1) return;
+    const linked = this.linked();
     for (const pid of this.#views.keys()) {
-      if (pid !== stats.pid && !linked.has(pid)) this.#views.delete(pid);
+      if (pid !== stats.pid && !linked.includes(pid)) this.#views.delete(pid);
     }
+  }
+
+  #ejectsAny(): boolean {
+    return [...this.#views.values()].some(({ ejected }) => ejected.size > 0);
   }
 
   linked(): readonly number[] {
@@ -54,9 +52,8 @@ export class WorkerViews {
   }
 
   isEjected(id: string): boolean {
-    return this.linked().some(
-      (pid) => this.#views.get(pid)?.instances.get(id)?.instance.ejected === true,
-    );
+    if (!this.#isAnyEjected) return false;
+    return this.linked().some((pid) => this.#views.get(pid)?.ejected.has(id) === true);
   }
 
   /**
@@ -68,16 +65,36 @@ export class WorkerViews {
     return this.linked().every((pid) => {
       const view = this.#views.get(pid);
       if (view === undefined) return false;
-      if (outFrom !== undefined && view.tableVersion >= outFrom) return true;
-      const said = view.instances.get(id);
-      if (said?.instance.ejected === true) return true;
-      return view.atMs > sinceMs && (said?.more ?? 0) === 0;
+      if (outFrom !== undefined && view.stats.tableVersion >= outFrom) return true;
+      return view.ejected.has(id) || (view.atMs > sinceMs && !hasSentTo(id, view));
     });
   }
 
   /** The largest delay of a worker's event loop that was told lately: a machine short of time. */
   loopDelayMs(nowMs: number): number {
     const recent = [...this.#views.values()].filter(({ atMs }) => nowMs - atMs <= starvedForMs);
-    return Math.max(0, ...recent.map(({ loopDelayMs }) => loopDelayMs));
+    return Math.max(0, ...recent.map(({ stats }) => stats.loopDelayMs));
   }
+}
+
+function ejectedBy({ services }: WorkerStats): ReadonlySet<string> {
+  let found: Set<string> | undefined;
+  for (const { instances } of services) {
+    for (const { id, ejected } of instances) if (ejected) (found ??= new Set()).add(id);
+  }
+  return found ?? nobody;
+}
+
+/** Attempts begun since the report before. */
+function hasSentTo(id: string, { stats, before }: View): boolean {
+  const now = sentTo(id, stats);
+  return now !== undefined && now > (sentTo(id, before) ?? now);
+}
+
+function sentTo(id: string, stats: WorkerStats | undefined): number | undefined {
+  for (const { instances } of stats?.services ?? []) {
+    const found = instances.find((one) => one.id === id);
+    if (found !== undefined) return found.requests;
+  }
+  return undefined;
 }

@@ -13,7 +13,12 @@ import type { InstanceRecord } from "./registry.ts";
 
 export function verdictOf(record: InstanceRecord): InstanceVerdict {
   if (record.standing === "standby") return "standby";
-  if (record.draining || record.standing === "leaving") return "draining";
+  return record.standing === "leaving" ? "draining" : verdictIfActive(record);
+}
+
+/** What it would be if its standing kept nothing from it. */
+export function verdictIfActive(record: InstanceRecord): InstanceVerdict {
+  if (record.draining) return "draining";
   return isReady(record) ? "up" : whyNotUp(record);
 }
 

@@ -12,6 +12,9 @@ import {
 import type { InstanceRecord } from "../registry/registry.ts";
 import { verdictOf } from "../registry/verdict.ts";
 
+/** What of a table is the gateway's part of the file alone. */
+export type TableFrame = Omit<RoutingTable, "version" | "services">;
+
 /** A tcp listener goes its one route without a request to match: and no request may match it. */
 const noRequest: RouteMatch = { method: "" };
 
@@ -20,21 +23,22 @@ export function buildTable(
   instances: readonly InstanceRecord[],
   version: number,
   epochOf: (service: string) => number,
+  frame: TableFrame = tableFrame(config.gateway),
 ): RoutingTable {
-  const { gateway } = config;
-  const routes: TableRoute[] = [...gateway.routes];
-  const listeners = gateway.listen.map((listen) => listenerOf(listen, gateway, routes));
   return {
     version,
-    workers: gateway.workers,
-    listeners,
-    routes,
+    ...frame,
     services: config.services.map((service) =>
       serviceOf(service, instances, epochOf(service.name)),
     ),
-    limits: gateway.limits,
-    drainMs: gateway.drainMs,
   };
+}
+
+export function tableFrame(gateway: GatewayConfig): TableFrame {
+  const { workers, limits, drainMs } = gateway;
+  const routes: TableRoute[] = [...gateway.routes];
+  const listeners = gateway.listen.map((listen) => listenerOf(listen, gateway, routes));
+  return { workers, listeners, routes, limits, drainMs };
 }
 
 /** The table of a file that has no gateway any more: nobody listens, what is under way ends. */

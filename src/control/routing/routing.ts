@@ -4,13 +4,13 @@
 // Then it writes into the registry what the data plane was told of each instance, so that whoever
 // ends one can wait until no worker sends to it any more.
 
-import type { Config } from "../../config/config.ts";
+import type { Config, GatewayConfig } from "../../config/config.ts";
 import type { InstanceVerdict, RoutingTable } from "../../core/route/table.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { RoutingTables } from "../../ports/routing-tables.ts";
 import type { Registry, RegistryChange } from "../registry/registry.ts";
 import { verdictOf } from "../registry/verdict.ts";
-import { buildTable, closedTable } from "./build-table.ts";
+import { buildTable, closedTable, type TableFrame, tableFrame } from "./build-table.ts";
 import type { RoutingMemory } from "./memory.ts";
 
 export interface RoutingPorts {
@@ -24,9 +24,12 @@ export class RoutingLoop {
   readonly #ports: RoutingPorts;
   readonly #subscription: Disposable;
   #config: Config | undefined;
+  /** The same in every table of one file. */
+  #frame: TableFrame | undefined;
+  #fileSays = "";
   #table: RoutingTable | undefined;
-  /** What the table says, whatever its version. */
-  #says = "";
+  /** What the table says of instances, and what the file said then. */
+  #said = { file: "", instances: "" };
   #pending: Timer | undefined;
 
   constructor(ports: RoutingPorts) {
@@ -41,7 +44,10 @@ export class RoutingLoop {
   }
 
   follow(config: Config): void {
+    const { gateway } = config;
     this.#config = config;
+    this.#frame = gateway && tableFrame(gateway);
+    this.#fileSays = gateway === undefined ? "" : fileSays({ ...config, gateway });
     this.#publishSoon();
   }
 
@@ -62,14 +68,18 @@ export class RoutingLoop {
     const current = this.#table?.version ?? 0;
     const wanted = this.#wantedTable(current);
     if (wanted === undefined) return;
-    const says = JSON.stringify({ ...wanted, version: 0 });
-    const changed = this.#table === undefined || says !== this.#says;
-    this.#says = says;
+    const { file, instances } = this.#said;
+    this.#said = { file: this.#fileSays, instances: saysOfInstances(wanted) };
+    const isSame = file === this.#said.file && instances === this.#said.instances;
+    const changed = this.#table === undefined || !isSame;
     const table = changed ? { ...wanted, version: memory.nextVersion() } : this.#table;
     if (table === undefined) return;
     this.#table = table;
     // As in the table, whatever a listener makes of it while it is told.
-    const told = registry.instances().map((record) => ({ ...record, verdict: verdictOf(record) }));
+    const told = registry.instances().map((record) => {
+      const { id, generation } = record;
+      return { id, generation, verdict: verdictOf(record) };
+    });
     if (changed) {
       // The disk is what takes time here, and clients may wait for the table.
       const early = memory.isReserved(table.version);
@@ -86,7 +96,8 @@ export class RoutingLoop {
     if (config !== undefined && gateway !== undefined) {
       const { registry } = this.#ports;
       const epochOf = (service: string): number => registry.epoch(service);
-      return buildTable({ ...config, gateway }, registry.instances(), version, epochOf);
+      const whole = { ...config, gateway };
+      return buildTable(whole, registry.instances(), version, epochOf, this.#frame);
     }
     return this.#table && closedTable(this.#table, version);
   }
@@ -97,6 +108,15 @@ export class RoutingLoop {
       return;
     this.#ports.registry.patch(id, { told: { verdict, version } });
   }
+}
+
+/** Of a whole file once; of instances with every change of one of them. */
+function fileSays(config: Config & { readonly gateway: GatewayConfig }): string {
+  return JSON.stringify(buildTable(config, [], 0, () => 0));
+}
+
+function saysOfInstances({ services }: RoutingTable): string {
+  return JSON.stringify(services.map(({ epoch, instances }) => [epoch, instances]));
 }
 
 function changesRouting({ before, after }: RegistryChange): boolean {

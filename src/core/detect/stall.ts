@@ -310,7 +310,8 @@ export class StallDetector {
       const own = this.#ownPatienceMs(slot);
       if (own !== undefined) this.#ascending[this.#sorted++] = own;
     }
-    this.#ascending.subarray(0, this.#sorted).sort();
+    if (this.#sorted > MEDIAN_EXACT_MAX) this.#ascending.subarray(0, this.#sorted).sort();
+    else insertionSort(this.#ascending, this.#sorted);
   }
 
   /** The upper median of all, less one that is `own`: of two, the more patient one. */
@@ -320,5 +321,17 @@ export class StallDetector {
     const middle = others >>> 1;
     const isBelow = own !== undefined && own <= (this.#ascending[middle] as number);
     return this.#ascending[isBelow ? middle + 1 : middle];
+  }
+}
+
+/** In place, of a few: every scan sorts them, and a typed array's own sort is for many. */
+function insertionSort(numbers: Float64Array, count: number): void {
+  for (let end = 1; end < count; end++) {
+    const number = numbers[end] as number;
+    let place = end;
+    for (; place > 0 && (numbers[place - 1] as number) > number; place--) {
+      numbers[place] = numbers[place - 1] as number;
+    }
+    numbers[place] = number;
   }
 }

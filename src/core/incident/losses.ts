@@ -35,7 +35,7 @@ export interface ServiceLosses {
 
 interface Known {
   readonly atMs: number;
-  readonly services: ReadonlyMap<string, ServiceStats>;
+  readonly services: readonly ServiceStats[];
 }
 
 interface Count {
@@ -67,12 +67,13 @@ export class LossCounter {
     isTroubled: (service: string) => boolean,
   ): readonly ServiceLosses[] {
     const known = this.#workers.get(stats.pid);
-    const services = new Map(stats.services.map((service) => [service.name, service]));
+    const { services } = stats;
     this.#workers.set(stats.pid, { atMs: nowMs, services });
     if (known === undefined) return [];
     const found: ServiceLosses[] = [];
-    for (const service of stats.services) {
-      const before = known.services.get(service.name);
+    for (let index = 0; index < services.length; index++) {
+      const service = services[index] as ServiceStats;
+      const before = serviceOf(known, service.name, index);
       if (before === service) continue;
       if (before === undefined || service.requests < before.requests) continue;
       const troubled = isTroubled(service.name);
@@ -128,8 +129,9 @@ export class LossCounter {
     let slow = 0;
     let worst = -1;
     let requests = 0;
-    for (let bucket = 0; bucket < after.latency.length; bucket++) {
-      const more = (after.latency[bucket] ?? 0) - (before.latency[bucket] ?? 0);
+    const [now, then] = [after.latency, before.latency];
+    for (let bucket = 0; bucket < now.length; bucket++) {
+      const more = (now[bucket] ?? 0) - (then[bucket] ?? 0);
       if (more <= 0) continue;
       requests += more;
       worst = bucket;
@@ -142,6 +144,12 @@ export class LossCounter {
     const worstMs = worst < 0 ? 0 : bucketLimitMs(worst);
     return { lost, serverErrors, slow, worstMs, requests };
   }
+}
+
+/** Reports keep their order, but when the file changes. */
+function serviceOf({ services }: Known, name: string, index: number): ServiceStats | undefined {
+  const there = services[index];
+  return there?.name === name ? there : services.find((one) => one.name === name);
 }
 
 /** The first bucket of which all is slow. */

@@ -48,6 +48,7 @@ function make(parts: StartParts): Fingerprint {
 
 /** Names of the parts that differ, in a fixed order; none when a start would be the same. */
 export function changedParts(before: Fingerprint, after: Fingerprint): readonly string[] {
+  if (before === after) return [];
   const names = new Set([...Object.keys(after), ...Object.keys(before)]);
   return [...names].filter((name) => before[name] !== after[name]);
 }

@@ -6,7 +6,7 @@
 // ends a crash loop. A crash loop stays one until the instance has been up for `resetAfterMs`: else
 // a process held back for long would look recovered only because it was not tried.
 
-import { assert, present } from "../base/assert.ts";
+import { AssertionError, assert, present } from "../base/assert.ts";
 import { sayDuration } from "../base/duration.ts";
 import { backoffMs, failuresInRow } from "../guard/backoff.ts";
 import { isCrashLoop, withEnd } from "../guard/restart-intensity.ts";
@@ -288,24 +288,43 @@ function say(
   before: Life,
   after: Life,
   event: LifeEvent,
-  { instance, nowMs, settings }: StepContext,
+  context: StepContext,
 ): Said {
-  const startedAtMs = before.startedAtMs ?? after.startedAtMs;
-  const words: Readonly<Record<string, () => string>> = {
-    instance: () => instance,
-    cause: () => causeInWords(before, event, startedAtMs, nowMs),
-    age: () => sayDuration(nowMs - before.sinceMs),
-    // Of an adopted process the start was read by another process's clock.
-    ran: () => sayDuration(Math.max(0, nowMs - present(startedAtMs, "a process that ran"))),
-    next: () => sayDuration(present(after.deadlineMs, "a deadline that was set") - nowMs),
-    pid: () => ("pid" in event ? String(event.pid) : "?"),
-    port: () => ("port" in event ? String(event.port) : "?"),
-    ends: () => sayEnds(after, settings),
-  };
   const sentence = saying.sentence.replace(/\{(\w+)\}/g, (_match, word: string) =>
-    present(words[word], `a meaning of {${word}}`)(),
+    meaningOf(word, before, after, event, context),
   );
   return { kind: saying.kind, level: saying.level, sentence };
+}
+
+function meaningOf(
+  word: string,
+  before: Life,
+  after: Life,
+  event: LifeEvent,
+  { instance, nowMs, settings }: StepContext,
+): string {
+  const startedAtMs = before.startedAtMs ?? after.startedAtMs;
+  switch (word) {
+    case "instance":
+      return instance;
+    case "cause":
+      return causeInWords(before, event, startedAtMs, nowMs);
+    case "age":
+      return sayDuration(nowMs - before.sinceMs);
+    case "ran":
+      // Of an adopted process the start was read by another process's clock.
+      return sayDuration(Math.max(0, nowMs - present(startedAtMs, "a process that ran")));
+    case "next":
+      return sayDuration(present(after.deadlineMs, "a deadline that was set") - nowMs);
+    case "pid":
+      return "pid" in event ? String(event.pid) : "?";
+    case "port":
+      return "port" in event ? String(event.port) : "?";
+    case "ends":
+      return sayEnds(after, settings);
+    default:
+      throw new AssertionError(`a meaning of {${word}}`);
+  }
 }
 
 /** The event's own cause; for the end of a process that was told to end, why it was told. */
