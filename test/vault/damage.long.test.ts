@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { openVault, runBackup, verify } from "../../src/control/backup/operations.ts";
+import * as operations from "../../src/control/backup/operations.ts";
 import {
   diskPlaceOf,
   filesOf,
@@ -16,7 +16,9 @@ import {
   TestWorld,
   treeOf,
 } from "../../src/control/backup/vault.fixture.ts";
+import { damageEverything } from "./damage.ts";
 
+const { openVault, runBackup, verify } = operations;
 const tree = { "a.txt": "hello", folder: { part: noise(1, 300) } };
 const opening = { master, create: false, withIndex: true };
 
@@ -26,6 +28,13 @@ async function smallVault(): Promise<TestWorld> {
   await runBackup(world, settings, new TestSource("data", tree), options);
   return world;
 }
+
+test("eight vaults outlive all that may happen, and then any loss of as many domains", async () => {
+  for (let seed = 100; seed < 108; seed++) {
+    await damageEverything(operations, { seed, lossesMax: Number.POSITIVE_INFINITY });
+  }
+  assert.ok(true, "no promise was broken");
+});
 
 test("a byte turned at every offset of every file of one target loses nothing", async (t) => {
   const world = await smallVault();

@@ -1,13 +1,14 @@
 // Faults planted in a copy of the built vault: each breaks one promise, and the crashes, or the
-// prunes beside a backup, must find it. What they cannot find they do not guard.
+// prunes beside a backup, or the damage to its targets, must find it. What they cannot find they do not guard.
 
 import { importPlanted, type PlantedFault } from "../planted.fixture.ts";
 import { pruneBeside } from "./beside.ts";
 import { BrokenPromise, crashEverywhere } from "./crashes.ts";
+import { damageEverything } from "./damage.ts";
 import type { Operations } from "./life.ts";
 
 export interface VaultFault extends PlantedFault {
-  readonly foundBy: "crashes" | "beside";
+  readonly foundBy: "crashes" | "beside" | "damage";
 }
 
 const folder = "src/control/backup";
@@ -73,6 +74,49 @@ export const faults: readonly VaultFault[] = [
     replace: "void 0;",
     foundBy: "crashes",
   },
+  {
+    name: "a stripe is written with one shard fewer",
+    file: `${folder}/object-store.js`,
+    find: "return this.#putShard(name, shard, ranked[number], spare);",
+    replace:
+      "return number + 1 === shards.length || this.#putShard(name, shard, ranked[number], spare);",
+    foundBy: "damage",
+  },
+  {
+    name: "a scrub mends nothing, and says that it has",
+    file: `${folder}/object-store.js`,
+    find: "if (!(await this.#putShard(name, shardPieces, target, [])))",
+    replace: "if (false)",
+    foundBy: "damage",
+  },
+  {
+    name: "a scrub passes over what is rotten",
+    file: `${folder}/object-store.js`,
+    find: "if (!sameBytes(sha256(bytes), header.hash))",
+    replace: "if (false)",
+    foundBy: "damage",
+  },
+  {
+    name: "two shards of an object lie in one failure domain",
+    file: "src/core/vault/placement.js",
+    find: "(seen.has(target.domain) ? rest : first)",
+    replace: "first",
+    foundBy: "damage",
+  },
+  {
+    name: "nobody holds the snapshots against what this machine has seen",
+    file: `${folder}/vault.js`,
+    find: "if (rolledBack === undefined)",
+    replace: "if (true)",
+    foundBy: "damage",
+  },
+  {
+    name: "files in a lost pack are not named",
+    file: `${folder}/scrub.js`,
+    find: "vault.index.lose(id);",
+    replace: "void id;",
+    foundBy: "damage",
+  },
 ];
 
 const livesMax = 8;
@@ -83,10 +127,13 @@ export async function findFault(fault: VaultFault | undefined): Promise<string |
   await importPlanted<Operations>(`${folder}/operations.js`, fault, async (operations) => {
     try {
       for (let seed = 1; seed <= livesMax; seed++) {
-        if (fault?.foundBy !== "beside") {
+        if (fault === undefined || fault.foundBy === "damage") {
+          await damageEverything(operations, { seed, lossesMax: 6 });
+        }
+        if (fault === undefined || fault.foundBy === "crashes") {
           await crashEverywhere(operations, { seed, steps: 16, stride: 13 });
         }
-        if (fault?.foundBy !== "crashes") await pruneBeside(operations, seed);
+        if (fault === undefined || fault.foundBy === "beside") await pruneBeside(operations, seed);
       }
     } catch (error) {
       if (!(error instanceof BrokenPromise)) throw error;

@@ -63,9 +63,9 @@ export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<S
     options.progress?.(done, objects.length, bytes);
     await pace.spend(found.bytesRead);
   }
-  const lost = (await stillThere(vault, unread)).map(
-    (object) => `${object.join(" ")}: ${reasons.get(object)}`,
-  );
+  const gone = await stillThere(vault, unread);
+  for (const [kind, id] of gone) if (kind === "pack") vault.index.lose(id);
+  const lost = gone.map((object) => `${object.join(" ")}: ${reasons.get(object)}`);
   const last = done < objects.length ? (objects[done - 1]?.join(" ") ?? options.after) : undefined;
   if (last === undefined) lost.push(...missingPacks(vault));
   const sentence = say(done, bytes, mended, degraded, lost.length);

@@ -11,6 +11,7 @@
 import { assert } from "../base/assert.ts";
 import { NinesError } from "../base/errors.ts";
 import { hashBytes } from "./crypto.ts";
+import type { ObjectId } from "./names.ts";
 import type { PackedChunk, PackTable } from "./pack.ts";
 
 const wordsOfPlace = 4;
@@ -33,6 +34,7 @@ export class ChunkIndex {
   #marks = new Uint8Array(1024);
   #count = 0;
   readonly #packs: IndexedPack[] = [];
+  readonly #lost = new Set<number>();
 
   get chunkCount(): number {
     return this.#count;
@@ -45,14 +47,20 @@ export class ChunkIndex {
     for (const chunk of chunks) this.#put(number, chunk);
   }
 
+  /** The pack was found to be unreadable: what is in it is as if it were not known. */
+  lose(packId: ObjectId): void {
+    const number = this.#packs.findIndex(({ id }) => id === packId);
+    if (number >= 0) this.#lost.add(number);
+  }
+
   find(name: Uint8Array): ChunkPlace | undefined {
-    const at = this.#slots[this.#slotOf(name)] as number;
+    const at = this.#entryOf(name);
     return at < 0 ? undefined : this.#placeAt(at);
   }
 
   /** Notes something of a chunk. False when it was noted before; undefined when it is unknown. */
   mark(name: Uint8Array, as: "needed" | "walked"): boolean | undefined {
-    const at = this.#slots[this.#slotOf(name)] as number;
+    const at = this.#entryOf(name);
     if (at < 0) return undefined;
     const before = this.#marks[at] as number;
     const after = before | markBits[as];
@@ -114,6 +122,13 @@ export class ChunkIndex {
         deflated,
       },
     };
+  }
+
+  /** -1 for what is not known, or lost. */
+  #entryOf(name: Uint8Array): number {
+    const at = this.#slots[this.#slotOf(name)] as number;
+    const isLost = at >= 0 && this.#lost.has(this.#places[at * wordsOfPlace] as number);
+    return isLost ? -1 : at;
   }
 
   #isMarked(at: number): boolean {
