@@ -1,5 +1,5 @@
-// The proxies under test, each on one core with one thread, in front of the same origin: as people
-// set them up for plain HTTP/1.1 with kept connections, telling the origin who the client is.
+// What Nines is compared with, each on one core with one thread, in front of the same origin: as
+// people set it up for plain HTTP/1.1 with kept connections, telling the origin who the client is.
 
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -17,16 +17,15 @@ import {
 export interface Contender {
   readonly name: string;
   readonly port: number;
+  /** Where it passes on bytes unread; absent where it does not. */
+  readonly tcpPort?: number;
   /** The one process whose CPU is the figure. */
   readonly pid: number;
   /** Others that belong to it; theirs is printed. */
   readonly otherPids: readonly number[];
+  /** What it says of its processes, for when one has ended that was measured. */
+  readonly workerLines?: readonly string[];
   stop(): Promise<void>;
-}
-
-/** Keeps all threads of a process on one core, where the machine can. */
-export function pin(pid: number, core: number): void {
-  spawnSync("taskset", ["-a", "-c", "-p", String(core), String(pid)], { stdio: "ignore" });
 }
 
 export interface Origin {
@@ -45,13 +44,7 @@ export async function startOrigin(folder: string, largeBytes: number): Promise<O
   const place = join(folder, "origin");
   mkdirSync(place);
   writeFileSync(join(place, "large"), Buffer.alloc(largeBytes, "x"));
-  if (nginx === undefined) {
-    const started = start([process.execPath, join(import.meta.dirname, "origin.js")], {
-      environment: { PORT: String(port), LARGE_BYTES: String(largeBytes) },
-    });
-    await waitUntil("the origin listens", 5000, () => accepts(port));
-    return { name: "our own origin", port, pid: started.pid, stop: () => end(started) };
-  }
+  if (nginx === undefined) return startOwnOrigin(largeBytes);
   const server = `server {
     listen 127.0.0.1:${port} backlog=4096;
     root ${place};
@@ -62,32 +55,54 @@ export async function startOrigin(folder: string, largeBytes: number): Promise<O
   return { name: "nginx", port, pid: await workerOf(started.pid), stop: () => end(started) };
 }
 
+/** One that speaks WebSockets, too. */
+export async function startOwnOrigin(largeBytes: number): Promise<Origin> {
+  const port = await freePort();
+  const started = start([process.execPath, join(import.meta.dirname, "origin.js")], {
+    environment: { PORT: String(port), LARGE_BYTES: String(largeBytes) },
+  });
+  await waitUntil("the origin listens", 5000, () => accepts(port));
+  return { name: "our own origin", port, pid: started.pid, stop: () => end(started) };
+}
+
 export async function startHaproxy(folder: string, origin: number): Promise<Contender | undefined> {
   const program = installed("haproxy");
   if (program === undefined) return undefined;
-  const port = await freePort();
+  const [port, tcpPort] = [await freePort(), await freePort()];
   const file = join(folder, "haproxy.cfg");
   writeFileSync(
     file,
     `global
   nbthread 1
-  maxconn 2000
+  maxconn 9900
 defaults
   mode http
+  maxconn 9900
   timeout connect 5s
   timeout client 60s
   timeout server 60s
-  option forwardfor
 frontend in
+  option forwardfor
   bind 127.0.0.1:${port}
   default_backend origin
 backend origin
+  server only 127.0.0.1:${origin}
+listen bytes
+  mode tcp
+  bind 127.0.0.1:${tcpPort}
   server only 127.0.0.1:${origin}
 `,
   );
   const started = start([program, "-db", "-f", file], { output: join(folder, "haproxy.log") });
   await waitUntil("haproxy listens", 5000, () => accepts(port));
-  return { name: "haproxy", port, pid: started.pid, otherPids: [], stop: () => end(started) };
+  return {
+    name: "haproxy",
+    port,
+    tcpPort,
+    pid: started.pid,
+    otherPids: [],
+    stop: () => end(started),
+  };
 }
 
 export async function startNginx(folder: string, origin: number): Promise<Contender | undefined> {
@@ -149,54 +164,17 @@ async function workerOf(pid: number): Promise<number> {
   return child;
 }
 
-const root = join(import.meta.dirname, "..", "..", "..");
-const program = join(root, "dist", "src", "program", "main.js");
-
-interface Status {
-  readonly control: { readonly pid: number | null };
-  readonly gateway: {
-    readonly parent: { readonly pid: number } | null;
-    readonly workers: readonly { readonly pid: number; readonly state: string }[];
-  } | null;
-}
-
-/** The whole program, as a user runs it, with one worker. */
-export async function startNines(folder: string, origin: number): Promise<Contender> {
+/** Proxies for Node (node-proxy.ts); those that could not be installed are left out. */
+export async function startNodeProxy(name: string, origin: number): Promise<Contender | undefined> {
   const port = await freePort();
-  const file = join(folder, "nines.yaml");
-  const stateDirectory = join(folder, "state");
-  const place = ["-f", file, "--state-dir", stateDirectory];
-  writeFileSync(
-    file,
-    `services:
-  web: { endpoints: ["127.0.0.1:${origin}"] }
-gateway:
-  workers: 1
-  listen: [{ address: "127.0.0.1:${port}" }]
-  routes: [{ match: { path: / }, service: web }]
-`,
-  );
-  const started = start([process.execPath, program, "up", ...place], {
-    output: join(folder, "nines.log"),
+  const started = start([process.execPath, join(import.meta.dirname, "node-proxy.js")], {
+    environment: { KIND: name, PORT: String(port), ORIGIN_PORT: String(origin) },
   });
-  await waitUntil("nines serves", 15_000, () => accepts(port));
-  let workers: readonly { readonly pid: number; readonly state: string }[] = [];
-  let status: Status | undefined;
-  await waitUntil("nines tells its worker", 15_000, () => {
-    const said = spawnSync(process.execPath, [program, "status", "--json", ...place], {
-      encoding: "utf8",
-    });
-    if (said.status !== 0) return false;
-    status = JSON.parse(said.stdout) as Status;
-    workers = status.gateway?.workers.filter(({ state }) => state === "serving") ?? [];
-    return workers.length === 1;
+  let hasEnded = false;
+  void started.ended.then(() => {
+    hasEnded = true;
   });
-  const parent = status?.gateway?.parent?.pid;
-  return {
-    name: "nines",
-    port,
-    pid: workers[0]?.pid ?? 0,
-    otherPids: [started.pid, ...(parent === undefined ? [] : [parent])],
-    stop: () => end(started),
-  };
+  await waitUntil(`${name} listens`, 5000, async () => hasEnded || (await accepts(port)));
+  if (hasEnded) return undefined;
+  return { name, port, pid: started.pid, otherPids: [], stop: () => end(started) };
 }

@@ -1,9 +1,13 @@
-// Load on a proxy for some seconds: wrk where installed; else a closed loop of our own, in a
-// process of its own (this file is its program, too).
+// Load on a proxy for some seconds: wrk where installed; else a closed loop of our own
+// (own-loop.ts), which knows no rates and no latencies.
+//
+// wrk's connections ask again as soon as they are answered, which measures what a request costs. To
+// measure latencies below that, each waits a random while before it asks (exponential, as
+// independent clients do): many connections that seldom ask are an open load in all but name.
 
-import { spawnSync } from "node:child_process";
-import { connect } from "node:net";
-import { fileURLToPath } from "node:url";
+import { spawn, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { installed } from "../shared/system.ts";
 
 export interface Load {
@@ -12,97 +16,81 @@ export interface Load {
   readonly connections: number;
   readonly seconds: number;
   /** A new connection for each request. */
-  readonly closing: boolean;
-  readonly core: number;
+  readonly closing?: boolean;
+  /** A POST with a body of so many bytes. */
+  readonly postBytes?: number;
+  /** As fast as it is answered when absent. */
+  readonly perSecond?: number;
+  /** Any when absent. */
+  readonly core?: number;
 }
 
 export interface LoadResult {
   readonly requests: number;
-  /** Answers that were not 200, and connections that failed. */
-  readonly failures: number;
+  /** Answers that were not 2xx or 3xx. */
+  readonly errors: number;
+  /** Connections that were refused or broken. */
+  readonly lost: number;
+  /** Undefined with a load program that does not tell. */
+  readonly p99Ms: number | undefined;
 }
 
-export const loadProgram = installed("wrk") === undefined ? "our own loop" : "wrk";
+export const hasWrk = installed("wrk") !== undefined;
+export const loadProgram = hasWrk ? "wrk" : "our own loop";
 
-/** Blocks until it is over: nothing else is to run meanwhile. */
-export function runLoad(load: Load): LoadResult {
-  const { port, path, connections, seconds, closing, core } = load;
-  const url = `http://127.0.0.1:${port}${path}`;
-  const command =
-    loadProgram === "wrk"
-      ? [
-          "wrk",
-          "-t1",
-          `-c${connections}`,
-          `-d${seconds}s`,
-          ...(closing ? ["-H", "Connection: close"] : []),
-          url,
-        ]
-      : [process.execPath, fileURLToPath(import.meta.url), JSON.stringify(load)];
-  const pinned =
-    installed("taskset") === undefined ? command : ["taskset", "-c", String(core), ...command];
-  const result = spawnSync(pinned[0] ?? "", pinned.slice(1), { encoding: "utf8" });
-  if (loadProgram !== "wrk") return JSON.parse(result.stdout) as LoadResult;
-  return readWrk(result.stdout);
+export async function runLoad(load: Load, folder: string): Promise<LoadResult> {
+  const command = hasWrk
+    ? wrkCommand(load, folder)
+    : [process.execPath, join(import.meta.dirname, "own-loop.js"), JSON.stringify(load)];
+  const isPinned = load.core !== undefined && installed("taskset") !== undefined;
+  const pinned = isPinned ? ["taskset", "-c", String(load.core), ...command] : command;
+  const child = spawn(pinned[0] ?? "", pinned.slice(1), { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  await new Promise((resolve) => child.once("close", resolve));
+  return hasWrk ? readWrk(output) : (JSON.parse(output) as LoadResult);
+}
+
+function wrkCommand(load: Load, folder: string): readonly string[] {
+  const { port, path, connections, seconds, closing = false } = load;
+  const script = join(folder, `load-${port}.lua`);
+  writeFileSync(script, scriptOf(load));
+  const fields = closing ? ["-H", "Connection: close"] : [];
+  const plan = ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "-s", script];
+  return ["wrk", ...plan, ...fields, `http://127.0.0.1:${port}${path}`];
+}
+
+/** A script costs the load's core some microseconds a request, so there is only what is needed. */
+function scriptOf({ postBytes, perSecond, connections }: Load): string {
+  const lines = ["math.randomseed(os.time())"];
+  if (postBytes !== undefined) {
+    lines.push('wrk.method = "POST"', `wrk.body = string.rep("x", ${postBytes})`);
+  }
+  if (perSecond !== undefined) {
+    const meanMs = (connections / perSecond) * 1000;
+    lines.push(
+      `function delay() return math.floor(-${meanMs} * math.log(1 - math.random()) + 0.5) end`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
 }
 
 function readWrk(output: string): LoadResult {
-  const requests = Number(/(\d+) requests in/.exec(output)?.[1] ?? "0");
-  const bad = Number(/Non-2xx or 3xx responses: (\d+)/.exec(output)?.[1] ?? "0");
+  const count = (pattern: RegExp): number => Number(pattern.exec(output)?.[1] ?? "0");
   const socket = /connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output);
-  const lost = (socket?.slice(1) ?? []).reduce((sum, count) => sum + Number(count), 0);
-  return { requests, failures: bad + lost };
-}
-
-/** One connection after another, or one for all; each request waits for the answer before. */
-function loop(load: Load, state: { requests: number; failures: number; over: boolean }): void {
-  const closing = load.closing ? "Connection: close\r\n" : "";
-  const request = `GET ${load.path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${closing}\r\n`;
-  const socket = connect({ port: load.port, host: "127.0.0.1", noDelay: true });
-  let head = "";
-  let bodyLeft = 0;
-  const ask = (): void => {
-    head = "";
-    bodyLeft = -1;
-    socket.write(request);
+  const [, number = "", unit = ""] = /99%\s+([\d.]+)(us|ms|s)\b/.exec(output) ?? [];
+  const inMs = { us: 0.001, ms: 1, s: 1000 }[unit];
+  return {
+    requests: count(/(\d+) requests in/),
+    errors: count(/Non-2xx or 3xx responses: (\d+)/),
+    lost: (socket?.slice(1) ?? []).reduce((sum, each) => sum + Number(each), 0),
+    p99Ms: inMs === undefined ? undefined : Number(number) * inMs,
   };
-  const answered = (): void => {
-    state.requests++;
-    if (!head.startsWith("HTTP/1.1 200")) state.failures++;
-    if (state.over) socket.destroy();
-    else if (!load.closing) ask();
-  };
-  socket.on("connect", ask);
-  socket.on("data", (bytes: Buffer) => {
-    if (bodyLeft >= 0) bodyLeft -= bytes.length;
-    else {
-      head += bytes.toString("latin1");
-      const end = head.indexOf("\r\n\r\n");
-      if (end < 0) return;
-      const length = Number(/content-length: *(\d+)/i.exec(head)?.[1] ?? "0");
-      bodyLeft = length - (head.length - end - 4);
-    }
-    if (bodyLeft === 0) answered();
-  });
-  socket.on("error", () => {
-    state.failures++;
-  });
-  socket.on("close", () => {
-    if (!state.over) loop(load, state);
-  });
 }
 
-function main(load: Load): void {
-  const state = { requests: 0, failures: 0, over: false };
-  for (let count = 0; count < load.connections; count++) loop(load, state);
-  setTimeout(() => {
-    state.over = true;
-    process.stdout.write(JSON.stringify({ requests: state.requests, failures: state.failures }));
-    setTimeout(() => process.exit(), 200);
-  }, load.seconds * 1000);
-}
-
-const argument = process.argv[2];
-if (process.argv[1] === fileURLToPath(import.meta.url) && argument !== undefined) {
-  main(JSON.parse(argument) as Load);
+/** Pins a process where the machine can. */
+export function pin(pid: number, core: number): void {
+  spawnSync("taskset", ["-a", "-c", "-p", String(core), String(pid)], { stdio: "ignore" });
 }

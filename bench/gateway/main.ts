@@ -1,175 +1,194 @@
-// `npm run bench:gateway`: what a proxied request costs in CPU, beside HAProxy and nginx.
+// `npm run bench:gateway`: the gateway beside HAProxy and nginx, and beside proxies for Node.
 //
-// One worker of the whole program, HAProxy with one thread and nginx with one worker stand in front
-// of the same origin. They take turns in every round, each pinned to one core; load and origin have
-// the other. The cost is user and system time of the proxying process (/proc/PID/stat) by the
-// requests it answered, and is compared within a round: what the machine does to all of them
-// cancels out. The figures are medians over rounds. Throughput is not the figure: load and origin
-// share a core.
+// One worker of the whole program as a user runs it, checks, counters and its own judgement of
+// instances on, in front of the same origin as the others. What is measured how is said in each
+// file: memory first, on processes that have served nobody; what a request costs (costs.ts), how
+// long it takes (latency.ts); then what must not happen: an outage made worse by retries, a client
+// that notices a reload, growth.
+//
+// `--quick`: fewer and shorter rounds, five minutes. `--long`: a soak of one hour. `--only=WORD`:
+// only the parts whose name has it.
 
+import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { type Figure, figure, median, printFigures } from "../shared/figures.ts";
-import {
-  cpuMicroseconds,
-  installed,
-  pause,
-  removeFolder,
-  temporaryFolder,
-} from "../shared/system.ts";
+import { join } from "node:path";
+import { type Figure, figure, printFigures } from "../shared/figures.ts";
+import { install } from "../shared/install.ts";
+import { cpuMicroseconds, installed, removeFolder, temporaryFolder } from "../shared/system.ts";
 import {
   type Contender,
-  pin,
   startHaproxy,
   startNginx,
-  startNines,
+  startNodeProxy,
   startOrigin,
 } from "./contenders.ts";
-import { loadProgram, runLoad } from "./load.ts";
+import { Costs, LOAD_CORE, type Plan, PROXY_CORE, type Workload } from "./costs.ts";
+import { measureLatency } from "./latency.ts";
+import { loadProgram, pin, runLoad } from "./load.ts";
+import { measureMemory } from "./memory.ts";
+import { Nines } from "./nines.ts";
+import { measureOutage } from "./outage.ts";
+import { measureReloads } from "./reloads.ts";
+import { measureSoak } from "./soak.ts";
 
-const PROXY_CORE = 0;
-const LOAD_CORE = 1;
 const LARGE_BYTES = 1024 * 1024;
-/** The promise of the README: CPU per request, as a multiple of HAProxy's. */
-const BAR_VERSUS_HAPROXY = 1.6;
-const WARM_UP_SECONDS = 2;
+const nodeProxies = ["http-proxy-3", "httpxy", "undici"];
+const everybody = ["nines", "haproxy", "nginx"];
 
-interface Workload {
-  readonly name: string;
-  readonly path: string;
-  readonly connections: number;
-  readonly closing: boolean;
-  readonly bar?: number;
-}
-
+/** The first is what latencies are measured against. */
+const get: Workload = {
+  name: "get",
+  path: "/",
+  connections: 64,
+  // Others as a share of ours is what is promised: three times cheaper, and once and a half.
+  bars: { haproxy: 1.35, "http-proxy-3": 0.33, httpxy: 0.33, undici: 0.66 },
+};
 const workloads: readonly Workload[] = [
-  { name: "get", path: "/", connections: 64, closing: false, bar: BAR_VERSUS_HAPROXY },
-  { name: "new connection", path: "/", connections: 64, closing: true },
-  { name: "1 MiB body", path: "/large", connections: 16, closing: false },
+  { name: "post 1 KiB", path: "/", connections: 64, postBytes: 1024, bars: { haproxy: 1.4 } },
+  { name: "new connection", path: "/", connections: 64, closing: true, bars: { haproxy: 1.6 } },
+  { name: "1 MiB body", path: "/large", connections: 16, bars: { haproxy: 0.9 } },
 ];
+const tcp: Workload = {
+  name: "tcp",
+  path: "/",
+  connections: 64,
+  tcp: true,
+  bars: { haproxy: 1.5 },
+};
 
-/** Microseconds a request, by contender. */
-type Round = ReadonlyMap<string, number>;
-
-async function measure(
-  contender: Contender,
-  workload: Workload,
-  seconds: number,
-): Promise<number | undefined> {
-  const { port } = contender;
-  const before = cpuMicroseconds(contender.pid);
-  const result = runLoad({ ...workload, port, seconds, core: LOAD_CORE });
-  const after = cpuMicroseconds(contender.pid);
-  await pause(100);
-  if (result.failures > 0) {
-    console.log(`  ${contender.name}: ${result.failures} of ${result.requests} requests failed`);
-    return undefined;
-  }
-  if (before === undefined || after === undefined || result.requests === 0) {
-    console.log(`  ${contender.name}: process ${contender.pid} has ended or answered nothing`);
-    return undefined;
-  }
-  const costUs = (after - before) / result.requests;
-  const rate = Math.round(result.requests / seconds);
-  console.log(`  ${contender.name.padEnd(8)} ${costUs.toFixed(1).padStart(7)} us  ${rate}/s`);
-  return costUs;
+interface Options {
+  readonly only: string;
+  readonly rounds: number;
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly soakSeconds: number;
 }
 
-async function runRounds(
-  contenders: readonly Contender[],
-  workload: Workload,
-  options: { readonly rounds: number; readonly seconds: number },
-): Promise<readonly Round[]> {
-  const rounds: Round[] = [];
-  for (const contender of contenders) {
-    const { port } = contender;
-    runLoad({ ...workload, port, seconds: WARM_UP_SECONDS, core: LOAD_CORE });
+function readOptions(words: readonly string[]): Options {
+  const only = words.find((word) => word.startsWith("--only="))?.slice("--only=".length) ?? "";
+  const isQuick = words.includes("--quick");
+  const soakSeconds = words.includes("--long") ? 3600 : 60;
+  return isQuick
+    ? { only, rounds: 3, seconds: 2, warmUpSeconds: 1.5, soakSeconds }
+    : { only, rounds: 9, seconds: 6, warmUpSeconds: 2, soakSeconds };
+}
+
+class Bench {
+  readonly figures: Figure[] = [];
+  readonly #options: Options;
+  readonly #folder: string;
+
+  constructor(options: Options, folder: string) {
+    this.#options = options;
+    this.#folder = folder;
   }
-  for (let count = 0; count < options.rounds; count++) {
-    console.log(`${workload.name}, round ${count + 1} of ${options.rounds}`);
-    const round = new Map<string, number>();
-    // Whoever begins one round ends the next.
-    const order = count % 2 === 0 ? contenders : contenders.toReversed();
-    for (const contender of order) {
-      const costUs = await measure(contender, workload, options.seconds);
-      if (costUs !== undefined) round.set(contender.name, costUs);
+
+  async run(): Promise<void> {
+    if (this.#wants("cost memory latency")) await this.#beside();
+    if (this.#wants("workers")) this.figures.push(...(await this.#workers()));
+    if (this.#wants("outage")) {
+      const options = { folder: this.#place("outage"), seconds: this.#options.seconds };
+      this.figures.push(...(await measureOutage(options)));
     }
-    rounds.push(round);
-  }
-  return rounds;
-}
-
-function costs(rounds: readonly Round[], name: string): readonly number[] {
-  return rounds.flatMap((round) => round.get(name) ?? []);
-}
-
-function ratio(rounds: readonly Round[], to: string): number | undefined {
-  const ratios = rounds.flatMap((round) => {
-    const [ours, theirs] = [round.get("nines"), round.get(to)];
-    return ours === undefined || theirs === undefined ? [] : ours / theirs;
-  });
-  return ratios.length === 0 ? undefined : median(ratios);
-}
-
-function figuresOf(workload: Workload, rounds: readonly Round[]): readonly Figure[] {
-  const comparisons = ["haproxy", "nginx"].map((peer) => {
-    const value = ratio(rounds, peer);
-    const isBarred = workload.bar !== undefined && peer === "haproxy";
-    const shown = peer === "haproxy" ? "HAProxy" : "nginx";
-    return figure({
-      name: `${workload.name} CPU per request vs ${shown}`,
-      value,
-      unit: "x",
-      ...(isBarred ? { bar: workload.bar } : {}),
-      ...(value === undefined ? { note: `${peer} or nines was not measured` } : {}),
-    });
-  });
-  const absolutes = ["nines", "haproxy", "nginx"].map((name) => {
-    const measured = costs(rounds, name);
-    return figure({
-      name: `${workload.name} CPU per request, ${name}`,
-      value: measured.length === 0 ? undefined : median(measured),
-      unit: "us",
-      ...(measured.length === 0 ? { note: "not installed, or it failed" } : {}),
-    });
-  });
-  return [...comparisons, ...absolutes];
-}
-
-async function startAll(folder: string, originPort: number): Promise<readonly Contender[]> {
-  const started = [
-    await startNines(folder, originPort),
-    await startHaproxy(folder, originPort),
-    await startNginx(folder, originPort),
-  ];
-  return started.filter((contender) => contender !== undefined);
-}
-
-async function main(quick: boolean): Promise<void> {
-  const options = quick ? { rounds: 5, seconds: 3 } : { rounds: 9, seconds: 6 };
-  const canPin = installed("taskset") !== undefined && availableParallelism() > 1;
-  const folder = temporaryFolder("gateway");
-  const origin = await startOrigin(folder, LARGE_BYTES);
-  let contenders: readonly Contender[] = [];
-  try {
-    contenders = await startAll(folder, origin.port);
-    if (canPin) {
-      pin(origin.pid, LOAD_CORE);
-      for (const contender of contenders) pin(contender.pid, PROXY_CORE);
+    if (this.#wants("overload")) this.figures.push(overload);
+    // Neither is a matter of time, so they may disturb each other.
+    const lasting: Promise<readonly Figure[]>[] = [];
+    if (this.#wants("reloads")) lasting.push(measureReloads(this.#place("reloads")));
+    if (this.#wants("soak")) {
+      const seconds = this.#options.soakSeconds;
+      lasting.push(measureSoak({ folder: this.#place("soak"), seconds }));
     }
-    console.log(`origin: ${origin.name}, load: ${loadProgram}, pinned: ${canPin ? "yes" : "no"}`);
-    const figures: Figure[] = [];
+    for (const figures of await Promise.all(lasting)) this.figures.push(...figures);
+  }
+
+  #wants(part: string): boolean {
+    return part.includes(this.#options.only);
+  }
+
+  #place(name: string): string {
+    const place = join(this.#folder, name);
+    mkdirSync(place);
+    return place;
+  }
+
+  /** All that is measured in turns with others. */
+  async #beside(): Promise<void> {
+    const folder = this.#place("beside");
+    const canPin = installed("taskset") !== undefined && availableParallelism() > 1;
+    const origin = await startOrigin(folder, LARGE_BYTES);
+    const contenders: Contender[] = [];
+    try {
+      if (canPin) pin(origin.pid, LOAD_CORE);
+      const starting = [
+        () => Nines.start(folder, { instances: [origin.port] }),
+        () => startHaproxy(folder, origin.port),
+        () => startNginx(folder, origin.port),
+        ...nodeProxies.map((name) => () => startNodeProxy(name, origin.port)),
+      ];
+      for (const start of starting) {
+        const contender = await start();
+        if (contender === undefined) continue;
+        contenders.push(contender);
+        if (canPin) pin(contender.pid, PROXY_CORE);
+      }
+      console.log(`origin: ${origin.name}, load: ${loadProgram}, pinned: ${canPin ? "yes" : "no"}`);
+      await this.#measureAll(contenders, folder);
+      tellOthers(contenders);
+    } finally {
+      for (const contender of contenders) await contender.stop();
+      await origin.stop();
+    }
+  }
+
+  async #measureAll(contenders: readonly Contender[], folder: string): Promise<void> {
+    const { rounds, seconds, warmUpSeconds } = this.#options;
+    const plan: Plan = { rounds, seconds, warmUpSeconds, folder };
+    this.figures.push(...(await measureMemory(contenders, ["nines", "haproxy"])));
+    const gets = await Costs.measure(contenders, [...everybody, ...nodeProxies], get, plan);
+    this.figures.push(...gets.figures);
+    const costUs = (name: string): number | undefined => gets.us(name);
+    const latency = { contenders, costUs, rounds, seconds, folder };
+    this.figures.push(...(await measureLatency(latency)));
     for (const workload of workloads) {
-      figures.push(...figuresOf(workload, await runRounds(contenders, workload, options)));
+      const costs = await Costs.measure(contenders, everybody, workload, plan);
+      this.figures.push(...costs.figures);
     }
-    tellOthers(contenders);
-    printFigures("gateway", figures);
-    process.exitCode = figures.every(({ ok, bar }) => ok || bar === null) ? 0 : 1;
-  } finally {
-    for (const contender of contenders) await contender.stop();
-    await origin.stop();
-    removeFolder(folder);
+    const bytes = await Costs.measure(contenders, ["nines", "haproxy"], tcp, plan);
+    this.figures.push(...bytes.figures);
+  }
+
+  /** Unpinned: the workers have what load and origin leave them. */
+  async #workers(): Promise<readonly Figure[]> {
+    const figures: Figure[] = [];
+    for (const workers of [1, 2]) {
+      const folder = this.#place(`workers-${workers}`);
+      const origin = await startOrigin(folder, LARGE_BYTES);
+      const nines = await Nines.start(folder, { instances: [origin.port], workers });
+      try {
+        const { seconds } = this.#options;
+        const load = { port: nines.port, path: "/", connections: 64, seconds };
+        await runLoad({ ...load, seconds: 1 }, folder);
+        const { requests } = await runLoad(load, folder);
+        const name = `requests with ${workers === 1 ? "one worker" : "two workers"}`;
+        const value = requests / seconds;
+        const note = `load and origin share ${availableParallelism()} cores with them`;
+        figures.push(figure({ name, value, unit: "/s", better: "higher", note }));
+      } finally {
+        await nines.stop();
+        await origin.stop();
+      }
+    }
+    return figures;
   }
 }
+
+const overload = figure({
+  name: "overload at three times capacity: goodput",
+  value: undefined,
+  unit: "of capacity",
+  better: "higher",
+  note: "requests are not shed by priority yet",
+});
 
 /** What a contender's other processes used in all: small, and said. */
 function tellOthers(contenders: readonly Contender[]): void {
@@ -181,4 +200,17 @@ function tellOthers(contenders: readonly Contender[]): void {
   }
 }
 
-await main(process.argv.includes("--quick"));
+async function main(options: Options): Promise<void> {
+  install();
+  const folder = temporaryFolder("gateway");
+  const bench = new Bench(options, folder);
+  try {
+    await bench.run();
+    printFigures("gateway", bench.figures);
+    process.exitCode = bench.figures.every(({ ok, bar }) => ok || bar === null) ? 0 : 1;
+  } finally {
+    removeFolder(folder);
+  }
+}
+
+await main(readOptions(process.argv.slice(2)));

