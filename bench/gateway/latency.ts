@@ -1,6 +1,6 @@
-// How long answers take below saturation: the 99th percentile at shares of a proxy's capacity, which
-// is what its one core could answer by what a request costs it. Proxies share load and origin on
-// the other core; at 90 % of it that core is busy, too, which belongs to what is seen.
+// How long answers take below saturation: the 99th percentile at shares of a proxy's capacity,
+// which is what its one core could answer by what a request costs it. Proxies share load and origin
+// on the other core; at 90 % of it that core is busy, too, which belongs to what is seen.
 
 import { type Figure, figure, median } from "../shared/figures.ts";
 import type { Contender } from "./contenders.ts";

@@ -1,5 +1,6 @@
-// Nines under test, as a user runs it: the shipped command and one file. The defaults stand: checks,
-// counters and histograms are on, workers judge their instances, requests are hedged and retried.
+// Nines under test, as a user runs it: the shipped command and one file. The defaults stand:
+// checks, counters and histograms are on, workers judge their instances, requests are hedged and
+// retried.
 
 import { spawn, spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,6 +1,7 @@
-// A reverse proxy as people write one in Node today, as a program: PORT, ORIGIN_PORT and KIND, which
-// is a package (http-proxy-3, httpxy) or "undici", whose dispatch then stands behind node:http.
-// Each keeps its connections to the origin and tells it who the client is, as the others do.
+// A reverse proxy as people write one in Node today, as a program: PORT, ORIGIN_PORT and KIND,
+// which is a package (http-proxy-3, httpxy) or "undici", whose dispatch then stands behind
+// node:http. Each keeps its connections to the origin and tells it who the client is, as the others
+// do.
 
 import {
   Agent,

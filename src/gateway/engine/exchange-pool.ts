@@ -1,8 +1,8 @@
 // The exchanges of one worker, lent to client connections for as long as a request is under way.
 //
 // An exchange is most of what a connection consists of, and most kept connections are idle: so they
-// have none, and a new connection need not make one. What is kept spare is bounded by what was under
-// way at once, and by SPARE_MAX.
+// have none, and a new connection need not make one. What is kept spare is bounded by what was
+// under way at once, and by SPARE_MAX.
 
 import type { Context } from "./context.ts";
 import { Exchange, type ExchangeClient } from "./exchange.ts";

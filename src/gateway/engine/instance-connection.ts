@@ -1,10 +1,10 @@
 // A connection to an instance, and the instance's pool of idle ones.
 //
-// The pool's rule is HAProxy's `http-reuse safe`: a request that could not be sent again never takes
-// an idle connection when it is the first of its client's connection, because the instance may be
-// closing it at this moment and nobody could tell whether the request was seen. On later requests
-// the client itself has chosen to live with that race. The pool gives the connection used last, so
-// that the others grow old and are closed before the instance does it.
+// The pool's rule is HAProxy's `http-reuse safe`: a request that could not be sent again never
+// takes an idle connection when it is the first of its client's connection, because the instance
+// may be closing it at this moment and nobody could tell whether the request was seen. On later
+// requests the client itself has chosen to live with that race. The pool gives the connection used
+// last, so that the others grow old and are closed before the instance does it.
 
 import type { TableInstance } from "../../core/route/table.ts";
 import type { ResponseHead } from "../http1/response-head.ts";

@@ -3,8 +3,8 @@
 // It serves two purposes that need no live link to anybody. Workers read it after each accepted
 // connection to share connections evenly (core/balance/accept-share.ts), for four microseconds of
 // reading and writing. And whoever comes new, a parent or control, learns from it which workers
-// there are: a worker's line appears at its launch, written by the parent that launched it. A worker
-// that finds itself alone on it reads and writes it with its beat only.
+// there are: a worker's line appears at its launch, written by the parent that launched it. A
+// worker that finds itself alone on it reads and writes it with its beat only.
 //
 // A slot is a worker's number modulo the slots, written in one pwrite; its stamp is refreshed every
 // 50 ms, so a stopped worker's line goes stale by itself. The number stays when the worker has
@@ -12,9 +12,8 @@
 // that lives, for whoever asks who may still serve (the steward's fence) must see it. Two share a
 // slot only where more than 64 live: it then shows the newer one alone. The file outlives the
 // machine's boot and may be damaged by its end: a line is believed only where its number belongs,
-// and whoever acts on one looks first whether that process lives. Rejected: shared memory
-// (Node has none across processes), a message a connection (a peer that is busy accepting reads it
-// too late).
+// and whoever acts on one looks first whether that process lives. Rejected: shared memory (Node has
+// none across processes), a message a connection (a peer that is busy accepting reads it too late).
 
 import {
   closeSync,

@@ -5,9 +5,9 @@
 // (core/balance/accept-share.ts). Paused, it asks again every 2 ms, so it listens again at the
 // latest when the lines of peers that hang have gone stale: there is always somebody who accepts.
 //
-// Alone on the board there is nobody to leave a connection to, and nobody to tell: then the board is
-// left alone but for each beat. A peer's line is there from its launch on (process/board.ts), so it
-// is seen within a beat, before it accepts.
+// Alone on the board there is nobody to leave a connection to, and nobody to tell: then the board
+// is left alone but for each beat. A peer's line is there from its launch on (process/board.ts), so
+// it is seen within a beat, before it accepts.
 
 import { closeSync } from "node:fs";
 import { initialShare, LOOK_MS, nextShare, type Share } from "../../core/balance/accept-share.ts";
