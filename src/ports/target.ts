@@ -19,6 +19,8 @@
 // Each call settles within the time that the target was opened with; a call that takes longer
 // rejects with "timeout", and whether it was done is then open. Failures are TargetErrors.
 
+import type { Allocate } from "../core/vault/memory.ts";
+
 export type TargetErrorKind =
   /** No room, or over a quota. */
   | "full"
@@ -70,10 +72,11 @@ export interface Target {
    */
   put(name: string, pieces: readonly Uint8Array[]): Promise<void>;
   /**
-   * The bytes of the object from `offset` on, `length` of them or as many as there are. Rejects
-   * with "not-found".
+   * The bytes of the object from `offset` on, `length` of them or as many as there are: the
+   * caller's own, in memory from `allocate` where the target can read into it. Rejects with
+   * "not-found".
    */
-  read(name: string, offset: number, length: number): Promise<Uint8Array>;
+  read(name: string, offset: number, length: number, allocate?: Allocate): Promise<Uint8Array>;
   /**
    * Names of the objects of a kind, in order, from the first one after `after` ("" for the first of
    * all) on: a full page, or all that are left. Shows every `put` that was acknowledged

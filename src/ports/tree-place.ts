@@ -1,7 +1,7 @@
 // A place to restore a tree to: the other end of ports/tree-source.ts.
 //
 // The caller goes through the tree in order: a folder is made before what is in it, and `finish`ed
-// after. Paths come from a backup, which whoever holds a target may have changed: a place refuses
+// after; files of a folder may be open beside each other. Paths come from a backup, which whoever holds a target may have changed: a place refuses
 // names that are not names, never follows a link, and never writes outside its root. An entry that
 // is there already is replaced only when the place was opened for that.
 
@@ -10,7 +10,10 @@ import type { ByteName, EntryFacts } from "../core/vault/entry.ts";
 export type TreePath = readonly ByteName[];
 
 export interface PlaceWriter {
-  /** Writes at `offset`; what is skipped is a hole of zeros. */
+  /**
+   * Writes at `offset`, in any order and beside other writes; what is skipped is zeros. `bytes` are
+   * used for something else once it resolves.
+   */
   write(bytes: Uint8Array, offset: number): Promise<void>;
   /** The file has this size and these facts, and is in its place. */
   finish(sizeBytes: number, facts: EntryFacts): Promise<void>;

@@ -19,13 +19,15 @@ import {
   lstatSync,
   lutimesSync,
   mkdirSync,
-  openSync,
+  open,
   readdirSync,
   renameSync,
   symlinkSync,
   unlinkSync,
+  write,
   writeSync,
 } from "node:fs";
+import { promisify } from "node:util";
 import { NinesError } from "../core/base/errors.ts";
 import type { EntryFacts } from "../core/vault/entry.ts";
 import type { PlaceWriter, TreePath, TreePlace } from "../ports/tree-place.ts";
@@ -35,6 +37,10 @@ const makingFlags =
   constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const unfinished = ".nines-restore";
 const leftOutMax = 100;
+/** For less, the way to another thread and back takes longer. */
+const smallBytes = 32_768;
+const openAsync = promisify(open);
+const writeAsync = promisify(write);
 
 export interface FileTreePlaceOptions {
   /** Absolute; made when it is not there. */
@@ -58,6 +64,7 @@ class FileTreePlace implements TreePlace {
   readonly #root: string;
   readonly #inside: InsideRoot;
   readonly #leftOut = new Set<string>();
+  #made = 0;
 
   constructor(root: string) {
     this.#root = root;
@@ -85,14 +92,13 @@ class FileTreePlace implements TreePlace {
     sizeBytes: number,
     facts: EntryFacts,
   ): Promise<PlaceWriter | undefined> {
-    const parent = path.slice(0, -1);
-    const temporary = [...parent, `${unfinished}.${process.pid}`];
     if (this.#at(path, (place) => isSame(place, sizeBytes, facts))) return undefined;
-    this.#at(temporary, unlinkIfThere);
-    const file = this.#at(temporary, (place) => openSync(place, makingFlags, 0o600));
-    return new Writer(file, {
+    const parent = path.slice(0, -1);
+    const temporary = [...parent, `${unfinished}.${process.pid}.${++this.#made}`];
+    const file = await this.#make(temporary);
+    const writer: Writer = new Writer(file, {
       finish: (bytes, kept) => {
-        ftruncateSync(file, bytes);
+        if (bytes !== writer.endBytes) ftruncateSync(file, bytes);
         this.#setFacts(file, kept);
         closeSync(file);
         this.#at(temporary, (from) => this.#at(path, (to) => renameSync(from, to)));
@@ -102,6 +108,15 @@ class FileTreePlace implements TreePlace {
         this.#at(temporary, unlinkIfThere);
       },
     });
+    return writer;
+  }
+
+  /** Making a file is what waits for the device, so this alone waits elsewhere. */
+  async #make(path: TreePath): Promise<number> {
+    this.#at(path, unlinkIfThere);
+    return this.#inside.during(path.slice(0, -1), (folder) =>
+      openAsync(within(folder, path.at(-1) ?? ""), makingFlags, 0o600),
+    );
   }
 
   async linkSame(path: TreePath, first: TreePath): Promise<void> {
@@ -177,6 +192,8 @@ interface Ending {
 }
 
 class Writer implements PlaceWriter {
+  /** Behind the last byte that was written. */
+  endBytes = 0;
   readonly #file: number;
   readonly #ending: Ending;
 
@@ -186,9 +203,13 @@ class Writer implements PlaceWriter {
   }
 
   async write(bytes: Uint8Array, offset: number): Promise<void> {
+    const isSmall = bytes.length < smallBytes;
     for (let done = 0; done < bytes.length; ) {
-      done += writeSync(this.#file, bytes, done, bytes.length - done, offset + done);
+      const where = [done, bytes.length - done, offset + done] as const;
+      if (isSmall) done += writeSync(this.#file, bytes, ...where);
+      else done += (await writeAsync(this.#file, bytes, ...where)).bytesWritten;
     }
+    this.endBytes = Math.max(this.endBytes, offset + bytes.length);
   }
 
   async finish(sizeBytes: number, facts: EntryFacts): Promise<void> {

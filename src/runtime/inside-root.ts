@@ -5,11 +5,12 @@
 // what is swapped for a link meanwhile is refused and not followed. Names are bytes, one character
 // each.
 //
-// Calls are synchronous: on a tree of small files the way to another thread and back would take
-// several times as long as the kernel does. The folder used last stays open, for the next name is
-// mostly in it as well.
+// Most calls are synchronous: on a tree of small files the way to another thread and back would
+// take several times as long as the kernel does. The folder used last stays open, for the next name
+// is mostly in it as well, and for as long as a call that is under way holds it.
 
 import { closeSync, constants, openSync } from "node:fs";
+import { present } from "../core/base/assert.ts";
 import { NinesError } from "../core/base/errors.ts";
 import { isEntryName } from "../core/vault/tree.ts";
 
@@ -24,9 +25,16 @@ export function within(folder: number, name: string): Buffer {
   return Buffer.from(`/proc/self/fd/${folder}/${name}`, "latin1");
 }
 
+interface OpenFolder {
+  readonly path: readonly string[];
+  readonly folder: number;
+  /** Calls under way in it. */
+  holders: number;
+}
+
 export class InsideRoot {
   readonly #root: string;
-  #last: { readonly path: readonly string[]; readonly folder: number } | undefined;
+  #last: OpenFolder | undefined;
 
   constructor(root: string) {
     this.#root = root;
@@ -43,8 +51,21 @@ export class InsideRoot {
     }
     const folder = this.open(path);
     this.close();
-    this.#last = { path: [...path], folder };
+    this.#last = { path: [...path], folder, holders: 0 };
     return folder;
+  }
+
+  /** The folder at `path`, open at least until `run` has settled. */
+  async during<T>(path: readonly string[], run: (folder: number) => Promise<T>): Promise<T> {
+    this.folder(path);
+    const held = present(this.#last, "the folder used last is open");
+    held.holders++;
+    try {
+      return await run(held.folder);
+    } finally {
+      held.holders--;
+      if (held !== this.#last && held.holders === 0) closeSync(held.folder);
+    }
   }
 
   /** The same, for the caller to close. */
@@ -65,7 +86,7 @@ export class InsideRoot {
   }
 
   close(): void {
-    if (this.#last !== undefined) closeSync(this.#last.folder);
+    if (this.#last?.holders === 0) closeSync(this.#last.folder);
     this.#last = undefined;
   }
 }

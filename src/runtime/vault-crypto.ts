@@ -8,19 +8,13 @@ import {
   randomBytes,
   scrypt,
 } from "node:crypto";
-import { promisify } from "node:util";
-import { deflateRaw, deflateRawSync, inflateRaw } from "node:zlib";
-import { keyBytes, tagBytes, type VaultCrypto } from "../core/vault/crypto.ts";
+import { assert } from "../core/base/assert.ts";
+import { type BulkCrypto, keyBytes, tagBytes, type VaultCrypto } from "../core/vault/crypto.ts";
+import { type BulkWorkers, withoutThreads } from "./bulk-threads.ts";
+import { type BulkWork, cipher } from "./bulk-work.ts";
 
-const cipher = "aes-256-gcm";
-/** Fast rather than small: a backup waits for it. */
-const deflateLevel = 1;
-/** For less, the way to another thread and back takes longer. */
-const smallBytes = 16_384;
-const deflateAsync = promisify<Uint8Array, { level: number }, Uint8Array>(deflateRaw);
-const inflateAsync = promisify<Uint8Array, { maxOutputLength: number }, Uint8Array>(inflateRaw);
-
-export function createVaultCrypto(): VaultCrypto {
+/** `workers` belong to the caller, who closes them. */
+export function createVaultCrypto(workers: BulkWorkers = withoutThreads): VaultCrypto {
   return {
     randomBytes: (length) => randomBytes(length),
     sha256: (...pieces) => {
@@ -60,17 +54,37 @@ export function createVaultCrypto(): VaultCrypto {
           else reject(error);
         });
       }),
-    deflate: async (bytes) =>
-      bytes.length <= smallBytes
-        ? deflateRawSync(bytes, { level: deflateLevel })
-        : deflateAsync(bytes, { level: deflateLevel }),
-    inflate: async (bytes, length) => {
-      try {
-        const plain = await inflateAsync(bytes, { maxOutputLength: Math.max(1, length) });
-        return plain.length === length ? plain : undefined;
-      } catch {
-        return undefined;
-      }
+    bulk: createBulk(workers),
+  };
+}
+
+function createBulk(workers: BulkWorkers): BulkCrypto {
+  const hash = async (work: BulkWork): Promise<Uint8Array> => {
+    const result = await workers.run(work);
+    assert(result instanceof Uint8Array, "a hash is bytes");
+    return result;
+  };
+  return {
+    sha256: (bytes) => hash({ kind: "sha256", bytes }),
+    mac: (key, bytes) => hash({ kind: "mac", key, bytes }),
+    deflate: async (bytes, into) => {
+      checkShared(into);
+      const length = await workers.run({ kind: "deflate", bytes, into });
+      return typeof length === "number" ? length : undefined;
+    },
+    seal: async (sealing, bytes, into) => {
+      checkShared(into);
+      assert(into.length === bytes.length + tagBytes, "there is room for the tag");
+      await workers.run({ kind: "seal", sealing, bytes, into });
+    },
+    open: async (sealing, bytes, into, inflate) => {
+      checkShared(into);
+      return (await workers.run({ kind: "open", sealing, bytes, into, inflate })) === true;
     },
   };
+}
+
+/** Threads would write to a copy of anything else. */
+function checkShared(into: Uint8Array): void {
+  assert(into.buffer instanceof SharedArrayBuffer, "what a thread writes to is shared");
 }

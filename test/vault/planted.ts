@@ -25,11 +25,11 @@ export const faults: readonly VaultFault[] = [
   {
     name: "an index is there before the packs that it lists",
     file: `${folder}/chunk-writer.js`,
-    find: 'await this.#vault.store.put("pack", table.id, pieces);',
+    find: 'const isOver = await this.#vault.store.put("pack", table.id, bytes);',
     replace:
       'const { writeIndex } = await import("../../core/vault/records.js");\n' +
       '        await this.#vault.putRecord("index", writeIndex([table]));\n' +
-      '        await this.#vault.store.put("pack", table.id, pieces);',
+      '        const isOver = await this.#vault.store.put("pack", table.id, bytes);',
     foundBy: "crashes",
   },
   {

@@ -12,7 +12,7 @@ export function withoutRemoval(target: Target): Target {
     domain: target.domain,
     isAppendOnly: true,
     put: (name, pieces) => target.put(name, pieces),
-    read: (name, offset, length) => target.read(name, offset, length),
+    read: (name, offset, length, allocate) => target.read(name, offset, length, allocate),
     list: (kind, after) => target.list(kind, after),
     remove: async (name) => {
       const what = `Target ${target.name} could not remove ${name}: it is append-only`;

@@ -1,23 +1,31 @@
 // New chunks on their way into packs.
 //
 // A chunk that the vault has, or that is on its way, costs its name and nothing more. Others are
-// deflated if a sample of them gets shorter, sealed into the open pack of their domain, and the
-// pack is put when it is full. A few chunks are deflated at a time and one pack is written while
-// the next is filled, so memory is bounded by that. An error of what goes on beside is thrown by
-// the next call.
+// deflated if that is worth it, and sealed into their places in the open pack of their domain; a
+// pack that is full is put while the next is filled. Chunks are named, deflated and sealed beside
+// each other, on all processors; who adds them bounds how many at a time by waiting for them.
+// Memory is bounded by packs: those being put, and one being filled for each domain and holding.
+// An error of what goes on beside is thrown by the next call.
 
+import { chunkNamer, type Domain, ObjectSealer } from "../../core/vault/keys.ts";
+import { sharedBytes } from "../../core/vault/memory.ts";
+import {
+  PackBuilder,
+  type PackHolding,
+  packRoomBytes,
+  type PackTable,
+} from "../../core/vault/pack.ts";
+import { mayShrink } from "../../core/vault/shrinks.ts";
 import { byteStringOf } from "../../core/vault/wire.ts";
-import { chunkNamer, type Domain } from "../../core/vault/keys.ts";
-import { PackBuilder, type PackHolding, type PackTable } from "../../core/vault/pack.ts";
+import { Crew, Limit } from "./crew.ts";
 import type { HeldLease } from "./leases.ts";
 import type { Vault } from "./vault.ts";
 
-/** Shorter ones are deflated without asking. */
-const sampleBytes = 4_096;
 /** Deflated is kept when it saves a twentieth. */
 const worthRatio = 0.95;
-const jobsMax = 8;
-const putsMax = 2;
+const putsMax = 1;
+/** Memory of packs that were put, for the next ones. */
+const sparesMax = putsMax + 1;
 
 export class ChunkWriter {
   /** Packs that are durable now. */
@@ -25,13 +33,12 @@ export class ChunkWriter {
   addedBytes = 0;
   readonly #vault: Vault;
   readonly #lease: HeldLease;
-  readonly #namers = new Map<string, (plain: Uint8Array) => Uint8Array>();
+  readonly #namers = new Map<string, (plain: Uint8Array) => Promise<Uint8Array>>();
   readonly #builders = new Map<string, PackBuilder>();
   /** Names of chunks that are in no durable pack yet, as byte strings. */
   readonly #pending = new Set<string>();
-  readonly #jobs = new Set<Promise<void>>();
-  readonly #puts = new Set<Promise<void>>();
-  #failure: { readonly error: unknown } | undefined;
+  readonly #puts = new Crew(new Limit(putsMax));
+  readonly #spares: Uint8Array[] = [];
 
   constructor(vault: Vault, lease: HeldLease) {
     this.#vault = vault;
@@ -42,13 +49,12 @@ export class ChunkWriter {
    * The chunk's name; it is durable after `flush`. `plain` may be used again when it resolves.
    */
   async add(domain: Domain, holds: PackHolding, plain: Uint8Array): Promise<Uint8Array> {
-    const name = this.#nameIn(domain, plain);
+    const name = await this.#nameIn(domain, plain);
     if (this.#vault.findForReuse(name) !== undefined) return name;
     const key = byteStringOf(name);
     if (this.#pending.has(key)) return name;
     this.#pending.add(key);
-    await this.#room(this.#jobs, jobsMax);
-    this.#begin(this.#jobs, this.#take(domain, holds, name, plain.slice()));
+    await this.#take(domain, holds, name, plain);
     return name;
   }
 
@@ -65,15 +71,13 @@ export class ChunkWriter {
 
   /** All that was added, or all of one domain, is durable when it resolves. */
   async flush(domain?: Domain): Promise<void> {
-    while (this.#jobs.size > 0) await this.#room(this.#jobs, 1);
     for (const [key, builder] of this.#builders) {
       if (domain === undefined || builder.domain === domain) await this.#close(key, builder);
     }
-    while (this.#puts.size > 0) await this.#room(this.#puts, 1);
-    this.#check();
+    await this.#puts.done();
   }
 
-  #nameIn(domain: Domain, plain: Uint8Array): Uint8Array {
+  #nameIn(domain: Domain, plain: Uint8Array): Promise<Uint8Array> {
     let namer = this.#namers.get(domain.id);
     if (namer === undefined) {
       namer = chunkNamer(this.#vault.world.crypto, domain);
@@ -88,63 +92,66 @@ export class ChunkWriter {
     name: Uint8Array,
     plain: Uint8Array,
   ): Promise<void> {
-    const deflated = await this.#deflate(plain);
-    const key = `${domain.id} ${holds}`;
-    let builder = this.#builders.get(key);
-    if (builder === undefined) {
-      builder = new PackBuilder(this.#vault.world.crypto, domain, this.#vault.newId(), holds);
-      this.#builders.set(key, builder);
+    if (!mayShrink(plain)) return this.#place(domain, holds, name, plain, plain.length);
+    const { world, plainMemory } = this.#vault;
+    const memory = plainMemory.take(Math.floor(worthRatio * plain.length));
+    try {
+      const length = await world.crypto.bulk.deflate(plain, memory);
+      const body = length === undefined ? plain : memory.subarray(0, length);
+      await this.#place(domain, holds, name, body, plain.length);
+    } finally {
+      plainMemory.give(memory);
     }
-    builder.add(name, deflated ?? plain, plain.length, deflated !== undefined);
-    if (builder.bytes >= this.#vault.settings.packBytes) await this.#close(key, builder);
   }
 
-  async #deflate(plain: Uint8Array): Promise<Uint8Array | undefined> {
-    const { crypto } = this.#vault.world;
-    if (plain.length > 2 * sampleBytes) {
-      const middle = Math.floor(plain.length / 2);
-      const sample = plain.subarray(middle, middle + sampleBytes);
-      if ((await crypto.deflate(sample)).length > worthRatio * sampleBytes) return undefined;
+  /** `body`: the chunk, or its deflate, which is shorter. */
+  async #place(
+    domain: Domain,
+    holds: PackHolding,
+    name: Uint8Array,
+    body: Uint8Array,
+    plainBytes: number,
+  ): Promise<void> {
+    const key = `${domain.id} ${holds}`;
+    for (;;) {
+      const builder = this.#builderFor(key, domain, holds, body.length);
+      if (builder.fits(body.length)) {
+        return builder.add(name, body, plainBytes, body.length < plainBytes);
+      }
+      await this.#close(key, builder);
     }
-    const deflated = await crypto.deflate(plain);
-    return deflated.length <= worthRatio * plain.length ? deflated : undefined;
+  }
+
+  #builderFor(key: string, domain: Domain, holds: PackHolding, bodyBytes: number): PackBuilder {
+    const known = this.#builders.get(key);
+    if (known !== undefined) return known;
+    const { world, settings } = this.#vault;
+    const isLarge = bodyBytes > settings.packBytes;
+    const spare = isLarge ? undefined : this.#spares.pop();
+    const memory = spare ?? sharedBytes(packRoomBytes(Math.max(bodyBytes, settings.packBytes)));
+    const id = this.#vault.newId();
+    const sealer = new ObjectSealer(world.crypto, domain, id);
+    const builder = new PackBuilder(sealer, domain, id, holds, memory);
+    this.#builders.set(key, builder);
+    return builder;
   }
 
   async #close(key: string, builder: PackBuilder): Promise<void> {
-    if (this.#builders.get(key) === builder) this.#builders.delete(key);
-    await this.#room(this.#puts, putsMax);
-    this.#begin(this.#puts, this.#put(builder));
+    // Somebody else may have met the full pack before.
+    if (this.#builders.get(key) !== builder) return;
+    this.#builders.delete(key);
+    await this.#puts.run(1, () => this.#put(builder));
   }
 
   async #put(builder: PackBuilder): Promise<void> {
     await this.#lease.keep();
-    const { pieces, ...table } = builder.finish();
-    await this.#vault.store.put("pack", table.id, pieces);
+    const { bytes, ...table } = await builder.finish();
+    const isOver = await this.#vault.store.put("pack", table.id, bytes);
     this.addedBytes += table.packBytes;
     this.#vault.takeIn(table);
     this.written.push(table);
     for (const { name } of table.chunks) this.#pending.delete(byteStringOf(name));
-  }
-
-  #begin(running: Set<Promise<void>>, work: Promise<void>): void {
-    const ended: Promise<void> = work.then(
-      () => void running.delete(ended),
-      (error: unknown) => {
-        this.#failure ??= { error };
-        running.delete(ended);
-      },
-    );
-    running.add(ended);
-  }
-
-  /** Resolves when fewer than `max` are under way. */
-  async #room(running: ReadonlySet<Promise<void>>, max: number): Promise<void> {
-    this.#check();
-    while (running.size >= max) await Promise.race(running);
-    this.#check();
-  }
-
-  #check(): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
+    const isUsual = builder.memory.length === packRoomBytes(this.#vault.settings.packBytes);
+    if (isOver && isUsual && this.#spares.length < sparesMax) this.#spares.push(builder.memory);
   }
 }

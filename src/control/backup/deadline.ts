@@ -17,7 +17,8 @@ export function withDeadline(target: Target, clock: Clock, timeoutMs: number): T
     domain: target.domain,
     isAppendOnly: target.isAppendOnly,
     put: (name, pieces) => limited(`put ${name}`, target.put(name, pieces)),
-    read: (name, offset, length) => limited(`read ${name}`, target.read(name, offset, length)),
+    read: (name, offset, length, allocate) =>
+      limited(`read ${name}`, target.read(name, offset, length, allocate)),
     list: (kind, after) => limited(`list ${kind}`, target.list(kind, after)),
     remove: (name) => limited(`remove ${name}`, target.remove(name)),
     clean: () => limited("clean up", target.clean()),

@@ -53,7 +53,8 @@ class Scratch implements TreePlace, TreeSource {
     let text = "";
     return {
       write: async (bytes, offset) => {
-        text = `${text.padEnd(offset, "\0")}${byteStringOf(bytes)}`;
+        const before = text.slice(0, offset).padEnd(offset, "\0");
+        text = `${before}${byteStringOf(bytes)}${text.slice(offset + bytes.length)}`;
       },
       finish: async (sizeBytes, facts) => {
         const whole = text.padEnd(sizeBytes, "\0");

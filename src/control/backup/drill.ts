@@ -90,7 +90,7 @@ class Comparison {
   readonly #reader: VaultReader;
   readonly #source: TreeSource;
   readonly #progress: () => void;
-  readonly #namers = new Map<string, (plain: Uint8Array) => Uint8Array>();
+  readonly #namers = new Map<string, (plain: Uint8Array) => Promise<Uint8Array>>();
 
   constructor(vault: Vault, source: TreeSource, progress: () => void) {
     this.#vault = vault;
@@ -171,7 +171,7 @@ class Comparison {
         const isRight =
           segment.kind === "hole"
             ? await restored.isZero(segment.length)
-            : sameBytes(this.#nameIn(domain, await restored.take(segment.length)), segment.name);
+            : sameBytes(await this.#nameOf(domain, restored, segment.length), segment.name);
         if (!isRight) return `differs in the ${segment.length} bytes from ${offset} on`;
         offset += segment.length;
       }
@@ -181,13 +181,13 @@ class Comparison {
     }
   }
 
-  #nameIn(domain: Domain, plain: Uint8Array): Uint8Array {
+  async #nameOf(domain: Domain, file: ExactReader, length: number): Promise<Uint8Array> {
     let namer = this.#namers.get(domain.id);
     if (namer === undefined) {
       namer = chunkNamer(this.#vault.world.crypto, domain);
       this.#namers.set(domain.id, namer);
     }
-    return namer(plain);
+    return namer(await file.take(length));
   }
 }
 

@@ -1,26 +1,47 @@
 // A file's bytes, cut into chunks as they come.
 //
-// One buffer of twice the largest chunk: cuts are found while at least a whole largest chunk is
-// there, so that they do not depend on how the source hands out its bytes.
+// Two slabs of memory take turns: while the chunks of one are named and sealed on other
+// processors, the other is read into and cut. Cuts are found while at least a whole largest chunk
+// is there, or where the content says so before, so that they do not depend on how the source hands
+// out its bytes; what is left of a full slab moves to the next.
 
 import type { Chunker } from "../../core/vault/chunker.ts";
 import type { Domain } from "../../core/vault/keys.ts";
+import { sharedBytes } from "../../core/vault/memory.ts";
 import type { Content } from "../../core/vault/tree.ts";
 import type { SourceReader } from "../../ports/tree-source.ts";
 import type { ChunkWriter } from "./chunk-writer.ts";
 import { ContentBuilder } from "./content-builder.ts";
 
+/** A chunk that is being added. */
+interface Adding {
+  readonly name: Promise<Uint8Array>;
+  readonly length: number;
+}
+
+class Slab {
+  readonly bytes: Uint8Array;
+  /** Chunks that lie in it and are still needed, in order. */
+  adding: Adding[] = [];
+
+  constructor(length: number) {
+    this.bytes = sharedBytes(length);
+  }
+}
+
 export class FileReader {
   readonly #chunker: Chunker;
   readonly #writer: ChunkWriter;
-  readonly #buffer: Uint8Array;
+  #slab: Slab;
+  #other: Slab;
   #start = 0;
   #end = 0;
 
   constructor(chunker: Chunker, writer: ChunkWriter) {
     this.#chunker = chunker;
     this.#writer = writer;
-    this.#buffer = new Uint8Array(2 * chunker.sizes.maxBytes);
+    this.#slab = new Slab(2 * chunker.sizes.maxBytes);
+    this.#other = new Slab(2 * chunker.sizes.maxBytes);
   }
 
   /** `between` is called between chunks. */
@@ -29,35 +50,56 @@ export class FileReader {
     this.#start = 0;
     this.#end = 0;
     for (;;) {
-      this.#makeRoom();
-      const piece = await source.next(this.#buffer.subarray(this.#end));
+      if (this.#end === this.#slab.bytes.length) await this.#turn(content);
+      const piece = await source.next(this.#slab.bytes.subarray(this.#end));
       if (piece.kind === "bytes") {
         this.#end += piece.length;
-        await this.#cut(content, domain, false);
+        this.#cut(domain, false);
         await between();
         continue;
       }
-      await this.#cut(content, domain, true);
+      this.#cut(domain, true);
+      await collect(this.#other, content);
+      await collect(this.#slab, content);
+      this.#start = 0;
+      this.#end = 0;
       if (piece.kind === "end") return content.finish();
       await content.push({ kind: "hole", length: piece.length });
     }
   }
 
-  #makeRoom(): void {
-    if (this.#start === 0) return;
-    this.#buffer.copyWithin(0, this.#start, this.#end);
-    this.#end -= this.#start;
+  /** What is not cut yet moves to the beginning of the other slab, once that is free. */
+  async #turn(content: ContentBuilder): Promise<void> {
+    await collect(this.#other, content);
+    const rest = this.#slab.bytes.subarray(this.#start, this.#end);
+    this.#other.bytes.set(rest);
+    [this.#slab, this.#other] = [this.#other, this.#slab];
     this.#start = 0;
+    this.#end = rest.length;
   }
 
-  async #cut(content: ContentBuilder, domain: Domain, isLast: boolean): Promise<void> {
+  #cut(domain: Domain, isLast: boolean): void {
+    const { bytes, adding } = this.#slab;
     const { maxBytes } = this.#chunker.sizes;
-    while (this.#end - this.#start >= (isLast ? 1 : maxBytes)) {
-      const cut = this.#chunker.cut(this.#buffer, this.#start, this.#end);
-      const chunk = this.#buffer.subarray(this.#start, cut);
-      const name = await this.#writer.add(domain, "data", chunk);
-      await content.push({ kind: "chunk", name, length: chunk.length });
+    const isFull = this.#end === bytes.length;
+    while (this.#start < this.#end) {
+      const isEnough = isLast || this.#end - this.#start >= maxBytes;
+      if (!isEnough && !isFull) return;
+      const cut = this.#chunker.cut(bytes, this.#start, this.#end);
+      // More bytes may follow, and then the chunk goes on.
+      if (!isEnough && cut === this.#end) return;
+      const name = this.#writer.add(domain, "data", bytes.subarray(this.#start, cut));
+      // It is thrown where the name is needed.
+      name.catch(() => {});
+      adding.push({ name, length: cut - this.#start });
       this.#start = cut;
     }
+  }
+}
+
+/** Puts a slab's chunks into the content; then the slab is free. */
+async function collect(slab: Slab, content: ContentBuilder): Promise<void> {
+  for (const { name, length } of slab.adding.splice(0)) {
+    await content.push({ kind: "chunk", name: await name, length });
   }
 }

@@ -7,6 +7,7 @@
 // Each kind has a folder; packs have sixteen, by the first digit of their names, so that no folder
 // grows too large. Written on the disk port, so that the simulated disk can crash it at each step.
 
+import { type Allocate, sharedBytes } from "../../core/vault/memory.ts";
 import { objectKinds, wholeKinds } from "../../core/vault/names.ts";
 import { diskErrorKind, type DiskErrorKind, type Disk, type DiskFolder } from "../../ports/disk.ts";
 import { listPageMax, type Target, TargetError, type TargetErrorKind } from "../../ports/target.ts";
@@ -77,14 +78,19 @@ class FolderTarget implements Target {
     });
   }
 
-  read(name: string, offset: number, length: number): Promise<Uint8Array> {
+  read(
+    name: string,
+    offset: number,
+    length: number,
+    allocate: Allocate = sharedBytes,
+  ): Promise<Uint8Array> {
     return this.#attempt(`read ${name}`, async () => {
       const { path, leaf } = placeOf(name);
       const folder = await this.#folder(path, false);
       const file = await folder.open(leaf, "read");
       try {
         const there = Math.max(0, (await file.sizeBytes()) - offset);
-        const bytes = new Uint8Array(Math.min(length, there));
+        const bytes = allocate(Math.min(length, there));
         const got = await file.read(bytes, offset);
         return bytes.subarray(0, got);
       } finally {

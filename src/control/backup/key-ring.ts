@@ -102,7 +102,7 @@ export class KeyRing {
   }
 
   async #loadTombstone(id: ObjectId): Promise<void> {
-    const sealed = await this.#store.read("tombstone", id);
+    const sealed = (await this.#store.read("tombstone", id)).all();
     const name = { kind: "tombstone", id } as const;
     const tombstone = readTombstone(id, openRecord(this.#crypto, this.vault, name, sealed));
     this.#tombstones.set(tombstone.domainId, tombstone);
@@ -151,7 +151,7 @@ export class KeyRing {
       { kind: "tombstone", id },
       writeTombstone(tombstone),
     );
-    await this.#store.put("tombstone", id, [sealed]);
+    await this.#store.put("tombstone", id, sealed);
     this.#tombstones.set(domain.id, tombstone);
     const pending = await this.#destroy(domain.id);
     domain.key.fill(0);
@@ -166,7 +166,7 @@ export class KeyRing {
   }
 
   async #loadKey(id: ObjectId): Promise<void> {
-    const wrapped = readWrappedKey(await this.#store.read("key", id));
+    const wrapped = readWrappedKey((await this.#store.read("key", id)).all());
     if (wrapped.masterId !== masterIdOf(this.#crypto, this.#master)) {
       this.#others.push(id);
       return;
@@ -204,7 +204,7 @@ export class KeyRing {
 
   async #wrap(master: Uint8Array, domain: Domain, generation: number): Promise<ObjectId> {
     const id = newObjectId((length) => this.#crypto.randomBytes(length));
-    await this.#store.put("key", id, [wrapKey(this.#crypto, master, id, domain, generation)]);
+    await this.#store.put("key", id, wrapKey(this.#crypto, master, id, domain, generation));
     return id;
   }
 

@@ -18,7 +18,8 @@ import {
   shardName,
   type ShardName,
 } from "../../core/vault/names.ts";
-import { ObjectCoder } from "../../core/vault/object-coder.ts";
+import { Loan, MemoryPool } from "../../core/vault/memory.ts";
+import { type ObjectBytes, ObjectCoder } from "../../core/vault/object-coder.ts";
 import { place, rank } from "../../core/vault/placement.ts";
 import {
   areOfOneObject,
@@ -56,13 +57,15 @@ export interface Examination {
 export class ObjectStore {
   readonly vault: string;
   readonly catalog: Catalog;
+  /** For shards, and nothing that is not encrypted. */
+  readonly memory = new MemoryPool();
   readonly #world: VaultWorld;
   readonly #settings: VaultSettings;
   readonly #coders = new Map<string, ObjectCoder>();
   readonly #refused = new Map<Target, string>();
   /** Objects that could not be made whole again now: they are not tried again at each read. */
   readonly #unmended = new Set<ObjectId>();
-  #writer: Promise<void> = Promise.resolve();
+  readonly #examined = new Map<ObjectId, Promise<Examination>>();
   mendedShards = 0;
   degradedObjects = 0;
 
@@ -78,17 +81,17 @@ export class ObjectStore {
     return this.#refused;
   }
 
-  /** Puts an object whole. Throws NINES_VAULT_TARGETS when too few targets have taken a shard. */
-  put(kind: ObjectKind, id: ObjectId, pieces: readonly Uint8Array[]): Promise<void> {
-    return this.#withWriter(() => this.#put(kind, id, pieces));
-  }
-
-  async #put(kind: ObjectKind, id: ObjectId, pieces: readonly Uint8Array[]): Promise<void> {
+  /**
+   * Puts an object whole. Whether nobody reads `bytes` any more, so that their memory may be used
+   * again: a put that was given up may still be under way. Throws NINES_VAULT_TARGETS when too few
+   * targets have taken a shard.
+   */
+  async put(kind: ObjectKind, id: ObjectId, bytes: Uint8Array): Promise<boolean> {
     const { geometry } = this.#settings;
-    const shards = this.#coderFor(geometry, "write").encode(
-      { kind, id, vault: this.vault },
-      pieces,
-    );
+    const loan = new Loan(this.memory);
+    const refusedBefore = this.#refused.size;
+    const name = { kind, id, vault: this.vault };
+    const shards = await this.#coderFor(geometry).encode(name, bytes, loan.take);
     const ranked = [...rank(id, this.#takers(), this.#rules(geometry))];
     const spare = ranked.splice(shards.length);
     const written = await Promise.all(
@@ -97,46 +100,72 @@ export class ObjectStore {
         return this.#putShard(name, shard, ranked[number], spare);
       }),
     );
+    // Whatever failed meanwhile has been refused meanwhile: a target that was before is not asked.
+    const isOver = this.#refused.size === refusedBefore;
+    if (isOver) loan.end();
     const durable = written.filter(Boolean).length;
     const least = geometry.dataShards + (geometry.parityShards > 1 ? 1 : 0);
     if (durable < shards.length) this.degradedObjects++;
-    if (durable >= least) return;
+    if (durable >= least) return isOver;
     const why = [...this.#refused].map(([{ name }, reason]) => `${name}: ${reason}`).join("; ");
     const what = `${durable} of ${shards.length} shards of ${kind} ${id} could be written, ${least}`;
     const because = why === "" ? "there are too few targets" : why;
     throw new NinesError("NINES_VAULT_TARGETS", `${what} must be: ${because}.`);
   }
 
-  /** The object's bytes. Mends it on the way. Throws NINES_VAULT_LOST. */
-  async read(kind: ObjectKind, id: ObjectId): Promise<Uint8Array> {
+  /** The object's bytes, until the loan ends. Mends it on the way. Throws NINES_VAULT_LOST. */
+  async read(
+    kind: ObjectKind,
+    id: ObjectId,
+    loan: Loan = new Loan(this.memory),
+  ): Promise<ObjectBytes> {
     const object = this.catalog.find(kind, id);
     if (object === undefined) throw lostError(kind, id, ["no target has any of it"]);
-    const { good, wrong } = await this.#gather(object, object.dataShards);
+    const { good, wrong } = await this.#gather(object, object.dataShards, loan);
     const header = good.values().next().value?.header;
     if (header === undefined || good.size < object.dataShards) throw lostError(kind, id, wrong);
     const shards = new Map([...good].map(([shard, { bytes }]) => [shard, bytes as Uint8Array]));
-    const bytes = this.#coderFor(header, "read").decode(header, shards);
+    const bytes = this.#coderFor(header).decode(header, shards);
     const isWhole = wrong.length === 0;
     if (!isWhole && !this.#unmended.has(id)) await this.examine(kind, id);
     return bytes;
   }
 
   /** Reads every shard, and makes anew what is missing or wrong. */
-  async examine(kind: ObjectKind, id: ObjectId): Promise<Examination> {
+  examine(kind: ObjectKind, id: ObjectId): Promise<Examination> {
+    // Two readers may find the same fault; it is mended once.
+    const underWay = this.#examined.get(id);
+    if (underWay !== undefined) return underWay;
+    const examination = this.#examine(kind, id).finally(() => this.#examined.delete(id));
+    this.#examined.set(id, examination);
+    return examination;
+  }
+
+  async #examine(kind: ObjectKind, id: ObjectId): Promise<Examination> {
     const object = this.catalog.find(kind, id);
     if (object === undefined) {
       const wrong = ["no target has any of it"];
       return { kind, id, bytesRead: 0, wrong, mended: 0, lost: true };
     }
+    const loan = new Loan(this.memory);
+    try {
+      return await this.#examineShards(object, loan);
+    } finally {
+      loan.end();
+    }
+  }
+
+  async #examineShards(object: CatalogObject, loan: Loan): Promise<Examination> {
+    const { kind, id } = object;
     const count = object.dataShards + object.parityShards;
-    const { good, wrong, bad } = await this.#gather(object, count);
+    const { good, wrong, bad } = await this.#gather(object, count, loan);
     const bytesRead = [...good.values()].reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
     const header = good.values().next().value?.header;
     const isReadable = header !== undefined && good.size >= object.dataShards;
     if (isReadable && good.size === count && header.dataShards > 0) {
       const shards = bytesOfAll(good);
       // Hashes are right one by one; that they belong together only parity tells.
-      for (const shard of this.#coderFor(header, "read").inconsistent(header, shards)) {
+      for (const shard of this.#coderFor(header).inconsistent(header, shards)) {
         wrong.push(`shard ${shard} does not belong to the others`);
         bad.push(good.get(shard) as FoundShard);
         good.delete(shard);
@@ -148,7 +177,7 @@ export class ObjectStore {
       return { kind, id, bytesRead, wrong, mended: 0, lost: false };
     }
     if (!isReadable) return { kind, id, bytesRead, wrong, mended: 0, lost: true };
-    const mended = await this.#withWriter(() => this.#mend(object, header, good, bad));
+    const mended = await this.#mend(object, header, good, bad);
     this.#say(kind, id, wrong, mended, count - good.size);
     return { kind, id, bytesRead, wrong, mended, lost: false };
   }
@@ -203,7 +232,7 @@ export class ObjectStore {
     target: Target,
   ): Promise<boolean> {
     for (const from of held) {
-      const found = await this.#readShard(from);
+      const found = await this.#readShard(from, new Loan(this.memory));
       if (found.header === undefined || found.bytes === undefined) continue;
       const whole = await from.target.read(shardName(from), 0, shardFileBytesMax);
       const name = { ...from, attempt: nextAttempt(object) };
@@ -247,6 +276,7 @@ export class ObjectStore {
   async #gather(
     object: CatalogObject,
     wanted: number,
+    loan: Loan,
   ): Promise<{
     readonly good: Map<number, FoundShard>;
     readonly bad: FoundShard[];
@@ -261,7 +291,9 @@ export class ObjectStore {
     );
     for (let from = 0; from < count && good.size < wanted; ) {
       const round = byShard.slice(from, from + wanted - good.size);
-      const found = await Promise.all(round.map((places) => this.#readFirstGood(places, bad)));
+      const found = await Promise.all(
+        round.map((places) => this.#readFirstGood(places, bad, loan)),
+      );
       for (const [at, shard] of found.entries()) {
         const number = from + at;
         const first = good.values().next().value?.header;
@@ -282,21 +314,25 @@ export class ObjectStore {
   async #readFirstGood(
     places: readonly ShardPlace[],
     bad: FoundShard[],
+    loan: Loan,
   ): Promise<FoundShard | undefined> {
     for (const shard of places) {
-      const found = await this.#readShard(shard);
+      const found = await this.#readShard(shard, loan);
       if (found.wrong === undefined) return found;
       bad.push(found);
     }
     return undefined;
   }
 
-  async #readShard(shard: ShardPlace): Promise<FoundShard> {
+  async #readShard(shard: ShardPlace, loan: Loan): Promise<FoundShard> {
     const { crypto } = this.#world;
     const sha256 = (...pieces: readonly Uint8Array[]) => crypto.sha256(...pieces);
     let whole: Uint8Array;
     try {
-      whole = await shard.target.read(shardName(shard), 0, shardFileBytesMax);
+      // A read that was given up may still be under way: its memory is nobody's again.
+      const own = new Loan(this.memory);
+      whole = await shard.target.read(shardName(shard), 0, shardFileBytesMax, own.take);
+      loan.add(own.handOver());
     } catch (error) {
       return { place: shard, wrong: messageOf(error) };
     }
@@ -314,7 +350,8 @@ export class ObjectStore {
     if (bytes.length !== header.shardBytes) {
       return { place: shard, wrong: `it has ${bytes.length} bytes of ${header.shardBytes}` };
     }
-    if (!sameBytes(sha256(bytes), header.hash)) return { place: shard, wrong: "it is rotten" };
+    const hash = await crypto.bulk.sha256(bytes);
+    if (!sameBytes(hash, header.hash)) return { place: shard, wrong: "it is rotten" };
     return { place: shard, header, bytes };
   }
 
@@ -325,7 +362,7 @@ export class ObjectStore {
     good: ReadonlyMap<number, FoundShard>,
     bad: readonly FoundShard[],
   ): Promise<number> {
-    const pieces = this.#coderFor(header, "write").recode(header, bytesOfAll(good));
+    const pieces = await this.#coderFor(header).recode(header, bytesOfAll(good));
     const present = new Map([...good].map(([shard, { place: at }]) => [shard, at.target.name]));
     const wanted = place(object.id, this.#takers(), this.#rules(object), present);
     const attempt = nextAttempt(object);
@@ -391,25 +428,11 @@ export class ObjectStore {
     return { shards: dataShards + parityShards, shareDomains: this.#settings.shareDomains };
   }
 
-  /**
-   * One object at a time is in the memory that writes take their bytes from; reads have memory of
-   * their own, which they use without waiting in between.
-   */
-  async #withWriter<T>(run: () => Promise<T>): Promise<T> {
-    const turn = this.#writer.then(run);
-    this.#writer = turn.then(
-      () => {},
-      () => {},
-    );
-    return turn;
-  }
-
-  #coderFor({ codec, dataShards, parityShards }: Geometry, use: "read" | "write"): ObjectCoder {
-    const key = `${use} ${codec} ${dataShards} ${parityShards}`;
+  #coderFor({ codec, dataShards, parityShards }: Geometry): ObjectCoder {
+    const key = `${codec} ${dataShards} ${parityShards}`;
     const known = this.#coders.get(key);
     if (known !== undefined) return known;
-    const geometry = { codec, dataShards, parityShards };
-    const coder = new ObjectCoder(this.#world.crypto, geometry, this.#settings.packBytes);
+    const coder = new ObjectCoder(this.#world.crypto, { codec, dataShards, parityShards });
     this.#coders.set(key, coder);
     return coder;
   }

@@ -252,7 +252,7 @@ class Condemning {
   }
 
   async #tableOf(id: ObjectId): Promise<PackTable> {
-    const bytes = await this.#vault.store.read("pack", id);
+    const bytes = (await this.#vault.store.read("pack", id)).all();
     const domain = this.#vault.keys.find(packDomainOf(bytes) ?? "");
     const table = domain && readPackTable(this.#vault.world.crypto, domain, id, bytes);
     if (table !== undefined) return table;

@@ -1,8 +1,10 @@
 // A snapshot, or a part of it, back to files.
 //
-// The tree is gone through in order; what cannot be read is named and left out, and everything else
-// is restored. A subject's folder comes back into its place as if it had never been sealed apart;
-// an erased one is named. Cut off and run again, it goes on after the files that are there.
+// The tree is gone through in order, small files of a folder beside each other, and a few chunks of
+// large ones: they so come in about the order in which packs hold them, and each pack is read once
+// for all that need it now. What cannot be read is named and left out, and everything else is restored.
+// A subject's folder comes back into its place as if it had never been sealed apart; an erased one
+// is named. Cut off and run again, it goes on after the files that are there.
 
 import { NinesError } from "../../core/base/errors.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
@@ -12,8 +14,9 @@ import {
   type PlainEntry,
   type TreeEntry,
 } from "../../core/vault/tree.ts";
-import type { TreePlace } from "../../ports/tree-place.ts";
+import type { PlaceWriter, TreePlace } from "../../ports/tree-place.ts";
 import { messageOf } from "./catalog.ts";
+import { Crew, Limit } from "./crew.ts";
 import type { Vault } from "./vault.ts";
 import { VaultReader } from "./vault-reader.ts";
 
@@ -38,6 +41,13 @@ export interface RestoreOptions {
   readonly progress?: (progress: RestoreProgress) => void;
 }
 
+/**
+ * What is under way at a time, of files and of their chunks: about a pack, so that a large file
+ * goes through its packs alone, and no more of them are open than memory is for.
+ */
+const bytesMax = 8 * 1_048_576;
+/** A file counts as so much at least: so many may wait for the place. */
+const fileBytesLeast = bytesMax / 8;
 const lostNamedMax = 1_000;
 /** Names of one file that are remembered, so that they are links again. */
 const sameFilesMax = 65_536;
@@ -110,6 +120,8 @@ class Restoring {
   readonly #lost: string[] = [];
   readonly #sameFiles = new Map<string, readonly string[]>();
   readonly #counts = { files: 0, bytes: 0, folders: 0, links: 0, passedOver: 0, lostCount: 0 };
+  readonly #files = new Crew(new Limit(bytesMax));
+  readonly #bytes = new Limit(bytesMax);
 
   constructor(vault: Vault, place: TreePlace, options: RestoreOptions) {
     this.#vault = vault;
@@ -126,24 +138,31 @@ class Restoring {
       if (found === undefined) throw nothingAt(snapshot, path);
       const isLast = depth === path.length - 1;
       if (isLast && found.kind !== "folder") {
-        await this.#entry([], found);
-        return this.#outcome();
+        return this.#whole(() => this.#entry([], found));
       }
       if (found.kind !== "folder") throw nothingAt(snapshot, path);
       content = found.content;
     }
-    await this.#folder([], content);
-    return this.#outcome();
+    return this.#whole(() => this.#folder([], content));
   }
 
-  #outcome(): RestoreOutcome {
-    return { ...this.#counts, lost: this.#lost };
+  async #whole(run: () => Promise<void>): Promise<RestoreOutcome> {
+    try {
+      await run();
+      await this.#files.done();
+      return { ...this.#counts, lost: this.#lost };
+    } finally {
+      // The place is closed after this, and nobody may write to it then.
+      await this.#files.settled();
+    }
   }
 
+  /** All that is in the folder is there, or named as lost, when it resolves. */
   async #folder(path: readonly string[], content: Content): Promise<void> {
     await this.#orLost(path, async () => {
       for await (const entry of this.#reader.entries(content)) await this.#entry(path, entry);
     });
+    await this.#files.done();
   }
 
   async #entry(parent: readonly string[], entry: TreeEntry): Promise<void> {
@@ -155,7 +174,10 @@ class Restoring {
     }
     const path = [...parent, entry.name];
     if (!isEntryName(entry.name)) return this.#lose(parent, "an entry has no proper name");
-    await this.#orLost(path, () => this.#restore(path, entry));
+    const run = () => this.#orLost(path, () => this.#restore(path, entry));
+    // Of a file with several names the first must be there before the others.
+    if (entry.kind !== "file" || entry.sameFile !== "") return run();
+    await this.#files.run(Math.max(fileBytesLeast, entry.content.bytes), run);
   }
 
   async #restore(path: readonly string[], entry: PlainEntry): Promise<void> {
@@ -186,23 +208,31 @@ class Restoring {
       this.#counts.passedOver++;
       return;
     }
+    const chunks = new Crew(this.#bytes);
     try {
       let offset = 0;
       for await (const segment of this.#reader.segments(content)) {
-        if (segment.kind === "chunk") {
-          const bytes = await this.#reader.chunk(segment.name);
-          await writer.write(bytes, offset);
-          this.#counts.bytes += bytes.length;
-          this.#options.progress?.(this.#counts);
-        }
+        const at = offset;
         offset += segment.length;
+        if (segment.kind === "hole") continue;
+        await chunks.run(segment.length, () => this.#chunk(writer, segment.name, at));
       }
+      await chunks.done();
     } catch (error) {
+      await chunks.settled();
       await writer.abandon();
       throw error;
     }
     await writer.finish(content.bytes, facts);
     this.#counts.files++;
+  }
+
+  async #chunk(writer: PlaceWriter, name: Uint8Array, offset: number): Promise<void> {
+    await this.#reader.withChunk(name, async (bytes) => {
+      await writer.write(bytes, offset);
+      this.#counts.bytes += bytes.length;
+      this.#options.progress?.(this.#counts);
+    });
   }
 
   /** What the vault has lost is named, and the rest goes on; what the place refuses ends it. */

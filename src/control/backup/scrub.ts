@@ -9,6 +9,7 @@ import { sayBytes } from "../../core/base/bytes.ts";
 import { objectKinds, type ObjectId, type ObjectKind } from "../../core/vault/names.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { readCatalog } from "./catalog.ts";
+import { Crew, Limit } from "./crew.ts";
 import { type Missing, markNeeded } from "./tree-walk.ts";
 import type { Vault } from "./vault.ts";
 
@@ -43,6 +44,8 @@ export interface VerifyOutcome extends ScrubOutcome {
 }
 
 const missingNamedMax = 1_000;
+/** Objects beside each other; each takes a pack of memory with its parity. */
+const examinedMax = 2;
 
 export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<ScrubOutcome> {
   const objects = objectsAfter(vault, options.after ?? "");
@@ -50,8 +53,7 @@ export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<S
   let [done, bytes, mended, degraded] = [0, 0, 0, 0];
   const unread: ObjectKey[] = [];
   const reasons = new Map<ObjectKey, string>();
-  for (const object of objects) {
-    if (options.stop?.() === true) break;
+  const examine = async (object: ObjectKey): Promise<void> => {
     const found = await vault.store.examine(...object);
     done++;
     bytes += found.bytesRead;
@@ -62,7 +64,19 @@ export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<S
     } else if (found.wrong.length > found.mended) degraded++;
     options.progress?.(done, objects.length, bytes);
     await pace.spend(found.bytesRead);
+  };
+  // Who has a rate takes one after the other, and leaves the rest of the machine to others.
+  const crew = new Crew(new Limit(options.bytesPerSecond === undefined ? examinedMax : 1));
+  let isCutShort = false;
+  for (const object of objects) {
+    if (isCutShort) break;
+    await crew.run(1, async () => {
+      isCutShort ||= options.stop?.() === true;
+      if (!isCutShort) await examine(object);
+    });
   }
+  // All that were begun have ended then, so that it goes on after the last of them.
+  await crew.done();
   const gone = await stillThere(vault, unread);
   for (const [kind, id] of gone) if (kind === "pack") vault.index.lose(id);
   const lost = gone.map((object) => `${object.join(" ")}: ${reasons.get(object)}`);

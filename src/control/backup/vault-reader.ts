@@ -5,9 +5,11 @@
 // what went in, or an error that says what is lost.
 
 import { NinesError } from "../../core/base/errors.ts";
-import type { ChunkPlace } from "../../core/vault/chunk-index.ts";
+import type { ChunkPlace, IndexedPack } from "../../core/vault/chunk-index.ts";
 import { ObjectSealer } from "../../core/vault/keys.ts";
+import { type Allocate, Loan, sharedBytes } from "../../core/vault/memory.ts";
 import type { ObjectId } from "../../core/vault/names.ts";
+import type { ObjectBytes } from "../../core/vault/object-coder.ts";
 import { openChunk } from "../../core/vault/pack.ts";
 import {
   type Content,
@@ -20,17 +22,25 @@ import {
 import { ByteReader, hexOf } from "../../core/vault/wire.ts";
 import type { Vault } from "./vault.ts";
 
-const packsKept = 4;
+const packsKept = 2;
 
 interface OpenPack {
-  readonly bytes: Uint8Array;
+  readonly bytes: ObjectBytes;
   readonly sealer: ObjectSealer;
+}
+
+interface HeldPack {
+  readonly id: ObjectId;
+  readonly open: Promise<OpenPack>;
+  /** The pack's memory: it goes back when the pack is not kept and nobody uses it any more. */
+  readonly loan: Loan;
+  users: number;
 }
 
 export class VaultReader {
   readonly #vault: Vault;
   /** The last used last. */
-  readonly #packs = new Map<ObjectId, Promise<OpenPack>>();
+  readonly #packs = new Map<ObjectId, HeldPack>();
 
   constructor(vault: Vault) {
     this.#vault = vault;
@@ -41,13 +51,17 @@ export class VaultReader {
    * what belonged to an erased subject.
    */
   async chunk(name: Uint8Array): Promise<Uint8Array> {
-    const found = this.#vault.index.find(name);
-    if (found === undefined) {
-      const what = `The chunk ${hexOf(name)} is in no pack that can be read.`;
-      throw new NinesError("NINES_VAULT_LOST", what);
+    return this.#open(this.#find(name), sharedBytes);
+  }
+
+  /** The same, for as long as `use` takes: then its memory is used again. */
+  async withChunk(name: Uint8Array, use: (plain: Uint8Array) => Promise<void>): Promise<void> {
+    const loan = new Loan(this.#vault.plainMemory);
+    try {
+      await use(await this.#open(this.#find(name), loan.take));
+    } finally {
+      loan.end();
     }
-    const { bytes, sealer } = await this.#pack(found);
-    return this.#open(found, bytes, sealer);
   }
 
   /** The chunks and holes of a content, in order. */
@@ -76,38 +90,58 @@ export class VaultReader {
     parser.end();
   }
 
-  async #open(
-    { pack, chunk }: ChunkPlace,
-    bytes: Uint8Array,
-    sealer: ObjectSealer,
-  ): Promise<Uint8Array> {
-    const sealed = bytes.subarray(chunk.offset, chunk.offset + chunk.sealedBytes);
-    const body = openChunk(sealer, chunk, sealed);
-    const inflate = (deflated: Uint8Array) =>
-      this.#vault.world.crypto.inflate(deflated, chunk.plainBytes);
-    const plain = chunk.deflated && body !== undefined ? await inflate(body) : body;
-    if (plain?.length === chunk.plainBytes) return plain;
+  #find(name: Uint8Array): ChunkPlace {
+    const found = this.#vault.index.find(name);
+    if (found !== undefined) return found;
+    const what = `The chunk ${hexOf(name)} is in no pack that can be read.`;
+    throw new NinesError("NINES_VAULT_LOST", what);
+  }
+
+  async #open({ pack, chunk }: ChunkPlace, allocate: Allocate): Promise<Uint8Array> {
+    const held = this.#hold(pack);
+    const loan = new Loan(this.#vault.store.memory);
+    try {
+      const { bytes, sealer } = await held.open;
+      const end = chunk.offset + chunk.sealedBytes;
+      const plain = allocate(chunk.plainBytes);
+      const isThere = end <= bytes.length;
+      const sealed = isThere ? bytes.slice(chunk.offset, end, loan.take) : new Uint8Array(0);
+      if (isThere && (await openChunk(sealer, chunk, sealed, plain))) return plain;
+    } finally {
+      loan.end();
+      this.#release(held);
+    }
     const what = `The chunk ${hexOf(chunk.name)} of pack ${pack.id} is not what its table says.`;
     throw new NinesError("NINES_VAULT_DAMAGED", what);
   }
 
-  async #pack({ pack }: ChunkPlace): Promise<OpenPack> {
-    const known = this.#packs.get(pack.id);
-    this.#packs.delete(pack.id);
-    const opening = known ?? this.#readPack(pack.id, pack.domainId);
-    this.#packs.set(pack.id, opening);
-    const oldest = this.#packs.keys().next().value;
-    if (this.#packs.size > packsKept && oldest !== undefined) this.#packs.delete(oldest);
-    return opening;
+  #hold({ id, domainId }: IndexedPack): HeldPack {
+    const loan = new Loan(this.#vault.store.memory);
+    const known = this.#packs.get(id);
+    this.#packs.delete(id);
+    const held = known ?? { id, open: this.#readPack(id, domainId, loan), loan, users: 0 };
+    held.users++;
+    this.#packs.set(id, held);
+    const [oldest] = this.#packs.values();
+    if (this.#packs.size > packsKept && oldest !== undefined) {
+      this.#packs.delete(oldest.id);
+      if (oldest.users === 0) oldest.loan.end();
+    }
+    return held;
   }
 
-  async #readPack(id: ObjectId, domainId: string): Promise<OpenPack> {
+  #release(held: HeldPack): void {
+    held.users--;
+    if (held.users === 0 && this.#packs.get(held.id) !== held) held.loan.end();
+  }
+
+  async #readPack(id: ObjectId, domainId: string, loan: Loan): Promise<OpenPack> {
     const domain = this.#vault.keys.find(domainId);
     if (domain === undefined) {
       const what = `The pack ${id} was sealed with a key that is destroyed.`;
       throw new NinesError("NINES_VAULT_ERASED", what);
     }
-    const bytes = await this.#vault.store.read("pack", id);
+    const bytes = await this.#vault.store.read("pack", id, loan);
     return { bytes, sealer: new ObjectSealer(this.#vault.world.crypto, domain, id) };
   }
 }

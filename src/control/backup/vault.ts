@@ -23,6 +23,7 @@ import {
 import { findRollback, raised } from "../../core/vault/high-water.ts";
 import { deriveKey, masterIdOf } from "../../core/vault/keys.ts";
 import { hexOf } from "../../core/vault/wire.ts";
+import { MemoryPool } from "../../core/vault/memory.ts";
 import { idBytes, newObjectId, type ObjectId, type ObjectKind } from "../../core/vault/names.ts";
 import { packDomainOf, type PackTable, readPackTable } from "../../core/vault/pack.ts";
 import {
@@ -67,6 +68,8 @@ export class Vault {
   /** Objects that are there and cannot be read, each with why. */
   readonly unreadable = new Map<ObjectId, string>();
   readonly chunker: Chunker;
+  /** For what is not encrypted: apart from that of shards, so that none of it gets to a target. */
+  readonly plainMemory = new MemoryPool();
   readonly #condemnedPacks = new Set<ObjectId>();
 
   constructor(
@@ -109,12 +112,12 @@ export class Vault {
     id: ObjectId = this.newId(),
   ): Promise<ObjectId> {
     const sealed = sealRecord(this.world.crypto, this.keys.vault, { kind, id }, bytes);
-    await this.store.put(kind, id, [sealed]);
+    await this.store.put(kind, id, sealed);
     return id;
   }
 
   async readRecord(kind: ObjectKind, id: ObjectId): Promise<Uint8Array> {
-    const sealed = await this.store.read(kind, id);
+    const sealed = (await this.store.read(kind, id)).all();
     return openRecord(this.world.crypto, this.keys.vault, { kind, id }, sealed);
   }
 
@@ -175,7 +178,7 @@ export class Vault {
 
   async #readTable(id: ObjectId): Promise<PackTable | undefined> {
     try {
-      const bytes = await this.store.read("pack", id);
+      const bytes = (await this.store.read("pack", id)).all();
       const domain = this.keys.find(packDomainOf(bytes) ?? "");
       if (domain === undefined) return undefined;
       return readPackTable(this.world.crypto, domain, id, bytes);

@@ -9,9 +9,10 @@
 // chunks do not tell which known file this is.
 //
 // Rejected: cuts at fixed places (an insertion makes all new), Rabin's fingerprints (two tables and
-// twice the work for each byte), the hash in WebAssembly (twice as fast, and a copy each way).
+// twice the work for each byte).
 
 import { assert } from "../base/assert.ts";
+import { createGearKernel, type GearKernel } from "./gear-kernel.ts";
 
 export interface ChunkSizes {
   readonly minBytes: number;
@@ -34,7 +35,7 @@ const normalisation = 2;
 
 export class Chunker {
   readonly sizes: ChunkSizes;
-  readonly #gear: Int32Array;
+  readonly #kernel: GearKernel;
   readonly #early: number;
   readonly #late: number;
 
@@ -46,7 +47,8 @@ export class Chunker {
     assert(maxBytes <= chunkBytesMax, "a chunk is within the format's bound");
     const view = new DataView(seed.buffer, seed.byteOffset, seed.byteLength);
     this.sizes = sizes;
-    this.#gear = Int32Array.from({ length: 256 }, (_, byte) => view.getInt32(4 * byte, true));
+    const gear = Int32Array.from({ length: 256 }, (_, byte) => view.getInt32(4 * byte, true));
+    this.#kernel = createGearKernel(gear);
     const bits = Math.round(Math.log2(averageBytes));
     this.#early = upperBits(bits + normalisation);
     this.#late = upperBits(Math.max(1, bits - normalisation));
@@ -60,19 +62,13 @@ export class Chunker {
     const { minBytes, averageBytes, maxBytes } = this.sizes;
     const last = Math.min(end, start + maxBytes);
     const middle = Math.min(last, start + averageBytes);
-    const gear = this.#gear;
-    let hash = 0;
-    let at = start + minBytes;
-    if (at >= last) return last;
-    for (; at < middle; at++) {
-      hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
-      if ((hash & this.#early) === 0) return at + 1;
-    }
-    for (; at < last; at++) {
-      hash = ((hash << 1) + (gear[bytes[at] as number] as number)) | 0;
-      if ((hash & this.#late) === 0) return at + 1;
-    }
-    return last;
+    if (last <= start + minBytes) return last;
+    this.#kernel.reset();
+    return (
+      this.#kernel.find(bytes, start + minBytes, middle, this.#early) ??
+      this.#kernel.find(bytes, middle, last, this.#late) ??
+      last
+    );
   }
 }
 

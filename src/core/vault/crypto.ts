@@ -17,6 +17,13 @@ export interface ScryptCost {
   readonly p: number;
 }
 
+/** What seals one piece: a key, a nonce that no other piece under this key has, its context. */
+export interface Sealing {
+  readonly key: Uint8Array;
+  readonly nonce: Uint8Array;
+  readonly about: Uint8Array;
+}
+
 export interface VaultCrypto {
   /** Unpredictable. */
   randomBytes(length: number): Uint8Array;
@@ -34,8 +41,24 @@ export interface VaultCrypto {
   ): Uint8Array | undefined;
   /** A key from a passphrase. */
   scrypt(passphrase: Uint8Array, salt: Uint8Array, cost: ScryptCost): Promise<Uint8Array>;
-  /** Deflate, level 1: whatever order results come in, the program goes on meanwhile. */
-  deflate(bytes: Uint8Array): Promise<Uint8Array>;
-  /** Undefined when it is not deflate, or does not come to exactly `length` bytes. */
-  inflate(bytes: Uint8Array, length: number): Promise<Uint8Array | undefined>;
+  readonly bulk: BulkCrypto;
+}
+
+/**
+ * The same for whole chunks and shards, on other processors where there are any. What is given must
+ * stay as it is until the promise settles; memory that threads share (memory.ts) is used where it
+ * lies, other memory is copied first. `into` is shared.
+ */
+export interface BulkCrypto {
+  sha256(bytes: Uint8Array): Promise<Uint8Array>;
+  mac(key: Uint8Array, bytes: Uint8Array): Promise<Uint8Array>;
+  /** Deflate, level 1, into `into`: how long it is, or undefined when it has no room there. */
+  deflate(bytes: Uint8Array, into: Uint8Array): Promise<number | undefined>;
+  /** Seals into `into`, which is as long as `plain` and a tag. */
+  seal(sealing: Sealing, plain: Uint8Array, into: Uint8Array): Promise<void>;
+  /**
+   * Opens into `into`, exactly; `inflate`: what is sealed is deflated. False when anything is not
+   * that of `seal`, or is of another length; then what is in `into` means nothing.
+   */
+  open(sealing: Sealing, sealed: Uint8Array, into: Uint8Array, inflate: boolean): Promise<boolean>;
 }

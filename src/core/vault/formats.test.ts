@@ -1,15 +1,16 @@
 // The bytes of a vault: what is written is read again, and whatever else is refused in words.
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import fc from "fast-check";
 import { createVaultCrypto } from "../../runtime/vault-crypto.ts";
 import { NinesError } from "../base/errors.ts";
-import { Chunker } from "./chunker.ts";
+import { Chunker, type ChunkSizes } from "./chunker.ts";
 import { keep } from "./keep.ts";
-import { type Domain, readWrappedKey, unwrapKey, wrapKey } from "./keys.ts";
+import { type Domain, ObjectSealer, readWrappedKey, unwrapKey, wrapKey } from "./keys.ts";
+import { sharedBytes } from "./memory.ts";
 import { parseShardName, shardName } from "./names.ts";
-import { PackBuilder, readPackTable } from "./pack.ts";
+import { openChunk, PackBuilder, packRoomBytes, type PackTable, readPackTable } from "./pack.ts";
 import { place, rank } from "./placement.ts";
 import { readSnapshot } from "./records.ts";
 import { readShardHeader, type ShardHeader, writeShardHeader } from "./shard.ts";
@@ -122,13 +123,32 @@ describe("shards", () => {
 });
 
 describe("packs", () => {
-  const builder = new PackBuilder(crypto, domain, id, "data");
-  for (const text of ["one", "two", "three"]) {
-    const body = Buffer.from(text);
-    builder.add(crypto.sha256(body), body, body.length, false);
-  }
-  const { pieces, ...table } = builder.finish();
-  const bytes = Buffer.concat(pieces);
+  const sealer = new ObjectSealer(crypto, domain, id);
+  const memory = sharedBytes(packRoomBytes(400));
+  const builder = new PackBuilder(sealer, domain, id, "data", memory);
+  const bodies = ["one", "two", "three"].map((text) => Buffer.from(text));
+  let table: PackTable;
+  let bytes: Uint8Array;
+
+  before(async () => {
+    // Places are given in order, and sealed into whenever somebody comes to it.
+    await Promise.all(
+      bodies.map((body) => builder.add(crypto.sha256(body), body, body.length, false)),
+    );
+    ({ bytes, ...table } = await builder.finish());
+  });
+
+  it("give back their chunks, and no chunk in the place of another", async () => {
+    for (const [at, chunk] of table.chunks.entries()) {
+      const sealed = bytes.subarray(chunk.offset, chunk.offset + chunk.sealedBytes);
+      const into = sharedBytes(chunk.plainBytes);
+      assert.equal(await openChunk(sealer, chunk, sealed, into), true);
+      assert.deepEqual(Buffer.from(into), bodies[at]);
+      const other = table.chunks[(at + 1) % 3] ?? assert.fail();
+      const moved = { ...other, offset: chunk.offset };
+      assert.equal(await openChunk(sealer, moved, sealed, sharedBytes(other.plainBytes)), false);
+    }
+  });
 
   it("say themselves what is in them", () => {
     assert.deepEqual(readPackTable(crypto, domain, id, bytes)?.chunks.length, 3);
@@ -234,6 +254,21 @@ describe("cuts by content", () => {
     return ends;
   }
 
+  it("lie where a plain loop over the bytes finds them, across every window of the kernel", () => {
+    const seed = crypto.randomBytes(1_024);
+    const small = { minBytes: 1, averageBytes: 16, maxBytes: 64 };
+    const large = { minBytes: 1_000, averageBytes: 65_536, maxBytes: 200_000 };
+    for (const these of [small, large]) {
+      const kernel = new Chunker(seed, these);
+      const bytes = crypto.randomBytes(10 * these.maxBytes);
+      for (let at = 0; at < bytes.length; ) {
+        const cut = kernel.cut(bytes, at, bytes.length);
+        assert.equal(cut, plainCut(seed, these, bytes, at));
+        at = cut;
+      }
+    }
+  });
+
   it("are within their bounds, and near the average on random bytes", () => {
     const bytes = crypto.randomBytes(200_000);
     const ends = cutsOf(bytes);
@@ -314,3 +349,17 @@ describe("keep rules", () => {
     assert.equal(keep(sparse, { ...none, daily: 3 }).size, 3);
   });
 });
+
+/** As the format says it (chunker.ts), byte by byte. */
+function plainCut(seed: Uint8Array, sizes: ChunkSizes, bytes: Uint8Array, start: number): number {
+  const gear = new DataView(seed.buffer, seed.byteOffset);
+  const bits = Math.log2(sizes.averageBytes);
+  const last = Math.min(bytes.length, start + sizes.maxBytes);
+  let hash = 0;
+  for (let at = start + sizes.minBytes; at < last; at++) {
+    hash = ((hash << 1) + gear.getInt32(4 * (bytes[at] ?? 0), true)) | 0;
+    const zeros = at < start + sizes.averageBytes ? bits + 2 : bits - 2;
+    if (hash >>> (32 - zeros) === 0) return at + 1;
+  }
+  return last;
+}

@@ -21,7 +21,7 @@
 // destroyed key could be made again), random nonces under one key (2^32 chunks are not that many).
 
 import { assert } from "../base/assert.ts";
-import { keyBytes, nonceBytes, type VaultCrypto } from "./crypto.ts";
+import { keyBytes, nonceBytes, type Sealing, type VaultCrypto } from "./crypto.ts";
 import { idBytes, type ObjectId } from "./names.ts";
 import { ByteReader, ByteWriter, bytesOfHex, hexOf } from "./wire.ts";
 
@@ -59,33 +59,39 @@ export function masterIdOf(crypto: VaultCrypto, master: Uint8Array): string {
 }
 
 /** The name of a chunk in its domain: 32 bytes. */
-export function chunkNamer(crypto: VaultCrypto, domain: Domain): (plain: Uint8Array) => Uint8Array {
+export function chunkNamer(
+  crypto: VaultCrypto,
+  domain: Domain,
+): (plain: Uint8Array) => Promise<Uint8Array> {
   const key = deriveKey(crypto, domain.key, "names of chunks");
-  return (plain) => crypto.mac(key, plain);
+  return (plain) => crypto.bulk.mac(key, plain);
 }
 
 /** Seals and opens one object: its key is derived with its id, its nonces are places within it. */
 export class ObjectSealer {
-  readonly #crypto: VaultCrypto;
+  readonly crypto: VaultCrypto;
   readonly #key: Uint8Array;
-  readonly #nonce = new Uint8Array(nonceBytes);
 
   constructor(crypto: VaultCrypto, domain: Domain, id: ObjectId) {
-    this.#crypto = crypto;
+    this.crypto = crypto;
     this.#key = deriveKey(crypto, domain.key, "seal of an object", bytesOfHex(id));
   }
 
+  /** For a piece at this place of the object. */
+  at(place: number, about: Uint8Array): Sealing {
+    const nonce = new Uint8Array(nonceBytes);
+    new DataView(nonce.buffer).setUint32(0, place, true);
+    return { key: this.#key, nonce, about };
+  }
+
   seal(place: number, about: Uint8Array, plain: Uint8Array): Uint8Array {
-    return this.#crypto.seal(this.#key, this.#nonceAt(place), about, plain);
+    const { key, nonce } = this.at(place, about);
+    return this.crypto.seal(key, nonce, about, plain);
   }
 
   open(place: number, about: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
-    return this.#crypto.open(this.#key, this.#nonceAt(place), about, sealed);
-  }
-
-  #nonceAt(place: number): Uint8Array {
-    new DataView(this.#nonce.buffer).setUint32(0, place, true);
-    return this.#nonce;
+    const { key, nonce } = this.at(place, about);
+    return this.crypto.open(key, nonce, about, sealed);
   }
 }
 

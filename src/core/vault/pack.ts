@@ -45,72 +45,103 @@ export interface PackTable {
 }
 
 export interface FinishedPack extends PackTable {
-  readonly pieces: readonly Uint8Array[];
+  /** The whole pack, in the memory that the builder was given. */
+  readonly bytes: Uint8Array;
 }
 
+/** Of the table, for one chunk; and for all that is there of it once. */
+const rowBytesMax = hashBytes + 4 + 4 + 1;
+const endBytesMax = 1 + 4 + tagBytes + footerBytes;
+
+/** How much memory a pack takes of so many bytes of chunks, with room for its table. */
+export function packRoomBytes(bytes: number): number {
+  return bytes + Math.ceil(bytes / 64) + rowBytesMax + tagBytes + endBytesMax;
+}
+
+/**
+ * A pack in the making. Chunks get their places one after the other, and are sealed into them
+ * beside each other.
+ */
 export class PackBuilder {
   readonly id: ObjectId;
   readonly domain: Domain;
   readonly holds: PackHolding;
+  /** Where the pack is made, shared between threads; the pack holds what fits. */
+  readonly memory: Uint8Array;
   readonly #sealer: ObjectSealer;
-  readonly #pieces: Uint8Array[] = [];
   readonly #chunks: PackedChunk[] = [];
+  readonly #sealing = new Set<Promise<void>>();
   #bytes = 0;
 
-  constructor(crypto: VaultCrypto, domain: Domain, id: ObjectId, holds: PackHolding) {
+  constructor(
+    sealer: ObjectSealer,
+    domain: Domain,
+    id: ObjectId,
+    holds: PackHolding,
+    memory: Uint8Array,
+  ) {
     this.id = id;
     this.domain = domain;
     this.holds = holds;
-    this.#sealer = new ObjectSealer(crypto, domain, id);
-  }
-
-  get bytes(): number {
-    return this.#bytes;
+    this.memory = memory;
+    this.#sealer = sealer;
   }
 
   get chunkCount(): number {
     return this.#chunks.length;
   }
 
-  /** `body`: the chunk, or its deflate when that is shorter. */
-  add(name: Uint8Array, body: Uint8Array, plainBytes: number, deflated: boolean): void {
-    assert(this.#chunks.length < packChunksMax, "a pack's chunks are within the format's bound");
-    const offset = this.#bytes;
-    const sealed = this.#sealer.seal(offset, aboutChunk(name, plainBytes, deflated), body);
-    this.#pieces.push(sealed);
-    this.#bytes += sealed.length;
-    this.#chunks.push({ name, offset, sealedBytes: sealed.length, plainBytes, deflated });
+  /** Whether there is room for one more chunk, of so many bytes before its tag. */
+  fits(bodyBytes: number): boolean {
+    const rows = this.#chunks.length + 1;
+    const end = this.#bytes + bodyBytes + tagBytes + rows * rowBytesMax + endBytesMax;
+    return rows <= packChunksMax && end <= this.memory.length;
   }
 
-  finish(): FinishedPack {
+  /**
+   * `body`: the chunk, or its deflate when that is shorter; it may be used again when it resolves.
+   */
+  add(name: Uint8Array, body: Uint8Array, plainBytes: number, deflated: boolean): Promise<void> {
+    assert(this.fits(body.length), "who adds a chunk has asked whether it fits");
+    const offset = this.#bytes;
+    const sealedBytes = body.length + tagBytes;
+    this.#bytes += sealedBytes;
+    this.#chunks.push({ name, offset, sealedBytes, plainBytes, deflated });
+    const about = aboutChunk(name, plainBytes, deflated);
+    const into = this.memory.subarray(offset, offset + sealedBytes);
+    const sealing = this.#sealer.crypto.bulk.seal(this.#sealer.at(offset, about), body, into);
+    this.#sealing.add(sealing);
+    return sealing;
+  }
+
+  /** Rejects when a chunk could not be sealed. */
+  async finish(): Promise<FinishedPack> {
+    await Promise.all(this.#sealing);
     const table = new ByteWriter().u8(packHoldings.indexOf(this.holds));
     writeChunks(table, this.#chunks);
     const domainId = bytesOfHex(this.domain.id);
     const sealed = this.#sealer.seal(this.#bytes, domainId, table.done());
     const footer = new ByteWriter().raw(domainId).u32(sealed.length);
     for (const character of footerMagic) footer.u8(character.charCodeAt(0));
-    const pieces = [...this.#pieces, sealed, footer.done()];
-    return {
-      id: this.id,
-      domainId: this.domain.id,
-      holds: this.holds,
-      packBytes: this.#bytes + sealed.length + footerBytes,
-      chunks: this.#chunks,
-      pieces,
-    };
+    const packBytes = this.#bytes + sealed.length + footerBytes;
+    this.memory.set(sealed, this.#bytes);
+    this.memory.set(footer.done(), packBytes - footerBytes);
+    const { id, holds, domain } = this;
+    const bytes = this.memory.subarray(0, packBytes);
+    return { id, domainId: domain.id, holds, packBytes, chunks: this.#chunks, bytes };
   }
 }
 
-/**
- * The chunk; undefined when it is not what the table says, or another one. Still deflated, if so.
- */
+/** The chunk, plain, into `into`; false when it is not what the table says, or another one. */
 export function openChunk(
   sealer: ObjectSealer,
   chunk: PackedChunk,
   sealed: Uint8Array,
-): Uint8Array | undefined {
-  const about = aboutChunk(chunk.name, chunk.plainBytes, chunk.deflated);
-  return sealer.open(chunk.offset, about, sealed);
+  into: Uint8Array,
+): Promise<boolean> {
+  const { name, offset, plainBytes, deflated } = chunk;
+  const sealing = sealer.at(offset, aboutChunk(name, plainBytes, deflated));
+  return sealer.crypto.bulk.open(sealing, sealed, into, deflated);
 }
 
 /** The domain of a whole pack; undefined when it does not end like one. */

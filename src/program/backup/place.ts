@@ -7,6 +7,7 @@ import { defaultChunkSizes } from "../../core/vault/chunker.ts";
 import { type MasterKey, masterOfPassphrase } from "../../control/backup/master-key.ts";
 import type { VaultSettings, VaultWorld } from "../../control/backup/world.ts";
 import type { EventEntry } from "../../ports/events.ts";
+import { createBulkThreads } from "../../runtime/bulk-threads.ts";
 import { createClock } from "../../runtime/clock.ts";
 import { createVaultCrypto } from "../../runtime/vault-crypto.ts";
 import { openStateDirectory, type StateDirectory } from "../../state/directory.ts";
@@ -32,8 +33,9 @@ export async function openVaultPlace(
   // A command waits for its own timers, such as the pace of a scrub.
   const clock = createClock({ keepAlive: true });
   const targets = createTargets(config.targets, clock);
+  const workers = createBulkThreads();
   const world: VaultWorld = {
-    crypto: createVaultCrypto(),
+    crypto: createVaultCrypto(workers),
     clock,
     events: { record },
     mark: {
@@ -51,7 +53,9 @@ export async function openVaultPlace(
     world,
     settings: settingsOf(config),
     key,
-    close: async () => void (await Promise.allSettled(targets.map((target) => target.close()))),
+    close: async () => {
+      await Promise.allSettled([...targets, workers].map((each) => each.close()));
+    },
   };
 }
 

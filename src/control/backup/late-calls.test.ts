@@ -1,0 +1,131 @@
+// A call that was given up may still be under way: whatever it was given or gives belongs to it.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { byteStringOf } from "../../core/vault/wire.ts";
+import { type Target, TargetError } from "../../ports/target.ts";
+import type { PlaceWriter, TreePath, TreePlace } from "../../ports/tree-place.ts";
+import { restore } from "./restore.ts";
+import { runBackup } from "./run-backup.ts";
+import {
+  master,
+  newDisks,
+  noise,
+  settings,
+  TestSource,
+  type TestTree,
+  TestWorld,
+  treeOf,
+} from "./vault.fixture.ts";
+import { openVault } from "./vault.ts";
+
+const opening = { master, create: false, withIndex: true };
+const options = { master, service: "shop", subjectOf: () => undefined };
+const tree: TestTree = Object.fromEntries(
+  Array.from({ length: 12 }, (_, at) => [`file-${10 + at}`, noise(at, 3_000)]),
+);
+
+/** What a folder target does, with some calls in other hands. */
+function changed(target: Target, calls: Partial<Target>): Target {
+  return {
+    name: target.name,
+    domain: target.domain,
+    isAppendOnly: false,
+    put: (name, pieces) => target.put(name, pieces),
+    read: (name, offset, length, allocate) => target.read(name, offset, length, allocate),
+    list: (kind, after) => target.list(kind, after),
+    remove: (name) => target.remove(name),
+    clean: () => target.clean(),
+    freeBytes: () => target.freeBytes(),
+    close: () => target.close(),
+    ...calls,
+  };
+}
+
+async function worldWith(seed: number, change: (target: Target) => Target): Promise<TestWorld> {
+  const world = new TestWorld(await newDisks(4), seed);
+  const [first, ...others] = world.targets;
+  return Object.assign(world, { targets: [change(first ?? assert.fail()), ...others] });
+}
+
+/** Chunks are opened after others have had their turns, as on threads. */
+function slowToOpen(world: TestWorld): TestWorld {
+  const { bulk } = world.crypto;
+  const open: typeof bulk.open = async (...words) => {
+    for (let turn = 0; turn < 30; turn++) await Promise.resolve();
+    return bulk.open(...words);
+  };
+  return Object.assign(world, { crypto: { ...world.crypto, bulk: { ...bulk, open } } });
+}
+
+/** Files by their names, in no folders. */
+class MemoryPlace implements TreePlace {
+  readonly files = new Map<string, string>();
+
+  async openFile([name = ""]: TreePath, sizeBytes: number): Promise<PlaceWriter> {
+    const file = new Uint8Array(sizeBytes);
+    return {
+      write: async (bytes, offset) => file.set(bytes, offset),
+      finish: async () => void this.files.set(name, byteStringOf(file)),
+      abandon: async () => {},
+    };
+  }
+
+  async makeFolder(): Promise<void> {}
+  async finishFolder(): Promise<void> {}
+  async linkSame(): Promise<void> {}
+  async makeLink(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  leftOut(): readonly string[] {
+    return [];
+  }
+}
+
+describe("calls that were given up", () => {
+  it("still have the bytes that they were to put, when all else is done", async () => {
+    // By its seed a run gives the first target data, which lie in the pack itself, or parity.
+    for (let seed = 1; seed <= 6; seed++) {
+      const late: { readonly pieces: readonly Uint8Array[]; readonly before: Buffer }[] = [];
+      const put = async (target: Target, name: string, pieces: readonly Uint8Array[]) => {
+        if (!name.startsWith("pack/")) return target.put(name, pieces);
+        late.push({ pieces, before: Buffer.concat(pieces) });
+        throw new TargetError("timeout", "it did not put within 1 s");
+      };
+      const world = await worldWith(seed, (target) =>
+        changed(target, { put: (name, pieces) => put(target, name, pieces) }),
+      );
+      const { snapshot } = await runBackup(world, settings, new TestSource("data", tree), options);
+      assert.ok(late.length > 0);
+      for (const { pieces, before } of late) assert.deepEqual(Buffer.concat(pieces), before);
+      const vault = await openVault(world, settings, opening);
+      assert.deepEqual(await treeOf(vault, snapshot), tree);
+    }
+  });
+
+  it("may fill the memory that they were to read into whenever they like", async () => {
+    const late: Uint8Array[] = [];
+    let isLate = false;
+    const read: (target: Target) => Target["read"] =
+      (target) =>
+      (name, offset, length, allocate = (size) => new Uint8Array(size)) => {
+        for (const bytes of late) bytes.fill(0xff);
+        if (!isLate || !name.startsWith("pack/")) {
+          return target.read(name, offset, length, allocate);
+        }
+        late.push(allocate(2_000));
+        return Promise.reject(new TargetError("timeout", "it did not read within 1 s"));
+      };
+    const world = await worldWith(1, (target) => changed(target, { read: read(target) }));
+    const { snapshot } = await runBackup(world, settings, new TestSource("data", tree), options);
+    isLate = true;
+    const vault = await openVault(slowToOpen(world), settings, opening);
+    for (let again = 0; again < 3; again++) {
+      const place = new MemoryPlace();
+      const { lost } = await restore(vault, snapshot, place, { path: [] });
+      assert.deepEqual(lost, []);
+      assert.deepEqual(Object.fromEntries(place.files), tree);
+    }
+    assert.ok(late.length > 0);
+  });
+});

@@ -1,0 +1,92 @@
+// Memory that threads share, used again and again.
+//
+// The engine collects shared memory late: a restore that takes new memory for each chunk grows to a
+// gigabyte. So who has done with some gives it back, and the next one gets it, with whatever is
+// still in it. Sizes are rounded up a little, so that shards and chunks of about one size fit into
+// each other's places; what is not used of them never becomes real.
+
+import { assert } from "../base/assert.ts";
+
+/** Sizes are multiples of this part of their own magnitude. */
+const steps = 4;
+const leastBytes = 65_536;
+/** A spare of up to so many times the length will do. */
+const looseRatio = 1.5;
+/** More than this is left to the engine. */
+const keptBytesMax = 64 * 1_048_576;
+
+/** Zeros that threads can share. */
+export function sharedBytes(length: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(length));
+}
+
+/** Where somebody wants bytes to be put: memory of this length, whatever is in it. */
+export type Allocate = (length: number) => Uint8Array;
+
+export class MemoryPool {
+  /** The smallest first. */
+  readonly #spares: Uint8Array[] = [];
+  #keptBytes = 0;
+
+  readonly take: Allocate = (length) => {
+    const size = roundedUp(length);
+    const at = this.#spares.findIndex((spare) => spare.length >= size);
+    const found = this.#spares[at];
+    if (found === undefined || found.length > looseRatio * size) {
+      return sharedBytes(size).subarray(0, length);
+    }
+    this.#spares.splice(at, 1);
+    this.#keptBytes -= found.length;
+    return found.subarray(0, length);
+  };
+
+  /** Nobody reads or writes `bytes`, which came from `take`, any more. */
+  give(bytes: Uint8Array): void {
+    const whole = new Uint8Array(bytes.buffer);
+    assert(whole.length === roundedUp(whole.length), "what comes back was taken here");
+    if (this.#keptBytes + whole.length > keptBytesMax) return;
+    this.#keptBytes += whole.length;
+    const at = this.#spares.findIndex((spare) => spare.length >= whole.length);
+    this.#spares.splice(at < 0 ? this.#spares.length : at, 0, whole);
+  }
+}
+
+/**
+ * What one piece of work has taken, to be given back together. A loan that never ends is left to
+ * the engine: for memory that somebody may still read or write, such as a call that was given up.
+ */
+export class Loan {
+  readonly #pool: MemoryPool;
+  #taken: Uint8Array[] = [];
+
+  constructor(pool: MemoryPool) {
+    this.#pool = pool;
+  }
+
+  readonly take: Allocate = (length) => {
+    const bytes = this.#pool.take(length);
+    this.#taken.push(bytes);
+    return bytes;
+  };
+
+  /** What was taken, for another loan to add to its own: this one has nothing more. */
+  handOver(): readonly Uint8Array[] {
+    const taken = this.#taken;
+    this.#taken = [];
+    return taken;
+  }
+
+  add(taken: readonly Uint8Array[]): void {
+    this.#taken.push(...taken);
+  }
+
+  end(): void {
+    for (const bytes of this.handOver()) this.#pool.give(bytes);
+  }
+}
+
+function roundedUp(length: number): number {
+  const least = Math.max(leastBytes, length);
+  const step = 2 ** Math.floor(Math.log2(least)) / steps;
+  return step * Math.ceil(least / step);
+}

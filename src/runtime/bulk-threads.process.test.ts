@@ -1,0 +1,89 @@
+// Work on threads comes to the same as work done here, wherever its bytes lie.
+
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { describe, it, type TestContext } from "node:test";
+import { type Sealing, tagBytes, type VaultCrypto } from "../core/vault/crypto.ts";
+import { sharedBytes } from "../core/vault/memory.ts";
+import { createBulkThreads } from "./bulk-threads.ts";
+import { createVaultCrypto } from "./vault-crypto.ts";
+
+const sealing: Sealing = {
+  key: randomBytes(32),
+  nonce: randomBytes(12),
+  about: randomBytes(37),
+};
+const lengths = [0, 1, 32_767, 32_768, 65_536, 300_001];
+
+function threaded(t: TestContext): VaultCrypto {
+  const workers = createBulkThreads(2);
+  t.after(() => workers.close());
+  return createVaultCrypto(workers);
+}
+
+/** The same bytes in memory of the program's own, and in memory that threads share. */
+function bothOf(bytes: Uint8Array): readonly Uint8Array[] {
+  const shared = sharedBytes(bytes.length);
+  shared.set(bytes);
+  return [bytes, shared];
+}
+
+describe("work on threads", () => {
+  it("hashes as the program does, many at a time", async (t) => {
+    const crypto = threaded(t);
+    const all = lengths.flatMap((length) => bothOf(randomBytes(length)));
+    await Promise.all(
+      all.map(async (bytes) => {
+        assert.deepEqual(Buffer.from(await crypto.bulk.sha256(bytes)), crypto.sha256(bytes));
+        const mac = await crypto.bulk.mac(sealing.key, bytes);
+        assert.deepEqual(Buffer.from(mac), crypto.mac(sealing.key, bytes));
+      }),
+    );
+  });
+
+  it("seals as the program does, and opens only what was sealed so", async (t) => {
+    const crypto = threaded(t);
+    const { key, nonce, about } = sealing;
+    for (const bytes of lengths.flatMap((length) => bothOf(randomBytes(length)))) {
+      const sealed = sharedBytes(bytes.length + tagBytes);
+      await crypto.bulk.seal(sealing, bytes, sealed);
+      assert.deepEqual(Buffer.from(sealed), crypto.seal(key, nonce, about, bytes));
+      const into = sharedBytes(bytes.length);
+      assert.equal(await crypto.bulk.open(sealing, sealed, into, false), true);
+      assert.deepEqual(Buffer.from(into), Buffer.from(bytes));
+      const shorter = into.subarray(0, -1);
+      if (into.length > 0) {
+        assert.equal(await crypto.bulk.open(sealing, sealed, shorter, false), false);
+      }
+      sealed[sealed.length >> 1] = (sealed[sealed.length >> 1] ?? 0) ^ 1;
+      assert.equal(await crypto.bulk.open(sealing, sealed, into, false), false);
+    }
+  });
+
+  it("deflates what has room, and inflates exactly what it was", async (t) => {
+    const crypto = threaded(t);
+    for (const length of [1_000, 200_000]) {
+      const text = Buffer.from("a line of a log, and another\n".repeat(length / 10));
+      const room = sharedBytes(text.length);
+      const deflated = (await crypto.bulk.deflate(text, room)) ?? assert.fail("it gets shorter");
+      assert.equal(await crypto.bulk.deflate(text, room.subarray(0, deflated - 1)), undefined);
+      const sealed = sharedBytes(deflated + tagBytes);
+      await crypto.bulk.seal(sealing, room.subarray(0, deflated), sealed);
+      const into = sharedBytes(text.length);
+      assert.equal(await crypto.bulk.open(sealing, sealed, into, true), true);
+      assert.deepEqual(Buffer.from(into), text);
+      for (const wrong of [text.length - 1, text.length + 1]) {
+        assert.equal(await crypto.bulk.open(sealing, sealed, sharedBytes(wrong), true), false);
+      }
+    }
+  });
+
+  it("fails what is under way when the threads end", async () => {
+    const workers = createBulkThreads(2);
+    const { bulk } = createVaultCrypto(workers);
+    const hashing = bulk.sha256(sharedBytes(50_000_000));
+    const failed = assert.rejects(hashing, /has ended/);
+    await workers.close();
+    await failed;
+  });
+});
