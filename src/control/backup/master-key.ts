@@ -2,8 +2,9 @@
 // says; for a vault that is yet to be made, with new ones.
 
 import { NinesError } from "../../core/base/errors.ts";
-import type { PassphraseCost } from "../../core/vault/header.ts";
+import type { PassphraseCost, VaultHeader } from "../../core/vault/header.ts";
 import { masterIdOf } from "../../core/vault/keys.ts";
+import { hexOf } from "../../core/vault/wire.ts";
 import { readHeaders } from "./vault.ts";
 import type { VaultWorld } from "./world.ts";
 
@@ -23,7 +24,8 @@ export async function masterOfPassphrase(
   passphrase: Uint8Array,
 ): Promise<MasterKey> {
   const { found } = await readHeaders(world);
-  const headers = new Map(found.map(({ header }) => [header.masterId, header]));
+  // One target may say a wrong salt: each that is said is tried, once.
+  const headers = new Map(found.map(({ header }) => [sayingOf(header), header]));
   for (const { masterId, passphrase: known } of headers.values()) {
     if (known === undefined) continue;
     const master = await world.crypto.scrypt(passphrase, known.salt, known);
@@ -34,6 +36,12 @@ export async function masterOfPassphrase(
     throw new NinesError("NINES_VAULT_KEY", what);
   }
   return newMaster(world, passphrase);
+}
+
+function sayingOf({ masterId, passphrase }: VaultHeader): string {
+  if (passphrase === undefined) return masterId;
+  const { n, r, p, salt } = passphrase;
+  return [masterId, n, r, p, hexOf(salt)].join(" ");
 }
 
 export async function newMaster(world: VaultWorld, passphrase: Uint8Array): Promise<MasterKey> {

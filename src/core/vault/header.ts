@@ -6,7 +6,7 @@
 // will do, and a rotten one is found by its hash and made anew from another.
 
 import { NinesError } from "../base/errors.ts";
-import type { ChunkSizes } from "./chunker.ts";
+import { chunkBytesMax, type ChunkSizes } from "./chunker.ts";
 import { hashBytes, type ScryptCost, type VaultCrypto } from "./crypto.ts";
 import { idBytes, type ObjectId } from "./names.ts";
 import {
@@ -90,11 +90,19 @@ export function readHeader(bytes: Uint8Array, crypto: VaultCrypto): VaultHeader 
   const [vault, masterId] = [hexOf(reader.raw(idBytes)), hexOf(reader.raw(8))];
   const [minBytes, averageBytes, maxBytes] = [reader.u32(), reader.u32(), reader.u32()];
   const chunks = { minBytes, averageBytes, maxBytes };
+  if (!areSizes(chunks)) reader.refuse("chunk sizes that cannot be");
   if (reader.u8() === 0) return { vault, masterId, chunks };
   const [n, r, p] = [reader.u32(), reader.u32(), reader.u32()];
   const salt = reader.bytes(saltMax).slice();
   if (n * r * p > 8 * scryptCostMax) reader.refuse("a passphrase that costs more than 1 GiB");
+  const isCost = n > 1 && Number.isInteger(Math.log2(n)) && r > 0 && p > 0;
+  if (!isCost) reader.refuse("a cost of a passphrase that cannot be");
   return { vault, masterId, chunks, passphrase: { n, r, p, salt } };
+}
+
+function areSizes({ minBytes, averageBytes, maxBytes }: ChunkSizes): boolean {
+  const grow = minBytes >= 1 && minBytes < averageBytes && averageBytes < maxBytes;
+  return grow && maxBytes <= chunkBytesMax;
 }
 
 export function writeLease(lease: Lease, crypto: VaultCrypto): Uint8Array {

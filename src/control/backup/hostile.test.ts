@@ -1,0 +1,204 @@
+// Targets in the hands of somebody who knows the format and not the key: hashes are right, and what
+// they are of was made up. What comes out is what went in, or a refusal; never anything else.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
+import { headerName, type VaultHeader, writeHeader } from "../../core/vault/header.ts";
+import { masterIdOf } from "../../core/vault/keys.ts";
+import { objectKinds } from "../../core/vault/names.ts";
+import { bytesOf } from "../../core/vault/wire.ts";
+import type { Clock } from "../../ports/clock.ts";
+import { type Target, TargetError } from "../../ports/target.ts";
+import { withDeadline } from "./deadline.ts";
+import { masterOfPassphrase } from "./master-key.ts";
+import { runBackup } from "./run-backup.ts";
+import {
+  master,
+  newDisks,
+  noise,
+  settings,
+  TestClock,
+  TestSource,
+  TestWorld,
+  treeOf,
+} from "./vault.fixture.ts";
+import { openVault } from "./vault.ts";
+
+const options = { master, service: "shop", subjectOf: () => undefined };
+const opening = { master, create: false, withIndex: true };
+const older = { "a.txt": "hello", b: noise(1, 3_000) };
+const newer = { "a.txt": "hello", c: noise(2, 3_000), folder: { d: noise(3, 500) } };
+
+async function backedUp(): Promise<TestWorld> {
+  const world = new TestWorld(await newDisks(3), 1);
+  const source = new TestSource("data", older);
+  await runBackup(world, settings, source, options);
+  source.tree = newer;
+  await runBackup(world, settings, source, options);
+  return world;
+}
+
+function copyOf(world: TestWorld, seed: number): TestWorld {
+  return new TestWorld(
+    world.disks.map((disk) => disk.afterKill()),
+    seed,
+    world,
+  );
+}
+
+function refuses(code: ErrorCode, pattern: RegExp): (error: unknown) => boolean {
+  return (error) =>
+    error instanceof NinesError && error.code === code && pattern.test(error.message);
+}
+
+describe("objects that were made up, on all targets at once", () => {
+  it("give back what went in, or are refused, whichever they stand for", async () => {
+    const world = await backedUp();
+    const { catalog } = await openVault(world, settings, opening);
+    let refused = 0;
+    for (const kind of objectKinds) {
+      const ids = catalog.ids(kind);
+      for (const [at, id] of ids.entries()) {
+        const now = copyOf(world, 100 + at);
+        const { store } = await openVault(now, settings, opening);
+        const other = ids[(at + 1) % ids.length] ?? id;
+        const own = await store.read(kind, id);
+        const theirs = await store.read(kind, other);
+        const forgeries = [
+          bytesOf(noise(at, 400)),
+          Uint8Array.of(0),
+          Uint8Array.from(theirs.slice(0, theirs.length)),
+          own.slice(0, own.length).map((byte, where) => (where === 70 ? byte ^ 1 : byte)),
+        ];
+        const forged = forgeries[at % forgeries.length] ?? assert.fail();
+        await store.put(kind, id, forged);
+        const before = refused;
+        for (const tree of [older, newer]) {
+          refused += await restores(now, tree).then(
+            () => 0,
+            (error: unknown) => {
+              assert.ok(error instanceof NinesError, String(error));
+              return 1;
+            },
+          );
+        }
+        // Indexes are shortcuts; a pack that is made up must cost something.
+        if (kind === "pack") assert.ok(refused > before, `a pack that was made up, ${at}`);
+      }
+    }
+    assert.ok(refused > 4);
+  });
+});
+
+async function restores(world: TestWorld, tree: typeof older | typeof newer): Promise<void> {
+  const vault = await openVault(world, settings, opening);
+  const wanted = vault.snapshots.find(({ sequence }) => sequence === (tree === older ? 1 : 2));
+  if (wanted === undefined) throw new NinesError("NINES_SNAPSHOT_UNKNOWN", "It is not there.");
+  assert.deepEqual(await treeOf(vault, wanted), tree);
+}
+
+describe("a header that was made up", () => {
+  async function withHeader(change: Partial<VaultHeader>): Promise<TestWorld> {
+    const world = await backedUp();
+    const { header } = await openVault(world, settings, opening);
+    const forged = { ...header, ...change };
+    const [target] = world.targets;
+    await target?.put(headerName(forged.masterId), [writeHeader(forged, world.crypto)]);
+    return world;
+  }
+
+  it("with sizes or costs that cannot be is refused before anything is allotted", async () => {
+    const gigabytes = { minBytes: 1, averageBytes: 2 ** 30, maxBytes: 2 ** 32 - 1 };
+    const salt = new Uint8Array(16);
+    const cases: readonly [Partial<VaultHeader>, RegExp][] = [
+      [{ chunks: gigabytes }, /chunk sizes that cannot be/],
+      [{ chunks: { minBytes: 0, averageBytes: 0, maxBytes: 0 } }, /chunk sizes that cannot be/],
+      [{ passphrase: { n: 2 ** 31, r: 8, p: 1, salt } }, /costs more than 1 GiB/],
+      [{ passphrase: { n: 3, r: 8, p: 1, salt } }, /cost of a passphrase that cannot be/],
+    ];
+    for (const [change, expected] of cases) {
+      const vault = openVault(await withHeader(change), settings, opening);
+      await assert.rejects(vault, refuses("NINES_VAULT_DAMAGED", expected));
+    }
+  });
+
+  it("of another vault is refused, and where it lies is said", async () => {
+    const vault = openVault(await withHeader({ vault: "0f".repeat(16) }), settings, opening);
+    await assert.rejects(vault, refuses("NINES_VAULT_FOREIGN", /disk-a has 0f0f/));
+  });
+
+  it("with another salt does not lock a passphrase out", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const passphrase = bytesOf("correct horse battery");
+    const cost = { n: 2, r: 1, p: 1, salt: new Uint8Array(16).fill(1) };
+    const key = await world.crypto.scrypt(passphrase, cost.salt, cost);
+    const run = { ...options, master: key, passphrase: cost };
+    await runBackup(world, settings, new TestSource("data", older), run);
+    const forged = { ...cost, salt: new Uint8Array(16) };
+    const { header } = await openVault(world, settings, { ...opening, master: key });
+    for (const at of [0, 2]) {
+      const bytes = writeHeader({ ...header, passphrase: forged }, world.crypto);
+      await world.targets[at]?.put(headerName(masterIdOf(world.crypto, key)), [bytes]);
+    }
+    assert.deepEqual((await masterOfPassphrase(world, passphrase)).master, key);
+  });
+});
+
+describe("a target that answers too much, or never", () => {
+  it("may list names that lead elsewhere, and send more than a shard", async () => {
+    const world = await backedUp();
+    const [first, ...others] = world.targets;
+    const hostile: Target = {
+      ...withDeadline(first ?? assert.fail(), new TestClock(), 1_000),
+      list: async (kind, after) => [
+        ...(await (first ?? assert.fail()).list(kind, after)),
+        `${kind}/../../etc/passwd`,
+        `${kind}/${"0".repeat(32)}.255.255.0.0`,
+        `${kind}/${"f".repeat(32)}.1.1.0.9999999999`,
+      ],
+      read: async (name, offset, length) => {
+        const bytes = await (first ?? assert.fail()).read(name, offset, length);
+        return Buffer.concat([bytes, new Uint8Array(100_000)]);
+      },
+    };
+    const now = { ...world, targets: [hostile, ...others] };
+    const vault = await openVault(now, settings, opening);
+    assert.deepEqual(await treeOf(vault, vault.snapshots.at(-1) ?? assert.fail()), newer);
+  });
+
+  it("costs one deadline, whichever call it is", async () => {
+    const never = new Promise<never>(() => {});
+    const [target = assert.fail()] = (await backedUp()).targets;
+    const hung: Target = {
+      ...withDeadline(target, new TestClock(), 1_000),
+      put: () => never,
+      read: () => never,
+      list: () => never,
+      remove: () => never,
+      clean: () => never,
+    };
+    const clock: Clock = {
+      monotonicMs: () => 0,
+      wallMs: () => 0,
+      after: (_, run) => {
+        queueMicrotask(run);
+        return { [Symbol.dispose]: () => {} };
+      },
+    };
+    const bounded = withDeadline(hung, clock, 1_000);
+    for (const call of [
+      () => bounded.put("pack/0a", [Uint8Array.of(1)]),
+      () => bounded.read("pack/0a", 0, 1),
+      () => bounded.list("pack", ""),
+      () => bounded.remove("pack/0a"),
+      () => bounded.clean(),
+    ]) {
+      const isLate = (error: unknown) =>
+        error instanceof TargetError &&
+        error.kind === "timeout" &&
+        /^Target disk-a did not .* within 1 s$/.test(error.message);
+      await assert.rejects(call, isLate);
+    }
+  });
+});
