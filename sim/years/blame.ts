@@ -2,7 +2,8 @@
 // that hit it since it was at full strength last.
 //
 // A model of independent failures knows the single ones and those that meet by chance; what is
-// shared it knows only when it is told. So the account is by that difference.
+// shared it knows only when it is told. So the account is by that difference. A load that is too
+// much needs no fault: load.ts has its account.
 
 import type { Strike } from "./faults.ts";
 
@@ -13,6 +14,7 @@ export const blames = {
   overlap: "failures that met",
   single: "single failures, until they were found and mended",
   nobody: "comings and goings without any fault",
+  load: "a load of more than those in traffic serve",
 } as const;
 export type Blame = keyof typeof blames;
 

@@ -2,10 +2,19 @@
 // traffic: each of these states is a queue of its own (M/M/c), and lasts long against a request.
 
 import { mmc } from "../../src/core/model/queueing/stations.ts";
-import type { QueueModel } from "../../src/core/predict/deployment.ts";
+import {
+  type PredictedService,
+  placesOf,
+  type QueueModel,
+  utilisationOf,
+} from "../../src/core/predict/deployment.ts";
+import type { Sums } from "./ledger.ts";
 
 export interface LoadedYears {
   readonly loadPerSecond: number;
+  /** Rho, with all of its places in traffic, and how many these are. */
+  readonly utilisation: number;
+  readonly places: number;
   /** Share of the time in which more came than those in traffic serve. */
   readonly overloaded: number;
   /** Of answers in all other time; undefined where there was none. */
@@ -22,8 +31,12 @@ interface State {
 const halvings = 60;
 const slowestMs = 3_600_000;
 
-export function loadOf(queue: QueueModel, byWorking: ReadonlyMap<number, number>): LoadedYears {
+/** Undefined where the load is not known. */
+export function loadOf(service: PredictedService, { byWorking }: Sums): LoadedYears | undefined {
+  const { queue } = service;
+  if (queue === undefined) return undefined;
   const { loadPerSecond, capacityPerInstance } = queue;
+  const of = { utilisation: utilisationOf(service), places: placesOf(service).length };
   let wholeMs = 0;
   let overloadedMs = 0;
   const states: State[] = [];
@@ -33,7 +46,33 @@ export function loadOf(queue: QueueModel, byWorking: ReadonlyMap<number, number>
       states.push(stateOf(queue, working, ms));
     } else if (working > 0) overloadedMs += ms;
   }
-  return { loadPerSecond, overloaded: overloadedMs / wholeMs, ...latencies(states) };
+  return { loadPerSecond, ...of, overloaded: overloadedMs / wholeMs, ...latencies(states) };
+}
+
+/**
+ * Of the time in which it was up: as much as there are requests that are more than those in traffic
+ * serve. The clients that call around faults are too few to meet that.
+ */
+export function unservedMs(service: PredictedService, sums: Sums): number {
+  const { queue, needed } = service;
+  if (queue === undefined) return 0;
+  let [enoughMs, ms] = [0, 0];
+  for (const [working, forMs] of sums.byWorking) {
+    if (working < Math.max(1, needed)) continue;
+    enoughMs += forMs;
+    ms += forMs * unservedShare(queue, working);
+  }
+  // It may be down for want of others, or of a gateway.
+  return enoughMs === 0 ? 0 : ms * Math.min(1, sums.upMs / enoughMs);
+}
+
+/** The same share of all time, if nothing ever failed. */
+export function alwaysUnserved(service: PredictedService): number {
+  return service.queue === undefined ? 0 : unservedShare(service.queue, placesOf(service).length);
+}
+
+function unservedShare({ loadPerSecond, capacityPerInstance }: QueueModel, working: number) {
+  return Math.max(0, 1 - (working * capacityPerInstance) / loadPerSecond);
 }
 
 function stateOf(queue: QueueModel, working: number, weight: number): State {

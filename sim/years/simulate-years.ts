@@ -21,7 +21,7 @@ import type { Boundary } from "../world/event-loop.ts";
 import { type Blame, blames } from "./blame.ts";
 import { emptySums, type Outage, type Sums } from "./ledger.ts";
 import { Lifetime, live, settlesMs, type Subject } from "./lifetime.ts";
-import { loadOf, type LoadedYears } from "./load.ts";
+import { alwaysUnserved, loadOf, type LoadedYears, unservedMs } from "./load.ts";
 import { Sample, type Spread } from "./sample.ts";
 
 export interface YearsOptions extends Subject {
@@ -192,25 +192,35 @@ class Tally {
   }
 
   result(confidence: number): ServiceYears {
-    const { name, instances, needed, queue } = this.service;
+    const { name, instances, needed } = this.service;
     const whole = this.#whole();
     const bounds = (of: (sums: Sums) => number): Bounds => this.#bounds(of, confidence);
+    const unserved = (sums: Sums): number => unservedMs(this.service, sums);
+    const always = alwaysUnserved(this.service);
     return {
       name,
       instances: instances.length,
       needed,
-      unavailability: bounds(({ timeMs, upMs, lostMs }) => (timeMs - upMs + lostMs) / timeMs),
+      unavailability: this.#bounds(
+        (sums) => (sums.timeMs - sums.upMs + sums.lostMs + unserved(sums)) / sums.timeMs,
+        confidence,
+        always,
+      ),
       down: bounds(({ timeMs, upMs }) => (timeMs - upMs) / timeMs),
       belowFull: bounds(({ timeMs, wholeMs }) => (timeMs - wholeMs) / timeMs),
-      unanswered: bounds(({ timeMs, unansweredMs }) => unansweredMs / timeMs),
+      unanswered: this.#bounds(
+        (sums) => (sums.unansweredMs + unserved(sums)) / sums.timeMs,
+        confidence,
+        always,
+      ),
       outages: this.#outages,
       incidents: this.#incidents,
       detectMs: this.#detect.spread(),
       transferMs: this.#transfer.spread(),
       recoverMs: this.#recover.spread(),
-      byBlame: shares(whole),
+      byBlame: { ...shares(whole), load: unserved(whole) / whole.timeMs },
       worst: this.#worst,
-      load: queue && loadOf(queue, whole.byWorking),
+      load: loadOf(this.service, whole),
     };
   }
 
@@ -218,25 +228,29 @@ class Tally {
     const whole = emptySums();
     for (const sums of this.#lives) {
       whole.timeMs += sums.timeMs;
+      whole.upMs += sums.upMs;
       for (const [blame, ms] of sums.byBlame) addTo(whole.byBlame, blame, ms);
       for (const [working, ms] of sums.byWorking) addTo(whole.byWorking, working, ms);
     }
     return whole;
   }
 
-  #bounds(of: (sums: Sums) => number, confidence: number): Bounds {
+  /** `always` of it is lost whatever happens, and is not uncertain by the number of outages. */
+  #bounds(of: (sums: Sums) => number, confidence: number, always = 0): Bounds {
     const lives = this.#lives;
     let at = 0;
     const trials = { trials: lives.length, seed: 1, confidence };
     const mean = estimateMean(trials, () => of(lives[at++] as Sums));
     const fewer = poissonFactors(this.#outages, confidence);
     // None was seen, or none that cost anything: that there is none is not said by that.
-    const wasSeen = this.#outages > 0 && mean.value > 0;
+    const often = Math.max(0, mean.value - always);
+    const wasSeen = this.#outages > 0 && often > 0;
     const { timeMs } = this.#whole();
     const unseen = wasSeen ? 0 : (countMost(0, confidence) * this.#longestMs) / timeMs;
-    const lower = Math.min(mean.lower, mean.value * fewer.lower);
-    const upper = Math.max(mean.upper, mean.value * fewer.upper, unseen);
-    return { value: mean.value, lower: Math.max(0, lower), upper: Math.min(1, upper) };
+    const lower = Math.min(mean.lower, mean.value - often * (1 - fewer.lower));
+    const upper = Math.max(mean.upper, mean.value + often * (fewer.upper - 1), always + unseen);
+    const value = Math.min(1, mean.value);
+    return { value, lower: Math.max(0, lower), upper: Math.min(1, upper) };
   }
 }
 

@@ -4,8 +4,11 @@
 import assert from "node:assert/strict";
 import { nextTick } from "node:process";
 import { describe, it } from "node:test";
+import { present } from "../../src/core/base/assert.ts";
 import { createPrng } from "../../src/core/base/prng.ts";
-import { loadOf } from "./load.ts";
+import type { PredictedService, QueueModel } from "../../src/core/predict/deployment.ts";
+import { emptySums } from "./ledger.ts";
+import { loadOf, unservedMs } from "./load.ts";
 import { Sample } from "./sample.ts";
 import { replay, simulateYears } from "./simulate-years.ts";
 import { exactly, twoOfThree } from "./two-of-three.fixture.ts";
@@ -86,6 +89,11 @@ describe("what simulated years say", () => {
   });
 });
 
+function loaded(queue: QueueModel): PredictedService {
+  const [service] = twoOfThree(8_000, 1).deployment.services;
+  return { ...present(service, "a service"), queue };
+}
+
 describe("the queue of a service", () => {
   const queue = {
     loadPerSecond: 80,
@@ -95,24 +103,42 @@ describe("the queue of a service", () => {
   };
 
   it("is M/M/1 while one instance is in traffic", () => {
-    const { meanMs, p99Ms, overloaded } = loadOf(queue, new Map([[1, 1]]));
-    assert.equal(overloaded, 0);
-    assert.ok(Math.abs((meanMs ?? 0) - 50) < 1e-9);
+    const load = loadOf(loaded(queue), { ...emptySums(), byWorking: new Map([[1, 1]]) });
+    assert.equal(load?.overloaded, 0);
+    assert.ok(Math.abs((load.meanMs ?? 0) - 50) < 1e-9);
     // Sojourn times of M/M/1 are exponential with rate mu - lambda.
-    assert.ok(Math.abs((p99Ms ?? 0) - 50 * Math.log(100)) < 1e-6);
+    assert.ok(Math.abs((load.p99Ms ?? 0) - 50 * Math.log(100)) < 1e-6);
   });
 
   it("tells the time in which too few were there apart", () => {
-    const busy = { ...queue, loadPerSecond: 150 };
-    const { overloaded } = loadOf(
-      busy,
-      new Map([
-        [2, 90],
-        [1, 9],
-        [0, 1],
-      ]),
-    );
+    const busy = loaded({ ...queue, loadPerSecond: 150 });
+    const byWorking = new Map([
+      [2, 90],
+      [1, 9],
+      [0, 1],
+    ]);
+    const overloaded = loadOf(busy, { ...emptySums(), byWorking })?.overloaded ?? 0;
     assert.ok(Math.abs(overloaded - 0.09) < 1e-12);
+    // A third of what comes while one serves, if one is enough to be up.
+    const sums = { ...emptySums(), upMs: 99, byWorking };
+    assert.ok(Math.abs(unservedMs({ ...busy, needed: 1 }, sums) - 3) < 1e-12);
+    assert.equal(unservedMs({ ...busy, needed: 2 }, { ...sums, upMs: 90 }), 0);
+  });
+
+  it("counts what is more than all serve as lost, and no number of outages changes that", async () => {
+    for (const everyHours of [1e12, 2_000]) {
+      const { deployment, ...rest } = twoOfThree(everyHours, 20);
+      const services = deployment.services.map((one) => {
+        return { ...one, queue: { ...queue, loadPerSecond: 375 } };
+      });
+      const subject = { ...rest, deployment: { ...deployment, services } };
+      const result = await simulateYears({ ...subject, years: 5, seed: 1, boundary });
+      const { unavailability, unanswered, byBlame, load } = present(result.services[0], "one");
+      for (const { value, lower, upper } of [unavailability, unanswered]) {
+        assert.ok(value > 0.1999 && value < 0.25 && lower > 0.199 && upper < 0.25, `${value}`);
+      }
+      assert.ok(byBlame.load > 0.1999 && load?.utilisation === 1.25 && load.overloaded > 0.9999);
+    }
   });
 });
 

@@ -89,7 +89,9 @@ export const assumed: Readonly<Record<ServiceCause | SharedCause, Assumed>> = {
       meanMs: 30 * minute,
       reason: "an assumption: half an hour until a person ends it",
     },
-    reason: "an assumption: failures that checks do not see (Huang et al., HotOS 2017) are rare",
+    reason:
+      "an assumption: once a year; that checks miss failures, and that these break the most, is " +
+      "seen (Huang et al., Gray Failure, HotOS 2017), but nobody tells how often",
   },
   endpoint: {
     everyDays: 60,
@@ -103,7 +105,7 @@ export const assumed: Readonly<Record<ServiceCause | SharedCause, Assumed>> = {
   machine: {
     everyDays: 180,
     repair: { kind: "lognormal", meanMs: 60 * minute, reason: "an assumption: an hour" },
-    reason: "servers crash at least twice a year (Dean, LADIS 2009)",
+    reason: "servers crash at least twice a year (Dean, keynote of LADIS 2009)",
   },
   zone: {
     everyDays: 730,
@@ -126,7 +128,9 @@ export const assumed: Readonly<Record<ServiceCause | SharedCause, Assumed>> = {
 export const assumedChances = {
   commonCause: {
     value: 0.05,
-    reason: "beta of like parts is 0.5 to 10 % (IEC 61508-6, annex D); the middle of it",
+    reason:
+      "an assumption: beta is 0.5 to 10 % for channels of hardware (IEC 61508-6, table D.4); " +
+      "instances of one program are more alike than most of them",
   },
   startFails: { value: 0.01, reason: "an assumption: one start in a hundred" },
 } as const;

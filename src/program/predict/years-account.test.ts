@@ -105,17 +105,35 @@ describe("the report of simulated years", () => {
   const result = { years: 1000, lifetimes: 40, seed: 7, confidence: 0.99, faults: 0 };
   const service = { ...quiet, name: "web", outages: 0, incidents: 0 };
   const unsaid = { detectMs: undefined, transferMs: undefined, recoverMs: undefined };
-  const byBlame = { machine: 0, gateway: 0, commonCause: 0, overlap: 0, single: 0, nobody: 0 };
+  const none = { machine: 0, gateway: 0, commonCause: 0, overlap: 0, single: 0, nobody: 0 };
+  const byBlame = { ...none, load: 0 };
   const services = [{ ...service, ...unsaid, byBlame, load: undefined, worst: [] }];
 
   it("warns where the file has more than one machine for the gateway", () => {
     const reportOf = (...machines: readonly string[]) =>
       yearsReport({ ...result, services }, [], { workers: 1, machines });
-    assert.deepEqual(reportOf("a")[0]?.cautions, []);
+    assert.equal(reportOf("a")[0]?.cautions.length, 1);
     const text = renderYears(reportOf("a", "b"));
     assert.match(
       text,
       /To bear in mind:\n {2}the file has the gateway on 2 machines; here .* on a alone/,
     );
+  });
+
+  it("says what is never drawn, and that a load is too much", () => {
+    const load = { loadPerSecond: 375, utilisation: 1.25, places: 3, overloaded: 1 };
+    const busy = { ...load, meanMs: undefined, p99Ms: undefined };
+    const [one] = services;
+    assert.ok(one !== undefined);
+    const lost = { value: 0.2, lower: 0.2, upper: 0.2 };
+    const over = { ...one, unavailability: lost, byBlame: { ...byBlame, load: 0.2 }, load: busy };
+    const text = renderYears(yearsReport({ ...result, services: [over] }, [], undefined));
+    assert.match(text, /^web was available for 80(\.0+)? % of/);
+    assert.match(
+      text,
+      /rho is 1\.25 with all 3 in traffic: .*; 20 ?% of the requests count as lost/,
+    );
+    assert.match(text, /\d (min|h|d).* {2}a load of more than those in traffic serve/);
+    assert.match(text, /failures come at constant rates, whatever the age of what fails/);
   });
 });

@@ -12,7 +12,7 @@ import { sayDuration } from "../../core/base/duration.ts";
 import type { Cause } from "../../core/predict/rates.ts";
 import type { YearsReport } from "./years-report.ts";
 
-export type Part = "machine" | "gateway" | "commonCause" | "instances" | "nobody";
+export type Part = "machine" | "gateway" | "commonCause" | "instances" | "nobody" | "load";
 
 export const partOfCause: Readonly<Record<Cause, Part>> = {
   crash: "instances",
@@ -34,6 +34,7 @@ const partOfBlame: Readonly<Record<Blame, Part>> = {
   overlap: "instances",
   single: "instances",
   nobody: "nobody",
+  load: "load",
 };
 
 const partWords: Readonly<Record<Part, string>> = {
@@ -42,6 +43,7 @@ const partWords: Readonly<Record<Part, string>> = {
   commonCause: "one cause that ends all instances",
   instances: "failures of single instances and of control, that met or not",
   nobody: "comings and goings without any fault",
+  load: "a load of more than those in traffic serve",
 };
 
 const timeWords = {

@@ -39,6 +39,9 @@ them and tries again. Simulated are clocks, processes, wires, and clients.
 - **Between faults** nothing is lost at full strength; else what the last calls met goes on.
   How long answers take is the queueing model's (M/M/c over the instances in traffic), where
   \`load\`, \`capacity\` and \`serviceTime\` are known.
+- **Not drawn** are failures that come with age or in bursts (Weibull's law with a shape other
+  than 1) and faults that make an instance slow: it is well, wrong, hung or gone. A caution says
+  so.
 - Planned work (deploys, scaling, maintenance) is left out, as in the model.
 - Nines runs on the first machine that the file gives the gateway, also where it gives more: a
   caution says so.
@@ -49,7 +52,8 @@ them and tries again. Simulated are clocks, processes, wires, and clients.
 By what is true in the simulated world, and not by what control thinks of it: a service is up
 while at least \`needed\` of its places in traffic are filled by programs that work, behind a
 gateway that runs, with all that it depends on up. Requests lost while it is up count as so
-much time.
+much time. So do those of a load that is more than the instances in traffic serve: with rho >= 1
+a service is never said to be available, however well it is.
 
 ## How certain it is
 

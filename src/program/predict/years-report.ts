@@ -6,6 +6,7 @@ import type { Blame } from "../../../sim/years/blame.ts";
 import type { LoadedYears } from "../../../sim/years/load.ts";
 import type { Spread } from "../../../sim/years/sample.ts";
 import type { Bounds, ServiceYears, YearsResult } from "../../../sim/years/simulate-years.ts";
+import { sayPercent } from "../../core/base/percent.ts";
 import { minutesPerYear } from "../../core/model/availability.ts";
 import type { PredictedGateway } from "../../core/predict/deployment.ts";
 import type { Interval, ServicePrediction } from "../../core/predict/predict.ts";
@@ -55,7 +56,7 @@ export const yearsFields: Readonly<Record<keyof YearsReport, string>> = {
   seed: "from which all chance comes: the same seed, the same years",
   confidence: "with which each `lower` and `upper` holds",
   unavailability:
-    "the share of the time that it was down, and of the requests that were lost while it was up",
+    "the share of the time that it was down, and of the requests that were lost while it was up, an overload's with them",
   minutesPerYear: "the same as minutes of a year of 365 days",
   down: "the share of the time with fewer than needed in traffic",
   belowFull: "the share of the time with less than full strength",
@@ -112,7 +113,7 @@ export function yearsReport(
       model: model?.unavailability ?? null,
       modelTimes: model === undefined ? null : timesOf(model),
       modelParts: model === undefined ? [] : partsOf(model),
-      cautions: cautionsOf(gateway),
+      cautions: cautionsOf(one, gateway),
     };
   });
 }
@@ -135,8 +136,9 @@ function timesOf({ times }: ServicePrediction): YearsReport["modelTimes"] {
   return { detectMs, transferMs, recoverMs };
 }
 
-function partsOf({ contributions }: ServicePrediction): YearsReport["modelParts"] {
+function partsOf({ contributions, overloaded }: ServicePrediction): YearsReport["modelParts"] {
   const minutes = new Map<Part, number>();
+  if (overloaded > 0) minutes.set("load", overloaded * minutesPerYear);
   for (const { cause, unavailability } of contributions) {
     const part = partOfCause[cause];
     minutes.set(part, (minutes.get(part) ?? 0) + unavailability * minutesPerYear);
@@ -144,11 +146,27 @@ function partsOf({ contributions }: ServicePrediction): YearsReport["modelParts"
   return [...minutes].map(([part, each]) => ({ part, minutesPerYear: each }));
 }
 
-function cautionsOf(gateway: PredictedGateway | undefined): readonly string[] {
+const neverDrawn =
+  "failures come at constant rates, whatever the age of what fails, and none of them makes an " +
+  "instance slow: it is well, wrong, hung or gone";
+
+function cautionsOf(
+  { load, byBlame }: ServiceYears,
+  gateway: PredictedGateway | undefined,
+): readonly string[] {
+  const cautions: string[] = [];
+  if (load !== undefined && load.utilisation >= 1) {
+    cautions.push(
+      `rho is ${load.utilisation.toFixed(2)} with all ${load.places} in traffic: the load is more ` +
+        `than they serve, whatever works; ${sayPercent(byBlame.load)} of the requests count as lost`,
+    );
+  }
   const [first, ...more] = gateway?.machines ?? [];
-  if (first === undefined || more.length === 0) return [];
-  return [
-    `the file has the gateway on ${more.length + 1} machines; here it runs on ${first} alone, ` +
-      "and what its failures take is too much",
-  ];
+  if (first !== undefined && more.length > 0) {
+    cautions.push(
+      `the file has the gateway on ${more.length + 1} machines; here it runs on ${first} alone, ` +
+        "and what its failures take is too much",
+    );
+  }
+  return [...cautions, neverDrawn];
 }
