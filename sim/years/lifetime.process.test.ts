@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { nextTick } from "node:process";
 import { describe, it } from "node:test";
 import { createPrng } from "../../src/core/base/prng.ts";
+import type { Incident } from "../../src/core/incident/incident.ts";
 import type { Rates, ServiceRates } from "../../src/core/predict/rates.ts";
 import { drawPlan, makeConfig } from "../plan.ts";
 import { subjectOf } from "./drawn.ts";
@@ -88,5 +89,28 @@ describe("a zone that fails as often as it is mended", () => {
     const sums = await sumsOf({ config, deployment, rates }, 8_760 * hourMs);
     const share = (sums.byWorking.get(0) ?? 0) / sums.timeMs;
     assert.ok(share > 0.43 && share < 0.57, `${share}`);
+  });
+});
+
+describe("an instance that hung, where no check asks whether it answers", () => {
+  it("has traffic again soon after it goes on: somebody calls until its workers take it", async () => {
+    const { config } = drawPlan(createPrng(1));
+    const service = config.services.find((one) => one.kind === "command");
+    assert.ok(service?.kind === "command" && config.gateway !== undefined);
+    const replicas = { ...service.replicas, min: 2, max: 2 };
+    const failover = { ...service.failover, mode: "active-active" as const };
+    const { heartbeat: _, ...seldom } = { ...service.health, intervalMs: 5_000 };
+    const health = { ...seldom, check: { kind: "tcp" as const } };
+    const pair = { ...service, replicas, failover, health, dependsOn: [] };
+    const one = makeConfig([pair], { ...config.gateway, workers: 1 });
+    const hang = { everyMs: 100 * hourMs, repairMs: 10 * 60_000 };
+    const subject = subjectOf(one, { ...nothing, commonCause: 0, startFails: 0, hang });
+    const longest = [0];
+    const onIncident = ({ startedMs, recoveredMs = startedMs }: Incident): void => {
+      longest.push(recoveredMs - startedMs);
+    };
+    await live({ ...subject, seed: 1, lastsMs: 90 * 24 * hourMs, boundary, onIncident });
+    assert.ok(longest.length > 5, "it hung");
+    assert.ok(Math.max(...longest) < 3 * hourMs, `${Math.max(...longest)} ms`);
   });
 });

@@ -43,6 +43,11 @@ export interface LifetimeOptions extends Subject {
 export const settlesMs = 60_000;
 /** Between two looks for whether time can be passed over; no divisor of usual intervals. */
 const lookMs = 101;
+/**
+ * Clients who have gone come back so soon while a worker keeps an instance out that works: only a
+ * request readmits it, and the real ones never stop.
+ */
+const returnMs = 5_000;
 /** A table is with its workers by then. */
 const followMs = 1;
 
@@ -188,6 +193,8 @@ export class Lifetime {
 
   #callersWent(): void {
     for (const ledger of this.ledgers) ledger.callers(false, this.world.loop.nowMs);
+    if (!this.#standings.isAnyKeptOut()) return;
+    this.world.loop.after(returnMs, () => this.#callersCome());
   }
 }
 

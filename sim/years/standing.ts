@@ -30,6 +30,18 @@ export class Standings {
     return found;
   }
 
+  /** Whether a worker has ejected an instance that works, and that the table says is up. */
+  isAnyKeptOut(): boolean {
+    this.#readTable();
+    const rows = [...this.#rows.values()].flat();
+    return this.#world.gateway.serving().some((worker) => {
+      const ejected = worker.ejected();
+      return ejected.some(
+        (id) => rows.some((row) => row.id === id && row.verdict === "up") && this.#answers(id),
+      );
+    });
+  }
+
   #of(service: PredictedService, found: Map<string, Standing>): Standing {
     const known = found.get(service.name);
     if (known !== undefined) return known;

@@ -72,7 +72,7 @@ function times({ detectMs, transferMs, recoverMs }: YearsReport): readonly strin
   const row = (name: string, spread: Spread | null): readonly string[] => {
     if (spread === null) return [];
     const each = [spread.mean, spread.p50, spread.p90, spread.p99, spread.most];
-    return [`  ${name.padEnd(26)}${each.map((ms) => sayDuration(ms).padStart(10)).join("")}`];
+    return [`  ${name.padEnd(26)}${each.map((ms) => sayDuration(ms).padStart(12)).join("")}`];
   };
   const rows = [
     ...row("t1, until it is found", detectMs),
@@ -80,7 +80,7 @@ function times({ detectMs, transferMs, recoverMs }: YearsReport): readonly strin
     ...row("t3, until full strength", recoverMs),
   ];
   if (rows.length === 0) return ["There was no incident."];
-  const head = ["mean", "50 %", "90 %", "99 %", "longest"].map((one) => one.padStart(10)).join("");
+  const head = ["mean", "50 %", "90 %", "99 %", "longest"].map((one) => one.padStart(12)).join("");
   return [`${"Incidents".padEnd(28)}${head}`, ...rows];
 }
 
