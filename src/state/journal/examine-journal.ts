@@ -73,13 +73,9 @@ export async function survey(folder: DiskFolder, contents: Contents): Promise<Su
       snapshots.push({ ...found, whole: true });
     }
   }
-  damages.push(
-    ...misfits(
-      scan,
-      contents,
-      snapshots.filter(({ whole }) => whole),
-    ),
-  );
+  const whole = snapshots.filter((snapshot) => snapshot.whole);
+  // Damage has taken what would be missed.
+  if (scan.damages.length === 0) damages.push(...misfits(scan, contents, whole));
   const { tornTail, lastGroup } = scan;
   const report: JournalReport = {
     segments: scan.segments,
@@ -96,7 +92,7 @@ export async function survey(folder: DiskFolder, contents: Contents): Promise<Su
 
 /** What opening refuses although each file is sound in itself. */
 export function misfits(
-  scan: LogScanner,
+  scan: Pick<LogScanner, "firstSequence" | "nextSequence" | "lastGroup">,
   contents: Contents,
   snapshots: readonly { readonly through: number }[],
 ): readonly Damage[] {
@@ -110,7 +106,6 @@ export function misfits(
   if (first === undefined) {
     return damage(newest + 1, `the log is missing, and ${snapshotFileName(newest)} is there`);
   }
-  if (scan.damages.length > 0) return [];
   if (first !== 1 && scan.lastGroup === undefined) {
     return damage(nextSequence, "the log is empty, and its beginning is missing");
   }
