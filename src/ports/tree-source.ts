@@ -9,6 +9,9 @@
 //
 // A source never follows a link on the way, so that a tree that changes while it is read leads
 // nowhere else.
+//
+// A driver begins a tree as of one moment: what holds its data in more than files (a database, a
+// journal that is written meanwhile) says in `confirm` whether what was read belongs together.
 
 import type { ByteName, EntryFacts, EntryKind } from "../core/vault/entry.ts";
 
@@ -59,5 +62,20 @@ export interface TreeSource {
   list(path: readonly ByteName[]): Promise<SourceListing | undefined>;
   /** The content of the file at `path`. Undefined when it has vanished or is no file any more. */
   read(path: readonly ByteName[]): Promise<SourceReader | undefined>;
+  /**
+   * Asked once all was read, and before there is a snapshot of it: rejects when what was read is no
+   * whole, with NINES_BACKUP_CHANGED when it would be worth trying again. Resolves at once where
+   * there is no more to a whole than its files.
+   */
+  confirm(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** A kind of source: how a view of it is begun. */
+export interface SourceDriver {
+  /**
+   * A tree as of about now, to be read once and closed. Rejects with a NinesError when there is
+   * nothing that could be read, or nothing sound.
+   */
+  begin(): Promise<TreeSource>;
 }

@@ -81,6 +81,8 @@ class FileTreeSource implements TreeSource {
     });
   }
 
+  async confirm(): Promise<void> {}
+
   async close(): Promise<void> {
     this.#root?.inside.close();
   }

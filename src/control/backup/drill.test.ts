@@ -101,6 +101,8 @@ class Scratch implements TreePlace, TreeSource {
     return { next, close: async () => {} };
   }
 
+  async confirm(): Promise<void> {}
+
   async close(): Promise<void> {}
 }
 

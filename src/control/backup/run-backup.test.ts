@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { NinesError } from "../../core/base/errors.ts";
+import type { SourceDriver } from "../../ports/tree-source.ts";
 import { type BackupOptions, runBackup } from "./run-backup.ts";
 import {
   master,
@@ -44,6 +46,21 @@ describe("a backup", () => {
     assert.deepEqual(await lastTree(new TestWorld(world.disks, 2)), tree);
     assert.equal(snapshot.counts.files, 4);
     assert.match(sentence, /^Snapshot [0-9a-f]{8} of data: 4 files of 24 KiB, .* in 0\.0 s\.$/);
+  });
+
+  it("is none when the source says that what was read is no whole", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    // A dump by a driver of its own: two files that belong together, or not.
+    const driver = {
+      begin: async () =>
+        Object.assign(new TestSource("data", { rows: noise(1, 9_000), position: "17" }), {
+          confirm: () => Promise.reject(new NinesError("NINES_BACKUP_CHANGED", "It was 18.")),
+        }),
+    } satisfies SourceDriver;
+    const backup = runBackup(world, settings, await driver.begin(), options);
+    await assert.rejects(backup, { code: "NINES_BACKUP_CHANGED" });
+    const { snapshots } = await openVault(world, settings, opening);
+    assert.deepEqual(snapshots, []);
   });
 
   it("reads no file again that has not changed, and adds next to nothing", async () => {

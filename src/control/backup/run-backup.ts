@@ -124,6 +124,7 @@ class BackupRun {
       const what = `The source ${this.#source.name} is not there: nothing was backed up.`;
       throw new NinesError("NINES_BACKUP_SOURCE", what);
     }
+    await this.#source.confirm();
     await this.#writer.flush();
     await this.#putIndex();
     const snapshot = await this.#putSnapshot(root);

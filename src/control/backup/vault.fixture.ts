@@ -157,6 +157,8 @@ export class TestSource implements TreeSource {
     return { next, close: async () => {} };
   }
 
+  async confirm(): Promise<void> {}
+
   async close(): Promise<void> {}
 
   #find(path: readonly string[]): string | TestTree | undefined {
