@@ -43,6 +43,13 @@ export function checkBackup(written: unknown): readonly BackupFinding[] {
   } else if (copies !== undefined && data !== undefined) {
     find(["copies"], "stands beside `data` and `parity`", "Write one or the other.");
   }
+  for (const [name, { path, command, journal }] of Object.entries(read.data.sources)) {
+    const kinds = Object.entries({ path, command, journal }).filter(([, at]) => at !== undefined);
+    const which = kinds.map(([kind]) => kind);
+    if (which.length === 1) continue;
+    const what = which.length === 0 ? "says nothing to back up" : `has ${which.join(" and ")}`;
+    find(["sources", name], what, "Write one of `path`, `command` and `journal`.");
+  }
   const { dataShards, parityShards } = geometryOf(read.data);
   const shards = dataShards + parityShards;
   const taking = Object.entries(targets).filter(([, { retire }]) => !retire);

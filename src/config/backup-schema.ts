@@ -14,7 +14,7 @@ import {
   size,
   text,
 } from "./fields.ts";
-import { serviceName } from "./service-schema.ts";
+import { serviceName, word } from "./service-schema.ts";
 import { type DurationText, durationPattern } from "./units.ts";
 
 const path = text("the path of a file or folder", "/mnt/disk-a/vault", /^[^\0]{1,4096}$/);
@@ -120,8 +120,29 @@ const target = z.strictObject({
 });
 
 const source = z.strictObject({
-  path: field(path, {
+  path: field(path.optional(), {
     meaning: "The file or folder to back up, with all below it. Links are kept, not followed.",
+    default: "none; a source has one of `path`, `command` and `journal`",
+  }),
+  command: field(word("pg_dump shop").optional(), {
+    meaning:
+      "A line for `/bin/sh` whose output is backed up, as the file `output`. Only when it ends with " +
+      "code 0, within `timeout` and `maxSize`, there is a snapshot.",
+    default: "none; a source has one of `path`, `command` and `journal`",
+    interaction: "It runs in the folder of this file. The code of a pipe is that of its last part.",
+  }),
+  timeout: field(duration("1s", "7d").prefault("1h"), {
+    meaning: "How long `command` may run.",
+  }),
+  maxSize: field(size("1B", "1000TiB").prefault("100GiB"), {
+    meaning: "How much `command` may print.",
+  }),
+  journal: field(path.optional(), {
+    meaning:
+      "The folder of a journal (`nines/journal`), which may be written meanwhile: what was " +
+      "acknowledged before the backup began is in the copy, and the copy opens.",
+    default: "none; a source has one of `path`, `command` and `journal`",
+    interaction: "A journal that is damaged gives no snapshot.",
   }),
   service: field(serviceName().optional(), {
     meaning: "Whose data it is: equal pieces are kept once within a service, under one key.",

@@ -241,11 +241,31 @@ export interface BucketPlaceConfig {
 
 export interface BackupSourceConfig {
   readonly name: string;
-  readonly path: string;
   readonly service: string;
+  readonly from: BackupFrom;
+}
+
+export type BackupFrom = BackupFiles | BackupCommand | BackupJournal;
+
+export interface BackupFiles {
+  readonly kind: "files";
+  readonly path: string;
   readonly exclude: readonly string[];
   /** The parts of a subject's folder's path, the last of them "*". */
   readonly subjects?: readonly string[];
+}
+
+export interface BackupCommand {
+  readonly kind: "command";
+  readonly command: readonly string[];
+  readonly workingDirectory: string;
+  readonly timeoutMs: number;
+  readonly bytesMax: number;
+}
+
+export interface BackupJournal {
+  readonly kind: "journal";
+  readonly path: string;
 }
 
 /** What is said for predictions alone. */

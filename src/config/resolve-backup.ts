@@ -3,7 +3,8 @@
 import { type DutyKind, dutyKinds } from "../core/vault/duties.ts";
 import type { Geometry } from "../core/vault/shard.ts";
 import type { WrittenBackup } from "./backup-schema.ts";
-import type { BackupConfig, BackupKeyConfig, BackupTargetConfig } from "./config.ts";
+import type { BackupConfig, BackupFrom, BackupKeyConfig, BackupTargetConfig } from "./config.ts";
+import { shellCommand } from "./shell-command.ts";
 
 type ResolvePath = (path: string) => string;
 
@@ -20,16 +21,34 @@ export function resolveBackup(written: WrittenBackup, resolvePath: ResolvePath):
     shareDomains: written.shareDomains,
     sources: Object.entries(sources).map(([name, source]) => ({
       name,
-      path: resolvePath(source.path),
       service: source.service ?? name,
-      exclude: source.exclude,
-      ...(source.subjects === undefined ? {} : { subjects: source.subjects }),
+      from: resolveSource(source, resolvePath),
     })),
     keep,
     graceMs: grace,
     packBytes: packSize,
     ...resolveDuties(written, resolvePath),
   };
+}
+
+/** One of the three is there: see backup-checks.ts. */
+function resolveSource(
+  source: WrittenBackup["sources"][string],
+  resolvePath: ResolvePath,
+): BackupFrom {
+  const { path = "", command, journal, timeout, maxSize, exclude, subjects } = source;
+  if (journal !== undefined) return { kind: "journal", path: resolvePath(journal) };
+  if (command !== undefined) {
+    return {
+      kind: "command",
+      command: shellCommand(command),
+      workingDirectory: resolvePath("."),
+      timeoutMs: timeout,
+      bytesMax: maxSize,
+    };
+  }
+  const files = { kind: "files", path: resolvePath(path), exclude } as const;
+  return subjects === undefined ? files : { ...files, subjects };
 }
 
 type DutiesConfig = Pick<

@@ -6,7 +6,7 @@ import fc from "fast-check";
 import type { RouteMatch } from "../core/route/table.ts";
 import type { Config, RouteConfig } from "./config.ts";
 import { parseConfig } from "./load.ts";
-import { shellCommand } from "./resolve.ts";
+import { shellCommand } from "./shell-command.ts";
 
 function resolve(value: unknown, file = "/srv/shop/nines.yaml"): Config {
   const parsed = parseConfig({ file, cores: 2, format: "javascript", value });

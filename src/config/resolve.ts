@@ -38,6 +38,7 @@ import { resolveBackup } from "./resolve-backup.ts";
 import { resolveCosts, resolvePredict } from "./resolve-predict.ts";
 import type { WrittenFile } from "./schema.ts";
 import type { WrittenService } from "./service-schema.ts";
+import { shellCommand } from "./shell-command.ts";
 
 const HEALTH_TIMEOUT_MS = 500;
 const HEALTH_FAST_INTERVAL_MS = 250;
@@ -201,17 +202,6 @@ function resolveDeploy(written: WrittenService["deploy"]): DeploySettings {
     rollback: written.rollback,
     deadlineMs: written.deadline,
   };
-}
-
-/**
- * `exec` puts the program in the shell's place, so that it is the process that Nines watches and
- * signals. It takes one simple command only: of a list of commands it would run the first and
- * forget the rest, and an assignment before a command is no command to it.
- */
-export function shellCommand(line: string): readonly string[] {
-  const trimmed = line.trim();
-  const compound = /[;&|\n()]/.test(trimmed) || /^([A-Za-z_]\w*=|exec\s|[!{<>])/.test(trimmed);
-  return ["/bin/sh", "-c", compound ? trimmed : `exec ${trimmed}`];
 }
 
 function resolveAdmin(written: WrittenAdmin, folder: string): AdminConfig {

@@ -32,7 +32,7 @@ export function serviceName(): z.ZodType<string, string> {
   );
 }
 
-const word = (example: string): z.ZodType<string, string> =>
+export const word = (example: string): z.ZodType<string, string> =>
   text("text", example, /\S/, (written) =>
     written.trim() === "" ? new Refusal("is empty") : undefined,
   );

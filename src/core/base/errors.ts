@@ -380,6 +380,15 @@ export const errorCatalogue = {
     "What was to be backed up is not there, or cannot be read at all.",
     "Check the source's path and permissions; the snapshots that there are stand.",
   ),
+  NINES_BACKUP_CHANGED: entry(
+    "What was backed up changed so much meanwhile that what was read does not belong together.",
+    "It is tried again a few times by itself; back up at a quieter time if that does not help.",
+    true,
+  ),
+  NINES_BACKUP_COMMAND: entry(
+    "The command whose output was to be backed up has failed, so that there is no snapshot of it.",
+    "Run it by hand; the message has its last words. The snapshots that there are stand.",
+  ),
   NINES_RESTORE_PLACE: entry(
     "The place to restore to has something in it that would be changed, or leads elsewhere.",
     "Name a new folder; `--resume` goes on in one where a restore was cut off.",

@@ -8,6 +8,7 @@
 import { setPriority } from "node:os";
 import { parseArgs } from "node:util";
 import type { BackupConfig } from "../../config/config.ts";
+import { messageOf } from "../../control/backup/catalog.ts";
 import { lookAtSources, redundancyOf } from "../../control/backup/look.ts";
 import { openVault, prune, scrub, type Vault } from "../../control/backup/operations.ts";
 import { NinesError } from "../../core/base/errors.ts";
@@ -92,9 +93,10 @@ async function attempt(
       await place.close();
     }
   } catch (error) {
-    if (!(error instanceof NinesError)) throw error;
-    const outcome = error.code === "NINES_BACKUP_STOPPED" ? "unfinished" : "failed";
-    return { outcome, sentence: error.message };
+    if (isStop(error)) return { outcome: "unfinished", sentence: messageOf(error) };
+    // Whatever it is, somebody hears of it; where it comes from stands in the log.
+    if (!(error instanceof NinesError)) say(error instanceof Error ? `${error.stack}` : `${error}`);
+    return { outcome: "failed", sentence: messageOf(error) };
   }
 }
 
@@ -107,6 +109,10 @@ function configOf(state: StateDirectory): BackupConfig {
 function endIfAsked({ isAsked }: Duty): void {
   if (isAsked())
     throw new NinesError("NINES_BACKUP_STOPPED", "It was asked to end, and goes on later.");
+}
+
+function isStop(error: unknown): boolean {
+  return error instanceof NinesError && error.code === "NINES_BACKUP_STOPPED";
 }
 
 function open({ world, settings, key }: VaultPlace): Promise<Vault> {
@@ -124,8 +130,8 @@ async function runAll(duty: Duty): Promise<Outcome> {
       const outcome = await backUp(duty.place, source, () => endIfAsked(duty));
       sentences.push(outcome.sentence);
     } catch (error) {
-      if (!(error instanceof NinesError) || error.code === "NINES_BACKUP_STOPPED") throw error;
-      failures.push(`${source.name}: ${error.message}`);
+      if (isStop(error)) throw error;
+      failures.push(`${source.name}: ${messageOf(error)}`);
     }
   }
   // A vault that does not open has failed above already.

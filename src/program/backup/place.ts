@@ -66,7 +66,8 @@ function settingsOf(config: BackupConfig): VaultSettings {
 }
 
 /** Which subject's folder a path of the source is, if any. */
-export function subjectOf({ subjects }: BackupSourceConfig) {
+export function subjectOf({ from }: BackupSourceConfig) {
+  const subjects = from.kind === "files" ? from.subjects : undefined;
   return (path: readonly string[]): string | undefined => {
     const isOne =
       subjects !== undefined &&

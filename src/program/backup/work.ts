@@ -11,14 +11,33 @@ import type { Snapshot } from "../../core/vault/records.ts";
 import { createFileTreePlace } from "../../runtime/file-tree-place.ts";
 import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
 import { subjectOf, type VaultPlace } from "./place.ts";
+import { driverOf } from "./sources.ts";
+
+/** What changes while it is read is read again so often, each time with less to do. */
+const attemptsMax = 3;
 
 /** `progress` is told how many bytes were read, after each file; what it throws ends the run. */
 export async function backUp(
+  place: VaultPlace,
+  source: BackupSourceConfig,
+  progress: (bytes: number) => void,
+): Promise<BackupOutcome> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await tryToBackUp(place, source, progress);
+    } catch (error) {
+      const isChanged = error instanceof NinesError && error.code === "NINES_BACKUP_CHANGED";
+      if (!isChanged || attempt === attemptsMax) throw error;
+    }
+  }
+}
+
+async function tryToBackUp(
   { world, settings, key }: VaultPlace,
   source: BackupSourceConfig,
   progress: (bytes: number) => void,
 ): Promise<BackupOutcome> {
-  const tree = createFileTreeSource(source);
+  const tree = await driverOf(source).begin();
   try {
     return await runBackup(world, settings, tree, {
       ...key,

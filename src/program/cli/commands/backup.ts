@@ -14,7 +14,7 @@ import type {
 import { type Ended, placed } from "./placed.ts";
 
 const snapshotHelp =
-  "the beginning of its id, a time (the newest before it), or latest; of one source: SOURCE:…";
+  "the beginning of its id, a time (the newest before it), or latest; of one source: SOURCE:latest";
 
 export function addBackup(nines: Command, actions: Actions, ended: Ended): void {
   const backup = nines
@@ -72,7 +72,7 @@ export function addBackup(nines: Command, actions: Actions, ended: Ended): void 
     .option("--resume", "go on where a restore was cut off; files that differ are replaced")
     .addHelpText(
       "after",
-      "\nExamples:\n  $ nines backup restore latest:shop /tmp/shop\n" +
+      "\nExamples:\n  $ nines backup restore shop:latest /tmp/shop\n" +
         "  $ nines backup restore 2026-11-20T12:00Z /tmp/yesterday --path orders",
     )
     .action((snapshot: string, to: string, options: BackupRestoreOptions) =>

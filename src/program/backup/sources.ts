@@ -1,0 +1,46 @@
+// How each kind of source that a file names is read. A further kind (a database's own dump) is a
+// driver here, and its part of the schema.
+
+import { statSync } from "node:fs";
+import type { BackupSourceConfig } from "../../config/config.ts";
+import { NinesError } from "../../core/base/errors.ts";
+import type { EntryFacts } from "../../core/vault/entry.ts";
+import type { SourceDriver } from "../../ports/tree-source.ts";
+import { createCommandSource } from "../../runtime/command-source.ts";
+import { createDisk } from "../../runtime/disk.ts";
+import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
+import { createJournalSource } from "../../state/journal/journal-source.ts";
+
+export function driverOf({ name, from }: BackupSourceConfig): SourceDriver {
+  switch (from.kind) {
+    case "files":
+      return { begin: async () => createFileTreeSource({ name, ...from }) };
+    case "command":
+      return createCommandSource({ name, ...from, environment: process.env });
+    case "journal":
+      return {
+        begin: () => {
+          const { path } = from;
+          const facts = factsIn(path);
+          return createJournalSource({ name, path, disk: createDisk(), facts }).begin();
+        },
+      };
+  }
+}
+
+/** The journal's files belong to whom its folder belongs. */
+function factsIn(path: string): EntryFacts {
+  try {
+    const { mode, uid, gid, mtimeNs } = statSync(path, { bigint: true });
+    return {
+      mode: Number(mode & 0o666n),
+      userId: Number(uid),
+      groupId: Number(gid),
+      modifiedNs: mtimeNs,
+      attributes: [],
+    };
+  } catch (cause) {
+    const what = `There is no journal in ${path}, or it cannot be looked at.`;
+    throw new NinesError("NINES_JOURNAL_NOT_FOUND", what, { cause });
+  }
+}
