@@ -15,7 +15,8 @@
 // multiplied by the number of instances that are silent at once, up to 4 (as Lifeguard does: who
 // finds several peers sick at once had better suspect himself). And a judge who was away himself
 // lately accuses for two seconds of silence only: where processors are short, everybody is silent
-// now and then.
+// now and then. For the same reason a silence counts as the instance's own, and not the machine's,
+// when it is eight times as long as any absence of the judge in the last minutes.
 //
 // Peers' answers count as evidence only when they took no longer than their own patience: when all
 // are slow, nobody is late. Rejected: fixed thresholds (right for one service at one load), phi
@@ -43,6 +44,12 @@ export const SICK_MS_MIN = 20;
 export const SICK_FOR_MS = 10_000;
 /** silence of less than this is neither told nor a reason to eject. */
 export const SICK_PATIENCE_MS_MIN = 2_000;
+/** A silence is an instance's own if it is so many times the longest that the judge was away, */
+// Of a flapping instance on a machine with four times the work it can do 9 and more were seen; of
+// waits for the CPU alone (npm run sim -- --starvation) one in eleven is above 8.
+export const OWN_SILENCE_RATIO = 8;
+/** in this span of time and in the one before. */
+export const AWAY_SPAN_MS = 60_000;
 /** A silence this long is told to control, whose check finds out more. */
 export const SUSPECT_MS_MIN = 100;
 /** The same for who is alone and has answered nothing yet. */
@@ -82,6 +89,10 @@ export class StallDetector {
   #mark = new Float64Array(16).fill(UNMARKED);
   #silentAtOnce = 1;
   #sickUntilMs = -Infinity;
+  /** The longest that the judge was away: in the span that began at `#awaySinceMs`, before it. */
+  #awayMs = 0;
+  #awayBeforeMs = 0;
+  #awaySinceMs = -Infinity;
   /** Bounded by the peers', as of the latest scan. */
   #patienceMs = new Float64Array(16).fill(Infinity);
   /** The patience of all who had answered, ascending; the first `#sorted` entries hold. */
@@ -134,6 +145,7 @@ export class StallDetector {
   /** Judges all below `count`. `lateByMs`: how much later it comes than meant. True: `late` changed. */
   scan(nowMs: number, lateByMs: number, count: number): boolean {
     if (lateByMs >= SICK_MS_MIN) this.#sickUntilMs = nowMs + SICK_FOR_MS;
+    this.#noteAway(nowMs, lateByMs);
     this.#compare(nowMs, count);
     let silent = 0;
     for (let slot = 0; slot < count; slot++) {
@@ -161,6 +173,16 @@ export class StallDetector {
     // Nobody asks the peers any more, since all who ask wait here: they owe nothing.
     const arePeersIdle = this.awaitingInAll === this.awaiting[slot] && this.#sampled > 1;
     return arePeersIdle && silenceMs >= IDLE_PEERS_PATIENCES * patience;
+  }
+
+  #noteAway(nowMs: number, lateByMs: number): void {
+    const sinceMs = nowMs - this.#awaySinceMs;
+    if (sinceMs >= AWAY_SPAN_MS) {
+      this.#awayBeforeMs = sinceMs >= 2 * AWAY_SPAN_MS ? 0 : this.#awayMs;
+      this.#awayMs = 0;
+      this.#awaySinceMs = nowMs;
+    }
+    this.#awayMs = Math.max(this.#awayMs, lateByMs);
   }
 
   /** The observer was away for that long: the instance need not have been. */
@@ -225,6 +247,11 @@ export class StallDetector {
 
   #leastMs(usualMs: number, nowMs: number): number {
     return nowMs < this.#sickUntilMs ? SICK_PATIENCE_MS_MIN : usualMs;
+  }
+
+  /** Whether a silence is the instance's, rather than that of a machine short of processors. */
+  isOwn(silentMs: number): boolean {
+    return silentMs >= OWN_SILENCE_RATIO * Math.max(this.#awayMs, this.#awayBeforeMs);
   }
 
   /** The slot is another instance's now, or its instance has been checked anew. */

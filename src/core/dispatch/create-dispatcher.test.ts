@@ -5,7 +5,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { importPlanted, type PlantedFault } from "../../../test/planted.fixture.ts";
-import { defaultDetection, plainService, type TableInstance } from "../route/table.ts";
+import {
+  defaultDetection,
+  type DetectionPolicy,
+  plainService,
+  type TableInstance,
+} from "../route/table.ts";
 import { createDispatcher } from "./create-dispatcher.ts";
 import { ALL_BUSY, type Dispatcher, NO_INSTANCE, type Outcome, outcome } from "./dispatcher.ts";
 import { commands, play } from "./twin.fixture.ts";
@@ -300,11 +305,102 @@ test("a second of silence is a change, too, where it was only avoided", () => {
   }
 });
 
-test("but its own end is never held up, however often it comes", () => {
+test("and the end of the second one within a minute waits", () => {
   const story = new SilenceStory();
-  for (let times = 0; times < 3; times++) story.silence(2_100);
-  assert.deepEqual(story.dispatcher.ejected(story.nowMs), []);
+  story.silence(1_100);
+  story.nowMs += 2_000;
+  story.silence(1_100);
+  assert.match(story.sentences.at(-1) ?? "", /^web-1 held back for 57 s: it came and went twice/);
+  assert.deepEqual(story.dispatcher.ejected(story.nowMs), ["web-1"]);
 });
+
+test("but not that of one who was away himself for an eighth of it: processors are short", () => {
+  const story = new SilenceStory();
+  for (const lateByMs of [138, 0, 0]) {
+    story.dispatcher.scan(story.nowMs, lateByMs);
+    story.silence(1_100);
+  }
+  assert.deepEqual(story.dispatcher.ejected(story.nowMs), []);
+  story.nowMs += 120_000;
+  for (let times = 0; times < 2; times++) story.silence(1_100);
+  assert.deepEqual(story.dispatcher.ejected(story.nowMs), ["web-1"], "that was long ago");
+});
+
+/** web-1 of three hangs by a pattern; a request every 10 ms, and who of them is in the traffic. */
+class HangingStory extends Story {
+  readonly shares: boolean[] = [];
+  #unanswered: { readonly slot: number; readonly atMs: number }[] = [];
+  #own = 0;
+
+  constructor(detection: DetectionPolicy) {
+    const instances = [instance(1), instance(2), instance(3)];
+    super(instances);
+    this.dispatcher.update({ ...service(instances), detection }, 0);
+  }
+
+  pass(durationMs: number, hung: boolean): void {
+    const untilMs = this.nowMs + durationMs;
+    if (!hung) {
+      for (const { slot, atMs } of this.#unanswered) this.#answer(slot, this.nowMs - atMs);
+      this.#unanswered = [];
+    }
+    for (; this.nowMs < untilMs; this.nowMs += 5) {
+      if (this.nowMs % 10 === 0) this.#ask(hung);
+      this.dispatcher.scan(this.nowMs, 0);
+      if (this.nowMs % 500 === 0) {
+        // As in the bench: a fifth of an even share of the fifty.
+        this.shares.push(this.#own > 50 / 3 / 5);
+        this.#own = 0;
+      }
+    }
+  }
+
+  /** The most changes that any minute saw. */
+  changesMax(): number {
+    const changed = this.shares.map((now, at) => at > 1 && now !== this.shares[at - 1]);
+    const inMinutes = changed.map((_, at) => changed.slice(at, at + 119).filter(Boolean).length);
+    return Math.max(...inMinutes);
+  }
+
+  #ask(hung: boolean): void {
+    const slot = this.choose();
+    this.dispatcher.started(slot, this.nowMs);
+    this.dispatcher.awaits(slot, this.nowMs);
+    const isOwn = this.dispatcher.instance(slot).id === "web-1";
+    if (isOwn) this.#own++;
+    if (isOwn && hung) this.#unanswered.push({ slot, atMs: this.nowMs });
+    else this.#answer(slot, 2);
+  }
+
+  #answer(slot: number, latencyMs: number): void {
+    this.dispatcher.answering(slot, this.nowMs, latencyMs, latencyMs, true);
+    this.dispatcher.finished(slot, this.nowMs, outcome.answered, latencyMs, false);
+  }
+}
+
+for (const [how, detection, hungMsMin] of [
+  ["ejected for it", defaultDetection, 0],
+  ["only avoided", uncertain, 1_100],
+] as const) {
+  test(`whatever the pattern of its silences, three changes a minute; ${how}`, () => {
+    const lengths = fc.tuple(
+      fc.integer({ min: 20, max: 1_000 }),
+      fc.integer({ min: hungMsMin / 5, max: 1_000 }),
+    );
+    const patterns = fc.array(lengths, { minLength: 15, maxLength: 15 });
+    fc.assert(
+      fc.property(patterns, (pattern) => {
+        const story = new HangingStory(detection);
+        for (const [wellSteps, hungSteps] of pattern) {
+          story.pass(5 * wellSteps, false);
+          story.pass(5 * hungSteps, true);
+        }
+        assert.ok(story.changesMax() <= 3, story.sentences.join("\n"));
+      }),
+      { numRuns: 30 },
+    );
+  });
+}
 
 test("errors in a row eject who gives them, while its peer does well; no error readmits", () => {
   const story = new Story([instance(1), instance(2)]);

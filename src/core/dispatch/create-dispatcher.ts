@@ -516,8 +516,8 @@ class ServiceDispatcher implements Dispatcher {
   // Coming and going.
 
   /**
-   * The first byte of an answer. A silence of a second that it ends counts as an absence; its end
-   * is never held up: on a machine short of processors everybody is silent now and then.
+   * The first byte of an answer. A silence of a second that it ends was an absence, and its end is
+   * a return like any other; but where processors are short, everybody is silent now and then.
    */
   #heard(slot: number, nowMs: number, waitedMs: number): void {
     const silentMs = this.#stall.silenceMs(slot, nowMs);
@@ -525,9 +525,9 @@ class ServiceDispatcher implements Dispatcher {
     if (!this.#stall.answered(slot, nowMs, waitedMs)) return;
     this.#stale = true;
     if (silentMs < ABSENCE_MS_MIN || unanswered < UNANSWERED_MIN) return;
-    if (!this.#presences.isTaking(slot)) return;
+    if (!this.#presences.isTaking(slot) || !this.#stall.isOwn(silentMs)) return;
     this.#presences.left(slot, nowMs - silentMs, false);
-    this.#presences.returned(slot, nowMs);
+    this.#settle(slot, nowMs);
   }
 
   /** Notes that it came or went; a return that is one too many ends in a hold. */

@@ -93,7 +93,17 @@ test("what somebody asked for is not counted", () => {
   }
 });
 
-test("three changes in any minute at most, of whoever can be spared", () => {
+test("a hold of half a second at most, that would only follow on the workers' own, is none", () => {
+  const story = new Story().see({});
+  for (const well of [false, true, false]) story.see({ well }, 1_000);
+  assert.equal(story.see({ well: true }, 58_499).now, "held");
+  const late = new Story().see({});
+  for (const well of [false, true, false]) late.see({ well }, 1_000);
+  assert.equal(late.see({ well: true }, 58_500).now, "taking");
+  assert.deepEqual(late.sentences, []);
+});
+
+test("three changes in any 59.5 s at most, of whoever can be spared", () => {
   const facts = fc.record({ well: fc.boolean(), ejected: fc.boolean() });
   const words = fc.array(fc.tuple(facts, fc.integer({ min: 0, max: 20_000 })), {
     maxLength: 80,
@@ -105,7 +115,7 @@ test("three changes in any minute at most, of whoever can be spared", () => {
       story.changes.length = 0;
       for (const [seen, afterMs] of each) story.see(seen, afterMs);
       for (const fromMs of story.changes) {
-        const within = story.changes.filter((at) => at >= fromMs && at < fromMs + 60_000);
+        const within = story.changes.filter((at) => at >= fromMs && at < fromMs + 59_500);
         assert.ok(within.length <= 3, `${within.length} from ${fromMs} on`);
       }
     }),

@@ -99,6 +99,12 @@ export interface PresenceFacts {
   readonly spare: boolean;
 }
 
+/**
+ * The minutes of workers began before control heard of it: so short a hold would only follow on
+ * theirs, and be two changes more to them.
+ */
+const HEARD_LATER_MS_MAX = 500;
+
 export interface PresenceStep {
   readonly presence: Presence;
   readonly says: string | undefined;
@@ -111,7 +117,8 @@ export function followPresence(
   nowMs: number,
 ): PresenceStep {
   const kind = eventOf(presence, facts, nowMs);
-  const flaps = !mayReturn(presence.changes, nowMs) && !presence.withdrawn && facts.spare;
+  const soonMs = nowMs + HEARD_LATER_MS_MAX;
+  const flaps = !mayReturn(presence.changes, soonMs) && !presence.withdrawn && facts.spare;
   const row = presenceTable.find(
     ({ from, on, when }) => from === presence.phase && on === kind && (when === undefined || flaps),
   );
