@@ -65,6 +65,8 @@ class Machine {
   readonly signals: string[] = [];
   running: { readonly pid: number; listeners: ((report: ExitReport) => void)[] } | undefined;
   refusesStarts = false;
+  /** How long a start takes. */
+  startMs = 0;
   #pid = 100;
 
   control(schedule: DutySchedule, more: Partial<BackupConfig> = {}): VaultDuties {
@@ -80,6 +82,7 @@ class Machine {
       processes: {
         start: async ({ announce }: StartRequest) => {
           if (this.refusesStarts) throw new NinesError("NINES_PROCESS_START", "No memory.");
+          await new Promise<void>((resolve) => void this.clock.after(this.startMs, resolve));
           assert.equal(this.running, undefined, "one duty at a time");
           this.running = { pid: ++this.#pid, listeners: [] };
           announce?.(identityOf(this.#pid));
@@ -173,6 +176,14 @@ describe("the loop of a vault's duties", () => {
     ]);
   });
 
+  it("waits for a start that takes its time", async () => {
+    const machine = new Machine();
+    machine.startMs = 5_500;
+    machine.control({ run: hourMs, prune: hourMs });
+    await machine.clock.advance(10_000);
+    assert.deepEqual(machine.kinds(), ["run"]);
+  });
+
   it("counts a process that ends without a word, or does not start, as failed", async () => {
     const machine = new Machine();
     machine.control({ run: hourMs });
@@ -245,6 +256,7 @@ describe("the loop of a vault's duties", () => {
     assert.deepEqual(machine.signals, ["SIGTERM", "SIGKILL"]);
     machine.end();
     await stopped;
+    duties.follow({ sources: [], schedule: { run: hourMs } } as unknown as BackupConfig);
     await machine.clock.advance(2 * hourMs);
     assert.equal(machine.running, undefined, "nothing is started after a stop");
   });

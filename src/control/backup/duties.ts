@@ -116,7 +116,7 @@ export class VaultDuties {
   /** The file, at the start and whenever it has changed. */
   follow(config: BackupConfig | undefined): void {
     this.#config = config;
-    if (this.#tick !== undefined) return;
+    if (this.#tick !== undefined || this.#isStopping) return;
     this.#kept = readKept(this.#records.read(dutiesRecord));
     this.#adopt();
     this.#turn();
@@ -167,7 +167,6 @@ export class VaultDuties {
 
   #turn(): void {
     this.#tick = this.#world.clock.after(tickMs, () => this.#turn());
-    if (this.#isStopping) return;
     this.#alarm();
     if (this.#process !== undefined) this.#lookAfter(this.#process);
     else if (this.#starting === undefined) this.#begin();
