@@ -1,13 +1,17 @@
-// Planted faults: a copy of the built program with one change, to see that a test finds it.
+// Planted faults: the built program with one change, to see that a test finds it.
 //
-// A check that has never failed proves little. Each change is plain text and must fit exactly once,
-// so that code which moves on takes its planted faults along or breaks the test.
+// A check that has never failed proves little. Each change is plain text and must fit exactly
+// once, so that code which moves on takes its planted faults along or breaks the test. The module
+// with the fault is written anew, and so is each that leads to it; what they import besides is the
+// program's own.
 
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
 import { pathToFileURL } from "node:url";
+import fc from "fast-check";
 
 export interface PlantedFault {
   /** What the fault breaks, as a test's name. */
@@ -18,40 +22,98 @@ export interface PlantedFault {
   readonly replace: string;
 }
 
+const built = join(import.meta.dirname, "..");
+/** A built import: `from "./x.js"`, `import "./x.js"` or `import("./x.js")`. */
+const importOf = /\b(from |import |import\()"(\.[^"]+)"/g;
+
+/** A test for each fault: random inputs to the property of the faulty module must find it. */
+export function randomInputsFind<Module>(
+  entry: string,
+  faults: readonly PlantedFault[],
+  property: (module: Module) => fc.IRawProperty<unknown, false>,
+  numRuns = 5_000,
+): void {
+  for (const fault of faults) {
+    test(`random inputs find it when ${fault.name}`, async () => {
+      await importPlanted<Module>(entry, fault, (module) => {
+        const { failed } = fc.check(property(module), { numRuns, endOnFailure: true });
+        assert.ok(failed, "the planted fault went unnoticed");
+      });
+    });
+  }
+}
+
 /** The built module `entry` (from `dist/`) of a program with the fault in it, or unchanged. */
 export async function importPlanted<Module>(
   entry: string,
   fault: Omit<PlantedFault, "name"> | undefined,
   use: (module: Module) => void | Promise<void>,
 ): Promise<void> {
-  const built = join(import.meta.dirname, "..");
+  if (fault === undefined) return use((await import(urlOf(built, entry))) as Module);
+  const texts = textsFrom(entry);
+  const led = leadingTo(fault.file, texts);
+  assert.ok(led.has(entry), `${entry} leads to ${fault.file}`);
   const copy = mkdtempSync(join(tmpdir(), "nines-planted-"));
   try {
     writeFileSync(join(copy, "package.json"), '{ "type": "module" }');
-    for (const floor of ["src/core", "src/control", "src/gateway", "src/ports", "src/state"]) {
-      cpSync(join(built, floor), join(copy, floor), { recursive: true, filter: isProgram });
+    for (const file of led) {
+      const text = file === fault.file ? plant(fault, texts) : textOf(file, texts);
+      mkdirSync(dirname(join(copy, file)), { recursive: true });
+      const placed = text.replace(importOf, (whole, how: string, to: string) => {
+        const imported = join(dirname(file), to);
+        return led.has(imported) ? whole : `${how}"${urlOf(built, imported)}"`;
+      });
+      writeFileSync(join(copy, file), placed);
     }
-    if (fault !== undefined) plant(join(copy, fault.file), fault.find, fault.replace);
-    await use((await import(pathToFileURL(join(copy, entry)).href)) as Module);
+    await use((await import(urlOf(copy, entry))) as Module);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
 
-function isProgram(path: string): boolean {
-  const name = basename(path);
-  return !name.includes(".") || (name.endsWith(".js") && !name.endsWith(".test.js"));
+/** A built module and all that it imports, near and far. */
+function textsFrom(entry: string): ReadonlyMap<string, string> {
+  const texts = new Map<string, string>();
+  const left = [entry];
+  for (let file = left.pop(); file !== undefined; file = left.pop()) {
+    if (texts.has(file)) continue;
+    texts.set(file, readFileSync(join(built, file), "utf8"));
+    left.push(...importsOf(file, texts));
+  }
+  return texts;
 }
 
-function plant(file: string, find: string, replace: string): void {
-  const text = readFileSync(file, "utf8");
-  assert.equal(
-    text.split(find).length,
-    2,
-    `${JSON.stringify(find)} stands exactly once in ${file}`,
-  );
-  writeFileSync(
-    file,
-    text.replace(find, () => replace),
-  );
+/** The modules whose imports lead to this one, and itself. */
+function leadingTo(file: string, texts: ReadonlyMap<string, string>): ReadonlySet<string> {
+  const led = new Set([file]);
+  for (let before = 0; before < led.size; ) {
+    before = led.size;
+    for (const one of texts.keys()) {
+      if (importsOf(one, texts).some((imported) => led.has(imported))) led.add(one);
+    }
+  }
+  return led;
+}
+
+function importsOf(file: string, texts: ReadonlyMap<string, string>): readonly string[] {
+  const found = textOf(file, texts).matchAll(importOf);
+  return Array.from(found, ([, , to = ""]) => join(dirname(file), to));
+}
+
+function textOf(file: string, texts: ReadonlyMap<string, string>): string {
+  return texts.get(file) ?? assert.fail(`${file} is a built module`);
+}
+
+function plant(
+  { file, find, replace }: Omit<PlantedFault, "name">,
+  texts: ReadonlyMap<string, string>,
+): string {
+  const text = textOf(file, texts);
+  const times = text.split(find).length - 1;
+  assert.equal(times, 1, `${JSON.stringify(find)} stands once in ${file}, not ${times} times`);
+  return text.replace(find, () => replace);
+}
+
+function urlOf(folder: string, file: string): string {
+  return pathToFileURL(join(folder, file)).href;
 }

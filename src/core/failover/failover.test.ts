@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { importPlanted, type PlantedFault } from "../../../test/planted.fixture.ts";
+import { type PlantedFault, randomInputsFind } from "../../../test/planted.fixture.ts";
 import {
   bornFailover,
   candidateOf,
@@ -507,11 +507,4 @@ const planted: readonly PlantedFault[] = [
   },
 ];
 
-for (const fault of planted) {
-  test(`the random lives find it when ${fault.name}`, async () => {
-    await importPlanted<Core>(CORE, fault, (core) => {
-      const found = fc.check(neverTwo(core), { numRuns: 20_000, endOnFailure: true });
-      assert.ok(found.failed, "the planted fault went unnoticed");
-    });
-  });
-}
+randomInputsFind<Core>(CORE, planted, neverTwo, 20_000);
