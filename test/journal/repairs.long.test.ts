@@ -1,13 +1,18 @@
 // Repairs at many more bytes of a journal, each with power losses at every point.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { testUntracked } from "../untracked.fixture.ts";
 import { repairAtBytes } from "./repairs.ts";
 
-for (const end of ["closed", "killed"] as const) {
-  test(`repairs of a journal that was ${end} do what they say, cut short or not`, async (t) => {
-    const repairs = await repairAtBytes(end, 61);
-    t.diagnostic(JSON.stringify(repairs));
-    assert.ok(repairs["nothing lost"] > 50 && repairs["records lost"] > 50);
-  });
-}
+const repairs =
+  (end: "closed" | "killed") =>
+  async (tell: (line: string) => void): Promise<void> => {
+    const counts = await repairAtBytes(end, 61);
+    tell(JSON.stringify(counts));
+    assert.ok(counts["nothing lost"] > 50 && counts["records lost"] > 50);
+  };
+
+await testUntracked({
+  "repairs of a journal that was closed do what they say, cut short or not": repairs("closed"),
+  "repairs of a journal that was killed do what they say, cut short or not": repairs("killed"),
+});

@@ -9,28 +9,30 @@ import { sectorBytes } from "../../src/ports/disk.ts";
 import { sectorKind, viewOf } from "../../src/state/journal/format.ts";
 import { openJournal } from "../../src/state/journal/open.ts";
 import { SimulatedDisk } from "../../sim/disk/simulated-disk.ts";
+import { testUntracked } from "../untracked.fixture.ts";
 import { HandClock } from "./hand-clock.ts";
 import { flipEachByte, type SoundJournal, soundJournal } from "./rot.ts";
 import { journalFolder, settled } from "./trace.ts";
 
-describe("a bit that turned, at any byte", () => {
-  it("of a segment is refused by name, be it in use or of an older life of the file", async () => {
-    const sound = await soundJournal(openJournal, 11, "killed");
-    const name = logsOf(sound.disk).find((log) => isInUseAgain(sound.disk, log));
-    assert.ok(name !== undefined, "a segment is half of this life and half of an older one");
-    const findings = await flipEachByte(openJournal, sound, [name], (byte) => [byte % 8]);
-    assert.equal(findings.flips, sizeOf(sound.disk, name));
-    assert.equal(findings.refused, findings.flips);
-  });
+await testUntracked({
+  "a bit that turned at any byte of a segment is refused by name, be it of an older life":
+    async () => {
+      const sound = await soundJournal(openJournal, 11, "killed");
+      const name = logsOf(sound.disk).find((log) => isInUseAgain(sound.disk, log));
+      assert.ok(name !== undefined, "a segment is half of this life and half of an older one");
+      const findings = await flipEachByte(openJournal, sound, [name], (byte) => [byte % 8]);
+      assert.equal(findings.flips, sizeOf(sound.disk, name));
+      assert.equal(findings.refused, findings.flips);
+    },
 
-  it("of the newest snapshot leads to the one before, whole", async () => {
+  "a bit that turned at any byte of the newest snapshot leads to the one before": async () => {
     const sound = await soundJournal(openJournal, 11, "closed");
     const newest = namesOf(sound.disk, ".snapshot").at(-1) ?? "";
     const findings = await flipEachByte(openJournal, sound, [newest], (byte) => [byte % 8]);
     assert.equal(findings["passed over"], sizeOf(sound.disk, newest), "each was found");
-  });
+  },
 
-  it("while the journal is open is found by whoever reads there", async () => {
+  "a bit that turns while the journal is open is found by whoever reads there": async () => {
     const { disk, ledger } = await soundJournal(openJournal, 11, "killed");
     const journal = await open(disk);
     const name = logsOf(disk)[0] ?? "";
@@ -46,7 +48,7 @@ describe("a bit that turned, at any byte", () => {
     }
     assert.equal(journal.failure, undefined, "a reader that finds rot stops no writer");
     await settled(journal.append(new Uint8Array(3)), "an append");
-  });
+  },
 });
 
 describe("a file that is not what it was", () => {

@@ -1,17 +1,22 @@
 // Every call of a journal's disk fails once, in every way; and from then on.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { openJournal } from "../../src/state/journal/open.ts";
+import { testUntracked } from "../untracked.fixture.ts";
 import { failAtEach, failAtRemovals } from "./trouble.ts";
 
-for (const kind of ["io", "full", "read-only", "not-allowed"] as const) {
-  for (const forever of [false, true]) {
-    test(`"${kind}", ${forever ? "from each call on" : "at each call"}`, async () => {
-      const codes = await failAtEach(openJournal, { kind, forever, calls: 400, stride: 1 });
-      assert.ok(codes.has("NINES_JOURNAL_FAILED"), `codes: ${[...codes].join(", ")}`);
-    });
-  }
-}
+const kinds = ["io", "full", "read-only", "not-allowed"] as const;
+const ways = kinds.flatMap((kind) => [false, true].map((forever) => ({ kind, forever })));
 
-test("files that cannot be removed", () => failAtRemovals(openJournal));
+await testUntracked({
+  ...Object.fromEntries(
+    ways.map(({ kind, forever }) => [
+      `"${kind}", ${forever ? "from each call on" : "at each call"}`,
+      async () => {
+        const codes = await failAtEach(openJournal, { kind, forever, calls: 400, stride: 1 });
+        assert.ok(codes.has("NINES_JOURNAL_FAILED"), `codes: ${[...codes].join(", ")}`);
+      },
+    ]),
+  ),
+  "files that cannot be removed": () => failAtRemovals(openJournal),
+});

@@ -7,22 +7,58 @@ import type { Journal } from "../../src/state/journal/journal.ts";
 import { openJournal } from "../../src/state/journal/open.ts";
 import { sample } from "../../sim/disk/choices.ts";
 import { SimulatedDisk } from "../../sim/disk/simulated-disk.ts";
+import { testUntracked } from "../untracked.fixture.ts";
 import { imageOf, startAndJudge } from "./crashes.ts";
 import { HandClock } from "./hand-clock.ts";
 import { Ledger } from "./ledger.ts";
 import { journalFolder, Life, settled } from "./trace.ts";
 import { codeOf, failAtEach, outcomeOf } from "./trouble.ts";
 
-describe("a journal whose disk fails at a call", () => {
-  for (const kind of ["io", "full", "read-only"] as const) {
-    for (const forever of [false, true]) {
-      it(`with "${kind}", ${forever ? "and at all that follow" : "once"}`, async () => {
+const kinds = ["io", "full", "read-only"] as const;
+const ways = kinds.flatMap((kind) => [false, true].map((forever) => ({ kind, forever })));
+
+await testUntracked({
+  ...Object.fromEntries(
+    ways.map(({ kind, forever }) => [
+      `a disk that fails with "${kind}" at a call, ${forever ? "and at all that follow" : "once"}`,
+      async () => {
         const codes = await failAtEach(openJournal, { kind, forever, calls: 90, stride: 3 });
         assert.ok(codes.has("NINES_JOURNAL_FAILED"), `codes: ${[...codes].join(", ")}`);
-      });
-    }
-  }
+      },
+    ]),
+  ),
+  "a disk that lies about what is durable costs records, but never shows what was not written":
+    costsRecords,
 });
+
+async function costsRecords(): Promise<void> {
+  const outcomes = { shown: 0, refused: 0 };
+  for (let seed = 1; seed <= 60; seed++) {
+    const disk = new SimulatedDisk();
+    const life = new Life(disk, new Ledger(), openJournal, { seed });
+    await life.start();
+    for (let step = 0; step < 10; step++) await life.step();
+    disk.flushesLie = true;
+    for (let step = 0; step < 10; step++) await life.step();
+    const { disk: later } = imageOf(life, "lied to");
+    const random = createPrng(seed);
+    for (let outcome = 0; outcome < 10; outcome++) {
+      const left = later.afterPowerLoss(sample(random), { stale: true });
+      const { submitted } = life.ledger;
+      const known = { submitted, durable: 0, snapshot: -1, closed: false };
+      try {
+        await startAndJudge(openJournal, left, life.ledger, known);
+        outcomes.shown++;
+      } catch (error) {
+        if (codeOf(error) !== "NINES_JOURNAL_ROT") throw error;
+        outcomes.refused++;
+      }
+    }
+    disk.flushesLie = false;
+    await life.abandon();
+  }
+  assert.ok(outcomes.shown > 50 && outcomes.refused > 50, JSON.stringify(outcomes));
+}
 
 describe("a journal on a full disk", () => {
   async function append(journal: Journal, ledger: Ledger, bytes: number): Promise<string> {
@@ -107,36 +143,5 @@ describe("a disk that hangs", () => {
     const known = ledger.known(journal);
     const left = disk.afterPowerLoss((ways) => ways - 1, { stale: true });
     await startAndJudge(openJournal, left, ledger, known);
-  });
-});
-
-describe("a disk that lies about what is durable", () => {
-  it("costs records, but never shows what was not written, and never half an append", async () => {
-    const outcomes = { shown: 0, refused: 0 };
-    for (let seed = 1; seed <= 60; seed++) {
-      const disk = new SimulatedDisk();
-      const life = new Life(disk, new Ledger(), openJournal, { seed });
-      await life.start();
-      for (let step = 0; step < 10; step++) await life.step();
-      disk.flushesLie = true;
-      for (let step = 0; step < 10; step++) await life.step();
-      const { disk: later } = imageOf(life, "lied to");
-      const random = createPrng(seed);
-      for (let outcome = 0; outcome < 10; outcome++) {
-        const left = later.afterPowerLoss(sample(random), { stale: true });
-        const { submitted } = life.ledger;
-        const known = { submitted, durable: 0, snapshot: -1, closed: false };
-        try {
-          await startAndJudge(openJournal, left, life.ledger, known);
-          outcomes.shown++;
-        } catch (error) {
-          if (codeOf(error) !== "NINES_JOURNAL_ROT") throw error;
-          outcomes.refused++;
-        }
-      }
-      disk.flushesLie = false;
-      await life.abandon();
-    }
-    assert.ok(outcomes.shown > 50 && outcomes.refused > 50, JSON.stringify(outcomes));
   });
 });

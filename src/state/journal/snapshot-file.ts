@@ -156,8 +156,9 @@ export async function* readSnapshot(
 class SnapshotReader {
   readonly #file: DiskFile;
   readonly #fileName: string;
-  readonly #bytes = new Uint8Array(blockHeaderBytes + blockBytesMax);
-  readonly #view = viewOf(this.#bytes);
+  /** Grows to the largest block: most snapshots are small. */
+  #bytes = new Uint8Array(headerBytes);
+  #view = viewOf(this.#bytes);
   #offset = 0;
   #checksum = 0;
 
@@ -213,8 +214,16 @@ class SnapshotReader {
 
   async #fetch(start: number, end: number): Promise<void> {
     if (start === end) return;
+    if (end > this.#bytes.length) this.#grow(end);
     const got = await this.#file.read(this.#bytes.subarray(start, end), this.#offset + start);
     if (got < end - start) this.#rotten("the file was truncated");
+  }
+
+  #grow(length: number): void {
+    const bytes = new Uint8Array(length);
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
+    this.#view = viewOf(bytes);
   }
 
   #rotten(what: string): never {
