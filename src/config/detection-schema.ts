@@ -20,7 +20,8 @@ export const detection = z.strictObject({
   consecutiveErrors: field(integer(0, 1_000_000).prefault(usual.consecutiveErrors), {
     meaning:
       "Errors in a row (5xx, broken connections, timeouts) that eject an instance whose peers gave at " +
-      "least as many good answers meanwhile. `0` is never.",
+      "least as many good answers meanwhile; or, of peers that were asked nothing, one that has a " +
+      "usable backup of its own. `0` is never.",
     interaction:
       "From half of the way on, an error of a request that may be sent again is not shown to the " +
       "client. Whatever stands here, a refused or broken connection ejects at once, and so do three " +

@@ -3,6 +3,7 @@
 // In a row: `run` errors without a good answer between them, while the peers gave at least as many
 // good ones, and no more errors than that. Envoy's consecutive_5xx (5), with that condition added:
 // when everybody fails, it is the request or what lies behind, and ejecting somebody helps nobody.
+// Of an instance whose peers were asked nothing nobody knows: it is worth a try of who stands in.
 //
 // By rate: every 10 s, an instance whose share of good answers lies more than 1.9 standard
 // deviations below the mean of all, where five instances and more had 100 requests and more
@@ -68,8 +69,14 @@ export class Outlier {
   isOutlier(slot: number, runMax: number): boolean {
     if (runMax === 0 || (this.run[slot] as number) < runMax) return false;
     const good = this.peersGoodInRun(slot);
-    const bad = this.#peersBad(slot) - (this.#peersBadAtStart[slot] as number);
+    const bad = this.#peersBadInRun(slot);
     return good >= runMax && good >= bad;
+  }
+
+  /** Whether it failed as often, and no peer was asked that could tell whose fault it is. */
+  isUncompared(slot: number, runMax: number): boolean {
+    if (runMax === 0 || (this.run[slot] as number) < runMax) return false;
+    return this.peersGoodInRun(slot) === 0 && this.#peersBadInRun(slot) === 0;
   }
 
   /** Half of the way there: reason enough not to show its next error to a client. */
@@ -79,6 +86,10 @@ export class Outlier {
 
   peersGoodInRun(slot: number): number {
     return this.#peersGood(slot) - (this.#peersGoodAtStart[slot] as number);
+  }
+
+  #peersBadInRun(slot: number): number {
+    return this.#peersBad(slot) - (this.#peersBadAtStart[slot] as number);
   }
 
   /** Once every window: the slots below `count` whose success rate is an outlier, with that rate. */

@@ -414,6 +414,23 @@ test("errors in a row eject who gives them, while its peer does well; no error r
   assert.deepEqual(story.dispatcher.ejected(1000), ["web-1"]);
 });
 
+test("one of a pair that answers errors alone is taken over, and is not where nobody stands in", () => {
+  const pair = new Story([instance(1), instance(2, { backupOf: "web-1" })]);
+  assert.deepEqual(new Set(pair.attempts(5, outcome.serverError)), new Set(["web-1"]));
+  assert.equal(
+    pair.sentences.at(-1),
+    "web-1 ejected for 1 s: 5 errors in a row, and its backup may do better",
+  );
+  const backups = pair.attempts(10, outcome.serverError);
+  assert.deepEqual(new Set(backups), new Set(["web-2"]), "it has nobody that could do better");
+  pair.nowMs = 1_000;
+  assert.equal(pair.attempt(outcome.answered), "web-1", "its probe");
+  assert.equal(pair.attempt(outcome.answered), "web-1");
+  const alone = new Story([instance(1), instance(2, { backupOf: "web-9" })]);
+  for (let request = 0; request < 10; request++) alone.attempt(outcome.serverError, [1]);
+  assert.deepEqual(alone.dispatcher.ejected(0), []);
+});
+
 test("who has left is not ejected for the answers that it gave", () => {
   const all = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => instance(number));
   const story = new Story(all);
@@ -681,6 +698,18 @@ const planted: readonly PlantedFault[] = [
     file: OUTLIER,
     find: "return good >= runMax && good >= bad;",
     replace: "return good >= runMax;",
+  },
+  {
+    name: "the errors of one of a pair are everybody's fault",
+    file: DISPATCHER,
+    find: "else if (this.#outlier.isUncompared(",
+    replace: "else if (false && this.#outlier.isUncompared(",
+  },
+  {
+    name: "a backup is tried although others fail as well",
+    file: OUTLIER,
+    find: "=== 0 && this.#peersBadInRun(slot) === 0;",
+    replace: "=== 0;",
   },
   {
     name: "errors in a row never eject",

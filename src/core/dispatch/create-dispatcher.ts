@@ -443,6 +443,9 @@ class ServiceDispatcher implements Dispatcher {
       const good = this.#outlier.peersGoodInRun(slot);
       const words = `${run} errors in a row while its peers gave ${good} good answers`;
       this.#eject(slot, nowMs, "errors", words);
+    } else if (this.#outlier.isUncompared(slot, consecutiveErrors) && this.#hasStandIn(slot)) {
+      const words = `${run} errors in a row, and its backup may do better`;
+      this.#eject(slot, nowMs, "errors", words);
     } else if (consecutiveErrors > 0 && run === consecutiveErrors) {
       this.#tell(slot, "errors", `answered ${run} requests in a row with errors`);
     }
@@ -450,16 +453,23 @@ class ServiceDispatcher implements Dispatcher {
 
   /** Whether so many may be out, this one counted in. */
   #mayEject(candidate: number): boolean {
+    // Its backup takes its place: nobody is missing then.
+    if (this.#hasStandIn(candidate)) return true;
     let members = 0;
     let out = 1;
     for (let slot = 0; slot < this.#slots.count; slot++) {
-      // Its backup takes its place: nobody is missing then.
-      if (this.#slots.backs[slot] === candidate && this.#tiers.isUsable(slot)) return true;
       if (!this.#tiers.isMember(slot)) continue;
       members++;
       if (slot !== candidate && !this.#tiers.isUsable(slot)) out++;
     }
     return out <= this.#service.detection.maxEjectedRatio * members;
+  }
+
+  #hasStandIn(candidate: number): boolean {
+    for (let slot = 0; slot < this.#slots.count; slot++) {
+      if (this.#slots.backs[slot] === candidate && this.#tiers.isUsable(slot)) return true;
+    }
+    return false;
   }
 
   #eject(slot: number, nowMs: number, why: CauseName, words: string): void {

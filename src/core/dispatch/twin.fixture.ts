@@ -247,8 +247,12 @@ class Twin {
     const { consecutiveErrors } = this.service.detection;
     if (errorsInRow < consecutiveErrors) return;
     const good = this.#peersGood(id) - peersGoodBefore;
-    const didPeersWell = good >= consecutiveErrors && good >= this.#peersBad(id) - peersBadBefore;
-    if (didPeersWell && this.#ejectIfAllowed(id, nowMs, "errors")) return;
+    const bad = this.#peersBad(id) - peersBadBefore;
+    const didPeersWell = good >= consecutiveErrors && good >= bad;
+    const mayBackupDoBetter = good + bad === 0 && this.#isReplaced(id);
+    if (didPeersWell || mayBackupDoBetter) {
+      if (this.#ejectIfAllowed(id, nowMs, "errors")) return;
+    }
     if (errorsInRow === consecutiveErrors) this.notices.push(`${id} errors`);
   }
 
@@ -336,13 +340,16 @@ class Twin {
   #ejectIfAllowed(id: string, nowMs: number, cause: Ejected["cause"]): boolean {
     const members = [...this.listed].filter((each) => this.#isMember(each));
     const out = members.filter((each) => each !== id && !this.#isUsable(each)).length + 1;
-    const isReplaced = [...this.listed].some(
-      (each) => this.listed.has(id) && this.#of(each).table.backupOf === id && this.#isUsable(each),
-    );
     const outMax = this.service.detection.maxEjectedRatio * members.length;
-    if (!isReplaced && out > outMax) return false;
+    if (!this.#isReplaced(id) && out > outMax) return false;
     this.#eject(id, nowMs, cause);
     return true;
+  }
+
+  #isReplaced(id: string): boolean {
+    return [...this.listed].some(
+      (each) => this.listed.has(id) && this.#of(each).table.backupOf === id && this.#isUsable(each),
+    );
   }
 
   #suspectIfDown(known: Known, nowMs: number): void {
