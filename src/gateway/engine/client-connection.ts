@@ -14,7 +14,7 @@ import type { TableRoute, Timeouts } from "../../core/route/table.ts";
 import { Pace } from "../../core/guard/pace.ts";
 import { BODY_FAULT } from "../http1/body.ts";
 import { FAULT, INCOMPLETE } from "../http1/fields.ts";
-import { type Provenance, provenanceOf } from "../http1/forward-request.ts";
+import { provenanceOf } from "../http1/forward-request.ts";
 import type { ReasonCode } from "../http1/reasons.ts";
 import { framing, RequestHead } from "../http1/request-head.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
@@ -40,7 +40,7 @@ export interface ClientOwner {
 
 export class ClientConnection implements WireOwner, ExchangeClient {
   readonly wire: Wire;
-  readonly provenance: Provenance;
+  readonly provenance: string;
   readonly address: string;
   readonly addressHash: number;
   requestsBefore = 0;
@@ -391,15 +391,19 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   #linger(): void {
+    const isDelivered = this.wire.pendingBytes === 0;
+    if (this.halfClosed && isDelivered) {
+      // The client's end was the last that came from it: closing is ending in order.
+      this.#close();
+      return;
+    }
     if (!this.#lingering) {
       this.#lingering = true;
       this.#stash.clear();
       this.#setReading();
       this.wire.end();
     }
-    const isDelivered = this.wire.pendingBytes === 0;
-    if (this.halfClosed && isDelivered) this.#close();
-    else this.#deadline(isDelivered ? LINGER_MS : this.#timeouts.idleMs);
+    this.#deadline(isDelivered ? LINGER_MS : this.#timeouts.idleMs);
   }
 
   #close(): void {

@@ -22,7 +22,6 @@ import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatc
 import type { TableRoute } from "../../core/route/table.ts";
 import { BODY_FAULT } from "../http1/body.ts";
 import { FAULT, INCOMPLETE } from "../http1/fields.ts";
-import type { Provenance } from "../http1/forward-request.ts";
 import { connectionWord, writeResponseHead } from "../http1/forward-response.ts";
 import { type ReasonCode, reasons } from "../http1/reasons.ts";
 import { framing, type RequestHead } from "../http1/request-head.ts";
@@ -39,7 +38,8 @@ import { Timer } from "./timer-wheel.ts";
 /** Where an answer goes. */
 export interface ExchangeClient {
   readonly wire: Wire;
-  readonly provenance: Provenance;
+  /** What is said of it to instances, as lines of a head. */
+  readonly provenance: string;
   /** Of the client's address, for source-hash. */
   readonly addressHash: number;
   /** The client sends no more; it may be gone. */

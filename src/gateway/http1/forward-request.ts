@@ -15,16 +15,13 @@ import type { RequestHead } from "./request-head.ts";
 import { ASTERISK, at, HEX_VALUE, TOKEN } from "./syntax.ts";
 import type { Writer } from "./writer.ts";
 
-/** What the gateway says of the client's connection; made once for each. */
-export interface Provenance {
-  /** "X-Forwarded-For: …" and "X-Forwarded-Proto: …" as lines. */
-  readonly lines: Buffer;
-}
-
-export function provenanceOf(clientAddress: string, protocol: "http" | "https"): Provenance {
+/**
+ * What the gateway says of the client's connection, as lines; made once for each. A string, because
+ * it lives as long as the connection: a small Buffer would hold all 8 KiB that Node cut it from.
+ */
+export function provenanceOf(clientAddress: string, protocol: "http" | "https"): string {
   const address = clientAddress.startsWith("::ffff:") ? clientAddress.slice(7) : clientAddress;
-  const text = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${protocol}\r\n`;
-  return { lines: Buffer.from(text, "latin1") };
+  return `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${protocol}\r\n`;
 }
 
 const REQUEST_END = Buffer.from(" HTTP/1.1\r\n");
@@ -55,7 +52,8 @@ const DROPPED = Uint8Array.from({ length: 16 }, (_, kind) =>
 );
 
 export interface RequestEdits {
-  readonly provenance: Provenance;
+  /** See `provenanceOf`. */
+  readonly provenance: string;
   /** Pass the upgrade on. */
   readonly upgrade: boolean;
   /** The Host of a request that has none (HTTP/1.0). */
@@ -73,7 +71,7 @@ export function writeRequestHead(
   const { fields } = head;
   const hostBytes =
     fields.host < 0 ? 0 : fields.valueTo(fields.host) - fields.valueFrom(fields.host);
-  const own = edits.provenance.lines.length + hostBytes + edits.hostIfNone.length;
+  const own = edits.provenance.length + hostBytes + edits.hostIfNone.length;
   out.reserve(head.end - head.methodFrom + own + ADDED_BYTES_MAX);
   const asItIs = head.minorVersion === 1 && head.pathFrom === head.targetFrom;
   if (!asItIs) writeRequestLine(out, bytes, head);
@@ -149,7 +147,7 @@ function writeOwnFields(
     out.copy(bytes, fields.valueFrom(fields.host), fields.valueTo(fields.host));
     out.all(LINE_END);
   }
-  out.all(edits.provenance.lines);
+  out.text(edits.provenance);
   if (!keepTrace || !keepId) writeIdentity(out, edits.random, keepTrace, keepId);
   if (edits.upgrade) out.all(CONNECTION_UPGRADE);
   out.all(LINE_END);

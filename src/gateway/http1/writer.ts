@@ -7,6 +7,8 @@ import { at } from "./syntax.ts";
 
 /** Shorter runs are copied faster by a loop than by a call into the runtime. */
 const LOOP_BYTES_MAX = 96;
+/** Most messages are as long as one before: a view of so many bytes or fewer is made once. */
+const VIEW_BYTES_MAX = 1024;
 const HEX_DIGITS = Buffer.from("0123456789abcdef");
 
 /** A sink that takes bytes and says whether it is done with them. */
@@ -17,6 +19,8 @@ export interface Sink {
 export class Writer {
   #bytes: Buffer;
   #used = 0;
+  /** Of the buffer's beginning, by length. */
+  #views: Buffer[] = [];
 
   constructor(capacity: number) {
     this.#bytes = Buffer.allocUnsafeSlow(capacity);
@@ -36,7 +40,12 @@ export class Writer {
     if (needed <= this.#bytes.length) return;
     const larger = Buffer.allocUnsafeSlow(Math.max(needed, 2 * this.#bytes.length));
     this.#bytes.copy(larger, 0, 0, this.#used);
-    this.#bytes = larger;
+    this.#replace(larger);
+  }
+
+  #replace(bytes: Buffer): void {
+    this.#bytes = bytes;
+    this.#views = [];
   }
 
   /** Appends bytes [from, to) of `source`. There is room (`reserve`). */
@@ -55,6 +64,14 @@ export class Writer {
     this.copy(source, 0, source.length);
   }
 
+  /** Appends characters below 256. There is room (`reserve`). */
+  text(text: string): void {
+    const target = this.#bytes;
+    let used = this.#used;
+    for (let index = 0; index < text.length; index++) target[used++] = text.charCodeAt(index);
+    this.#used = used;
+  }
+
   /** Appends the lowest `digitCount` hexadecimal digits of a 32-bit number. */
   hex(value: number, digitCount: number): void {
     for (let shift = (digitCount - 1) * 4; shift >= 0; shift -= 4) {
@@ -69,11 +86,20 @@ export class Writer {
 
   /** Sends everything and starts anew. Whether the sink is done with it. */
   flush(sink: Sink): boolean {
-    const bytes = this.#bytes.subarray(0, this.#used);
+    const bytes = this.#view(this.#used);
     this.#used = 0;
     const taken = sink.write(bytes);
-    if (!taken) this.#bytes = Buffer.allocUnsafeSlow(this.#bytes.length);
+    if (!taken) this.#replace(Buffer.allocUnsafeSlow(this.#bytes.length));
     return taken;
+  }
+
+  #view(length: number): Buffer {
+    if (length > VIEW_BYTES_MAX) return this.#bytes.subarray(0, length);
+    const known = this.#views[length];
+    if (known !== undefined) return known;
+    const view = this.#bytes.subarray(0, length);
+    this.#views[length] = view;
+    return view;
   }
 
   /** A copy of everything, to be kept; and starts anew. */
