@@ -10,6 +10,8 @@
 // What is measured is the time without an instance, not without a service: at rates at which a
 // service is down for a share of minutes that can be measured well, little else would happen.
 //
+// Last it tells how many years are simulated in a minute (speed.ts).
+//
 // `--quick`: one life of three minutes instead of three, and fewer simulated ones.
 
 import { type Figure, figure, printFigures } from "../shared/figures.ts";
@@ -18,6 +20,7 @@ import { type Band, bandOf, halfWidthRatio, isWithin } from "./band.ts";
 import type { Life } from "./life.ts";
 import { measure } from "./measured.ts";
 import { simulate } from "./simulated.ts";
+import { speed } from "./speed.ts";
 
 const quick = process.argv.includes("--quick");
 const lastsMs = 180_000;
@@ -25,6 +28,7 @@ const rounds = quick ? 1 : 3;
 const lives = quick ? 40 : 150;
 const firstSeed = 7;
 const halfWidthMax = 0.4;
+const yearsTimed = quick ? 200 : 1_000;
 
 interface Compared {
   readonly key: "missing" | "detectMs" | "transferMs" | "recoverMs" | "unanswered";
@@ -85,5 +89,6 @@ function short(value: number): number {
 
 const figures: Figure[] = [];
 for (let at = 0; at < rounds; at++) figures.push(...(await round(firstSeed + at, at)));
+figures.push(await speed(yearsTimed));
 printFigures("predict", figures);
 if (figures.some(({ ok }) => !ok)) process.exitCode = 1;
