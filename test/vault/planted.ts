@@ -127,7 +127,7 @@ export async function findFault(fault: VaultFault | undefined): Promise<string |
   await importPlanted<Operations>(`${folder}/operations.js`, fault, async (operations) => {
     try {
       for (let seed = 1; seed <= livesMax; seed++) {
-        if (fault === undefined || fault.foundBy === "damage") {
+        if (fault?.foundBy === "damage" || (fault === undefined && seed <= 2)) {
           await damageEverything(operations, { seed, lossesMax: 6 });
         }
         if (fault === undefined || fault.foundBy === "crashes") {

@@ -201,6 +201,22 @@ describe("a store that lies", () => {
   });
 });
 
+it("a part of an object is asked for as a part, and one beyond its end is empty", async () => {
+  await using store = await startS3Store();
+  store.objects.set("shop/pack/0a", bytes);
+  const answers: number[] = [];
+  const target = targetOf(store, new PatientClock(), {
+    fetch: async (url, init) => {
+      const answer = await fetch(url, init);
+      answers.push(answer.status);
+      return answer;
+    },
+  });
+  assert.deepEqual(Buffer.from(await target.read("pack/0a", 1, 1)), Buffer.of(2));
+  assert.equal((await target.read("pack/0a", 3, 9)).length, 0);
+  assert.deepEqual(answers, [206, 416]);
+});
+
 describe("a store that refuses", () => {
   const cases: Readonly<
     Record<string, [Partial<S3TargetOptions>, Partial<S3TargetOptions["place"]>, RegExp]>

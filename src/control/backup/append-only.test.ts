@@ -76,6 +76,19 @@ describe("a machine that may only add", () => {
     assert.deepEqual(await treeOf(vault, vault.snapshots.at(-1) ?? assert.fail()), source.tree);
   });
 
+  it("prunes after any number of backups, whose indexes it cannot merge", async () => {
+    const writer = writerOn(await newDisks(3), 1);
+    const source = new TestSource("data", {});
+    for (let run = 0; run < 18; run++) {
+      source.tree = { file: noise(run, 200) };
+      await runBackup(writer, settings, source, options);
+    }
+    const { condemnedSnapshots } = await prune(writer, settings, pruning);
+    assert.equal(condemnedSnapshots, 17);
+    const { catalog } = await openVault(writer, settings, opening);
+    assert.equal(catalog.ids("index").length, 18);
+  });
+
   it("is at work no longer once it has ended, though its lease stays", async () => {
     const disks = await newDisks(3);
     const writer = writerOn(disks, 1);
