@@ -15,6 +15,8 @@ import {
   defaultHedge,
   type DetectionPolicy,
   type HedgePolicy,
+  plainRule,
+  type BalanceAlgorithm,
 } from "../src/core/route/table.ts";
 import type {
   CommandService,
@@ -116,6 +118,7 @@ function drawCommand(random: Random, name: string, dependsOn: readonly string[])
     queueLength: 100,
     detection: drawDetection(random.stream("detection")),
     slowStartMs: pick(random.stream("slow-start"), [0, 0, 2000, 10_000]),
+    overProvision: 0,
     failover: plainFailover,
     command: ["/usr/bin/node", `${name}.js`],
     replicas: { min: replicas, max: replicas + 2 },
@@ -186,6 +189,7 @@ function drawPrimary(random: Random, name: string): CommandService {
     ...service,
     deploy: { ...service.deploy, canary: [] },
     slowStartMs: 0,
+    overProvision: 0,
     replicas: { min: replicas, max: replicas + 1 },
     failover: {
       ...plainFailover,
@@ -208,6 +212,7 @@ function drawEndpoints(random: Random, name: string): EndpointService {
     queueLength: 100,
     detection: drawDetection(random.stream("detection")),
     slowStartMs: pick(random.stream("slow-start"), [0, 0, 2000, 10_000]),
+    overProvision: 0,
     failover: plainFailover,
     endpoints: Array.from({ length: count }, (_, index) => ({
       host: `10.0.0.${index + 1}`,
@@ -226,7 +231,7 @@ function drawGateway(
 ): GatewayConfig {
   const policy: Omit<RouteConfig, "match" | "service"> = {
     rateLimits: [],
-    balance: "round-robin",
+    balance: plainRule("round-robin"),
     retry: { attempts: 2, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
     hedge: drawHedge(random.stream("hedge")),
     timeouts: {
@@ -247,7 +252,7 @@ function drawGateway(
       ...policy,
       match: { path: `/${name}` },
       service: name,
-      balance: pick(random, balanceAlgorithms as unknown as [(typeof balanceAlgorithms)[number]]),
+      balance: plainRule(drawAlgorithm(random, random.stream(`balance ${name}`))),
     })),
     limits: {
       headBytes: 16_384,
@@ -259,6 +264,19 @@ function drawGateway(
     },
     drainMs: 5000,
   };
+}
+
+/** Those of the first version by the plan's own draws, so that their seeds stay what they were. */
+function drawAlgorithm(random: Random, others: Random): BalanceAlgorithm {
+  const old = pick<BalanceAlgorithm>(random, [
+    "round-robin",
+    "random",
+    "weighted",
+    "least-request",
+    "source-hash",
+  ]);
+  if (others.ratio() < 0.5) return old;
+  return balanceAlgorithms[others.below(balanceAlgorithms.length)] ?? old;
 }
 
 function drawTraits(random: Random, health: HealthConfig): ProgramTraits {

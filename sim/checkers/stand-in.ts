@@ -6,13 +6,16 @@
 // one is out and the backup is up, one at least goes to the backup. Not asked of source-hash, where
 // it is the client that decides, nor of a backup that is in trouble itself.
 
-import type { TableInstance } from "../../src/core/route/table.ts";
+import type { BalanceAlgorithm, TableInstance } from "../../src/core/route/table.ts";
 import type { Worker } from "../world/worker.ts";
 import type { World } from "../world/world.ts";
 import type { Checker } from "./checker.ts";
 
 /** By chance alone, with a tenth of a share, one in five million. */
 const REQUESTS_MAX = 150;
+
+/** They lead some clients to one instance, and nobody may come to another for long. */
+const hashes = new Set<BalanceAlgorithm>(["source-hash", "rendezvous", "ring", "maglev"]);
 
 export function standIn(world: World): Checker {
   const name = "stand-in";
@@ -30,7 +33,7 @@ export function standIn(world: World): Checker {
 
   function isHashed(worker: Worker, service: string): boolean {
     const routes = worker.table?.routes.filter((route) => route.service === service) ?? [];
-    return routes.some(({ balance }) => balance === "source-hash");
+    return routes.some(({ balance }) => hashes.has(balance.algorithm));
   }
 
   function countsOf(worker: Worker): Map<string, number> {

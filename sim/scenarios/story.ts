@@ -21,7 +21,7 @@
 import { createPrng } from "../../src/core/base/prng.ts";
 import { plainFailover } from "../../src/core/failover/settings.ts";
 import { present } from "../../src/core/base/assert.ts";
-import { defaultDetection, defaultHedge } from "../../src/core/route/table.ts";
+import { defaultDetection, defaultHedge, plainRule } from "../../src/core/route/table.ts";
 import { checkers } from "../checkers/all.ts";
 import { drawPlan, makeConfig, type Plan } from "../plan.ts";
 import type { RunOptions } from "../run.ts";
@@ -169,7 +169,7 @@ export function plainPlan(counts: readonly string[]): Plan {
   const names = counts.map((count) => count.split("=")[0] ?? "");
   const services = counts.map((count, index) => plainService(count, names, 8001 + 100 * index));
   const gateway = present(drawn.config.gateway, "a plan has a gateway");
-  const policy = { ...gateway, balance: "round-robin" as const };
+  const policy = { ...gateway, balance: plainRule("round-robin") };
   const { retry, timeouts } = policy;
   const routes = names.map((name) => ({
     match: { path: `/${name}` },
@@ -218,6 +218,7 @@ function plainService(count: string, names: readonly string[], portBase: number)
     queueLength: 100,
     detection: defaultDetection,
     slowStartMs: 0,
+    overProvision: 0,
     failover: mode === "primary-standby" ? { ...plainFailover, mode } : plainFailover,
     command: ["/usr/bin/node", `${name}.js`],
     replicas: { min: Number(replicas), max: 8 },

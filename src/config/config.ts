@@ -10,7 +10,7 @@ import type { Costs } from "../core/predict/costs.ts";
 import type { RatesSaid, ServiceRatesSaid } from "../core/predict/default-rates.ts";
 import type { Place } from "../core/predict/deployment.ts";
 import type {
-  BalanceAlgorithm,
+  BalanceRule,
   DetectionPolicy,
   GatewayLimits,
   HedgePolicy,
@@ -92,6 +92,8 @@ interface ServiceBase {
   readonly detection: DetectionPolicy;
   /** From a tenth of its share to all of it, for an instance that returns; 0 is at once. */
   readonly slowStartMs: number;
+  /** How much larger a priority level is than it need be; 0: no spill-over before it is gone. */
+  readonly overProvision: number;
   readonly failover: FailoverSettings;
   readonly dependsOn: readonly string[];
   readonly maxConnections: number;
@@ -124,6 +126,8 @@ export interface EndpointConfig {
   readonly port: number;
   readonly weight: number;
   readonly backup: boolean;
+  /** Its level; absent: 1 for a backup, else 0. */
+  readonly priority?: number;
   readonly zone: string;
 }
 
@@ -144,7 +148,7 @@ export interface ListenConfig {
 
 /** How requests and connections are sent on, once it is known to which service. */
 export interface RoutePolicy {
-  readonly balance: BalanceAlgorithm;
+  readonly balance: BalanceRule;
   readonly retry: RetryPolicy;
   readonly hedge: HedgePolicy;
   readonly timeouts: Timeouts;

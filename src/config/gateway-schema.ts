@@ -4,7 +4,12 @@
 // that the defaults can be judged side by side.
 
 import { z } from "zod";
-import { balanceAlgorithms, defaultHedge } from "../core/route/table.ts";
+import {
+  type BalanceRule,
+  balanceAlgorithms,
+  defaultHedge,
+  type HashedPart,
+} from "../core/route/table.ts";
 import {
   asText,
   choice,
@@ -22,11 +27,62 @@ import {
   unlike,
 } from "./fields.ts";
 import { serviceName, urlPath } from "./service-schema.ts";
-import { type Address, parseAddress, printPercent } from "./units.ts";
+import { type Address, parseAddress, parsePercent, printPercent } from "./units.ts";
 
-const laterBalances = ["p2c", "peak-ewma", "consistent-hash", "maglev", "ring-hash", "least-time"];
+const hashedKind: Kind = {
+  accepts: "source, path, query, header NAME or cookie NAME",
+  example: "header X-User",
+  json: { type: "string", pattern: "^(source|path|query|(header|cookie) .+)$" },
+};
 
-const balance = choice(balanceAlgorithms, laterBalances);
+const hashed = scalar<string, BalanceRule["hash"]>(hashedKind, (written) => {
+  const [part, name, ...rest] = asText(written).split(" ");
+  const isWhole = part === "source" || part === "path" || part === "query";
+  if (isWhole && name === undefined) return { part, name: "" };
+  const isNamed = part === "header" || part === "cookie";
+  const isToken = name !== undefined && /^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name);
+  if (!isNamed || !isToken || rest.length > 0) return unlike(hashedKind, written);
+  // Names of headers are compared in lower case, those of cookies as they are.
+  return { part: part as HashedPart, name: part === "header" ? name.toLowerCase() : name };
+});
+
+const boundKind: Kind = {
+  accepts: "a share from 101% to 1000%",
+  example: "125%",
+  json: { type: "string", pattern: "^\\d+(\\.\\d+)?%$" },
+};
+
+const loadFactor = scalar<string, number>(boundKind, (written) => {
+  const ratio = parsePercent(asText(written), 10);
+  return ratio === undefined || ratio < 1.01 ? unlike(boundKind, written) : ratio;
+});
+
+const algorithm = choice(balanceAlgorithms);
+
+const balance = z.union([
+  algorithm,
+  z.strictObject({
+    rule: field(algorithm, {
+      meaning: "How an instance is chosen: the words that stand alone as well.",
+    }),
+    by: field(hashed.prefault("source"), {
+      meaning:
+        "What leads to an instance: the client's address (`source`), the `path`, the `query`, or the " +
+        "value of a header or cookie. Requests without it are led by their client's address.",
+      interaction:
+        "Used by `rendezvous`, `ring` and `maglev`. `source-hash` and `tcp` listeners go by the address.",
+    }),
+    boundedLoad: field(loadFactor.optional(), {
+      meaning:
+        "Nobody gets more than so many times the mean of the requests under way; what is above it goes " +
+        "to the instance that would be next.",
+      default: "no bound",
+      interaction: "Used by those that hash.",
+      source:
+        "Mirrokni, Thorup and Zadimoghaddam (2016); HAProxy `hash-balance-factor` (125 to 200).",
+    }),
+  }),
+]);
 
 const listenAddressKind: Kind = {
   accepts: "an address such as :8080, 127.0.0.1:8080 or [::1]:8080",
@@ -387,10 +443,15 @@ export const gateway = z.strictObject({
   }),
   balance: field(balance.prefault("least-request"), {
     meaning:
-      "How an instance is chosen. `least-request`: the one with the fewest requests under way. " +
-      "`round-robin`: in turn. `weighted`: in turn, by `weight`, smoothly. `random`: by chance. " +
-      "`source-hash`: by the client's address, so that a client stays with an instance while the " +
-      "instances stay the same.",
+      "How an instance is chosen: one of these words, or a map of `rule`, `by` and `boundedLoad`. " +
+      "`least-request`: the one with the fewest requests under way. `least-time`: the one that is " +
+      "expected to answer soonest. `p2c`: of two drawn by lot, the one with fewer requests. " +
+      "`peak-ewma`: of two drawn by lot, the one that is expected to answer sooner, where one slow " +
+      "answer counts for ten seconds. `round-robin`: in turn. `weighted`: in turn, by `weight`, " +
+      "smoothly. `random`: by chance. `first`: the first one that is not at `maxConnections`. " +
+      "By a hash, so that the same key stays with an instance while the instances stay the same: " +
+      "`rendezvous` (only the keys of who comes or goes move), `ring` (the same, less even), `maglev` " +
+      "(most even, moves some more), `source-hash` (rendezvous by the client's address).",
     interaction: "A route may say otherwise; `tcp` listeners go by this one.",
     source: "Least-request shifts load away from slow instances without being told.",
     see: ["services.NAME.endpoints[].weight"],
@@ -424,6 +485,7 @@ export const gateway = z.strictObject({
 
 export type GatewayInput = z.input<typeof gateway>;
 export type WrittenGateway = z.output<typeof gateway>;
+export type WrittenBalance = z.output<typeof balance>;
 export type WrittenHedge = WrittenRoute["hedge"];
 export type WrittenListener = z.output<typeof listener>;
 export type WrittenRateLimit = WrittenRoute["rateLimits"][number];

@@ -39,6 +39,6 @@ gateway:
   routes:
     - match: { path: / }
       service: web
-      # balance: least-request   # or round-robin, random, weighted, source-hash
+      # balance: least-request   # or weighted, peak-ewma, maglev, ...
 `;
 }

@@ -9,6 +9,8 @@ import {
   type HedgePolicy,
   type RateLimit,
   type RouteMatch,
+  type BalanceRule,
+  plainRule,
 } from "../core/route/table.ts";
 import type {
   CheckConfig,
@@ -28,6 +30,7 @@ import type { WrittenDetection } from "./detection-schema.ts";
 import type { WrittenFailover } from "./failover-schema.ts";
 import type { WrittenAdmin } from "./admin-schema.ts";
 import type {
+  WrittenBalance,
   WrittenGateway,
   WrittenHedge,
   WrittenListener,
@@ -69,6 +72,7 @@ function resolveService(name: string, written: WrittenService, folder: string): 
     health: resolveHealth(written.health),
     detection: resolveDetection(written.detection),
     slowStartMs: written.slowStart,
+    overProvision: written.overProvisioning === "off" ? 0 : written.overProvisioning,
     failover: resolveFailover(written.failover),
     dependsOn: typeof dependsOn === "string" ? [dependsOn] : dependsOn,
     maxConnections,
@@ -77,8 +81,9 @@ function resolveService(name: string, written: WrittenService, folder: string): 
   if (written.endpoints === undefined) {
     return { ...base, kind: "command", ...resolveCommand(written, folder) };
   }
-  const endpoints = written.endpoints.map(({ address, weight, backup, zone }) => {
-    return { ...address, weight, backup, zone: zone ?? "" };
+  const endpoints = written.endpoints.map(({ address, weight, backup, priority, zone }) => {
+    const level = priority === undefined ? {} : { priority };
+    return { ...address, weight, backup, ...level, zone: zone ?? "" };
   });
   return { ...base, kind: "endpoints", endpoints } satisfies EndpointService;
 }
@@ -267,9 +272,15 @@ function resolveHedge(written: WrittenHedge, general: HedgePolicy): HedgePolicy 
   };
 }
 
+function resolveBalance(written: WrittenBalance): BalanceRule {
+  if (typeof written === "string") return plainRule(written);
+  const { rule, by, boundedLoad } = written;
+  return { algorithm: rule, hash: by, loadFactor: boundedLoad ?? 0 };
+}
+
 function resolvePolicy({ balance, retry, hedge, timeouts }: WrittenGateway): RoutePolicy {
   return {
-    balance,
+    balance: resolveBalance(balance),
     retry: {
       attempts: retry.attempts,
       budgetRatio: retry.budget,
@@ -295,7 +306,7 @@ function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
     match: resolveMatch(written.match),
     service: written.service,
     rateLimits: written.rateLimits.map(resolveRateLimit),
-    balance: written.balance ?? policy.balance,
+    balance: written.balance === undefined ? policy.balance : resolveBalance(written.balance),
     retry: {
       attempts: retry.attempts ?? policy.retry.attempts,
       budgetRatio: retry.budget ?? policy.retry.budgetRatio,

@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import type { Amount } from "../core/deploy/settings.ts";
+import { LEVELS_MAX } from "../core/route/table.ts";
 import {
   asText,
   choice,
@@ -468,17 +469,34 @@ const replicas = z.union([
 ]);
 
 const endpoint = z.union([
-  endpointAddress.transform((address) => ({ address, weight: 1, backup: false, zone: "" })),
+  endpointAddress.transform((address) => ({
+    address,
+    weight: 1,
+    backup: false,
+    priority: undefined,
+    zone: "",
+  })),
   z.strictObject({
     address: field(endpointAddress, { meaning: '`"host:port"`; IPv6 addresses in brackets.' }),
     weight: field(integer(1, 256).prefault(1), {
       meaning: "Share of the traffic, relative to the other endpoints' weights.",
-      interaction: "`round-robin` and `random` pass over it; the other ways to balance follow it.",
+      interaction:
+        "`round-robin`, `random` and `first` pass over it; the other ways to balance follow it.",
       see: ["gateway.routes[].balance"],
     }),
     backup: field(flag().prefault(false), {
       meaning: "Gets traffic only while no other endpoint of the service can.",
       source: "HAProxy `backup`.",
+      interaction: "The same as `priority: 1`.",
+      see: ["services.NAME.endpoints[].priority"],
+    }),
+    priority: field(integer(0, LEVELS_MAX - 1).optional(), {
+      meaning:
+        "The level that it belongs to. Traffic goes to level 0; to the next one when nobody of it can " +
+        "take any, or, with `overProvisioning`, as much of it as the level cannot carry.",
+      default: "0; 1 for a `backup`",
+      source: "Envoy's priority levels.",
+      see: ["services.NAME.overProvisioning"],
     }),
     zone: field(word("east").optional(), {
       meaning: "Where it runs. Kept beside the endpoint; this version does not route by it.",
@@ -486,6 +504,18 @@ const endpoint = z.union([
     }),
   }),
 ]);
+
+const overProvisionKind: Kind = {
+  accepts: "off, or a share from 100% to 1000%",
+  example: "140%",
+  json: { type: "string", pattern: "^(off|\\d+(\\.\\d+)?%)$" },
+};
+
+const overProvisioning = scalar<string, number | "off">(overProvisionKind, (written) => {
+  if (written === "off") return "off";
+  const ratio = parsePercent(asText(written), 10);
+  return ratio === undefined || ratio < 1 ? unlike(overProvisionKind, written) : ratio;
+});
 
 export const service = z.strictObject({
   command: field(
@@ -535,6 +565,17 @@ export const service = z.strictObject({
       "new to it.",
     source: "HAProxy `slowstart` (off), nginx `slow_start` (off); a tenth as in Envoy.",
     see: ["services.NAME.failover.failback"],
+  }),
+  overProvisioning: field(overProvisioning.prefault("off"), {
+    meaning:
+      "How large each priority level is built beside what it must carry. At `140%` a level of which " +
+      "72% are usable still carries all, of 50% it carries 70%, and the rest goes to the next level. " +
+      "`off`: the next level gets nothing while anybody of this one can take traffic.",
+    interaction:
+      "Each level must be able to stand in for the one before. When all together carry less than " +
+      "100%, a level with less than `detection.panic` usable spreads over all of its instances.",
+    source: "Envoy's overprovisioning_factor (1.4); HAProxy's `backup` is `off`.",
+    see: ["services.NAME.endpoints[].priority", "services.NAME.detection.panic"],
   }),
   failover: field(failover.prefault({}), {
     meaning: "Who of its instances takes traffic, and who takes over when one is lost.",

@@ -57,11 +57,11 @@ export function printSize(bytes: number): SizeText {
 }
 
 /** A share of one (`60%` is 0.6), or undefined when the text is none or over 100%. */
-export function parsePercent(text: string): number | undefined {
+export function parsePercent(text: string, ratioMax = 1): number | undefined {
   const digits = percentPattern.exec(text)?.[1];
   if (digits === undefined) return undefined;
   const ratio = Number(digits) / 100;
-  return ratio <= 1 ? ratio : undefined;
+  return ratio <= ratioMax ? ratio : undefined;
 }
 
 export function printPercent(ratio: number): PercentText {

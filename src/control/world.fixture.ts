@@ -13,6 +13,7 @@ import {
   defaultHedge,
   type InstanceVerdict,
   type RoutingTable,
+  plainRule,
 } from "../core/route/table.ts";
 import type { Incident } from "../core/incident/incident.ts";
 import type { WorkerStats } from "../core/measure/gateway-stats.ts";
@@ -554,6 +555,7 @@ export function commandService(
     queueLength: 100,
     detection: defaultDetection,
     slowStartMs: 0,
+    overProvision: 0,
     failover: plainFailover,
     workingDirectory: "/srv",
     environment: {},
@@ -590,6 +592,7 @@ export function endpointService(name: string, addresses: readonly string[]): End
     queueLength: 100,
     detection: defaultDetection,
     slowStartMs: 0,
+    overProvision: 0,
     failover: plainFailover,
     endpoints,
   };
@@ -599,7 +602,7 @@ const gateway: GatewayConfig = {
   workers: 2,
   listen: [{ host: "0.0.0.0", port: 8080, protocol: "http" }],
   routes: [],
-  balance: "least-request",
+  balance: plainRule("least-request"),
   retry: { attempts: 1, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
   hedge: defaultHedge,
   timeouts: {

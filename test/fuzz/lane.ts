@@ -4,7 +4,12 @@
 
 import { createServer, type Server, type Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { defaultHedge, plainService, type RoutingTable } from "../../src/core/route/table.ts";
+import {
+  defaultHedge,
+  plainService,
+  type RoutingTable,
+  plainRule,
+} from "../../src/core/route/table.ts";
 import type { createEngine } from "../../src/gateway/engine/engine.ts";
 import { SocketWire } from "../../src/gateway/transport/socket-wire.ts";
 import { SERIAL } from "./judge.ts";
@@ -263,7 +268,7 @@ function tableTo(port: number): RoutingTable {
         match: {},
         service: "web",
         rateLimits: [],
-        balance: "round-robin",
+        balance: plainRule("round-robin"),
         retry,
         hedge: defaultHedge,
         timeouts,

@@ -8,6 +8,7 @@ export interface Endpoint {
   readonly port: number;
   readonly weight: number;
   readonly backup: boolean;
+  readonly priority?: number;
   readonly zone: string;
 }
 
@@ -42,8 +43,8 @@ export function followEndpoints(
 }
 
 function placeOf(record: InstanceRecord): Partial<InstanceRecord> {
-  const { ordinal, weight, backup, zone } = record;
-  return { ordinal, weight, backup, zone };
+  const { ordinal, weight, backup, priority, zone } = record;
+  return { ordinal, weight, backup, priority, zone };
 }
 
 function memoryOf(memory: Remembered): Partial<InstanceRecord> {
@@ -57,7 +58,7 @@ function recordOf(
   endpoint: Endpoint,
   wallMs: number,
 ): InstanceRecord {
-  const { host, port, weight, backup, zone } = endpoint;
+  const { host, port, weight, backup, priority, zone } = endpoint;
   const id = `${service}-${host}:${port}`;
   return {
     id,
@@ -68,6 +69,7 @@ function recordOf(
     port,
     weight,
     backup,
+    priority,
     zone,
     phase: "external",
     health: "unknown",

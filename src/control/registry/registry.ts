@@ -33,6 +33,8 @@ export interface InstanceRecord {
   readonly port: number;
   readonly weight: number;
   readonly backup: boolean;
+  /** Its priority level; undefined: 1 for a backup, else 0. */
+  readonly priority?: number | undefined;
   readonly zone: string;
   /** Written by the supervisor. "external" for endpoints. */
   readonly phase: Phase | "external";

@@ -65,7 +65,8 @@ function serviceOf(
   epoch: number,
 ): TableService {
   const own = instances.filter((record) => record.service === service.name && record.port > 0);
-  const { name, detection, slowStartMs, failover, maxConnections, queueLength } = service;
+  const { name, detection, slowStartMs, overProvision, failover } = service;
+  const { maxConnections, queueLength } = service;
   const standsInFor = new Map(Object.entries(failover.backups).map(([id, backup]) => [backup, id]));
   return {
     name,
@@ -73,6 +74,7 @@ function serviceOf(
     epoch,
     detection,
     slowStartMs,
+    overProvision,
     maxConnections,
     queueLength,
     instances: own.map((record) => instanceOf(record, standsInFor.get(record.id))),
@@ -80,8 +82,9 @@ function serviceOf(
 }
 
 function instanceOf(record: InstanceRecord, backupOf: string | undefined): TableInstance {
-  const { id, host, port, weight, backup, generation, share = 1 } = record;
+  const { id, host, port, weight, backup, priority, generation, share = 1 } = record;
+  const level = priority === undefined ? {} : { priority };
   const verdict = verdictOf(record);
   const stands = backupOf === undefined ? {} : { backupOf };
-  return { id, host, port, weight, backup, generation, share, verdict, ...stands };
+  return { id, host, port, weight, backup, ...level, generation, share, verdict, ...stands };
 }

@@ -127,6 +127,7 @@ function changesRouting({ before, after }: RegistryChange): boolean {
     before.port !== after.port ||
     before.weight !== after.weight ||
     before.backup !== after.backup ||
+    before.priority !== after.priority ||
     before.share !== after.share ||
     before.draining !== after.draining ||
     before.standing !== after.standing ||

@@ -1,59 +1,63 @@
-// Every algorithm chooses among the candidates; each then keeps its own promise, counted or
-// compared with an obvious way to the same.
+// Every algorithm chooses a candidate, whoever came and went; each then keeps its own promise,
+// counted or compared with an obvious way to the same.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createPrng, fnv1a32 } from "../base/prng.ts";
-import type { BalanceAlgorithm } from "../route/table.ts";
-import { balanceAlgorithms } from "../route/table.ts";
-import { algorithms } from "./algorithms.ts";
-import type { Balancer, SlotView } from "./balancer.ts";
+import { type BalanceAlgorithm, balanceAlgorithms } from "../route/table.ts";
+import { NOBODY } from "./balancer.ts";
+import { everySlot, World } from "./candidates.fixture.ts";
+import { mix, mixPair } from "./hashing.ts";
 
-interface Choosing {
-  readonly balancer: Balancer;
-  readonly view: SlotView;
-  readonly next: (candidates: readonly number[], key?: number) => number;
-}
-
-function choosing(algorithm: BalanceAlgorithm, weights: readonly number[], seed = 1): Choosing {
-  const random = createPrng(seed);
-  const balancer = algorithms[algorithm](() => random.ratio());
-  const view = {
-    active: new Int32Array(weights.length),
-    weight: Int32Array.from(weights),
-    identity: Uint32Array.from(weights, (_weight, slot) => fnv1a32(`web-${slot + 1}`)),
-  };
-  return {
-    balancer,
-    view,
-    next: (candidates, key = 0) =>
-      balancer.choose(Int32Array.from([...candidates, 999, 999]), candidates.length, view, key),
-  };
-}
-
-function everySlot(count: number): number[] {
-  return Array.from({ length: count }, (_unused, slot) => slot);
-}
-
-function counts(chosen: readonly number[], slots: number): number[] {
-  return everySlot(slots).map((slot) => chosen.filter((each) => each === slot).length);
-}
-
+const weight = fc.integer({ min: 1, max: 256 });
+const twelveWeights = fc.array(weight, { minLength: 12, maxLength: 12 });
 const subset = fc
   .uniqueArray(fc.nat(11), { minLength: 1 })
   .map((slots) => slots.sort((a, b) => a - b));
+const same = (count: number): number[] => Array<number>(count).fill(1);
+const hashing = ["source-hash", "rendezvous", "ring", "maglev"] as const;
 
 for (const algorithm of balanceAlgorithms) {
-  test(`${algorithm} chooses a candidate, whoever the candidates are`, () => {
-    const calls = fc.array(fc.tuple(subset, fc.integer()), { minLength: 1 });
-    const weights = fc.array(fc.integer({ min: 1, max: 256 }), { minLength: 12, maxLength: 12 });
+  test(`${algorithm} chooses an untried candidate while there is one, whoever comes and goes`, () => {
+    const act = fc.oneof(
+      fc.record({ tried: fc.uniqueArray(fc.nat(11)), key: fc.integer() }),
+      fc.record({ toggled: fc.nat(11) }),
+      fc.record({ ended: fc.nat(5), latencyMs: fc.nat(50), failed: fc.boolean() }),
+      fc.record({ slot: fc.nat(11), weight }),
+    );
     fc.assert(
-      fc.property(calls, weights, fc.integer(), (asked, weighted, seed) => {
-        const { next } = choosing(algorithm, weighted, seed);
-        for (const [candidates, key] of asked)
-          assert.ok(candidates.includes(next(candidates, key)));
-      }),
+      fc.property(
+        fc.array(act, { maxLength: 80 }),
+        twelveWeights,
+        fc.integer(),
+        (acts, all, seed) => {
+          const world = new World(algorithm, all, seed);
+          const underWay: number[] = [];
+          for (const each of acts) {
+            world.nowMs++;
+            if ("toggled" in each) {
+              if (world.candidates.includes(each.toggled)) world.leave(each.toggled);
+              else world.join(each.toggled);
+            } else if ("weight" in each) {
+              world.leave(each.slot);
+              world.view.weight[each.slot] = each.weight;
+              world.view.version++;
+              world.join(each.slot);
+            } else if ("key" in each) {
+              const left = world.candidates.filter((slot) => !each.tried.includes(slot));
+              const slot = world.choose(each.key, each.tried, 1.25);
+              if (left.length === 0) assert.equal(slot, NOBODY);
+              else assert.ok(left.includes(slot), `${slot} is one of ${left.join(", ")}`);
+              if (slot !== NOBODY) underWay.push(slot);
+              if (slot !== NOBODY) world.start(slot);
+            } else {
+              const [slot] = underWay.splice(each.ended, 1);
+              if (slot !== undefined) world.end(slot, each.latencyMs, each.failed);
+            }
+          }
+        },
+      ),
+      { numRuns: 60 },
     );
   });
 }
@@ -61,127 +65,284 @@ for (const algorithm of balanceAlgorithms) {
 test("round robin: nobody is more than one turn ahead while the candidates stay", () => {
   fc.assert(
     fc.property(subset, subset, fc.nat(100), fc.integer(), (before, candidates, turns, seed) => {
-      const { next } = choosing("round-robin", Array(12).fill(1), seed);
-      for (let turn = 0; turn < 7; turn++) next(before);
-      const chosen = Array.from({ length: turns }, () => next(candidates));
-      const each = candidates.map((slot) => chosen.filter((other) => other === slot).length);
+      const world = new World("round-robin", same(12), seed);
+      world.only(before);
+      world.counts(7);
+      world.only(candidates);
+      const counted = world.counts(turns);
+      const each = candidates.map((slot) => counted[slot] ?? 0);
       assert.ok(Math.max(...each) - Math.min(...each) <= 1);
     }),
   );
 });
 
-test("round robin: workers begin at different instances", () => {
-  const first = everySlot(50).map((seed) =>
-    choosing("round-robin", [1, 1, 1], seed).next([0, 1, 2]),
-  );
-  assert.equal(new Set(first).size, 3);
-});
-
-test("random: each candidate gets its equal part", () => {
-  const { next } = choosing("random", [1, 9, 1, 1]);
-  const chosen = Array.from({ length: 30_000 }, () => next([0, 1, 3]));
-  for (const slot of [0, 1, 3]) {
-    const part = chosen.filter((each) => each === slot).length / chosen.length;
-    assert.ok(Math.abs(part - 1 / 3) < 0.02, `${slot}: ${part}`);
+test("round robin and least request: workers begin at different instances", () => {
+  for (const algorithm of ["round-robin", "least-request"] as const) {
+    const first = everySlot(50).map((seed) => new World(algorithm, same(3), seed).choose());
+    assert.equal(new Set(first).size, 3);
   }
 });
 
+test("random: each candidate gets its equal part", () => {
+  const world = new World("random", [1, 9, 1, 1]);
+  world.only([0, 1, 3]);
+  const counts = world.counts(30_000);
+  for (const slot of [0, 1, 3]) assert.ok(Math.abs((counts[slot] ?? 0) / 10_000 - 1) < 0.06);
+});
+
+test("two choices: of two idle ones the less loaded, and never the most loaded of all", () => {
+  const world = new World("p2c", same(5));
+  world.setActive([5, 4, 3, 2, 9]);
+  const counts = world.counts(20_000);
+  assert.equal(counts[4], 0);
+  // The better of two of five that are ranked: 4, 3, 2, 1, 0 pairs of 10.
+  for (const [slot, pairs] of [1, 2, 3, 4].entries()) {
+    assert.ok(Math.abs((counts[slot] ?? 0) / 20_000 - pairs / 10) < 0.02, String(counts));
+  }
+});
+
+test("first: the first of the table that is left", () => {
+  const world = new World("first", same(5));
+  world.view.order.set([4, 3, 2, 1, 0]);
+  for (const slot of everySlot(5)) world.balancer.changed(slot);
+  assert.deepEqual(world.counts(3), [0, 0, 0, 0, 3]);
+  world.leave(4);
+  assert.deepEqual(world.counts(3), [0, 0, 0, 3, 0]);
+});
+
 test("weighted: 5, 1, 1 gives a a b a c a a", () => {
-  const { next } = choosing("weighted", [5, 1, 1]);
-  const chosen = Array.from({ length: 14 }, () => "abc"[next([0, 1, 2])]);
+  const world = new World("weighted", [5, 1, 1]);
+  const chosen = Array.from({ length: 14 }, () => "abc"[world.choose()]);
   assert.equal(chosen.join(""), "aabacaaaabacaa");
 });
 
-test("weighted: every round gives each instance exactly its weight", () => {
-  const weights = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 8 });
+test("weighted: what nginx chooses by a pass over all, choice by choice", () => {
+  const weights = fc.array(fc.oneof(weight, fc.integer({ min: 1, max: 3 })), { minLength: 1 });
   fc.assert(
     fc.property(weights, (weighted) => {
-      const { next } = choosing("weighted", weighted);
-      const slots = everySlot(weighted.length);
-      const round = weighted.reduce((sum, weight) => sum + weight, 0);
-      for (let rounds = 0; rounds < 2; rounds++) {
-        const chosen = Array.from({ length: round }, () => next(slots));
-        assert.deepEqual(counts(chosen, weighted.length), weighted);
+      const world = new World("weighted", weighted);
+      const has = weighted.map(() => 0);
+      const round = weighted.reduce((sum, each) => sum + each, 0);
+      for (let choice = 0; choice < Math.min(2 * round, 500); choice++) {
+        for (const [slot, each] of weighted.entries()) has[slot] = (has[slot] ?? 0) + each;
+        const richest = has.indexOf(Math.max(...has));
+        has[richest] = (has[richest] ?? 0) - round;
+        assert.equal(world.choose(), richest);
       }
     }),
   );
 });
 
-test("weighted: a slot that is lent anew owes nothing for the one before", () => {
-  const { next, balancer } = choosing("weighted", [100, 1]);
-  assert.equal(next([0, 1]), 0);
-  assert.equal(next([0]), 0);
-  balancer.forget(0);
-  balancer.forget(1);
-  assert.equal(next([0, 1]), 0);
+test("weighted: who comes waits behind its equals, and everybody has its part from then on", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 2 }),
+      fc.nat(60),
+      (all, n) => {
+        const world = new World("weighted", all);
+        world.leave(0);
+        world.counts(n);
+        world.join(0);
+        const round = all.reduce((sum, each) => sum + each, 0);
+        world.counts(2 * round);
+        assert.deepEqual(world.counts(round), all);
+      },
+    ),
+  );
 });
 
 test("least request: the fewest attempts for the weight, found by sorting as well", () => {
   const instance = fc.record({ active: fc.nat(20), weight: fc.integer({ min: 1, max: 8 }) });
   fc.assert(
     fc.property(fc.array(instance, { minLength: 12, maxLength: 12 }), subset, (all, candidates) => {
-      const { next, view } = choosing(
+      const world = new World(
         "least-request",
         all.map((each) => each.weight),
       );
-      view.active.set(all.map((each) => each.active));
-      const load = (slot: number) => {
-        const { active, weight } = all[slot] ?? { active: 0, weight: 1 };
-        return (active + 1) / weight;
-      };
-      assert.equal(load(next(candidates)), Math.min(...candidates.map(load)));
+      world.only(candidates);
+      world.setActive(all.map((each) => each.active));
+      const load = (slot: number) => ((all[slot]?.active ?? 0) + 1) / (all[slot]?.weight ?? 1);
+      assert.equal(load(world.choose()), Math.min(...candidates.map(load)));
     }),
   );
 });
 
 test("least request: equals take turns", () => {
-  const { next } = choosing("least-request", [1, 1, 1]);
-  assert.deepEqual(
-    counts(
-      Array.from({ length: 9 }, () => next([0, 1, 2])),
-      3,
-    ),
-    [3, 3, 3],
-  );
+  assert.deepEqual(new World("least-request", same(3)).counts(9), [3, 3, 3]);
 });
 
-test("source hash: when an instance leaves, only its clients move, and to all the others", () => {
-  fc.assert(
-    fc.property(
-      fc.nat(11),
-      fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 12, maxLength: 12 }),
-      (gone, weights) => {
-        const { next } = choosing("source-hash", weights);
-        const left = everySlot(12).filter((slot) => slot !== gone);
-        const movedTo = new Set<number>();
-        for (let key = 0; key < 600; key++) {
-          const before = next(everySlot(12), key);
-          const after = next(left, key);
-          if (before !== gone) assert.equal(after, before);
-          else movedTo.add(after);
-        }
-        assert.ok(movedTo.size >= 4, `moved to ${movedTo.size} others`);
-      },
-    ),
-    { numRuns: 30 },
-  );
+test("least request: a failure weighs as long as an answer takes", () => {
+  const world = new World("least-request", [1, 1]);
+  for (let request = 0; request < 200; request++) {
+    const slot = world.choose();
+    world.start(slot);
+    world.nowMs += 20;
+    world.end(slot, 20);
+  }
+  const [before] = [world.nowMs];
+  const failing = world.choose();
+  world.start(failing);
+  world.end(failing, 0, true);
+  const other = 1 - failing;
+  assert.deepEqual([world.choose(), world.choose()], [other, other]);
+  world.nowMs = before + 21;
+  assert.notEqual(world.choose(), world.choose(), "then they take turns again");
 });
 
-test("source hash: an instance gets its weight's part of the clients", () => {
+test("least time: a tenth of the time, ten times the requests; who is unknown is average", () => {
+  const world = new World("least-time", [1, 1]);
+  for (const [slot, latencyMs] of [10, 1].entries()) {
+    for (let answer = 0; answer < 100; answer++) {
+      world.start(slot);
+      world.end(slot, latencyMs);
+    }
+  }
+  const counts = [0, 0];
+  for (let request = 0; request < 22; request++) {
+    const slot = world.choose();
+    world.start(slot);
+    counts[slot] = (counts[slot] ?? 0) + 1;
+  }
+  assert.deepEqual(counts, [2, 20]);
+});
+
+test("peak EWMA: one slow answer turns it away at once, time brings it back", () => {
+  const world = new World("peak-ewma", [1, 1]);
+  for (const slot of [0, 1]) {
+    world.start(slot);
+    world.end(slot, 1);
+  }
+  world.start(0);
+  world.end(0, 100);
+  assert.deepEqual(world.counts(20), [0, 20]);
+  world.nowMs += 60_000;
+  world.start(1);
+  world.end(1, 1);
+  assert.equal(world.counts(20)[0], 20, "what it was heard of has decayed");
+});
+
+for (const algorithm of hashing) {
+  test(`${algorithm}: who cannot be chosen loses its keys, to all others, and nobody else one`, () => {
+    fc.assert(
+      fc.property(
+        fc.nat(11),
+        fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 12, maxLength: 12 }),
+        (gone, weights) => {
+          const world = new World(algorithm, weights);
+          const keys = everySlot(600);
+          const before = keys.map((key) => world.choose(key));
+          world.leave(gone);
+          const movedTo = new Set<number>();
+          for (const key of keys) {
+            const after = world.choose(key);
+            if (before[key] !== gone) assert.equal(after, before[key]);
+            else movedTo.add(after);
+          }
+          const its = before.filter((slot) => slot === gone).length;
+          assert.ok(movedTo.size >= Math.min(4, its / 6), `moved to ${movedTo.size} others`);
+          world.join(gone);
+          assert.deepEqual(
+            keys.map((key) => world.choose(key)),
+            before,
+          );
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+
+  test(`${algorithm}: every worker leads a key to the same instance, whatever its slots are`, () => {
+    const one = new World(algorithm, same(20), 1);
+    const other = new World(algorithm, same(20), 2);
+    other.view.identity.reverse();
+    other.view.version++;
+    for (let key = 0; key < 200; key++) assert.equal(other.choose(key), 19 - one.choose(key));
+  });
+
+  test(`${algorithm}: nobody has more than 1.25 times the mean, rounded up`, () => {
+    const world = new World(algorithm, same(10));
+    for (let request = 0; request < 400; request++)
+      world.start(world.choose(request % 3, [], 1.25));
+    for (const active of world.view.active) assert.ok(active <= 50, String(world.view.active));
+    const wanted = new Set([0, 1, 2].map((key) => new World(algorithm, same(10)).choose(key)));
+    for (const slot of wanted) assert.ok((world.view.active[slot] ?? 0) >= 49);
+  });
+}
+
+/** How far from its part the worst is: of 1 for the one that gets twice what it should. */
+function unevenness(algorithm: BalanceAlgorithm, weights: readonly number[], keys: number): number {
+  const world = new World(algorithm, weights);
+  const counts = weights.map(() => 0);
+  for (let key = 0; key < keys; key++) {
+    const slot = world.choose(key);
+    counts[slot] = (counts[slot] ?? 0) + 1;
+  }
+  const sum = weights.reduce((total, each) => total + each, 0);
+  const parts = counts.map((count, slot) => (count * sum) / (keys * (weights[slot] ?? 1)));
+  return Math.max(...parts.map((part) => Math.abs(part - 1)));
+}
+
+test("rendezvous and maglev give everybody its weight's part; a ring differs by its points", () => {
   const weights = [1, 1, 2, 4];
-  const { next } = choosing("source-hash", weights);
-  const clients = 40_000;
-  const chosen = Array.from({ length: clients }, (_unused, key) => next([0, 1, 2, 3], key));
-  for (const [slot, count] of counts(chosen, 4).entries()) {
-    const expected = (clients * (weights[slot] ?? 0)) / 8;
-    assert.ok(Math.abs(count / expected - 1) < 0.05, `${slot}: ${count} of ${expected}`);
+  assert.ok(unevenness("rendezvous", weights, 40_000) < 0.05);
+  assert.ok(unevenness("maglev", weights, 40_000) < 0.05);
+  assert.ok(unevenness("ring", weights, 40_000) < 0.35);
+});
+
+test("rendezvous in groups: 400 instances have their part, and at most twice the keys move", () => {
+  const world = new World("rendezvous", same(400));
+  const keys = everySlot(20_000);
+  const before = keys.map((key) => world.choose(key));
+  const most = Math.max(...everySlot(400).map((slot) => before.filter((s) => s === slot).length));
+  assert.ok(most < 50 + 5 * Math.sqrt(50), `${most} keys of 50`);
+  const keysOf = (gone: number) => before.filter((slot) => slot === gone).length;
+  for (const gone of [0, 1, 2, 3]) {
+    world.leave(gone);
+    world.view.listed[gone] = 0;
+    world.view.version++;
+    const moved = keys.filter((key) => world.choose(key) !== before[key]).length;
+    assert.ok(moved >= keysOf(gone) && moved <= 3 * keysOf(gone) + 20, `${moved} keys moved`);
+    world.view.listed[gone] = 1;
+    world.view.version++;
+    world.join(gone);
   }
 });
 
-test("source hash: every worker leads a client to the same instance", () => {
-  const one = choosing("source-hash", [1, 1, 1], 1);
-  const other = choosing("source-hash", [1, 1, 1], 2);
-  for (let key = 0; key < 100; key++) {
-    assert.equal(one.next([0, 1, 2], key), other.next([0, 1, 2], key));
+test("ring: an instance that the table loses takes only its own keys along", () => {
+  const world = new World("ring", same(30));
+  const keys = everySlot(2_000);
+  const before = keys.map((key) => world.choose(key));
+  world.leave(7);
+  world.view.listed[7] = 0;
+  world.view.version++;
+  const after = keys.map((key) => world.choose(key));
+  for (const key of keys) if (before[key] !== 7) assert.equal(after[key], before[key]);
+});
+
+test("ring: a key belongs to the first point from it on, found by sorting all points as well", () => {
+  const weights = [1, 2, 3, 3];
+  const world = new World("ring", weights);
+  const meanWeight = 9 / 4;
+  const points = weights.flatMap((each, slot) =>
+    everySlot(Math.round((160 * each) / meanWeight)).map((point) => {
+      return { slot, at: mixPair(world.view.identity[slot] ?? 0, point) };
+    }),
+  );
+  points.sort((one, other) => one.at - other.at);
+  for (let key = 0; key < 3_000; key++) {
+    const next = points.find(({ at }) => at >= mix(key)) ?? points[0];
+    assert.equal(world.choose(key), next?.slot);
   }
+});
+
+test("maglev: the next table is built beside the choices, and the former one serves meanwhile", () => {
+  const world = new World("maglev", same(5));
+  const before = everySlot(500).map((key) => world.choose(key));
+  world.view.weight.set([1, 1, 1, 1, 20]);
+  world.view.version++;
+  const first = everySlot(500).map((key) => world.choose(key));
+  assert.deepEqual(first, before);
+  for (let request = 0; request < 30_000; request++) world.choose(request);
+  const after = everySlot(500).map((key) => world.choose(key));
+  assert.ok(after.filter((slot) => slot === 4).length > 350);
 });

@@ -4,47 +4,81 @@
 //
 // Slow instances gather attempts and are asked less: it needs no clock to notice slowness.
 // HAProxy's leastconn and nginx's least_conn; the "+ 1" is Envoy's w / (active + 1), which lets
-// weight count among idle instances. Known trap: an instance that fails fast looks idle and draws
-// everything; ejection (core/dispatch) is the answer. One pass over the candidates, 10,000 cost
-// some 50 us; choosing the better of two random ones is O(1) and nearly as good, and was rejected
-// for small services, where "nearly" is visible.
+// weight count among idle instances. `active` counts from the choice on, so requests that wait for
+// their connection count as HAProxy's queued ones do. Envoy itself draws two where weights are
+// equal, for fear of a pass over all; a heap (least-heap.ts) makes the pass unnecessary.
+//
+// Known trap: an instance that fails fast looks idle and draws everything. Here a failure weighs
+// as long as an answer would have taken: it counts as under way until the mean time of the
+// service's answers has passed since it began. Then failing is no faster than answering, and the
+// instance gets no more than its peers until it is ejected (core/dispatch).
 
-import type { Balancer, SlotView } from "./balancer.ts";
-import { NOBODY_YET, nextIndex } from "./round-robin.ts";
+import { grown } from "../base/grown.ts";
+import { Balancer, type Candidates, type SlotView } from "./balancer.ts";
+import { LeastOf } from "./least-heap.ts";
 
-export function createLeastRequest(random: () => number): Balancer {
-  return new LeastRequest(random);
+export function createLeastRequest(view: SlotView, random: () => number): Balancer {
+  return new LeastRequest(view, random);
 }
 
-class LeastRequest implements Balancer {
-  /** The scan begins after the slot chosen last: of equals, the first one found is next in turn. */
-  #last = NOBODY_YET;
-  readonly #random: () => number;
+/** Failures that are counted as under way at once; beyond it the oldest ends. */
+const FAILURES_MAX = 4096;
+/** Of the latest answer in the mean time of an answer. */
+const GAIN = 1 / 64;
+const FORGOTTEN = -1;
 
-  constructor(random: () => number) {
-    this.#random = random;
+class LeastRequest extends LeastOf {
+  #meanMs = 0;
+  /** By slot: failures that count as under way. */
+  #failures = new Int32Array(0);
+  /** A circle of them, oldest first: whose, and until when. */
+  readonly #whose = new Int32Array(FAILURES_MAX);
+  readonly #untilMs = new Float64Array(FAILURES_MAX);
+  #from = 0;
+  #count = 0;
+
+  protected loadOf(slot: number): number {
+    const { active, weight } = this.view;
+    const failures = this.#failures[slot] ?? 0;
+    return ((active[slot] as number) + failures + 1) / (weight[slot] as number);
   }
 
-  choose(candidates: Int32Array, count: number, view: SlotView, _key: number): number {
-    let index = nextIndex(candidates, count, this.#last, this.#random);
-    let best = candidates[index] as number;
-    let bestLoad = (view.active[best] as number) + 1;
-    let bestWeight = view.weight[best] as number;
-    for (let step = 1; step < count; step++) {
-      index = index + 1 === count ? 0 : index + 1;
-      const slot = candidates[index] as number;
-      const load = (view.active[slot] as number) + 1;
-      const weight = view.weight[slot] as number;
-      // load / weight < bestLoad / bestWeight, without the rounding of a division.
-      if (load * bestWeight < bestLoad * weight) {
-        best = slot;
-        bestLoad = load;
-        bestWeight = weight;
-      }
+  override choose(tier: Candidates, nowMs: number): number {
+    while (this.#count > 0 && (this.#untilMs[this.#from] as number) <= nowMs) this.#endOldest();
+    return super.choose(tier, nowMs);
+  }
+
+  override finished(slot: number, nowMs: number, latencyMs: number, failed: boolean): void {
+    if (!failed) {
+      this.#meanMs += this.#meanMs === 0 ? latencyMs : GAIN * (latencyMs - this.#meanMs);
+      return;
     }
-    this.#last = best;
-    return best;
+    if (latencyMs >= this.#meanMs) return;
+    if (this.#count === FAILURES_MAX) this.#endOldest();
+    if (this.#failures.length < this.view.capacity) {
+      this.#failures = grown(this.#failures, new Int32Array(this.view.capacity));
+    }
+    const index = (this.#from + this.#count++) % FAILURES_MAX;
+    this.#whose[index] = slot;
+    this.#untilMs[index] = nowMs + this.#meanMs - latencyMs;
+    this.#failures[slot] = (this.#failures[slot] as number) + 1;
   }
 
-  forget(_slot: number): void {}
+  #endOldest(): void {
+    const slot = this.#whose[this.#from] as number;
+    this.#from = (this.#from + 1) % FAILURES_MAX;
+    this.#count--;
+    if (slot === FORGOTTEN) return;
+    this.#failures[slot] = (this.#failures[slot] as number) - 1;
+    this.changed(slot);
+  }
+
+  override forget(slot: number): void {
+    super.forget(slot);
+    if ((this.#failures[slot] ?? 0) === 0) return;
+    this.#failures[slot] = 0;
+    for (let index = 0; index < FAILURES_MAX; index++) {
+      if (this.#whose[index] === slot) this.#whose[index] = FORGOTTEN;
+    }
+  }
 }

@@ -5,9 +5,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type PlantedFault, randomInputsFind } from "../../../test/planted.fixture.ts";
+import { createPrng } from "../base/prng.ts";
 import {
+  balanceAlgorithms,
   defaultDetection,
   type DetectionPolicy,
+  plainRule,
   plainService,
   type TableInstance,
 } from "../route/table.ts";
@@ -16,6 +19,7 @@ import { ALL_BUSY, type Dispatcher, NO_INSTANCE, type Outcome, outcome } from ".
 import { commands, play } from "./twin.fixture.ts";
 
 const NONE_TRIED = new Int32Array(8);
+const roundRobin = plainRule("round-robin");
 
 function instance(number: number, fields: Partial<TableInstance> = {}): TableInstance {
   const id = `web-${number}`;
@@ -38,7 +42,7 @@ class Story {
 
   choose(tried: readonly number[] = []): number {
     const list = Int32Array.from([...tried, 0]);
-    return this.dispatcher.choose("round-robin", this.nowMs, 0, list, tried.length, true);
+    return this.dispatcher.choose(roundRobin, this.nowMs, 0, list, tried.length, true);
   }
 
   /** One attempt, begun and ended now; the id of its instance. */
@@ -495,7 +499,7 @@ test("who is late is tried again and again, also when nobody is left to compare 
   dispatcher.update(service([instance(1), instance(2, { generation: 2 })]), 31);
   dispatcher.scan(35, 0);
   const tried = [1000, 1100, 1250, 1500].map((nowMs) => {
-    const slot = dispatcher.choose("round-robin", nowMs, 0, NONE_TRIED, 0, true);
+    const slot = dispatcher.choose(roundRobin, nowMs, 0, NONE_TRIED, 0, true);
     return dispatcher.instance(slot).id;
   });
   assert.deepEqual(tried, ["web-1", "web-2", "web-1", "web-1"]);
@@ -528,7 +532,7 @@ test("who was away while nobody asked for anything returns with a tenth as well"
   dispatcher.update({ ...plain, instances: away }, 1000);
   dispatcher.update({ ...plain, instances: [instance(1), instance(2)] }, 2000);
   for (let request = 0; request < 4; request++) {
-    const slot = dispatcher.choose("round-robin", 2000, 0, NONE_TRIED, 0, true);
+    const slot = dispatcher.choose(roundRobin, 2000, 0, NONE_TRIED, 0, true);
     assert.equal(dispatcher.instance(slot).id, "web-1");
   }
 });
@@ -541,7 +545,7 @@ test("who returns gets a share that grows from a tenth; a canary keeps its own",
   const dispatcher = createDispatcher(plain, 0, options);
   const chosen = (nowMs: number): Set<string> => {
     const ids = [1, 2, 3, 4, 5, 6].map(() =>
-      dispatcher.choose("round-robin", nowMs, 0, NONE_TRIED, 0, true),
+      dispatcher.choose(roundRobin, nowMs, 0, NONE_TRIED, 0, true),
     );
     return new Set(ids.map((slot) => dispatcher.instance(slot).id));
   };
@@ -582,11 +586,50 @@ test("an attempt keeps its instance when the table loses it, and another gets an
 test("10,000 instances are served, and a thousand come and go", () => {
   const many = Array.from({ length: 10_000 }, (_unused, number) => instance(number));
   const story = new Story(many);
-  for (const algorithm of ["least-request", "weighted", "source-hash"] as const) {
-    assert.ok(story.dispatcher.choose(algorithm, 0, 1, NONE_TRIED, 0, true) >= 0);
+  for (const algorithm of balanceAlgorithms) {
+    assert.ok(story.dispatcher.choose(plainRule(algorithm), 0, 1, NONE_TRIED, 0, true) >= 0);
   }
   story.dispatcher.update(service(many.slice(0, 9000)), 1);
   assert.equal(story.attempts(9001).at(-1), story.attempts(9000).at(-1));
+});
+
+test("a level that is built larger than it need be sheds what it cannot carry, and panics alone", () => {
+  const of = (numbers: readonly number[], fields: Partial<TableInstance>): TableInstance[] =>
+    numbers.map((number) => instance(number, fields));
+  const instances = [
+    ...of([1, 2], {}),
+    ...of([3, 4], { verdict: "failing" }),
+    ...of([5, 6, 7, 8], { priority: 1 }),
+  ];
+  const random = createPrng(1);
+  const detection = { ...defaultDetection, panicRatio: 0.5 };
+  const plain = { ...service(instances), overProvision: 1.4, detection };
+  const options = { random: () => random.ratio(), onEjection: () => {} };
+  const dispatcher = createDispatcher(plain, 0, options);
+  const shares = (): Map<number, number> => {
+    const counts = new Map<number, number>();
+    for (let request = 0; request < 10_000; request++) {
+      const slot = dispatcher.choose(roundRobin, 0, 0, NONE_TRIED, 0, true);
+      const { port } = dispatcher.instance(slot);
+      counts.set(port - 9000, (counts.get(port - 9000) ?? 0) + 1 / 10_000);
+    }
+    return counts;
+  };
+  const near = (counts: Map<number, number>, wanted: readonly number[]): void => {
+    for (const [index, share] of wanted.entries()) {
+      const got = counts.get(index + 1) ?? 0;
+      assert.ok(Math.abs(got - share) < 0.02, `web-${index + 1} got ${got} of ${share}`);
+    }
+  };
+  near(shares(), [0.35, 0.35, 0, 0, 0.075, 0.075, 0.075, 0.075]);
+  const gone = instances.map((each, index) =>
+    index === 0 || index === 4 || index === 5 || index === 6
+      ? { ...each, verdict: "failing" as const }
+      : each,
+  );
+  // A quarter of each is well: 35% and 35%, so half of the traffic each, to all of each.
+  dispatcher.update({ ...plain, instances: gone }, 1);
+  near(shares(), Array<number>(8).fill(1 / 8));
 });
 
 const property = (create: typeof createDispatcher) =>
@@ -648,7 +691,7 @@ const planted: readonly PlantedFault[] = [
   {
     name: "an ejected primary is tried by everybody",
     file: TIERS,
-    find: 'if (this.rules.mode === "primary-standby")',
+    find: "if (isLeftAlone)",
     replace: "if (false)",
   },
   {
@@ -666,14 +709,14 @@ const planted: readonly PlantedFault[] = [
   {
     name: "nobody panics before the last one is gone",
     file: TIERS,
-    find: "if (usable > 0 &&",
-    replace: "if (false &&",
+    find: "panic[0] = well > 0 &&",
+    replace: "panic[0] = false &&",
   },
   {
     name: "an instance is tried twice",
     file: DISPATCHER,
-    find: "if (includes(tried, triedCount, slot))",
-    replace: "if (false)",
+    find: "shut[tried[index]] = 1;",
+    replace: ";",
   },
   {
     name: "a refused connection does not eject",
@@ -684,8 +727,8 @@ const planted: readonly PlantedFault[] = [
   {
     name: "the cap is tested before the candidate is added",
     file: DISPATCHER,
-    find: "let out = 1;",
-    replace: "let out = 0;",
+    find: "isOutAlready ? out : out + 1",
+    replace: "isOutAlready ? out - 1 : out",
   },
   {
     name: "errors eject although the peers fail too",
@@ -750,7 +793,7 @@ const planted: readonly PlantedFault[] = [
   {
     name: "one of the last is held back",
     file: DISPATCHER,
-    find: "isControls) && this.#isHalfUsable(slot)",
+    find: "isControls) && this.#isHalfUsable(nowMs, slot)",
     replace: "isControls)",
   },
   {
@@ -780,7 +823,7 @@ const planted: readonly PlantedFault[] = [
   {
     name: "all whom control holds back are taken for the need of one",
     file: DISPATCHER,
-    find: "if (this.#isHalfUsable(NO_INSTANCE))\n                return;",
+    find: "if (this.#isHalfUsable(nowMs, NO_INSTANCE))\n                return;",
     replace: "",
   },
   {
@@ -816,20 +859,56 @@ const planted: readonly PlantedFault[] = [
   {
     name: "nobody is tried when all are ejected",
     file: TIERS,
-    find: "usable > 0 ? this.#wellOnes : this.all",
-    replace: "this.#wellOnes",
+    find: "return isAnyWell ? wells :",
+    replace: "return true ? wells :",
   },
   {
     name: "backups share the traffic",
-    file: TIERS,
-    find: "const isBackup = this.#slots.backup[slot] === 1;",
-    replace: "const isBackup = false;",
+    file: SLOTS,
+    find: "return Math.min(priority ?? (backup ? 1 : 0),",
+    replace: "return Math.min(priority ?? 0,",
   },
   {
     name: "the busy spill to backups",
     file: DISPATCHER,
-    find: "return busy ? ALL_BUSY : NO_INSTANCE;",
+    find: "return this.#isAnyBusy(tier, tried, triedCount) ? ALL_BUSY : NO_INSTANCE;",
     replace: "return NO_INSTANCE;",
+  },
+  {
+    name: "the busy are chosen",
+    file: TIERS,
+    find: "this.#slots.active[slot] >= maxConnections",
+    replace: "this.#slots.active[slot] > maxConnections",
+  },
+  {
+    name: "who was busy never comes back",
+    file: TIERS,
+    find: "tier.busy--;\n            this.#enter(tier, slot);",
+    replace: "tier.busy--;",
+  },
+  {
+    name: "a busy one that was tried makes others wait",
+    file: DISPATCHER,
+    find: "if (!isCounted && this.#tiers.waitsBeside(slot, tier))",
+    replace: "if (false)",
+  },
+  {
+    name: "a change of one instance goes unnoticed",
+    file: TIERS,
+    find: "this.#touched[this.#touchedCount++] = slot;",
+    replace: ";",
+  },
+  {
+    name: "who stands in is not looked at when the other one goes",
+    file: TIERS,
+    find: "if (standIn !== NOBODY)",
+    replace: "if (false)",
+  },
+  {
+    name: "the mark of a tried one stays",
+    file: DISPATCHER,
+    find: "shut[tried[index]] = 0;",
+    replace: ";",
   },
   {
     name: "a slot is lent anew under an attempt",
@@ -876,8 +955,8 @@ const planted: readonly PlantedFault[] = [
   {
     name: "a dead control's verdicts stay final",
     file: DISPATCHER,
-    find: "if (down && !this.#ejections.isEjected(slot))",
-    replace: "if (false)",
+    find: "if (!down || this.#ejections.isEjected(slot))",
+    replace: "if (true)",
   },
 ];
 

@@ -13,15 +13,15 @@
 // connections, errors, silence) might be the request's fault or everybody's: it ejects only while
 // no more than `maxEjectedRatio` of the instances are out, the candidate counted in.
 
-import { algorithms } from "../balance/algorithms.ts";
-import type { Balancer } from "../balance/balancer.ts";
+import { Algorithms } from "../balance/algorithms.ts";
+import { type Balancer, NOBODY } from "../balance/balancer.ts";
 import { assert } from "../base/assert.ts";
 import { Outlier } from "../detect/outlier.ts";
 import { StallDetector, UNANSWERED_MIN } from "../detect/stall.ts";
 import { sayDuration } from "../base/duration.ts";
 import { heldUntilMs } from "../guard/flap-damping.ts";
 import { RetryBudget } from "../guard/retry-budget.ts";
-import { type BalanceAlgorithm, balanceAlgorithms, type TableService } from "../route/table.ts";
+import type { BalanceRule, TableInstance, TableService } from "../route/table.ts";
 import {
   ALL_BUSY,
   type Dispatcher,
@@ -39,8 +39,8 @@ import {
   UNANSWERED_MAX,
 } from "./ejections.ts";
 import { Presences } from "./presence.ts";
-import { Slots, verdictCode } from "./slots.ts";
-import { emptyTier, type Rules, rank, type Tier, Tiers } from "./tiers.ts";
+import { levelOf, NOBODY as NO_STAND_IN, Slots, verdictCode } from "./slots.ts";
+import { lateOf, type Rules, type Tier, Tiers, usableOf } from "./tiers.ts";
 
 /**
  * A late instance gets a request that may be sent again this often, or once in its patience; less
@@ -49,6 +49,8 @@ import { emptyTier, type Rules, rank, type Tier, Tiers } from "./tiers.ts";
 export const LATE_PROBE_MS_MIN = 50;
 const LATE_PROBE_RARE_MS = 250;
 const LATE_LONG_MS = 500;
+/** So many choices of who has a part of a share only are refused by lot for one request. */
+const REFUSALS_MAX = 16;
 
 export function createDispatcher(
   service: TableService,
@@ -69,12 +71,11 @@ class ServiceDispatcher implements Dispatcher {
   readonly #outlier = new Outlier();
   readonly #presences = new Presences();
   readonly #tiers: Tiers;
-  readonly #balancers: Readonly<Record<BalanceAlgorithm, Balancer>>;
+  readonly #algorithms: Algorithms;
   readonly #retryBudget: RetryBudget;
   readonly #hedgeBudget: RetryBudget;
-  readonly #scratch = emptyTier();
+  readonly #refused = new Int32Array(REFUSALS_MAX);
   #lateProbeDueMs = -Infinity;
-  #stale = false;
   #controlAlive = true;
   /** Some whom control holds back, and who are not needed yet. */
   #isAnyHeldBack = false;
@@ -85,44 +86,48 @@ class ServiceDispatcher implements Dispatcher {
     this.#service = service;
     this.#ejections = new Ejections(ejectionTimes(service));
     this.#slots = new Slots((slot) => this.#lent(slot));
-    this.#tiers = new Tiers(this.#slots, this.#ejections, this.#stall, this.#rules);
-    this.#balancers = eachAlgorithm((name) => algorithms[name](options.random));
+    this.#algorithms = new Algorithms(this.#slots, options.random);
+    this.#tiers = new Tiers(
+      this.#slots,
+      this.#ejections,
+      this.#stall,
+      this.#rules,
+      this.#algorithms,
+    );
     this.#retryBudget = new RetryBudget(nowMs);
     this.#hedgeBudget = new RetryBudget(nowMs);
     this.update(service, nowMs);
   }
 
   choose(
-    balance: BalanceAlgorithm,
+    rule: BalanceRule,
     nowMs: number,
     key: number,
     tried: Int32Array,
     triedCount: number,
     repeatable: boolean,
   ): number {
-    if (this.#stale) this.#rebuild(nowMs);
+    this.#tiers.refresh(nowMs);
     if (triedCount === 0) {
       const probed = this.#dueProbe(nowMs, repeatable);
       if (probed !== NO_INSTANCE) return probed;
     }
-    const balancer = this.#balancers[balance];
-    const untried = this.#fromTiers(balancer, nowMs, key, tried, triedCount);
+    const untried = this.#fromTiers(rule, nowMs, key, tried, triedCount);
     if (untried !== NO_INSTANCE || triedCount === 0) return untried;
-    return this.#fromTiers(balancer, nowMs, key, tried, 0);
+    return this.#fromTiers(rule, nowMs, key, tried, 0);
   }
 
   chooseHedge(
-    balance: BalanceAlgorithm,
+    rule: BalanceRule,
     nowMs: number,
     key: number,
     tried: Int32Array,
     triedCount: number,
   ): number {
-    if (this.#stale) this.#rebuild(nowMs);
-    for (const which of [rank.usable, rank.backup]) {
-      const tier = this.#tiers.all[which];
-      if (tier.count === 0) continue;
-      const slot = this.#fromTier(tier, this.#balancers[balance], nowMs, key, tried, triedCount);
+    this.#tiers.refresh(nowMs);
+    for (let level = 0; level < this.#tiers.levels; level++) {
+      const tier = this.#tiers.all[usableOf(level)] as Tier;
+      const slot = this.#fromTier(tier, rule, nowMs, key, tried, triedCount);
       if (slot >= 0) return slot;
     }
     return NO_INSTANCE;
@@ -131,8 +136,8 @@ class ServiceDispatcher implements Dispatcher {
   started(slot: number, nowMs: number): void {
     const active = this.#slots.active;
     active[slot] = (active[slot] as number) + 1;
-    if (!this.#ejections.isEjected(slot)) return;
-    if (this.#ejections.begin(slot, nowMs)) this.#stale = true;
+    this.#tiers.loaded(slot, 1);
+    if (this.#ejections.isEjected(slot)) this.#ejections.begin(slot, nowMs);
   }
 
   awaits(slot: number, nowMs: number): void {
@@ -141,6 +146,7 @@ class ServiceDispatcher implements Dispatcher {
 
   answering(slot: number, nowMs: number, latencyMs: number, waitedMs: number, good: boolean): void {
     if (waitedMs >= 0) this.#heard(slot, nowMs, waitedMs);
+    if (good) this.#algorithms.answered(slot, nowMs, latencyMs);
     if (this.#ejections.isEjected(slot)) {
       this.#answeredWhileEjected(slot, nowMs, nowMs - latencyMs, good);
     }
@@ -150,6 +156,8 @@ class ServiceDispatcher implements Dispatcher {
     const active = this.#slots.active;
     assert((active[slot] as number) > 0, "every finished attempt was started");
     active[slot] = (active[slot] as number) - 1;
+    this.#algorithms.finished(slot, nowMs, latencyMs, isFailure(result));
+    this.#tiers.loaded(slot, -1);
     if (awaits) {
       if (result === outcome.abandoned) this.#stall.left(slot);
       else this.#stall.unanswered(slot);
@@ -165,14 +173,13 @@ class ServiceDispatcher implements Dispatcher {
   scan(nowMs: number, lateByMs: number): void {
     const slots = this.#slots;
     if (!this.#service.detection.stall) return;
-    if (this.#stall.scan(nowMs, lateByMs, slots.count)) this.#stale = true;
-    if (this.#stale) this.#rebuild(nowMs);
-    const [usable, late] = this.#tiers.all;
-    const isAlone = usable.count + late.count <= 1;
+    if (this.#stall.scan(nowMs, lateByMs, slots.count)) this.#tiers.touchAll();
+    this.#tiers.refresh(nowMs);
+    const isAlone = this.#tiers.isAlone;
     for (let slot = 0; slot < slots.count; slot++) {
       if (this.#stall.awaiting[slot] === 0 || slots.listed[slot] === 0) continue;
       if (this.#ejections.isEjected(slot)) continue;
-      if (this.#stall.isStalled(slot, nowMs) && this.#mayEject(slot)) {
+      if (this.#stall.isStalled(slot, nowMs) && this.#mayEject(slot, nowMs)) {
         this.#eject(slot, nowMs, "silence", this.#stallWords(slot, nowMs));
       } else if (this.#stall.isSuspect(slot, nowMs, isAlone)) {
         this.#stall.told[slot] = 1;
@@ -186,7 +193,7 @@ class ServiceDispatcher implements Dispatcher {
     for (const { slot, rate } of this.#outlier.sweep(nowMs, this.#slots.count)) {
       // It may have left since it answered.
       if (this.#slots.listed[slot] === 0) continue;
-      if (!successRate || this.#ejections.isEjected(slot) || !this.#mayEject(slot)) continue;
+      if (!successRate || this.#ejections.isEjected(slot) || !this.#mayEject(slot, nowMs)) continue;
       const percent = Math.floor(100 * rate);
       const words = `${percent}% of its answers were good, far fewer than its peers'`;
       this.#eject(slot, nowMs, "errors", words);
@@ -237,13 +244,13 @@ class ServiceDispatcher implements Dispatcher {
   update(service: TableService, nowMs: number): void {
     const slots = this.#slots;
     // Who is out between two tables has been out, whether or not a request came meanwhile.
-    if (this.#stale) this.#rebuild(nowMs);
+    this.#tiers.refresh(nowMs);
     this.#service = service;
     this.#ejections.times = ejectionTimes(service);
     this.#tiers.rules = this.#rules;
     // Nobody looks for silence any more: nobody is avoided for it.
     if (!service.detection.stall) this.#stall.late.fill(0);
-    slots.listed.fill(0);
+    slots.unlist();
     this.#isAnyHeldBack = false;
     const members: number[] = [];
     const readmitted: number[] = [];
@@ -252,7 +259,7 @@ class ServiceDispatcher implements Dispatcher {
       const slot = found ?? slots.lend(instance);
       const before = slots.verdict[slot] as number;
       const renewed = instance.generation > (slots.generation[slot] as number);
-      slots.list(slot, instance);
+      this.#list(slot, instance, members.length);
       members.push(slot);
       if (this.#tiers.isHeldBack(slot) && slots.needed[slot] === 0) this.#isAnyHeldBack = true;
       if (renewed && this.#ejections.isEjected(slot)) readmitted.push(slot);
@@ -267,14 +274,22 @@ class ServiceDispatcher implements Dispatcher {
       if (this.#tiers.isUsable(slot)) this.#readmitted(slot, "it was checked anew");
     }
     for (let slot = 0; slot < slots.count; slot++) this.#release(slot);
-    this.#rebuild(nowMs);
+    this.#tiers.refresh(nowMs);
+  }
+
+  #list(slot: number, instance: TableInstance, order: number): void {
+    const { weight, level } = this.#slots;
+    const isMoved = weight[slot] !== instance.weight || level[slot] !== levelOf(instance);
+    if (isMoved) this.#tiers.take(slot);
+    const isElsewhere = this.#slots.order[slot] !== order;
+    this.#slots.list(slot, instance, order);
+    if (isElsewhere) this.#algorithms.changed(slot);
   }
 
   setControlAlive(alive: boolean, nowMs: number): void {
     if (alive === this.#controlAlive) return;
     this.#controlAlive = alive;
     this.#tiers.rules = this.#rules;
-    this.#stale = true;
     for (let slot = 0; slot < this.#slots.count; slot++) {
       if (!alive) this.#suspectIfDown(slot, nowMs);
       else if (this.#ejections.isByVerdict(slot)) this.#forgive(slot, nowMs);
@@ -301,89 +316,108 @@ class ServiceDispatcher implements Dispatcher {
   // Choosing.
 
   get #rules(): Rules {
-    const { mode, detection, slowStartMs } = this.#service;
+    const { mode, detection, overProvision, slowStartMs, maxConnections } = this.#service;
     return {
       mode,
       panicRatio: detection.panicRatio,
+      overProvision,
       slowStartMs,
+      maxConnections,
       controlAlive: this.#controlAlive,
     };
   }
 
-  #rebuild(nowMs: number): void {
-    this.#tiers.rebuild(nowMs);
-    const { capacity } = this.#slots;
-    if (this.#scratch.slots.length < capacity) this.#scratch.slots = new Int32Array(capacity);
-    this.#stale = false;
-  }
-
   /** The first tier that has a candidate outside the first `triedCount` of `tried`. */
   #fromTiers(
-    balancer: Balancer,
+    rule: BalanceRule,
     nowMs: number,
     key: number,
     tried: Int32Array,
     triedCount: number,
   ): number {
-    for (const candidates of this.#tiers.open) {
-      if (candidates.count === 0) continue;
-      const slot = this.#fromTier(candidates, balancer, nowMs, key, tried, triedCount);
+    const { open, all } = this.#tiers;
+    const level = this.#tiers.drawLevel(this.#options.random);
+    if (level > 0) {
+      for (const rank of [usableOf(level), lateOf(level)]) {
+        const slot = this.#fromTier(all[rank] as Tier, rule, nowMs, key, tried, triedCount);
+        if (slot >= 0) return slot;
+      }
+    }
+    for (const tier of open) {
+      const slot = this.#fromTier(tier, rule, nowMs, key, tried, triedCount);
       if (slot !== NO_INSTANCE) return slot;
     }
     return NO_INSTANCE;
   }
 
   #fromTier(
-    candidates: Tier,
-    balancer: Balancer,
+    tier: Tier,
+    rule: BalanceRule,
     nowMs: number,
     key: number,
     tried: Int32Array,
     triedCount: number,
   ): number {
-    const partial = nowMs < this.#tiers.partialUntilMs;
-    if (triedCount === 0 && this.#service.maxConnections === 0 && !partial) {
-      return balancer.choose(candidates.slots, candidates.count, this.#slots, key);
+    if (tier.size === 0) return NO_INSTANCE;
+    const { shut } = this.#slots;
+    const balancer = this.#algorithms.of(rule.algorithm, this.#tiers.all);
+    for (let index = 0; index < triedCount; index++) shut[tried[index] as number] = 1;
+    const isPartial = nowMs < this.#tiers.partialUntilMs;
+    const slot = isPartial
+      ? this.#accepted(tier, balancer, rule, nowMs, key)
+      : balancer.choose(tier, nowMs, key, rule.loadFactor);
+    for (let index = 0; index < triedCount; index++) shut[tried[index] as number] = 0;
+    if (slot !== NOBODY) return slot;
+    return this.#isAnyBusy(tier, tried, triedCount) ? ALL_BUSY : NO_INSTANCE;
+  }
+
+  /** Whether somebody untried waits beside the tier. */
+  #isAnyBusy(tier: Tier, tried: Int32Array, triedCount: number): boolean {
+    let busy = tier.busy;
+    for (let index = 0; index < triedCount && busy > 0; index++) {
+      const slot = tried[index] as number;
+      const isCounted = includes(tried, index, slot);
+      if (!isCounted && this.#tiers.waitsBeside(slot, tier)) busy--;
     }
-    const free = this.#scratch;
-    let busy = false;
-    free.count = 0;
-    for (let index = 0; index < candidates.count; index++) {
-      const slot = candidates.slots[index] as number;
-      if (includes(tried, triedCount, slot)) continue;
-      if (this.#isBusy(slot)) busy = true;
-      else free.slots[free.count++] = slot;
-    }
-    if (free.count === 0) return busy ? ALL_BUSY : NO_INSTANCE;
-    if (partial) return this.#accepted(free, balancer, nowMs, key);
-    return balancer.choose(free.slots, free.count, this.#slots, key);
+    return busy > 0;
   }
 
   /** A choice of who has a part of a share only is accepted as often as that; else the next. */
-  #accepted(free: Tier, balancer: Balancer, nowMs: number, key: number): number {
-    for (;;) {
-      const slot = balancer.choose(free.slots, free.count, this.#slots, key);
-      if (free.count === 1) return slot;
+  #accepted(tier: Tier, balancer: Balancer, rule: BalanceRule, nowMs: number, key: number): number {
+    const { shut } = this.#slots;
+    let refusals = 0;
+    let accepted = NOBODY;
+    while (refusals < REFUSALS_MAX) {
+      const slot = balancer.choose(tier, nowMs, key, rule.loadFactor);
+      if (slot === NOBODY) break;
+      accepted = slot;
       const share = this.#tiers.shareOf(slot, nowMs);
-      if (share >= 1 || this.#options.random() < share) return slot;
-      remove(free, slot);
+      if (share >= 1 || this.#options.random() < share) break;
+      shut[slot] = 1;
+      this.#refused[refusals++] = slot;
     }
+    for (let index = 0; index < refusals; index++) shut[this.#refused[index] as number] = 0;
+    return accepted;
   }
 
   /** Who may have its probe now; a backup, or who fails his checks, only when nobody is usable. */
   #dueProbe(nowMs: number, repeatable: boolean): number {
-    const { all, ejected, nextDueMs, isAnyWell, isPanic } = this.#tiers;
-    if (nowMs >= nextDueMs) {
+    const { all, ejected, levels, isAnyWell, isPanic } = this.#tiers;
+    if (nowMs >= this.#tiers.nextDueMs) {
       for (let index = 0; index < ejected.count; index++) {
         const slot = ejected.slots[index] as number;
-        if (this.#slots.backup[slot] === 1 && isAnyWell) continue;
+        if ((this.#slots.level[slot] as number) > 0 && isAnyWell) continue;
         if (!isPanic && !this.#tiers.isOpen(slot)) continue;
         if (this.#isDue(slot, nowMs, repeatable) && !this.#isBusy(slot)) return slot;
       }
+      this.#tiers.findNextDue();
     }
-    const late = all[rank.late];
-    if (late.count === 0 || !repeatable || nowMs < this.#lateProbeDueMs) return NO_INSTANCE;
-    return this.#lateProbe(late, nowMs);
+    if (!repeatable || nowMs < this.#lateProbeDueMs) return NO_INSTANCE;
+    for (let level = 0; level < levels; level++) {
+      const late = all[lateOf(level)] as Tier;
+      if (late.count > 0) return this.#lateProbe(late, nowMs);
+    }
+    return NO_INSTANCE;
   }
 
   #isDue(slot: number, nowMs: number, repeatable: boolean): boolean {
@@ -396,7 +430,6 @@ class ServiceDispatcher implements Dispatcher {
   #lateProbe(late: Tier, nowMs: number): number {
     const turn = Math.floor(this.#options.random() * late.count);
     const slot = late.slots[turn] as number;
-    if (this.#isBusy(slot)) return NO_INSTANCE;
     const patience = this.#stall.patienceMs(slot);
     // It is unknown (infinite) once its peers were replaced, and must not end the turns.
     const patienceMs = patience === Infinity ? 0 : patience;
@@ -427,10 +460,10 @@ class ServiceDispatcher implements Dispatcher {
       this.#eject(slot, nowMs, "connect", "the connection failed");
     } else if (result === outcome.reset) {
       const words = "the connection broke before the answer's end";
-      if (this.#mayEject(slot)) this.#eject(slot, nowMs, "broken", words);
+      if (this.#mayEject(slot, nowMs)) this.#eject(slot, nowMs, "broken", words);
     } else if (result === outcome.timedOut && this.#ejections.unanswered(slot)) {
       const words = `${UNANSWERED_MAX} requests in a row went unanswered`;
-      if (this.#mayEject(slot)) this.#eject(slot, nowMs, "unanswered", words);
+      if (this.#mayEject(slot, nowMs)) this.#eject(slot, nowMs, "unanswered", words);
     } else {
       this.#judgeErrors(slot, nowMs);
     }
@@ -439,7 +472,7 @@ class ServiceDispatcher implements Dispatcher {
   #judgeErrors(slot: number, nowMs: number): void {
     const { consecutiveErrors } = this.#service.detection;
     const run = this.#outlier.run[slot] as number;
-    if (this.#outlier.isOutlier(slot, consecutiveErrors) && this.#mayEject(slot)) {
+    if (this.#outlier.isOutlier(slot, consecutiveErrors) && this.#mayEject(slot, nowMs)) {
       const good = this.#outlier.peersGoodInRun(slot);
       const words = `${run} errors in a row while its peers gave ${good} good answers`;
       this.#eject(slot, nowMs, "errors", words);
@@ -452,29 +485,24 @@ class ServiceDispatcher implements Dispatcher {
   }
 
   /** Whether so many may be out, this one counted in. */
-  #mayEject(candidate: number): boolean {
+  #mayEject(candidate: number, nowMs: number): boolean {
+    this.#tiers.refresh(nowMs);
     // Its backup takes its place: nobody is missing then.
     if (this.#hasStandIn(candidate)) return true;
-    let members = 0;
-    let out = 1;
-    for (let slot = 0; slot < this.#slots.count; slot++) {
-      if (!this.#tiers.isMember(slot)) continue;
-      members++;
-      if (slot !== candidate && !this.#tiers.isUsable(slot)) out++;
-    }
-    return out <= this.#service.detection.maxEjectedRatio * members;
+    const { members, out } = this.#tiers;
+    const isOutAlready = this.#tiers.isMember(candidate) && !this.#tiers.isUsable(candidate);
+    const outThen = isOutAlready ? out : out + 1;
+    return outThen <= this.#service.detection.maxEjectedRatio * members;
   }
 
   #hasStandIn(candidate: number): boolean {
-    for (let slot = 0; slot < this.#slots.count; slot++) {
-      if (this.#slots.backs[slot] === candidate && this.#tiers.isUsable(slot)) return true;
-    }
-    return false;
+    const standIn = this.#slots.standIn[candidate] as number;
+    return standIn !== NO_STAND_IN && this.#tiers.isUsable(standIn);
   }
 
   #eject(slot: number, nowMs: number, why: CauseName, words: string): void {
     this.#ejections.eject(slot, nowMs, cause[why]);
-    this.#stale = true;
+    this.#tiers.touch(slot);
     this.#announceEjection(slot, why, words);
     this.#settle(slot, nowMs);
   }
@@ -484,11 +512,11 @@ class ServiceDispatcher implements Dispatcher {
       const isGood = result === outcome.answered;
       if (this.#answeredWhileEjected(slot, nowMs, beganMs, isGood) || isGood) return;
     } else if (result === outcome.abandoned) {
-      if (this.#ejections.probeAbandoned(slot, beganMs, nowMs)) this.#stale = true;
+      if (this.#ejections.probeAbandoned(slot, beganMs, nowMs)) this.#tiers.touch(slot);
       return;
     }
     if (!this.#ejections.probeFailed(slot, beganMs, nowMs)) return;
-    this.#stale = true;
+    this.#tiers.touch(slot);
     const { why, words } = probeFailure(result);
     this.#announceEjection(slot, why, words);
   }
@@ -497,7 +525,6 @@ class ServiceDispatcher implements Dispatcher {
   #answeredWhileEjected(slot: number, nowMs: number, beganMs: number, isGood: boolean): boolean {
     if (!this.#ejections.readmits(slot, beganMs)) return false;
     if (!isGood && this.#ejections.causes[slot] === cause.errors) return false;
-    this.#stale = true;
     if (this.#tiers.isOpen(slot) && this.#mustWait(slot, nowMs, false)) {
       this.#hold(slot, nowMs);
       return false;
@@ -520,6 +547,7 @@ class ServiceDispatcher implements Dispatcher {
 
   #forgive(slot: number, nowMs: number): void {
     this.#ejections.clear(slot, nowMs);
+    this.#tiers.touch(slot);
     this.#outlier.forget(slot);
   }
 
@@ -533,7 +561,7 @@ class ServiceDispatcher implements Dispatcher {
     const silentMs = this.#stall.silenceMs(slot, nowMs);
     const unanswered = this.#stall.unansweredInRow(slot);
     if (!this.#stall.answered(slot, nowMs, waitedMs)) return;
-    this.#stale = true;
+    this.#tiers.touch(slot);
     if (silentMs < ABSENCE_MS_MIN || unanswered < UNANSWERED_MIN) return;
     if (!this.#presences.isTaking(slot) || !this.#stall.isOwn(silentMs)) return;
     this.#presences.left(slot, nowMs - silentMs, false);
@@ -567,23 +595,19 @@ class ServiceDispatcher implements Dispatcher {
 
   /** A hold is a luxury of those who have others. */
   #mustWait(slot: number, nowMs: number, isControls: boolean): boolean {
-    return this.#presences.flaps(slot, nowMs, isControls) && this.#isHalfUsable(slot);
+    return this.#presences.flaps(slot, nowMs, isControls) && this.#isHalfUsable(nowMs, slot);
   }
 
   /** Whether half of all in the table take traffic without this one. */
-  #isHalfUsable(without: number): boolean {
-    let all = 0;
-    let usable = 0;
-    for (let slot = 0; slot < this.#slots.count; slot++) {
-      if (this.#slots.listed[slot] === 0) continue;
-      all++;
-      if (slot !== without && this.#tiers.isUsable(slot)) usable++;
-    }
-    return usable >= Math.ceil(all / 2);
+  #isHalfUsable(nowMs: number, without: number): boolean {
+    this.#tiers.refresh(nowMs);
+    const { listed, usable } = this.#tiers;
+    const isCounted = without !== NO_INSTANCE && this.#tiers.isUsable(without);
+    return usable - (isCounted ? 1 : 0) >= Math.ceil(listed / 2);
   }
 
   #hold(slot: number, nowMs: number): void {
-    this.#stale = true;
+    this.#tiers.touch(slot);
     const untilMs = heldUntilMs(this.#presences.changes(slot));
     if (!this.#ejections.hold(slot, nowMs, untilMs)) return;
     const within = sayDuration(untilMs - nowMs);
@@ -593,8 +617,8 @@ class ServiceDispatcher implements Dispatcher {
 
   #endHoldsIfNeeded(nowMs: number): void {
     const isAnyHeld = this.#ejections.isAnyHeld || this.#isAnyHeldBack;
-    if (!isAnyHeld || this.#isHalfUsable(NO_INSTANCE)) return;
-    this.#stale = true;
+    if (!isAnyHeld || this.#isHalfUsable(nowMs, NO_INSTANCE)) return;
+    this.#tiers.touchAll();
     if (this.#ejections.isAnyHeld) this.#ejections.endHolds(this.#slots.count, nowMs);
     if (this.#isAnyHeldBack) this.#takeHeldBack(nowMs);
   }
@@ -609,8 +633,9 @@ class ServiceDispatcher implements Dispatcher {
       const slot = slots.find(instance);
       assert(slot !== undefined, "what is listed has its slot");
       if (!this.#tiers.isHeldBack(slot) || slots.needed[slot] === 1) continue;
-      if (this.#isHalfUsable(NO_INSTANCE)) return;
+      if (this.#isHalfUsable(nowMs, NO_INSTANCE)) return;
       slots.needed[slot] = 1;
+      this.#tiers.touch(slot);
       this.#readmitted(slot, "it was held back, and too few others take traffic");
       this.#settle(slot, nowMs);
     }
@@ -619,7 +644,9 @@ class ServiceDispatcher implements Dispatcher {
 
   #suspectIfDown(slot: number, nowMs: number): void {
     const down = this.#slots.listed[slot] === 1 && this.#slots.verdict[slot] === verdictCode.down;
-    if (down && !this.#ejections.isEjected(slot)) this.#ejections.eject(slot, nowMs, cause.verdict);
+    if (!down || this.#ejections.isEjected(slot)) return;
+    this.#ejections.eject(slot, nowMs, cause.verdict);
+    this.#tiers.touch(slot);
   }
 
   #announceEjection(slot: number, why: CauseName, words: string): void {
@@ -659,26 +686,13 @@ class ServiceDispatcher implements Dispatcher {
     this.#outlier.forget(slot);
     this.#presences.forget(slot);
     this.#tiers.forget(slot);
-    for (const name of balanceAlgorithms) this.#balancers[name].forget(slot);
+    this.#algorithms.forget(slot);
   }
 }
 
-function remove(tier: Tier, slot: number): void {
-  const index = tier.slots.subarray(0, tier.count).indexOf(slot);
-  tier.slots.copyWithin(index, index + 1, tier.count);
-  tier.count--;
-}
-
-function eachAlgorithm(
-  create: (name: BalanceAlgorithm) => Balancer,
-): Readonly<Record<BalanceAlgorithm, Balancer>> {
-  return {
-    "round-robin": create("round-robin"),
-    random: create("random"),
-    weighted: create("weighted"),
-    "least-request": create("least-request"),
-    "source-hash": create("source-hash"),
-  };
+/** Whether the instance has failed, and was not only given up. */
+function isFailure(result: Outcome): boolean {
+  return result !== outcome.answered && result !== outcome.abandoned;
 }
 
 /** What the failed probe of an ejected instance says of it. */

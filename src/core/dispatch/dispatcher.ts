@@ -32,7 +32,7 @@
 //   not, `choose` tries all (panic): a request is refused only when there is nothing to try.
 // - Backups are chosen only when no other instance can be.
 
-import type { BalanceAlgorithm, TableService } from "../route/table.ts";
+import type { BalanceRule, TableService } from "../route/table.ts";
 import type { CauseName } from "./ejections.ts";
 
 /** What became of an attempt. Numbers, since they cross the hot path. */
@@ -72,11 +72,11 @@ export interface Ejection {
 export interface Dispatcher {
   /**
    * A slot to try now, or NO_INSTANCE or ALL_BUSY. `tried` lists the first `triedCount` slots
-   * already tried for this request. `key` is a 32-bit hash of the client's address, used by
-   * source-hash only. `repeatable`: it may be sent again elsewhere, so it may try a sick instance.
+   * already tried for this request. `key` is a 32-bit hash of what the rule hashes.
+   * `repeatable`: it may be sent again elsewhere, so it may try a sick instance.
    */
   choose(
-    balance: BalanceAlgorithm,
+    rule: BalanceRule,
     nowMs: number,
     key: number,
     tried: Int32Array,
@@ -85,7 +85,7 @@ export interface Dispatcher {
   ): number;
   /** A slot for a second attempt beside one in `tried`: usable and not late, or NO_INSTANCE. */
   chooseHedge(
-    balance: BalanceAlgorithm,
+    rule: BalanceRule,
     nowMs: number,
     key: number,
     tried: Int32Array,

@@ -6,10 +6,11 @@
 //
 // Invariant: `active` > 0 or `listed` = 1 for every slot that is lent; a free slot is all zeros.
 
+import { NO_TIER, type SlotView } from "../balance/balancer.ts";
 import { assert } from "../base/assert.ts";
 import { grown } from "../base/grown.ts";
 import { fnv1a32 } from "../base/prng.ts";
-import type { InstanceVerdict, TableInstance } from "../route/table.ts";
+import { type InstanceVerdict, LEVELS_MAX, type TableInstance } from "../route/table.ts";
 
 const FIRST_CAPACITY = 16;
 /** In `backs`: it stands in for nobody; */
@@ -25,7 +26,7 @@ export const verdictCode = {
   standby: 4,
 } as const satisfies Record<InstanceVerdict, number>;
 
-export class Slots {
+export class Slots implements SlotView {
   /** One more than the highest slot ever lent. */
   count = 0;
   active = new Int32Array(FIRST_CAPACITY);
@@ -33,7 +34,9 @@ export class Slots {
   identity = new Uint32Array(FIRST_CAPACITY);
   /** 1 while the instance is in the table. */
   listed = new Uint8Array(FIRST_CAPACITY);
-  backup = new Uint8Array(FIRST_CAPACITY);
+  /** Its priority: 0 is the first to take traffic. */
+  level = new Uint8Array(FIRST_CAPACITY);
+  order = new Int32Array(FIRST_CAPACITY);
   verdict = new Uint8Array(FIRST_CAPACITY);
   generation = new Float64Array(FIRST_CAPACITY);
   share = new Float64Array(FIRST_CAPACITY);
@@ -41,6 +44,15 @@ export class Slots {
   needed = new Uint8Array(FIRST_CAPACITY);
   /** The slot of the instance that this one stands in for, NOBODY, or ABSENT. */
   backs = new Int32Array(FIRST_CAPACITY);
+  /** The slot of the instance that stands in for this one, or NOBODY. */
+  standIn = new Int32Array(FIRST_CAPACITY).fill(NOBODY);
+  /** The tier that it is in; tiers.ts moves it. */
+  rank = new Int8Array(FIRST_CAPACITY).fill(NO_TIER);
+  shut = new Uint8Array(FIRST_CAPACITY);
+  /** Grows with each table that lists others, or other weights. */
+  version = 0;
+  #listedBefore = new Uint8Array(FIRST_CAPACITY);
+  #isSame = true;
   readonly #instances: (TableInstance | undefined)[] = [];
   readonly #byKey = new Map<string, number>();
   readonly #free: number[] = [];
@@ -78,11 +90,22 @@ export class Slots {
     return slot;
   }
 
+  /** A table comes: nobody is listed until it says so. */
+  unlist(): void {
+    this.#listedBefore = grown(this.listed, new Uint8Array(this.capacity));
+    this.#isSame = true;
+    this.listed.fill(0);
+  }
+
   /** Writes what the table says of the slot's instance. */
-  list(slot: number, instance: TableInstance): void {
+  list(slot: number, instance: TableInstance, order: number): void {
+    const wasListed = this.#listedBefore[slot] === 1;
+    if (!wasListed || this.weight[slot] !== instance.weight) this.#isSame = false;
+    this.#listedBefore[slot] = 0;
     this.listed[slot] = 1;
+    this.order[slot] = order;
     this.weight[slot] = instance.weight;
-    this.backup[slot] = instance.backup ? 1 : 0;
+    this.level[slot] = levelOf(instance);
     this.verdict[slot] = verdictCode[instance.verdict];
     this.generation[slot] = instance.generation;
     this.share[slot] = instance.share;
@@ -91,13 +114,20 @@ export class Slots {
 
   /** Once all are listed: who stands in for whom. */
   pair(instances: readonly TableInstance[]): void {
+    // Whoever is left of those before is no longer in the table.
+    if (!this.#isSame || this.#listedBefore.includes(1)) this.version++;
+    this.backs.fill(NOBODY);
+    this.standIn.fill(NOBODY);
+    if (instances.every(({ backupOf }) => backupOf === undefined)) return;
     const byId = new Map(instances.map((instance) => [instance.id, instance]));
     for (const instance of instances) {
+      if (instance.backupOf === undefined) continue;
       const slot = this.find(instance);
       assert(slot !== undefined, "what is listed has its slot");
-      const backed = instance.backupOf === undefined ? undefined : byId.get(instance.backupOf);
-      const none = instance.backupOf === undefined ? NOBODY : ABSENT;
-      this.backs[slot] = backed === undefined ? none : (this.find(backed) ?? ABSENT);
+      const backed = byId.get(instance.backupOf);
+      const backs = backed === undefined ? ABSENT : (this.find(backed) ?? ABSENT);
+      this.backs[slot] = backs;
+      if (backs !== ABSENT) this.standIn[backs] = slot;
     }
   }
 
@@ -117,13 +147,22 @@ export class Slots {
     this.weight = grown(this.weight, new Int32Array(capacity));
     this.identity = grown(this.identity, new Uint32Array(capacity));
     this.listed = grown(this.listed, new Uint8Array(capacity));
-    this.backup = grown(this.backup, new Uint8Array(capacity));
+    this.level = grown(this.level, new Uint8Array(capacity));
+    this.order = grown(this.order, new Int32Array(capacity));
     this.verdict = grown(this.verdict, new Uint8Array(capacity));
     this.generation = grown(this.generation, new Float64Array(capacity));
     this.share = grown(this.share, new Float64Array(capacity));
     this.needed = grown(this.needed, new Uint8Array(capacity));
-    this.backs = grown(this.backs, new Int32Array(capacity));
+    this.backs = grown(this.backs, new Int32Array(capacity).fill(NOBODY));
+    this.standIn = grown(this.standIn, new Int32Array(capacity).fill(NOBODY));
+    this.rank = grown(this.rank, new Int8Array(capacity).fill(NO_TIER));
+    this.shut = grown(this.shut, new Uint8Array(capacity));
   }
+}
+
+/** A backup is of the next level, unless the table says of which. */
+export function levelOf({ priority, backup }: TableInstance): number {
+  return Math.min(priority ?? (backup ? 1 : 0), LEVELS_MAX - 1);
 }
 
 function keyOf(instance: TableInstance): string {

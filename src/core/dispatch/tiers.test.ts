@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Algorithms } from "../balance/algorithms.ts";
 import { StallDetector } from "../detect/stall.ts";
 import { defaultDetection, type InstanceVerdict } from "../route/table.ts";
 import { Ejections } from "./ejections.ts";
@@ -11,24 +12,28 @@ import { Tiers } from "./tiers.ts";
 const rules = {
   mode: "active-active",
   panicRatio: 0,
+  overProvision: 0,
+  maxConnections: 0,
   slowStartMs: 10_000,
   controlAlive: true,
 } as const;
 
 function partialUntilMs(verdict: InstanceVerdict, share: number): number {
   const slots = new Slots((slot) => tiers.forget(slot));
-  const tiers = new Tiers(slots, new Ejections(defaultDetection), new StallDetector(), rules);
+  const none = new Algorithms(slots, () => 0);
+  const tiers = new Tiers(slots, new Ejections(defaultDetection), new StallDetector(), rules, none);
   const entry = { id: "web-1", host: "::1", port: 1, weight: 1, backup: false, generation: 1 };
   const list = (now: InstanceVerdict): void => {
     const instance = { ...entry, share, verdict: now };
     const slot = slots.find(instance) ?? slots.lend(instance);
-    slots.list(slot, instance);
+    slots.list(slot, instance, 0);
     slots.pair([instance]);
+    tiers.touchAll();
   };
   list(verdict);
-  tiers.rebuild(0);
+  tiers.refresh(0);
   list("up");
-  tiers.rebuild(1_000);
+  tiers.refresh(1_000);
   return tiers.partialUntilMs;
 }
 

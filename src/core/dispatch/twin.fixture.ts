@@ -10,6 +10,7 @@ import {
   defaultDetection,
   type InstanceVerdict,
   instanceVerdicts,
+  plainRule,
   plainService,
   type ServiceMode,
   type TableInstance,
@@ -593,7 +594,14 @@ class Play {
     const triedIds = IDS.filter((id, bit) => (triedBits >> bit) & 1 && this.#slotOf.has(id));
     const tried = Int32Array.from(triedIds, (id) => this.#slotOf.get(id) ?? -1);
     const { length } = tried;
-    const slot = this.#dispatcher.choose(balance, this.#nowMs, 7, tried, length, repeatable);
+    const slot = this.#dispatcher.choose(
+      plainRule(balance),
+      this.#nowMs,
+      7,
+      tried,
+      length,
+      repeatable,
+    );
     const allowed = this.#twin.allowed(this.#nowMs, new Set(triedIds), repeatable);
     if (typeof allowed === "number" || slot < 0) {
       assert.equal(slot, allowed);

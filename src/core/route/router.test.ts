@@ -4,14 +4,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createRouter, hasDotSegment, NO_ROUTE } from "./router.ts";
-import { defaultHedge, type RouteMatch, type TableRoute } from "./table.ts";
+import { defaultHedge, plainRule, type RouteMatch, type TableRoute } from "./table.ts";
 
 function route(match: RouteMatch): TableRoute {
   return {
     match,
     service: "web",
     rateLimits: [],
-    balance: "round-robin",
+    balance: plainRule("round-robin"),
     retry: { attempts: 0, budgetRatio: 0, budgetPerSecond: 0, replayBytes: 0 },
     hedge: defaultHedge,
     timeouts: {

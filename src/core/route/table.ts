@@ -9,11 +9,39 @@ import type { Rate } from "../guard/rate-limit.ts";
 export const balanceAlgorithms = [
   "round-robin",
   "random",
+  "p2c",
   "weighted",
   "least-request",
+  "least-time",
+  "peak-ewma",
+  "first",
   "source-hash",
+  "rendezvous",
+  "ring",
+  "maglev",
 ] as const;
 export type BalanceAlgorithm = (typeof balanceAlgorithms)[number];
+
+/** What a route hashes. Without a name: the client's address, the path, the query as a whole. */
+export const hashedParts = ["source", "header", "cookie", "path", "query"] as const;
+export type HashedPart = (typeof hashedParts)[number];
+
+/** How a route chooses among a service's instances. */
+export interface BalanceRule {
+  readonly algorithm: BalanceAlgorithm;
+  /** What leads to an instance, of those algorithms that hash; `name`: of the header or cookie. */
+  readonly hash: { readonly part: HashedPart; readonly name: string };
+  /** Above 1: nobody gets more than so many times the mean load (those that hash); 0: no bound. */
+  readonly loadFactor: number;
+}
+
+/** The client's address, and no bound. */
+export function plainRule(algorithm: BalanceAlgorithm): BalanceRule {
+  return { algorithm, hash: { part: "source", name: "" }, loadFactor: 0 };
+}
+
+/** Priority levels: 0 to one less than this. */
+export const LEVELS_MAX = 8;
 
 /**
  * What control says of an instance. All are listed, whatever the verdict, so that a worker whose
@@ -44,8 +72,10 @@ export interface TableInstance {
   readonly port: number;
   /** 1 to 256; 1 unless the file says otherwise. */
   readonly weight: number;
-  /** Gets traffic only when no other instance of the service can. */
+  /** Gets traffic only when no other instance of the service can: priority 1. */
   readonly backup: boolean;
+  /** The level that it belongs to, in [0, LEVELS_MAX); it stands above `backup`. */
+  readonly priority?: number;
   readonly verdict: InstanceVerdict;
   /** Grows at each start and each passed re-check; a larger one clears a worker's own ejection. */
   readonly generation: number;
@@ -102,6 +132,11 @@ export interface TableService {
    * is at once.
    */
   readonly slowStartMs: number;
+  /**
+   * How much larger each priority level is than it need be; what a level cannot carry goes to the
+   * next ones (core/balance/priority-load.ts). 0: nothing does while one of the level is usable.
+   */
+  readonly overProvision: number;
   readonly instances: readonly TableInstance[];
   /** Requests and connections at once to one instance; 0 is no limit. */
   readonly maxConnections: number;
@@ -115,6 +150,7 @@ export const plainService: Omit<TableService, "name" | "instances"> = {
   epoch: 0,
   detection: defaultDetection,
   slowStartMs: 0,
+  overProvision: 0,
   maxConnections: 0,
   queueLength: 0,
 };
@@ -182,7 +218,7 @@ export interface TableRoute {
   readonly service: string;
   /** All must let a request in. */
   readonly rateLimits: readonly RateLimit[];
-  readonly balance: BalanceAlgorithm;
+  readonly balance: BalanceRule;
   readonly retry: RetryPolicy;
   readonly hedge: HedgePolicy;
   readonly timeouts: Timeouts;

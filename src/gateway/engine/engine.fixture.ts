@@ -14,6 +14,7 @@ import {
   type TableRoute,
   type TableService,
   type Timeouts,
+  plainRule,
 } from "../../core/route/table.ts";
 import type { Engine, InstanceNotice } from "../contract.ts";
 import { type Listener, openListener } from "../transport/listener.ts";
@@ -314,7 +315,7 @@ export function tableOf(options: TableOptions): RoutingTable {
     match: { path: "/" },
     service: "web",
     rateLimits: [],
-    balance: "round-robin",
+    balance: plainRule("round-robin"),
     retry: {
       attempts: options.attempts ?? 2,
       budgetRatio: 0.2,

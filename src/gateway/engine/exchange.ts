@@ -29,6 +29,7 @@ import { ResponseHead } from "../http1/response-head.ts";
 import type { Wire } from "../transport/wire.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import { type Context, HALF_CLOSED_MS, INTERIM_ANSWERS_MAX } from "./context.ts";
+import { hashKeyOf } from "./hash-key.ts";
 import { IncomingAnswer } from "./incoming-answer.ts";
 import { CUT, type Instance, InstanceConnection } from "./instance-connection.ts";
 import { OutgoingRequest } from "./outgoing-request.ts";
@@ -40,7 +41,7 @@ export interface ExchangeClient {
   readonly wire: Wire;
   /** What is said of it to instances, as lines of a head. */
   readonly provenance: string;
-  /** Of the client's address, for source-hash. */
+  /** Of the client's address, for the rules that hash. */
   readonly addressHash: number;
   /** The client sends no more; it may be gone. */
   readonly halfClosed: boolean;
@@ -110,6 +111,8 @@ export class Exchange implements AttemptOwner, Waiter {
   #phase: Phase = phase.idle;
   #target: Target | undefined = undefined;
   #startedMs = 0;
+  /** What leads to its instance, for the rules that hash. */
+  #key = 0;
   /** Why it is queued: NO_INSTANCE or ALL_BUSY. */
   #waitsFor = NO_INSTANCE;
 
@@ -170,6 +173,7 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#triedCount = 0;
     this.#freshOnly = false;
     this.#phase = phase.queued;
+    this.#key = hashKeyOf(target.route.balance.hash, bytes, head, this.#client.addressHash);
     this.#answer.start();
     service.requests++;
     service.active++;
@@ -247,7 +251,7 @@ export class Exchange implements AttemptOwner, Waiter {
     const slot = this.#service.dispatcher.choose(
       this.#route.balance,
       nowMs,
-      this.#client.addressHash,
+      this.#key,
       this.#tried,
       this.#triedCount,
       this.#mayRepeat(),
@@ -312,12 +316,11 @@ export class Exchange implements AttemptOwner, Waiter {
     if (this.#triedCount + 1 >= ATTEMPTS_MAX) return;
     const { dispatcher } = this.#service;
     const { balance, hedge } = this.#route;
-    const { addressHash } = this.#client;
     // Thousands may wait here, and be looked at every few milliseconds.
     if (!dispatcher.mayHedge(nowMs, hedge.budgetRatio, hedge.budgetPerSecond)) return;
     this.#tried[this.#triedCount] = attempt.slot;
     const triedCount = this.#triedCount + 1;
-    const slot = dispatcher.chooseHedge(balance, nowMs, addressHash, this.#tried, triedCount);
+    const slot = dispatcher.chooseHedge(balance, nowMs, this.#key, this.#tried, triedCount);
     if (slot === NO_INSTANCE) return;
     if (!dispatcher.takeHedge(nowMs, hedge.budgetRatio, hedge.budgetPerSecond)) return;
     this.#service.hedges++;

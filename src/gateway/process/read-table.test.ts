@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { RoutingTable } from "../../core/route/table.ts";
+import { plainRule, type RoutingTable } from "../../core/route/table.ts";
 import { readTable } from "./read-table.ts";
 import { loadTable, saveTable } from "./table-file.ts";
 
@@ -22,7 +22,7 @@ const table: RoutingTable = {
       match: { host: "a.example", path: "/", headers: { "x-b": "*" } },
       service: "web",
       rateLimits: [],
-      balance: "least-request",
+      balance: plainRule("least-request"),
       retry: { attempts: 2, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
       hedge: { budgetRatio: 0.05, budgetPerSecond: 10 },
       timeouts: {
@@ -50,6 +50,7 @@ const table: RoutingTable = {
         maxEjectedRatio: 0.5,
         panicRatio: 0,
       },
+      overProvision: 0,
       slowStartMs: 0,
       maxConnections: 0,
       queueLength: 10,
@@ -108,7 +109,7 @@ describe("a table from outside", () => {
 
   it("is refused with no workers, an unknown word, or a route that is not there", () => {
     assert.equal(readTable(replaced(["workers"], 0)), undefined);
-    assert.equal(readTable(replaced(["routes", "0", "balance"], "best")), undefined);
+    assert.equal(readTable(replaced(["routes", "0", "balance", "algorithm"], "best")), undefined);
     assert.equal(readTable(replaced(["services", "0", "mode"], "active")), undefined);
     assert.equal(readTable(replaced(["services", "0", "instances", "0", "share"], 1.5)), undefined);
     assert.equal(readTable(replaced(["listeners", "1", "tcpRoute"], 1)), undefined);

@@ -5,6 +5,7 @@
 import {
   balanceAlgorithms,
   rateLimitKeys,
+  hashedParts,
   instanceVerdicts,
   type RoutingTable,
   serviceModes,
@@ -84,7 +85,7 @@ function isRoute(route: Fields): boolean {
     isMatch(route["match"]) &&
     isText(route["service"]) &&
     isList(route["rateLimits"], each(isRateLimit)) &&
-    isOneOf(balanceAlgorithms)(route["balance"]) &&
+    isBalanceRule(route["balance"]) &&
     areNumbers(route["retry"], retryFields) &&
     areNumbers(route["hedge"], ["budgetRatio", "budgetPerSecond"]) &&
     areNumbers(route["timeouts"], timeoutFields)
@@ -101,6 +102,19 @@ function isRateLimit(limit: Fields): boolean {
     limit["perMs"] > 0 &&
     isCount(limit["burst"]) &&
     limit["burst"] >= 1
+  );
+}
+
+function isBalanceRule(value: unknown): boolean {
+  const rule = fieldsOf(value);
+  const hash = fieldsOf(rule?.["hash"]);
+  return (
+    rule !== undefined &&
+    hash !== undefined &&
+    isOneOf(balanceAlgorithms)(rule["algorithm"]) &&
+    isOneOf(hashedParts)(hash["part"]) &&
+    isText(hash["name"]) &&
+    isNumber(rule["loadFactor"])
   );
 }
 
@@ -140,6 +154,7 @@ function isService(service: Fields): boolean {
     isCount(service["epoch"]) &&
     isDetection(service["detection"]) &&
     isNumber(service["slowStartMs"]) &&
+    isNumber(service["overProvision"]) &&
     isNumber(service["maxConnections"]) &&
     isNumber(service["queueLength"]) &&
     isList(service["instances"], each(isInstance))
@@ -154,6 +169,7 @@ function isInstance(instance: Fields): boolean {
     instance["port"] <= PORT_MAX &&
     isNumber(instance["weight"]) &&
     isBoolean(instance["backup"]) &&
+    (instance["priority"] === undefined || isCount(instance["priority"])) &&
     isOneOf(instanceVerdicts)(instance["verdict"]) &&
     isCount(instance["generation"]) &&
     isShare(instance["share"]) &&

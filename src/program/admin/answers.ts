@@ -9,6 +9,7 @@ import { incidentStates, momentKinds } from "../../core/incident/incident.ts";
 import {
   balanceAlgorithms,
   rateLimitKeys,
+  hashedParts,
   instanceVerdicts,
   type RoutingTable,
   serviceModes,
@@ -146,6 +147,7 @@ const tableInstance = shape({
   port,
   weight: count("1 to 256"),
   backup: z.boolean().describe("Gets traffic only when no other instance of the service can"),
+  priority: z.exactOptional(z.int().min(0)).describe("Its level; absent: 1 for a backup, else 0"),
   verdict: z.enum(instanceVerdicts),
   generation: count("Grows at each start and each passed re-check"),
   share: z.number().describe("Of a full instance's traffic; less than 1 for a canary"),
@@ -168,6 +170,7 @@ const tableService = shape({
   epoch: count("Grows with each change of the primary"),
   detection: detectionPolicy,
   slowStartMs: ms,
+  overProvision: z.number().describe("Of what a priority level must carry, what it can; 0: off"),
   instances: list(tableInstance),
   maxConnections: count("Requests at once to one instance; 0 is no limit"),
   queueLength: count("Requests that may wait for an instance"),
@@ -191,7 +194,13 @@ const tableRoute = shape({
       burst: z.int(),
     }),
   ),
-  balance: z.enum(balanceAlgorithms),
+  balance: shape({
+    algorithm: z.enum(balanceAlgorithms),
+    hash: shape({ part: z.enum(hashedParts), name: z.string() }),
+    loadFactor: z
+      .number()
+      .describe("Above 1: of the mean load, what nobody gets more than; 0: none"),
+  }),
   retry: shape({
     attempts: count("Tries beyond the first"),
     budgetRatio: z.number(),

@@ -44,6 +44,7 @@ function service(name: string): EndpointService {
     queueLength: 0,
     detection: defaultDetection,
     slowStartMs: 0,
+    overProvision: 0,
     failover: plainFailover,
     endpoints: [],
   };

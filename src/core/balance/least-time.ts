@@ -1,0 +1,63 @@
+// Least time: the instance that is expected to answer soonest: the smallest
+//
+//   mean time to the first byte x (1 + attempts under way) / weight
+//
+// Traefik's leasttime (pkg/server/service/loadbalancer/leasttime) and nginx's least_time. The mean
+// follows the last hundred answers; it is a running one here, m += (x - m) / min(count, 100), which
+// needs no window of samples per instance. Who has not answered yet is taken for an average one of
+// the service: Traefik takes it for infinitely fast, and all requests go there until its first
+// answer. Equals take turns. Failures are no answers: who fails fast is not fast.
+
+import { grown } from "../base/grown.ts";
+import type { Balancer, SlotView } from "./balancer.ts";
+import { LeastOf } from "./least-heap.ts";
+
+export function createLeastTime(view: SlotView, random: () => number): Balancer {
+  return new LeastTime(view, random);
+}
+
+const ANSWERS = 100;
+/** Below the clock's resolution all are equally fast. */
+const TIME_MS_MIN = 0.01;
+
+class LeastTime extends LeastOf {
+  /** By slot; of all answers of the service. */
+  #meanMs = new Float64Array(0);
+  #answers = new Int32Array(0);
+  #meanOfAllMs = 0;
+  #answersOfAll = 0;
+
+  protected loadOf(slot: number): number {
+    const { active, weight } = this.view;
+    const isKnown = (this.#answers[slot] ?? 0) > 0;
+    const meanMs = isKnown ? (this.#meanMs[slot] as number) : this.#meanOfAllMs;
+    return (
+      (Math.max(meanMs, TIME_MS_MIN) * ((active[slot] as number) + 1)) / (weight[slot] as number)
+    );
+  }
+
+  override answered(slot: number, _nowMs: number, latencyMs: number): void {
+    this.#grow();
+    const answers = Math.min((this.#answers[slot] as number) + 1, ANSWERS);
+    const meanMs = this.#meanMs[slot] as number;
+    this.#answers[slot] = answers;
+    this.#meanMs[slot] = meanMs + (latencyMs - meanMs) / answers;
+    this.#answersOfAll = Math.min(this.#answersOfAll + 1, ANSWERS);
+    this.#meanOfAllMs += (latencyMs - this.#meanOfAllMs) / this.#answersOfAll;
+    this.changed(slot);
+  }
+
+  override forget(slot: number): void {
+    super.forget(slot);
+    this.#grow();
+    this.#answers[slot] = 0;
+    this.#meanMs[slot] = 0;
+  }
+
+  #grow(): void {
+    const { capacity } = this.view;
+    if (this.#answers.length >= capacity) return;
+    this.#answers = grown(this.#answers, new Int32Array(capacity));
+    this.#meanMs = grown(this.#meanMs, new Float64Array(capacity));
+  }
+}
