@@ -1,8 +1,9 @@
 // What may happen to a vault's targets, by a seed, and what must be true afterwards.
 //
 // Redundancy is judged by what it is for, not by what a scrub says of itself: after a repair any m
-// failure domains are taken away, one choice of them after the other, and every snapshot must be there bit
-// by bit. So a scrub that mends nothing, and a stripe that was written too thin, cannot hide.
+// failure domains are taken away, one choice of them after the other, and every snapshot must be
+// there bit by bit. So a scrub that mends nothing, and a stripe that was written too thin, cannot
+// hide.
 
 import { createPrng, type Random } from "../../src/core/base/prng.ts";
 import type { Geometry } from "../../src/core/vault/shard.ts";
@@ -222,7 +223,7 @@ class Damage {
     await this.#holds(this.#worldOn(disks));
   }
 
-  /** A backup beside targets that say what ails them: thinner, said, and whole once they are well. */
+  /** A backup beside targets that say what ails them: thinner, said, whole once they are well. */
   async saidTrouble(trouble: Trouble): Promise<void> {
     const { parityShards } = this.geometry;
     // With fewer than it takes to read and one more, a run with several parity shards refuses.

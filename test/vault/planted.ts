@@ -1,5 +1,6 @@
 // Faults planted in a copy of the built vault: each breaks one promise, and the crashes, or the
-// prunes beside a backup, or the damage to its targets, must find it. What they cannot find they do not guard.
+// prunes beside a backup, or the damage to its targets, must find it. What they cannot find they do
+// not guard.
 
 import { importPlanted, type PlantedFault } from "../planted.fixture.ts";
 import { pruneBeside } from "./beside.ts";
