@@ -8,77 +8,17 @@
 // their connection count as HAProxy's queued ones do. Envoy itself draws two where weights are
 // equal, for fear of a pass over all; a heap (least-heap.ts) makes the pass unnecessary.
 //
-// Known trap: an instance that fails fast looks idle and draws everything. Here a failure weighs
-// as long as an answer would have taken: it counts as under way until the mean time of the
-// service's answers has passed since it began. Then failing is no faster than answering, and the
-// instance gets no more than its peers until it is ejected (core/dispatch).
+// Who fails fast looks idle: least-loaded.ts is the answer to that.
 
-import { grown } from "../base/grown.ts";
-import { Balancer, type Candidates, type SlotView } from "./balancer.ts";
-import { LeastOf } from "./least-heap.ts";
+import type { Balancer, SlotView } from "./balancer.ts";
+import { LeastLoaded } from "./least-loaded.ts";
 
 export function createLeastRequest(view: SlotView, random: () => number): Balancer {
   return new LeastRequest(view, random);
 }
 
-/** Failures that are counted as under way at once; beyond it the oldest ends. */
-const FAILURES_MAX = 4096;
-/** Of the latest answer in the mean time of an answer. */
-const GAIN = 1 / 64;
-const FORGOTTEN = -1;
-
-class LeastRequest extends LeastOf {
-  #meanMs = 0;
-  /** By slot: failures that count as under way. */
-  #failures = new Int32Array(0);
-  /** A circle of them, oldest first: whose, and until when. */
-  readonly #whose = new Int32Array(FAILURES_MAX);
-  readonly #untilMs = new Float64Array(FAILURES_MAX);
-  #from = 0;
-  #count = 0;
-
+class LeastRequest extends LeastLoaded {
   protected loadOf(slot: number): number {
-    const { active, weight } = this.view;
-    const failures = this.#failures[slot] ?? 0;
-    return ((active[slot] as number) + failures + 1) / (weight[slot] as number);
-  }
-
-  override choose(tier: Candidates, nowMs: number): number {
-    while (this.#count > 0 && (this.#untilMs[this.#from] as number) <= nowMs) this.#endOldest();
-    return super.choose(tier, nowMs);
-  }
-
-  override finished(slot: number, nowMs: number, latencyMs: number, failed: boolean): void {
-    if (!failed) {
-      this.#meanMs += this.#meanMs === 0 ? latencyMs : GAIN * (latencyMs - this.#meanMs);
-      return;
-    }
-    if (latencyMs >= this.#meanMs) return;
-    if (this.#count === FAILURES_MAX) this.#endOldest();
-    if (this.#failures.length < this.view.capacity) {
-      this.#failures = grown(this.#failures, new Int32Array(this.view.capacity));
-    }
-    const index = (this.#from + this.#count++) % FAILURES_MAX;
-    this.#whose[index] = slot;
-    this.#untilMs[index] = nowMs + this.#meanMs - latencyMs;
-    this.#failures[slot] = (this.#failures[slot] as number) + 1;
-  }
-
-  #endOldest(): void {
-    const slot = this.#whose[this.#from] as number;
-    this.#from = (this.#from + 1) % FAILURES_MAX;
-    this.#count--;
-    if (slot === FORGOTTEN) return;
-    this.#failures[slot] = (this.#failures[slot] as number) - 1;
-    this.changed(slot);
-  }
-
-  override forget(slot: number): void {
-    super.forget(slot);
-    if ((this.#failures[slot] ?? 0) === 0) return;
-    this.#failures[slot] = 0;
-    for (let index = 0; index < FAILURES_MAX; index++) {
-      if (this.#whose[index] === slot) this.#whose[index] = FORGOTTEN;
-    }
+    return this.attempts(slot) / (this.view.weight[slot] as number);
   }
 }

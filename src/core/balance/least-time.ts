@@ -10,7 +10,7 @@
 
 import { grown } from "../base/grown.ts";
 import type { Balancer, SlotView } from "./balancer.ts";
-import { LeastOf } from "./least-heap.ts";
+import { LeastLoaded } from "./least-loaded.ts";
 
 export function createLeastTime(view: SlotView, random: () => number): Balancer {
   return new LeastTime(view, random);
@@ -20,7 +20,7 @@ const ANSWERS = 100;
 /** Below the clock's resolution all are equally fast. */
 const TIME_MS_MIN = 0.01;
 
-class LeastTime extends LeastOf {
+class LeastTime extends LeastLoaded {
   /** By slot; of all answers of the service. */
   #meanMs = new Float64Array(0);
   #answers = new Int32Array(0);
@@ -28,12 +28,10 @@ class LeastTime extends LeastOf {
   #answersOfAll = 0;
 
   protected loadOf(slot: number): number {
-    const { active, weight } = this.view;
     const isKnown = (this.#answers[slot] ?? 0) > 0;
     const meanMs = isKnown ? (this.#meanMs[slot] as number) : this.#meanOfAllMs;
-    return (
-      (Math.max(meanMs, TIME_MS_MIN) * ((active[slot] as number) + 1)) / (weight[slot] as number)
-    );
+    const expectedMs = Math.max(meanMs, TIME_MS_MIN) * this.attempts(slot);
+    return expectedMs / (this.view.weight[slot] as number);
   }
 
   override answered(slot: number, _nowMs: number, latencyMs: number): void {
