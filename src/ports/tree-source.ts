@@ -68,6 +68,8 @@ export interface TreeSource {
    * there is no more to a whole than its files.
    */
   confirm(): Promise<void>;
+  /** What of all entries this source cannot tell, each with why; asked once all was read. */
+  notKept(): readonly string[];
   close(): Promise<void>;
 }
 

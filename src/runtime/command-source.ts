@@ -72,6 +72,10 @@ class CommandTree implements TreeSource {
     }
   }
 
+  notKept() {
+    return [];
+  }
+
   async close(): Promise<void> {
     await this.#running?.close();
   }

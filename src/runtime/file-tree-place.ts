@@ -31,12 +31,15 @@ import { promisify } from "node:util";
 import { NinesError } from "../core/base/errors.ts";
 import type { EntryFacts } from "../core/vault/entry.ts";
 import type { PlaceWriter, TreePath, TreePlace } from "../ports/tree-place.ts";
+import { setAttributes, type WantedAttributes } from "./attributes.ts";
 import { codeOf, InsideRoot, within } from "./inside-root.ts";
 
 const makingFlags =
   constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const unfinished = ".nines-restore";
 const leftOutMax = 100;
+/** Entries of a folder whose attributes are set at once. */
+const attributedMax = 1_000;
 /** For less, the way to another thread and back takes longer. */
 const smallBytes = 32_768;
 const openAsync = promisify(open);
@@ -64,6 +67,11 @@ class FileTreePlace implements TreePlace {
   readonly #root: string;
   readonly #inside: InsideRoot;
   readonly #leftOut = new Set<string>();
+  /** Attributes that are to be set when their folder is finished. */
+  readonly #wanted = new Map<
+    string,
+    { readonly path: TreePath; readonly entries: WantedAttributes[] }
+  >();
   #made = 0;
 
   constructor(root: string) {
@@ -84,6 +92,8 @@ class FileTreePlace implements TreePlace {
   }
 
   async finishFolder(path: TreePath, facts: EntryFacts): Promise<void> {
+    if (facts.attributes.length > 0) this.#wantAttributes(path, ".", facts);
+    this.#setAttributes(path);
     this.#setFacts(this.#inside.folder(path), facts);
   }
 
@@ -102,6 +112,7 @@ class FileTreePlace implements TreePlace {
         this.#setFacts(file, kept);
         closeSync(file);
         this.#at(temporary, (from) => this.#at(path, (to) => renameSync(from, to)));
+        this.#wantAttributes(parent, path.at(-1) ?? "", kept);
       },
       abandon: () => {
         closeSync(file);
@@ -139,6 +150,7 @@ class FileTreePlace implements TreePlace {
       this.#owned(() => lchownSync(place, facts.userId, facts.groupId));
       lutimesSync(place, secondsOf(facts), secondsOf(facts));
     });
+    this.#wantAttributes(path.slice(0, -1), path.at(-1) ?? "", facts);
   }
 
   leftOut(): readonly string[] {
@@ -146,7 +158,33 @@ class FileTreePlace implements TreePlace {
   }
 
   async close(): Promise<void> {
+    // Of what is in the root, which nobody finishes, and of folders that were cut off.
+    for (const { path } of this.#wanted.values()) this.#setAttributes(path);
     this.#inside.close();
+  }
+
+  #wantAttributes(folder: TreePath, name: string, { attributes }: EntryFacts): void {
+    if (attributes.length === 0) return;
+    const key = folder.join("/");
+    const wanted = this.#wanted.get(key) ?? { path: folder, entries: [] };
+    this.#wanted.set(key, wanted);
+    wanted.entries.push({ name, attributes });
+    if (wanted.entries.length === attributedMax) this.#setAttributes(folder);
+  }
+
+  /** After the owners, whose change takes capabilities away. */
+  #setAttributes(path: TreePath): void {
+    const key = path.join("/");
+    const wanted = this.#wanted.get(key);
+    if (wanted === undefined) return;
+    this.#wanted.delete(key);
+    const folder = this.#inside.open(path);
+    try {
+      const refused = setAttributes(folder, wanted.entries);
+      if (refused !== undefined) this.#leave(`extended attributes and ACLs: ${refused}`);
+    } finally {
+      closeSync(folder);
+    }
   }
 
   #setFacts(file: number, facts: EntryFacts): void {
@@ -154,7 +192,6 @@ class FileTreePlace implements TreePlace {
     // After the owner, whose change takes setuid away.
     fchmodSync(file, facts.mode);
     futimesSync(file, secondsOf(facts), secondsOf(facts));
-    if (facts.attributes.length > 0) this.#leave("extended attributes");
   }
 
   #owned(change: () => void): void {

@@ -3,8 +3,8 @@
 //
 // A file's fingerprint is its device, inode, size, and times of change and modification: what a
 // program cannot change without changing one of them (the time of change is the kernel's own).
-// Sockets, pipes and devices are left out and named, as is what may not be read. Not kept: extended
-// attributes, for Node has no call for them; they are not looked for.
+// Sockets, pipes and devices are left out and named, as is what may not be read. Extended
+// attributes are kept where the tools for them are installed (attributes.ts).
 
 import {
   type BigIntStats,
@@ -18,7 +18,7 @@ import {
   readSync,
 } from "node:fs";
 import { basename, dirname } from "node:path";
-import type { EntryKind } from "../core/vault/entry.ts";
+import type { EntryKind, ExtendedAttribute } from "../core/vault/entry.ts";
 import type {
   SourceEntry,
   SourceListing,
@@ -26,6 +26,7 @@ import type {
   SourceReader,
   TreeSource,
 } from "../ports/tree-source.ts";
+import { type ReadAttributes, readAttributes } from "./attributes.ts";
 import { byteName, codeOf, InsideRoot, within } from "./inside-root.ts";
 
 /** Zeros of a file with holes are looked for in pieces of this size. */
@@ -45,10 +46,18 @@ export function createFileTreeSource(options: FileTreeOptions): TreeSource {
   return new FileTreeSource(options);
 }
 
+interface Place {
+  readonly inside: InsideRoot;
+  readonly folder: string;
+  /** The one name of it that is backed up. */
+  readonly only?: string;
+}
+
 class FileTreeSource implements TreeSource {
   readonly name: string;
   readonly #options: FileTreeOptions;
-  #root: { readonly inside: InsideRoot; readonly only?: string } | undefined;
+  #root: Place | undefined;
+  #attributes: ReadAttributes | undefined;
 
   constructor(options: FileTreeOptions) {
     this.name = options.name;
@@ -56,14 +65,18 @@ class FileTreeSource implements TreeSource {
   }
 
   async list(path: readonly string[]): Promise<SourceListing | undefined> {
+    const there = unlessVanished(() => this.#place());
+    if (there === undefined) return undefined;
+    const { inside, only, folder: root } = there;
+    this.#attributes ??= await readAttributes(root, only);
+    const { attributes } = this.#attributes;
     return unlessVanished(() => {
-      const { inside, only } = this.#place();
       const folder = inside.folder(path);
       const entries: SourceEntry[] = [];
       const left: Left[] = [];
       for (const name of only === undefined ? namesIn(folder) : [only]) {
         if (this.#isExcluded([...path, name])) continue;
-        const found = entryOf(folder, name);
+        const found = entryOf(folder, name, attributes.get([...path, name].join("/")) ?? []);
         if (found === undefined) continue;
         if ("reason" in found) left.push(found);
         else entries.push(found);
@@ -83,17 +96,22 @@ class FileTreeSource implements TreeSource {
 
   async confirm(): Promise<void> {}
 
+  notKept(): readonly string[] {
+    const missing = this.#attributes?.missing;
+    return missing === undefined ? [] : [`extended attributes and ACLs: ${missing}`];
+  }
+
   async close(): Promise<void> {
     this.#root?.inside.close();
   }
 
-  #place(): { readonly inside: InsideRoot; readonly only?: string } {
+  #place(): Place {
     if (this.#root !== undefined) return this.#root;
     const { path } = this.#options;
     const only = Buffer.from(basename(path)).toString("latin1");
-    this.#root = lstatSync(path).isFile()
-      ? { inside: new InsideRoot(dirname(path)), only }
-      : { inside: new InsideRoot(path) };
+    const isFile = lstatSync(path).isFile();
+    const folder = isFile ? dirname(path) : path;
+    this.#root = { inside: new InsideRoot(folder), folder, ...(isFile ? { only } : {}) };
     return this.#root;
   }
 
@@ -119,7 +137,11 @@ function namesIn(folder: number): readonly string[] {
 type Left = SourceListing["left"][number];
 
 /** Undefined when it has vanished. */
-function entryOf(folder: number, name: string): SourceEntry | Left | undefined {
+function entryOf(
+  folder: number,
+  name: string,
+  attributes: readonly ExtendedAttribute[],
+): SourceEntry | Left | undefined {
   try {
     const path = within(folder, name);
     const stat = lstatSync(path, { bigint: true });
@@ -135,7 +157,7 @@ function entryOf(folder: number, name: string): SourceEntry | Left | undefined {
         userId: Number(stat.uid),
         groupId: Number(stat.gid),
         modifiedNs: stat.mtimeNs,
-        attributes: [],
+        attributes,
       },
       sizeBytes: kind === "file" ? Number(stat.size) : 0,
       pointsTo,

@@ -103,6 +103,10 @@ class Scratch implements TreePlace, TreeSource {
 
   async confirm(): Promise<void> {}
 
+  notKept() {
+    return [];
+  }
+
   async close(): Promise<void> {}
 }
 

@@ -135,7 +135,8 @@ class BackupRun {
       level: degradedObjects > 0 || this.#left.length > 0 ? "warning" : "info",
       sentence,
     });
-    return { snapshot, left: this.#left, degradedObjects, mendedShards, sentence };
+    const left = [...this.#source.notKept(), ...this.#left];
+    return { snapshot, left, degradedObjects, mendedShards, sentence };
   }
 
   /** The content of a folder; undefined when it has vanished. */

@@ -159,6 +159,10 @@ export class TestSource implements TreeSource {
 
   async confirm(): Promise<void> {}
 
+  notKept() {
+    return [];
+  }
+
   async close(): Promise<void> {}
 
   #find(path: readonly string[]): string | TestTree | undefined {

@@ -18,7 +18,7 @@ import type { EventEntry } from "../../ports/events.ts";
 import { findStateDirectory, type StateDirectory } from "../../state/directory.ts";
 import { saidMax, writeDutyReport } from "../../state/duty-reports.ts";
 import { createRecords } from "../../state/records.ts";
-import { say } from "../cli/say.ts";
+import { report, say } from "../cli/say.ts";
 import { keptConfig } from "../roles/last-config.ts";
 import { officesOf } from "../roles/offices.ts";
 import { openVaultPlace, type VaultPlace } from "./place.ts";
@@ -94,8 +94,8 @@ async function attempt(
     }
   } catch (error) {
     if (isStop(error)) return { outcome: "unfinished", sentence: messageOf(error) };
-    // Whatever it is, somebody hears of it; where it comes from stands in the log.
-    if (!(error instanceof NinesError)) say(error instanceof Error ? `${error.stack}` : `${error}`);
+    // Whatever it is, somebody hears of it; the log has the stack of what is a bug.
+    report(error);
     return { outcome: "failed", sentence: messageOf(error) };
   }
 }

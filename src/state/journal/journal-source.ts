@@ -227,6 +227,10 @@ class JournalTree implements TreeSource {
     if (this.#files.some(({ name }) => !there.has(name))) throw changed(this.#folder.path);
   }
 
+  notKept() {
+    return [];
+  }
+
   async close(): Promise<void> {
     await this.#folder.close();
   }
