@@ -1,9 +1,10 @@
 // A place to restore a tree to: the other end of ports/tree-source.ts.
 //
 // The caller goes through the tree in order: a folder is made before what is in it, and `finish`ed
-// after; files of a folder may be open beside each other. Paths come from a backup, which whoever holds a target may have changed: a place refuses
-// names that are not names, never follows a link, and never writes outside its root. An entry that
-// is there already is replaced only when the place was opened for that.
+// after; files of a folder may be open beside each other. Paths come from a backup, which whoever
+// holds a target may have changed: a place refuses names that are not names, never follows a link,
+// and never writes outside its root. An entry that is there already is replaced only when the place
+// was opened for that.
 
 import type { ByteName, EntryFacts } from "../core/vault/entry.ts";
 

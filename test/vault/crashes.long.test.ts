@@ -6,7 +6,7 @@ import * as operations from "../../src/control/backup/operations.ts";
 import { pruneBeside } from "./beside.ts";
 import { crashEverywhere } from "./crashes.ts";
 
-test("a vault outlives 5,000 crashes over backup, prune, rebalance and key rotation", async (t) => {
+test("a vault outlives 5,000 crashes over backup, prune, rebalance, key rotation and erasure", async (t) => {
   let crashes = 0;
   for (let seed = 1_000; crashes < 5_000; seed++) {
     crashes += (await crashEverywhere(operations, { seed, steps: 25, stride: 5 })).crashes;

@@ -118,6 +118,15 @@ export const faults: readonly VaultFault[] = [
     replace: "void id;",
     foundBy: "damage",
   },
+  {
+    name: "an erasure is remembered by the machine that asked for it, and by nobody else",
+    file: `${folder}/key-ring.js`,
+    find: "const pending = await this.#destroy(domain.id);",
+    replace:
+      'await this.#store.remove("tombstone", id);\n        const pending = [];\n' +
+      "        this.#held.delete(domain.id);",
+    foundBy: "crashes",
+  },
 ];
 
 const livesMax = 8;

@@ -17,7 +17,10 @@ describe("a crew", () => {
         const work = (weight: number) => async () => {
           underWay.push(weight);
           const sum = underWay.reduce((a, b) => a + b, 0);
-          assert.ok(sum <= 10 || underWay.filter((each) => each > 0).length === 1, `${underWay}`);
+          assert.ok(
+            sum <= 10 || underWay.filter((each) => each > 0).length === 1,
+            underWay.join(" + "),
+          );
           await scheduler.schedule(Promise.resolve());
           underWay.splice(underWay.indexOf(weight), 1);
           ended++;

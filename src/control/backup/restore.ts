@@ -2,9 +2,9 @@
 //
 // The tree is gone through in order, small files of a folder beside each other, and a few chunks of
 // large ones: they so come in about the order in which packs hold them, and each pack is read once
-// for all that need it now. What cannot be read is named and left out, and everything else is restored.
-// A subject's folder comes back into its place as if it had never been sealed apart; an erased one
-// is named. Cut off and run again, it goes on after the files that are there.
+// for all that need it now. What cannot be read is named and left out, and everything else is
+// restored. A subject's folder comes back into its place as if it had never been sealed apart; an
+// erased one is named. Cut off and run again, it goes on after the files that are there.
 
 import { NinesError } from "../../core/base/errors.ts";
 import type { Snapshot } from "../../core/vault/records.ts";

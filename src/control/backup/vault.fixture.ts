@@ -190,16 +190,22 @@ export function noise(seed: number, length: number): string {
   return byteStringOf(Uint8Array.from({ length }, () => random.below(256)));
 }
 
-/** What a snapshot gives back, as the tree it was made of. Subjects are in their places again. */
+/**
+ * What a snapshot gives back, as the tree it was made of. Subjects are in their places again, but
+ * for those that have no key.
+ */
 export async function treeOf(vault: Vault, snapshot: Snapshot): Promise<TestTree> {
-  return folderOf(new VaultReader(vault), snapshot.root);
+  return folderOf(vault, new VaultReader(vault), snapshot.root);
 }
 
-async function folderOf(reader: VaultReader, folder: Content): Promise<TestTree> {
+async function folderOf(vault: Vault, reader: VaultReader, folder: Content): Promise<TestTree> {
   const tree: Record<string, string | TestTree> = {};
+  const inner = (content: Content) => folderOf(vault, reader, content);
   for await (const entry of reader.entries(folder)) {
-    if (entry.kind === "subject") Object.assign(tree, await folderOf(reader, entry.content));
-    else if (entry.kind === "folder") tree[entry.name] = await folderOf(reader, entry.content);
+    if (entry.kind === "subject") {
+      if (vault.keys.find(entry.domainId) === undefined) continue;
+      Object.assign(tree, await inner(entry.content));
+    } else if (entry.kind === "folder") tree[entry.name] = await inner(entry.content);
     else tree[entry.name] = await fileOf(reader, entry.content);
   }
   return Object.fromEntries(Object.entries(tree).sort(([a], [b]) => (a < b ? -1 : 1)));
