@@ -11,6 +11,7 @@ import type { CommandService, Config, EndpointService } from "../../src/config/c
 import { present } from "../../src/core/base/assert.ts";
 import type { Incident } from "../../src/core/incident/incident.ts";
 import { type Outcome, outcome } from "../../src/core/dispatch/dispatcher.ts";
+import type { RoutingTable } from "../../src/core/route/table.ts";
 import type { AnswerCounts } from "../../src/ports/traffic.ts";
 import { versionsInTerm } from "../../src/control/routing/memory.ts";
 import type { Plan } from "../plan.ts";
@@ -130,8 +131,13 @@ export class World {
     this.#tell(actor, subject, what);
   }
 
+  /** What is not is not put into words either. */
+  get #isTraced(): boolean {
+    return this.#calm?.trace ?? true;
+  }
+
   #tell(actor: string, subject: string, what: string): void {
-    if (this.#calm?.trace ?? true) this.trace.add(this.loop.nowMs, actor, subject, what);
+    if (this.#isTraced) this.trace.add(this.loop.nowMs, actor, subject, what);
     for (const watcher of this.watchers) watcher.noted?.();
   }
 
@@ -166,11 +172,7 @@ export class World {
       },
       isCalm: this.#calm !== undefined,
       published: (table) => {
-        const verdicts = table.services.flatMap((service) =>
-          service.instances.map(({ id, verdict }) => `${id}=${verdict}`),
-        );
-        const number = table.version % versionsInTerm;
-        this.note(this.#actor(), "", `table ${number}: ${verdicts.join(" ")}`);
+        this.note(this.#actor(), "", this.#isTraced ? sayTable(table) : "");
         this.gateway.publish(table);
         for (const watcher of this.watchers) watcher.published?.(table);
       },
@@ -293,7 +295,7 @@ export class World {
   }
 
   #changed(program: Program): void {
-    this.note(program.id, "", describe(program));
+    this.note(program.id, "", this.#isTraced ? describe(program) : "");
     for (const watcher of this.watchers) watcher.programChanged?.(program);
   }
 
@@ -361,6 +363,13 @@ export class World {
 /** "web" of "web-2" and of "web-10.0.0.1:80": simulated services have no dash in their names. */
 export function serviceOf(id: string): string {
   return id.slice(0, id.indexOf("-"));
+}
+
+function sayTable({ version, services }: RoutingTable): string {
+  const verdicts = services.flatMap(({ instances }) =>
+    instances.map(({ id, verdict }) => `${id}=${verdict}`),
+  );
+  return `table ${version % versionsInTerm}: ${verdicts.join(" ")}`;
 }
 
 function describe(program: Program): string {
