@@ -4,6 +4,7 @@
 // that the defaults can be judged side by side.
 
 import { z } from "zod";
+import { WORKERS_MAX } from "../core/balance/accept-share.ts";
 import {
   type BalanceRule,
   balanceAlgorithms,
@@ -428,9 +429,9 @@ const limits = z.strictObject({
 });
 
 export const gateway = z.strictObject({
-  workers: field(integer(1, 256).optional(), {
+  workers: field(integer(1, WORKERS_MAX).optional(), {
     meaning: "Processes that carry the traffic. All accept on the same ports.",
-    default: "one a core",
+    default: `one a core, at most ${WORKERS_MAX}`,
     interaction: "With two or more, one can fail or be replaced while the others serve.",
   }),
   listen: field(z.array(listener).min(1).max(64), {

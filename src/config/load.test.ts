@@ -93,7 +93,7 @@ gateway:
     assert.equal(parsed.problems.length, 50);
   });
 
-  it("takes the number of cores for workers, and at least one", () => {
+  it("takes the number of cores for workers, at least one and at most 32", () => {
     const written = {
       services: { a: { command: "x" } },
       gateway: { listen: [{ address: ":80" }] },
@@ -104,6 +104,7 @@ gateway:
     };
     assert.equal(workersOn(3), 3);
     assert.equal(workersOn(0), 1);
+    assert.equal(workersOn(192), 32);
   });
 
   it("accepts what `nines init` writes, without a warning", () => {

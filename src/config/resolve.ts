@@ -1,6 +1,7 @@
 // From what was written, all of it checked, to what the program uses: complete, absolute paths,
 // most specific route first, frozen to the bottom.
 
+import { WORKERS_MAX } from "../core/balance/accept-share.ts";
 import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { DeploySettings } from "../core/deploy/settings.ts";
 import {
@@ -242,7 +243,7 @@ function resolveGateway(
   }
   return {
     ...policy,
-    workers: written.workers ?? Math.max(1, cores),
+    workers: written.workers ?? Math.min(Math.max(1, cores), WORKERS_MAX),
     listen: written.listen.map(resolveListener),
     routes: routes.sort(bySpecificity),
     limits: {

@@ -108,7 +108,7 @@ const gateway = (service: string): fc.Arbitrary<GatewayInput> =>
       routes: fc
         .uniqueArray(path, { minLength: 1, maxLength: 4 })
         .map((paths) => paths.map((one) => ({ match: { path: one }, service }))),
-      workers: count(1, 256),
+      workers: count(1, 32),
       retry: fc.record({ attempts: count(0, 10), budget: percent, replay: size(0, 1 << 20) }),
       hedge: fc.oneof(
         fc.constant("off" as const),

@@ -21,6 +21,9 @@
 // clients have left): when the peers have accepted twice what would have closed the gap, and it is
 // still there, it is tolerated until it grows. A hung peer's report goes stale and is ignored.
 
+/** Of one gateway. Those before a change of it and those after serve side by side for a while. */
+export const WORKERS_MAX = 32;
+
 /** What a worker publishes of itself, after each accept and at least every 50 ms. */
 export interface WorkerLoad {
   /** Client connections open now. */

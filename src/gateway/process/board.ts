@@ -10,10 +10,11 @@
 // 50 ms, so a stopped worker's line goes stale by itself. The number stays when the worker has
 // ended, which is how numbers go on growing. A number is passed over while its slot shows a worker
 // that lives, for whoever asks who may still serve (the steward's fence) must see it. Two share a
-// slot only where more than 64 live: it then shows the newer one alone. The file outlives the
-// machine's boot and may be damaged by its end: a line is believed only where its number belongs,
-// and whoever acts on one looks first whether that process lives. Rejected: shared memory (Node has
-// none across processes), a message a connection (a peer that is busy accepting reads it too late).
+// slot only where more live than a gateway and the one before it may have (`gateway.workers` is
+// bounded for that): it then shows the newer one alone. The file outlives the machine's boot and
+// may be damaged by its end: a line is believed only where its number belongs, and whoever acts on
+// one looks first whether that process lives. Rejected: shared memory (Node has none across
+// processes), a message a connection (a peer that is busy accepting reads it too late).
 
 import {
   closeSync,
@@ -24,10 +25,10 @@ import {
   readSync,
   writeSync,
 } from "node:fs";
-import type { PeerLoad } from "../../core/balance/accept-share.ts";
+import { type PeerLoad, WORKERS_MAX } from "../../core/balance/accept-share.ts";
 import type { ProcessIdentity } from "../../ports/processes.ts";
 
-const SLOTS = 64;
+const SLOTS = 2 * WORKERS_MAX;
 const SLOT_BYTES = 128;
 const BOARD_BYTES = SLOTS * SLOT_BYTES;
 const AT_WORKER = 0;
