@@ -75,7 +75,9 @@ test("equal instances get equal shares, whatever the algorithm; `first` fills th
   for (const algorithm of balanceAlgorithms) {
     const { share } = play(algorithm, equal, 0.2, 4_000);
     if (algorithm === "first") assert.ok((share[0] ?? 0) > 0.999);
-    else for (const each of share) assert.ok(Math.abs(each - 0.25) < 0.06, `${algorithm} ${share}`);
+    else
+      for (const each of share)
+        assert.ok(Math.abs(each - 0.25) < 0.06, `${algorithm} ${String(share)}`);
   }
 });
 
@@ -84,7 +86,7 @@ test("weights 4, 2, 1, 1: those that follow weights give an eighth for each unit
   for (const algorithm of ["weighted", "rendezvous", "maglev"] as const) {
     const { share } = play(algorithm, servers, 0.2, 4_000);
     for (const [slot, { weight }] of servers.entries()) {
-      assert.ok(Math.abs((share[slot] ?? 0) - weight / 8) < 0.03, `${algorithm} ${share}`);
+      assert.ok(Math.abs((share[slot] ?? 0) - weight / 8) < 0.03, `${algorithm} ${String(share)}`);
     }
   }
 });
@@ -102,7 +104,7 @@ test("one of four is five times slower: who counts or measures sends it about it
   assert.ok((most[0] ?? 0) > 200, "in turn, its queue grows without end");
 });
 
-test("least of all keeps the longest queue shorter than two choices do, and those than random", () => {
+test("the least of all has a shorter longest queue than two choices, and those than random", () => {
   const servers = Array<Server>(16).fill({ weight: 1, serviceMs: 10 });
   const longest = (algorithm: BalanceAlgorithm): number =>
     Math.max(...play(algorithm, servers, 1.36, 8_000).most);
