@@ -21,9 +21,9 @@
 // - Changes of an instance count together, whoever made them: this worker's ejections, the table's
 //   verdicts, a silence of a second and more. At most three in a minute reach the traffic: a return
 //   beyond that waits, while half of the instances take traffic without it. One that control gives
-//   may come 500 ms early, for control's minute began earlier. What somebody asked for (a drain) is
-//   no change. A silence that was only avoided counts when it is the instance's own: of a second and
-//   eight times as long as this worker was away itself lately.
+//   may come 500 ms early, for control's minute began earlier. What somebody asked for (a drain)
+//   is no change. A silence that was only avoided counts when it is the instance's own: of a second
+//   and eight times as long as this worker was away itself lately.
 // - Only evidence newer than the ejection counts: what began before neither readmits nor doubles;
 //   what began before a readmission does not eject.
 // - While `controlAlive` is false, the table's own `down` verdicts count as ejections of that kind:

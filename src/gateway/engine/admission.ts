@@ -1,11 +1,11 @@
 // What a worker lets in by its routes' rate limits, and what it and the others tell of that.
 //
-// Each worker decides by itself and at once. Every 100 ms it tells the others, by way of the parent,
-// what it has let in, and they count it as their own (`RateLimiter.spend`): so all workers keep one
-// limit together, and are off by no more than what came within these 100 ms. A worker without a
-// parent goes on alone. The same messages could come from other machines. Rejected: a share of the
-// limit for each worker (a client with one connection would never get more than his worker's), a
-// file or a process that all ask (a round trip for each request).
+// Each worker decides by itself and at once. Every 100 ms it tells the others, by way of the
+// parent, what it has let in, and they count it as their own (`RateLimiter.spend`): so all workers
+// keep one limit together, and are off by no more than what came within these 100 ms. A worker
+// without a parent goes on alone. The same messages could come from other machines. Rejected: a
+// share of the limit for each worker (a client with one connection would never get more than his
+// worker's), a file or a process that all ask (a round trip for each request).
 //
 // A limit is known by what it says, not by its place: a new table that has it still finds it as it
 // was, and two workers between two tables understand each other.
