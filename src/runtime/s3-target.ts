@@ -6,10 +6,11 @@
 // objects larger than any shard.
 //
 // A store may answer with fewer names than asked for, and a hostile one with endless pages that
-// lead nowhere: a page is asked for until it is full or the store says that it has no more, and
-// each answer must lead on.
+// lead nowhere: a page is asked for until it is full or the store says that it has no more, each
+// answer must lead on, and none is asked for once the time of the call is over.
 
 import { assert } from "../core/base/assert.ts";
+import type { Clock } from "../ports/clock.ts";
 import { listPageMax, type Target, TargetError } from "../ports/target.ts";
 import {
   type S3Answer,
@@ -41,12 +42,16 @@ class S3Target implements Target {
   readonly isAppendOnly = false;
   readonly #client: S3Client;
   readonly #prefix: string;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
   readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(options: S3TargetOptions) {
     this.name = options.name;
     this.domain = options.domain;
     this.#client = new S3Client(options);
+    this.#clock = options.clock;
+    this.#timeoutMs = options.timeoutMs;
     this.#prefix = options.prefix === "" ? "" : `${options.prefix}/`;
   }
 
@@ -70,6 +75,7 @@ class S3Target implements Target {
 
   async list(kind: string, after: string): Promise<readonly string[]> {
     const names: string[] = [];
+    const untilMs = this.#clock.monotonicMs() + this.#timeoutMs;
     let start = `${this.#prefix}${after}`;
     for (;;) {
       const query: Record<string, string> = {
@@ -81,6 +87,8 @@ class S3Target implements Target {
       const request = { method: "GET", key: "", query, bytesMax: listBytesMax } as const;
       const { bytes } = await this.#send(request, `list ${kind}`);
       const xml = Buffer.from(bytes).toString("utf8");
+      // Else the page of a proxy would say that there is nothing.
+      if (!xml.trimEnd().endsWith("</ListBucketResult>")) throw this.#noList(kind, "is none");
       const keys = keysOf(xml);
       for (const key of keys) {
         const name = key.slice(this.#prefix.length);
@@ -90,9 +98,10 @@ class S3Target implements Target {
       }
       if (tagOf(xml, "IsTruncated") !== "true") return names;
       const last = keys.at(-1) ?? "";
-      if (last <= start) {
-        const what = `Target ${this.name} could not list ${kind}: the store's pages lead nowhere`;
-        throw new TargetError("io", what);
+      if (last <= start) throw this.#noList(kind, "leads nowhere");
+      if (this.#clock.monotonicMs() >= untilMs) {
+        const within = `within ${this.#timeoutMs / 1000} s`;
+        throw new TargetError("timeout", `Target ${this.name} could not list ${kind} ${within}`);
       }
       start = last;
     }
@@ -112,6 +121,11 @@ class S3Target implements Target {
 
   async close(): Promise<void> {
     await Promise.allSettled(this.#underWay);
+  }
+
+  #noList(kind: string, why: string): TargetError {
+    const what = `Target ${this.name} could not list ${kind}: the store's list ${why}`;
+    return new TargetError("io", what);
   }
 
   #key(name: string): string {

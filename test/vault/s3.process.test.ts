@@ -175,8 +175,32 @@ describe("a store that lies", () => {
     const failure = await failureOf(targetOf(store, new PatientClock()).list("pack", ""));
     assert.equal(
       failure.message,
-      "Target cloud could not list pack: the store's pages lead nowhere",
+      "Target cloud could not list pack: the store's list leads nowhere",
     );
+  });
+
+  it("cannot pass off another page, or half a list, as all that there is", async () => {
+    await using store = await startS3Store();
+    for (const body of ["<html>Welcome</html>", "", "<ListBucketResult><Contents>"]) {
+      store.trouble = () => ({ status: 200, body });
+      const failure = await failureOf(targetOf(store, new PatientClock()).list("pack", ""));
+      assert.equal(failure.message, "Target cloud could not list pack: the store's list is none");
+    }
+  });
+
+  it("cannot list without end what is none of ours", async () => {
+    await using store = await startS3Store();
+    const clock = new PatientClock();
+    clock.monotonicMs = () => 20_000 * store.requests.length;
+    store.trouble = ({ number }) => ({
+      status: number < 10 ? 200 : 403,
+      body:
+        "<ListBucketResult><IsTruncated>true</IsTruncated>" +
+        `<Contents><Key>shop/pack/x${number}</Key></Contents></ListBucketResult>`,
+    });
+    const failure = await failureOf(targetOf(store, clock).list("pack", ""));
+    assert.equal(failure.message, "Target cloud could not list pack within 60 s");
+    assert.equal(failure.kind, "timeout");
   });
 
   it("cannot name objects of other places or kinds", async () => {
