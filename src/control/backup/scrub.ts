@@ -33,7 +33,7 @@ export interface ScrubOptions {
   readonly progress?: (done: number, all: number, bytes: number) => void;
   /** Where an earlier scrub was cut short: what comes after it is read. */
   readonly after?: string;
-  /** Asked after each object; true cuts it short. */
+  /** Asked after each object and while it waits; true cuts it short. */
   readonly stop?: () => boolean;
 }
 
@@ -63,7 +63,7 @@ export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<S
       reasons.set(object, found.wrong.join("; "));
     } else if (found.wrong.length > found.mended) degraded++;
     options.progress?.(done, objects.length, bytes);
-    await pace.spend(found.bytesRead);
+    await pace.spend(found.bytesRead, options.stop);
   };
   // Who has a rate takes one after the other, and leaves the rest of the machine to others.
   const crew = new Crew(new Limit(options.bytesPerSecond === undefined ? examinedMax : 1));
@@ -155,6 +155,8 @@ function say(
   return `${read}: ${found.join(", ")}.`;
 }
 
+const waitMsMax = 1_000;
+
 /** Waits so that over time no more than the rate is spent. */
 class Pace {
   readonly #clock: Clock;
@@ -167,11 +169,14 @@ class Pace {
     this.#freeAtMs = clock.monotonicMs();
   }
 
-  async spend(bytes: number): Promise<void> {
+  /** A large object at a low rate is a wait of minutes: `stop` is asked all along. */
+  async spend(bytes: number, stop: () => boolean = () => false): Promise<void> {
     const nowMs = this.#clock.monotonicMs();
     this.#freeAtMs = Math.max(nowMs, this.#freeAtMs) + (bytes / this.#bytesPerSecond) * 1000;
-    const waitMs = this.#freeAtMs - nowMs;
-    if (waitMs < 1) return;
-    await new Promise<void>((resolve) => void this.#clock.after(waitMs, resolve));
+    for (;;) {
+      const waitMs = Math.min(waitMsMax, this.#freeAtMs - this.#clock.monotonicMs());
+      if (waitMs < 1 || stop()) return;
+      await new Promise<void>((resolve) => void this.#clock.after(waitMs, resolve));
+    }
   }
 }

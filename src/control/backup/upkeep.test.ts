@@ -83,6 +83,25 @@ describe("scrub", () => {
     );
   });
 
+  it("ends soon when it is asked to, however low its rate, and goes on where it was", async () => {
+    const { world } = await backedUp();
+    const { clock } = world;
+    clock.after = (delayMs?: number, run?: () => void) => {
+      clock.nowMs += delayMs ?? 0;
+      queueMicrotask(run ?? (() => undefined));
+      return { [Symbol.dispose]: () => {} };
+    };
+    const untilMs = clock.nowMs + 10_000;
+    const stop = () => clock.nowMs >= untilMs;
+    const vault = await open(world);
+    const { cursor, objects } = await scrub(vault, { bytesPerSecond: 1, stop });
+    assert.ok(clock.nowMs <= untilMs + 1_000, `${clock.nowMs - untilMs} ms later`);
+    assert.equal(objects, 1);
+    const all = await scrub(vault);
+    const rest = await scrub(vault, { after: cursor ?? assert.fail("it was cut short") });
+    assert.equal(rest.objects, all.objects - 1);
+  });
+
   it("with more lost than there is parity for, names what is lost and restores the rest", async () => {
     const { world, source } = await backedUp();
     source.tree = { ...tree, other: noise(9, 3_000) };
