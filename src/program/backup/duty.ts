@@ -28,7 +28,7 @@ const lowPriority = 10;
 /** A scrub looks anew what there is after so long. */
 const sliceMs = 3_600_000;
 
-interface Duty {
+export interface Duty {
   readonly place: VaultPlace;
   readonly cursor: string | undefined;
   readonly drillFolder: string;
@@ -155,22 +155,30 @@ async function lookNow({ place }: Duty): Promise<Outcome> {
   return { outcome: "done", sentence, freshness, redundancy: redundancyOf(vault) };
 }
 
-async function drillAll(duty: Duty): Promise<Outcome> {
+/** What was found before one could not be tried, or before it was asked to end, is told as well. */
+export async function drillAll(duty: Duty): Promise<Outcome> {
   const vault = await open(duty.place);
   const [failed, passed]: [string[], string[]] = [[], []];
+  const drilled = { failed, passed };
   const sentences: string[] = [];
+  const untried: string[] = [];
   for (const { name } of duty.place.config.sources) {
     const snapshot = vault.snapshots.findLast(({ source }) => source === name);
     if (snapshot === undefined) continue;
-    const outcome = await drillIn(duty.drillFolder, vault, snapshot, () => endIfAsked(duty));
-    (outcome.wrongCount === 0 ? passed : failed).push(snapshot.id);
-    sentences.push(outcome.sentence);
+    try {
+      const outcome = await drillIn(duty.drillFolder, vault, snapshot, () => endIfAsked(duty));
+      (outcome.wrongCount === 0 ? passed : failed).push(snapshot.id);
+      sentences.push(outcome.sentence);
+    } catch (error) {
+      if (isStop(error)) return { outcome: "unfinished", sentence: messageOf(error), drilled };
+      untried.push(`${name}: ${messageOf(error)}`);
+    }
   }
   const seen = await lookNow(duty);
-  const drilled = { failed, passed };
-  if (failed.length > 0) {
+  if (failed.length + untried.length > 0) {
     const count = `${failed.length} of ${failed.length + passed.length}`;
-    const sentence = `${count} snapshots cannot be restored as they were backed up.`;
+    const what = `${count} snapshots cannot be restored as they were backed up.`;
+    const sentence = [...(failed.length > 0 ? [what] : []), ...untried].join(" ");
     return { ...seen, outcome: "failed", sentence, drilled };
   }
   const sentence = sentences.join(" ") || "There is no snapshot yet that could be restored.";
