@@ -57,10 +57,14 @@ export interface TreeSource {
   readonly name: string;
   /**
    * What is in the folder at `path`, from the source's root ([]) on. Undefined when it has vanished
-   * or is no folder any more.
+   * or is no folder any more. Rejects with NINES_BACKUP_SOURCE when it may not be read: then it is
+   * left out, and the backup goes on.
    */
   list(path: readonly ByteName[]): Promise<SourceListing | undefined>;
-  /** The content of the file at `path`. Undefined when it has vanished or is no file any more. */
+  /**
+   * The content of the file at `path`. Undefined when it has vanished or is no file any more;
+   * rejects as `list` does when it may not be read.
+   */
   read(path: readonly ByteName[]): Promise<SourceReader | undefined>;
   /**
    * Asked once all was read, and before there is a snapshot of it: rejects when what was read is no

@@ -18,6 +18,7 @@ import {
   readSync,
 } from "node:fs";
 import { basename, dirname } from "node:path";
+import { NinesError } from "../core/base/errors.ts";
 import type { EntryKind, ExtendedAttribute } from "../core/vault/entry.ts";
 import type {
   SourceEntry,
@@ -33,6 +34,7 @@ import { byteName, codeOf, InsideRoot, within } from "./inside-root.ts";
 const holeBytes = 65_536;
 const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const vanishedCodes: readonly string[] = ["ENOENT", "ENOTDIR", "ELOOP"];
+const refusedCodes: readonly string[] = ["EACCES", "EPERM"];
 
 export interface FileTreeOptions {
   readonly name: string;
@@ -65,12 +67,12 @@ class FileTreeSource implements TreeSource {
   }
 
   async list(path: readonly string[]): Promise<SourceListing | undefined> {
-    const there = unlessVanished(() => this.#place());
+    const there = this.#unlessVanished(path, () => this.#place());
     if (there === undefined) return undefined;
     const { inside, only, folder: root } = there;
     this.#attributes ??= await readAttributes(root, only);
     const { attributes } = this.#attributes;
-    return unlessVanished(() => {
+    return this.#unlessVanished(path, () => {
       const folder = inside.folder(path);
       const entries: SourceEntry[] = [];
       const left: Left[] = [];
@@ -86,7 +88,7 @@ class FileTreeSource implements TreeSource {
   }
 
   async read(path: readonly string[]): Promise<SourceReader | undefined> {
-    return unlessVanished(() => {
+    return this.#unlessVanished(path, () => {
       const folder = this.#place().inside.folder(path.slice(0, -1));
       const file = openSync(within(folder, path.at(-1) ?? ""), readFlags);
       const { size, blocks } = fstatSync(file);
@@ -115,17 +117,20 @@ class FileTreeSource implements TreeSource {
     return this.#root;
   }
 
+  #unlessVanished<T>(path: readonly string[], run: () => T): T | undefined {
+    try {
+      return run();
+    } catch (cause) {
+      const code = codeOf(cause);
+      if (vanishedCodes.includes(code)) return undefined;
+      if (!refusedCodes.includes(code)) throw cause;
+      const where = [this.#options.path, ...path].join("/");
+      throw new NinesError("NINES_BACKUP_SOURCE", `${where} may not be read (${code}).`, { cause });
+    }
+  }
+
   #isExcluded(path: readonly string[]): boolean {
     return this.#options.exclude.includes(path.join("/"));
-  }
-}
-
-function unlessVanished<T>(run: () => T): T | undefined {
-  try {
-    return run();
-  } catch (error) {
-    if (vanishedCodes.includes(codeOf(error))) return undefined;
-    throw error;
   }
 }
 

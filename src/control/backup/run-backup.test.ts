@@ -63,6 +63,23 @@ describe("a backup", () => {
     assert.deepEqual(snapshots, []);
   });
 
+  it("leaves out and names what may not be read, and keeps all the rest", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const source = new TestSource("data", tree);
+    const { list, read } = source;
+    const refuse = (path: readonly string[]) => {
+      if (!["a.txt", "folder/inner"].includes(path.join("/"))) return;
+      throw new NinesError("NINES_BACKUP_SOURCE", "It may not be read.");
+    };
+    source.list = async (path) => refuse(path) ?? list.call(source, path);
+    source.read = async (path) => refuse(path) ?? read.call(source, path);
+    const { left, snapshot } = await runBackup(world, settings, source, options);
+    assert.deepEqual(left, ["a.txt: It may not be read.", "folder/inner: It may not be read."]);
+    assert.equal(snapshot.counts.left, 2);
+    const { "a.txt": _, ...rest } = tree;
+    assert.deepEqual(await lastTree(world), { ...rest, folder: { large: noise(1, 20_000) } });
+  });
+
   it("reads no file again that has not changed, and adds next to nothing", async () => {
     const world = new TestWorld(await newDisks(3), 1);
     const source = new TestSource("data", tree);

@@ -7,7 +7,7 @@
 //
 // A file whose fingerprint is that of the last snapshot is not read again, if the vault still has
 // all its chunks; one that has lost some is read and heals the vault. Files that vanish meanwhile
-// are counted and are no failure.
+// or may not be read are counted and named, and are no failure.
 
 import { sayBytes } from "../../core/base/bytes.ts";
 import { NinesError } from "../../core/base/errors.ts";
@@ -200,9 +200,16 @@ class BackupRun {
   ): Promise<TreeEntry | undefined> {
     const path = [...parent, entry.name];
     const { name, facts, pointsTo, fingerprint, sameFile, kind } = entry;
-    const content = await this.#contentOf(entry, path, before, domain);
+    let content: Content | undefined;
+    let reason = "it vanished while it was backed up";
+    try {
+      content = await this.#contentOf(entry, path, before, domain);
+    } catch (error) {
+      if (!isUnreadable(error)) throw error;
+      reason = error.message;
+    }
     if (content === undefined) {
-      this.#leave(path, "it vanished while it was backed up");
+      this.#leave(path, reason);
       return undefined;
     }
     if (kind === "file") this.#counts.files++;
@@ -312,6 +319,10 @@ class BackupRun {
     const thin = degraded === 0 ? "" : `; ${degraded} objects lack shards until targets are back`;
     return `Snapshot ${id.slice(0, 8)} of ${source}: ${what}, in ${took}${notKept}${thin}.`;
   }
+}
+
+function isUnreadable(error: unknown): error is NinesError {
+  return error instanceof NinesError && error.code === "NINES_BACKUP_SOURCE";
 }
 
 /** The folder of the last snapshot, read beside the new one: both are in the order of names. */
