@@ -34,6 +34,8 @@ export class HeldLease {
   readonly #startedMs: number;
   #current: Lease | undefined;
   #renewedMs = 0;
+  #renewing: Promise<void> | undefined;
+  #isReleased = false;
 
   constructor(world: VaultWorld, kind: Lease["kind"]) {
     this.#world = world;
@@ -51,16 +53,27 @@ export class HeldLease {
     await this.#put();
   }
 
-  /** To be called often. Throws NINES_VAULT_BUSY when this process has stood still for too long. */
+  /**
+   * To be called often, beside each other as well. Throws NINES_VAULT_BUSY when this process has
+   * stood still for too long, and to work that goes on after the release.
+   */
   async keep(): Promise<void> {
+    if (this.#isReleased) throw new NinesError("NINES_VAULT_BUSY", "This run has ended.");
     if (!this.holds) {
       const what = "This process stood still for longer than its lease; others went on without it.";
       throw new NinesError("NINES_VAULT_BUSY", what);
     }
-    if (this.#world.clock.monotonicMs() - this.#renewedMs > leaseMs / 8) await this.#put();
+    if (this.#world.clock.monotonicMs() - this.#renewedMs <= leaseMs / 8) return;
+    // Of two renewals at once, one would never be removed.
+    this.#renewing ??= this.#put().finally(() => {
+      this.#renewing = undefined;
+    });
+    await this.#renewing;
   }
 
   async release(): Promise<void> {
+    this.#isReleased = true;
+    await this.#renewing?.catch(() => {});
     const lease = this.#current;
     this.#current = undefined;
     if (lease === undefined) return;

@@ -12,6 +12,7 @@ import { rotateKey } from "./rotate-key.ts";
 import { type BackupOptions, runBackup } from "./run-backup.ts";
 import { scrub, verify } from "./scrub.ts";
 import {
+  filesOf,
   flip,
   master,
   newDisks,
@@ -24,6 +25,7 @@ import {
   treeOf,
 } from "./vault.fixture.ts";
 import { openVault, type Vault } from "./vault.ts";
+import { leaseMs } from "./world.ts";
 
 const options: BackupOptions = { master, service: "shop", subjectOf: () => undefined };
 const opening = { master, create: false, withIndex: true };
@@ -52,6 +54,26 @@ async function lastTree(world: TestWorld): Promise<TestTree> {
   const vault = await open(world);
   return treeOf(vault, vault.snapshots.at(-1) ?? assert.fail("no snapshot"));
 }
+
+describe("a lease", () => {
+  it("leaves nothing behind, whoever renews it meanwhile", async () => {
+    const { world } = await backedUp();
+    const lease = new HeldLease(world, "backup");
+    await lease.take();
+    world.clock.nowMs += leaseMs / 8 + 1;
+    const kept = [lease.keep()];
+    world.clock.nowMs += 1;
+    kept.push(lease.keep());
+    await lease.release();
+    await Promise.all(kept);
+    world.clock.nowMs += leaseMs / 8 + 1;
+    await assert.rejects(lease.keep(), refuses("NINES_VAULT_BUSY"));
+    assert.deepEqual(
+      world.disks.flatMap((disk) => filesOf(disk, "lease")),
+      [],
+    );
+  });
+});
 
 describe("scrub", () => {
   it("makes a lost target's shards anew, and says how many", async () => {
