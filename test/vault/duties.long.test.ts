@@ -43,7 +43,7 @@ describe("a vault that is kept", () => {
     assert.match(report.sources[0]?.why ?? "", /^A drill could not restore snapshot/);
     const left = readdirSync(join(nines.folder, ".nines", "backup"));
     assert.deepEqual(
-      left.filter((name) => name.startsWith("drill")),
+      left.filter((name) => name.startsWith("nines-drill")),
       [],
     );
   });

@@ -52,7 +52,8 @@ async function tryToBackUp(
 
 /** What is free beyond a restore when a drill begins: it must not be the one that fills a disk. */
 const spareRatio = 1.1;
-const scratchName = /^drill-(\d+)$/;
+/** Nobody else's folder is called so: what a killed drill has left is removed by its name. */
+const scratchName = /^nines-drill-(\d+)$/;
 
 /**
  * Restores to a folder of its own in `folder`, compares, and removes it. Throws NINES_DRILL_ROOM
@@ -70,7 +71,7 @@ export async function drillIn(
     if (pid !== undefined && !lives(Number(pid))) removeTree(join(folder, name));
   }
   checkRoom(folder, snapshot);
-  const root = join(folder, `drill-${process.pid}`);
+  const root = join(folder, `nines-drill-${process.pid}`);
   try {
     const place = await createFileTreePlace({ root, mayHold: false });
     const source = createFileTreeSource({ name: "drill", path: root, exclude: [] });
