@@ -157,8 +157,9 @@ class HandleWire implements Wire {
   #reading = false;
   /** The peer has sent its end. */
   #heardEnd = false;
-  /** Our own end is on its way, or was sent. */
+  /** Our own end was asked for, is on its way, was sent. */
   #ending = false;
+  #shutting = false;
   #ended = false;
   #writtenBytes = 0;
   #pendingBytes = 0;
@@ -247,8 +248,10 @@ class HandleWire implements Wire {
   #written(status: number, byteCount: number): void {
     this.#pendingBytes -= byteCount;
     if (!this.#open) return;
-    if (status !== 0) this.#failWrite(status);
-    else if (this.#pendingBytes === 0) this.owner.onDrained();
+    if (status !== 0) return this.#failWrite(status);
+    if (this.#pendingBytes > 0) return;
+    if (this.#ending) this.#shutDown();
+    this.owner.onDrained();
   }
 
   /** The kernel may still hold what the peer sent before it was gone. */
@@ -262,11 +265,22 @@ class HandleWire implements Wire {
   end(): void {
     if (!this.#open || this.#ending) return;
     this.#ending = true;
+    if (this.#pendingBytes === 0) this.#shutDown();
+  }
+
+  /**
+   * Only once all has been written: a handle that shuts down can't be reset, and one that would wait
+   * for a peer that takes nothing could not be closed at once.
+   */
+  #shutDown(): void {
+    this.#shutting = true;
     const request = new this.#raw.ShutdownWrap();
     // Whatever came of it: what cannot be ended any more has ended.
     request.oncomplete = () => {
+      this.#shutting = false;
       this.#ended = true;
-      this.#closeIfOver();
+      if (this.#open) this.#closeIfOver();
+      else this.#handle.reset();
     };
     if (this.#handle.shutdown(request) !== 0) queueMicrotask(() => request.oncomplete(0));
   }
@@ -304,8 +318,9 @@ class HandleWire implements Wire {
   reset(): void {
     if (!this.#open) return;
     this.#open = false;
-    // Refused while our end is on its way: then the close must do.
-    if (this.#handle.reset() !== 0) this.#handle.close();
+    // A handle that refuses a reset can't be closed any more either. This one does while it shuts
+    // down, which takes one turn of the event loop, and is reset after it.
+    if (!this.#shutting) this.#handle.reset();
   }
 }
 
