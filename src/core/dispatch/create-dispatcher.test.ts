@@ -630,6 +630,13 @@ test("a level that is built larger than it need be sheds what it cannot carry, a
   // A quarter of each is well: 35% and 35%, so half of the traffic each, to all of each.
   dispatcher.update({ ...plain, instances: gone }, 1);
   near(shares(), Array<number>(8).fill(1 / 8));
+  // Without all that nobody panics while the last one is well.
+  const last = gone.map((each, index) =>
+    index < 4 ? { ...each, verdict: "failing" as const } : each,
+  );
+  const without = { ...plain, overProvision: 0, detection: defaultDetection, instances: last };
+  dispatcher.update(without, 2);
+  near(shares(), [0, 0, 0, 0, 0, 0, 0, 1]);
 });
 
 const property = (create: typeof createDispatcher) =>

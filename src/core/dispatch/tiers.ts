@@ -413,6 +413,7 @@ export class Tiers {
       spreadOverLevels(this.#well, this.#members, overProvision, panicRatio, this.#loads);
       if (well === 0) panic.fill(0);
     } else {
+      panic.fill(0);
       panic[0] = well > 0 && well <= panicRatio * this.members ? 1 : 0;
     }
     if (panicBits(panic) !== before) {
