@@ -221,6 +221,20 @@ test("peak EWMA: one slow answer turns it away at once, time brings it back", ()
   assert.equal(world.counts(20)[0], 20, "what it was heard of has decayed");
 });
 
+test("peak EWMA: who has failed fast and never answered is not taken for fast", () => {
+  const world = new World("peak-ewma", [1, 1]);
+  for (let answer = 0; answer < 100; answer++) {
+    world.start(0);
+    world.end(0, 20);
+  }
+  world.start(1);
+  world.end(1, 0.5, true);
+  // Each is as good as the other: one request under way decides.
+  world.start(1);
+  world.start(1);
+  assert.deepEqual(world.counts(20), [20, 0]);
+});
+
 for (const algorithm of hashing) {
   test(`${algorithm}: who cannot be chosen loses its keys, to all others, and nobody else one`, () => {
     fc.assert(
@@ -345,4 +359,16 @@ test("maglev: the next table is built beside the choices, and the former one ser
   for (let request = 0; request < 30_000; request++) world.choose(request);
   const after = everySlot(500).map((key) => world.choose(key));
   assert.ok(after.filter((slot) => slot === 4).length > 350);
+});
+
+test("maglev: a table of others only is spread over at once", () => {
+  const world = new World("maglev", same(6));
+  world.only([0, 1, 2]);
+  world.view.listed.set([1, 1, 1, 0, 0, 0]);
+  world.choose(0);
+  world.only([3, 4, 5]);
+  world.view.listed.set([0, 0, 0, 1, 1, 1]);
+  world.view.version++;
+  const chosen = new Set(everySlot(50).map((key) => world.choose(key)));
+  assert.deepEqual([...chosen].sort(), [3, 4, 5]);
 });

@@ -9,8 +9,8 @@
 //
 // Who cannot be chosen for a while keeps its entries: its keys are hashed again until they meet
 // somebody who can, so they spread over all and nobody else's move. (Maglev itself builds anew.)
-// Building takes some milliseconds with 10,000 instances: so it goes on beside the choices, a
-// few hundred entries with each, and the former table serves until the new one is whole.
+// Building takes some milliseconds: so it goes on beside the choices, 64 turns with each, and the
+// former table serves until the new one is whole, or for as long as it leads to anybody.
 
 import { grown } from "../base/grown.ts";
 import { type Balancer, type Candidates, NOBODY, type SlotView } from "./balancer.ts";
@@ -22,7 +22,7 @@ export function createMaglev(view: SlotView, random: () => number): Balancer {
 
 /** A prime, so that every step goes through all entries. */
 const ENTRIES = 65_537;
-const STEPS_PER_CHOICE = 64;
+const TURNS_PER_CHOICE = 64;
 const GOLDEN = 0x9e3779b9;
 /** Hashed so often in vain, a key goes on entry by entry. */
 const TRIES_MAX = 64;
@@ -35,7 +35,9 @@ class Maglev extends Hashing {
   #filling: Filling | undefined;
 
   protected find(tier: Candidates, key: number): number {
-    if (this.#version !== this.view.version || this.#filling !== undefined) this.#build();
+    if (this.#version !== this.view.version || this.#filling !== undefined) {
+      this.#build(this.#version === -1 ? Infinity : TURNS_PER_CHOICE);
+    }
     let index = mix(key) % ENTRIES;
     for (let again = 1; again <= TRIES_MAX; again++) {
       const slot = this.#entries[index] as number;
@@ -47,7 +49,10 @@ class Maglev extends Hashing {
       if (this.#means(slot) && this.isOpen(slot, tier.rank)) return slot;
       index = index + 1 === ENTRIES ? 0 : index + 1;
     }
-    return this.#anyOpen(tier);
+    if (this.#filling === undefined) return this.#anyOpen(tier);
+    // All that the former table knows are gone: it spreads nothing any more.
+    this.#build(Infinity);
+    return this.find(tier, key);
   }
 
   #means(slot: number): boolean {
@@ -63,13 +68,12 @@ class Maglev extends Hashing {
     return NOBODY;
   }
 
-  #build(): void {
-    const isFirst = this.#version === -1;
+  #build(turnsMax: number): void {
     if (this.#filling === undefined) {
       this.#filling = new Filling(this.view);
       this.#version = this.view.version;
     }
-    if (!this.#filling.step(isFirst ? Infinity : STEPS_PER_CHOICE)) return;
+    if (!this.#filling.step(turnsMax)) return;
     this.#entries = this.#filling.entries;
     this.#identity = this.#filling.identity;
     this.#filling = undefined;

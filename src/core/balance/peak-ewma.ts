@@ -62,7 +62,8 @@ class PeakEwma extends BetterOfTwo {
   }
 
   override finished(slot: number, nowMs: number, latencyMs: number, failed: boolean): void {
-    if (failed && latencyMs > (this.#timeMs[slot] ?? UNKNOWN)) {
+    const timeMs = this.#timeMs[slot] ?? UNKNOWN;
+    if (failed && latencyMs > (timeMs === UNKNOWN ? this.#meanMs : timeMs)) {
       this.answered(slot, nowMs, latencyMs);
     }
   }
