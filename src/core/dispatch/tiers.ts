@@ -338,7 +338,8 @@ export class Tiers {
       if (listed[slot] === 1) this.levels = Math.max(this.levels, (level[slot] as number) + 1);
     }
     for (let slot = 0; slot < count; slot++) this.#follow(slot, nowMs);
-    this.#isFirst = false;
+    // Before the first table there is nobody to follow.
+    if (count > 0) this.#isFirst = false;
   }
 
   #followWithStandIn(slot: number, nowMs: number): void {
