@@ -585,12 +585,15 @@ class ServiceDispatcher implements Dispatcher {
     }
   }
 
-  /** Those who go come first: who of the others may be spared depends on who is left. */
+  /**
+   * Those who go come first: who of the others may be spared depends on who is left. Whom control
+   * holds back from now on, and who is needed at once, has not gone.
+   */
   #settleGone(nowMs: number): void {
+    this.#endHoldsIfNeeded(nowMs);
     for (let slot = 0; slot < this.#slots.count; slot++) {
       if (!this.#tiers.isUsable(slot)) this.#settle(slot, nowMs);
     }
-    this.#endHoldsIfNeeded(nowMs);
   }
 
   /** A hold is a luxury of those who have others. */

@@ -299,10 +299,10 @@ class Twin {
   }
 
   #settleGone(nowMs: number): void {
+    this.#endHolds(nowMs);
     for (const known of this.known.values()) {
       if (!this.#isUsable(known.table.id)) this.#settle(known, nowMs, 0);
     }
-    this.#endHolds(nowMs);
   }
 
   setControlAlive(alive: boolean, nowMs: number): void {
