@@ -164,6 +164,13 @@ export const plantedFaults: readonly Planted[] = [
     slow: true,
   },
   {
+    name: "control counts what workers hold back as a change of its own",
+    file: "src/control/observe/observe.js",
+    find: "if (isEjected && this.#heldByWorkers.has(id))",
+    replace: "if (false)",
+    slow: true,
+  },
+  {
     name: "a standby without a process is called down",
     file: "src/control/registry/verdict.js",
     find: 'if (record.standing === "standby")',

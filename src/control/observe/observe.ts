@@ -69,6 +69,8 @@ export class ObserveLoop {
   readonly #views: WorkerViews;
   /** When a notice said so: it counts until each worker has reported since. */
   readonly #ejectedMs = new Map<string, number>();
+  /** Whom workers keep out for no more than having come and gone too often. */
+  readonly #heldByWorkers = new Set<string>();
   /** Accounts that have changed since they were kept. */
   readonly #unkept = new Set<string>();
   readonly #startedMs: number;
@@ -102,7 +104,10 @@ export class ObserveLoop {
   }
 
   noticed({ instance, detail, kind = "seen", cause }: Noticed): void {
-    // A hold follows from what was before, and is no trouble of its own.
+    // A hold follows from what was before, and is no trouble of its own. Were it a change to those
+    // who count changes, theirs and the workers' holds would follow on each other for ever.
+    if (cause === "flapping") this.#heldByWorkers.add(instance);
+    else if (kind === "ejected" || kind === "readmitted") this.#heldByWorkers.delete(instance);
     if (cause === "flapping") return;
     const record = this.#ports.registry.get(instance);
     if (record === undefined || !mayServe(record) || kind === "readmitted") return;
@@ -191,6 +196,7 @@ export class ObserveLoop {
     for (const { id, generation, ejectedGeneration } of this.#ports.registry.instances()) {
       const isEjected = this.#isEjected(id);
       if (isEjected === (ejectedGeneration !== undefined)) continue;
+      if (isEjected && this.#heldByWorkers.has(id)) continue;
       const ejected = isEjected ? generation : undefined;
       this.#ports.registry.patch(id, { ejectedGeneration: ejected });
     }
