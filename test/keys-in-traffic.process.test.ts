@@ -180,7 +180,8 @@ describe("detection", () => {
       assert.deepEqual(await answersWith(""), new Map([["a", 10]]));
       // Nobody is avoided for an answer that this machine, busy as it may be, held up.
       const panic = await answersWith("detection: { panic: 50%, stall: false }");
-      assert.equal(panic.get("b"), 5);
+      const tried = panic.get("b") ?? 0;
+      assert.ok(tried >= 3 && tried <= 7, `${tried} of 10, where half are due`);
     }),
   );
 });

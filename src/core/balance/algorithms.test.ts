@@ -370,5 +370,5 @@ test("maglev: a table of others only is spread over at once", () => {
   world.view.listed.set([0, 0, 0, 1, 1, 1]);
   world.view.version++;
   const chosen = new Set(everySlot(50).map((key) => world.choose(key)));
-  assert.deepEqual([...chosen].sort(), [3, 4, 5]);
+  assert.deepEqual(chosen, new Set([3, 4, 5]));
 });
