@@ -269,8 +269,8 @@ class HandleWire implements Wire {
   }
 
   /**
-   * Only once all has been written: a handle that shuts down can't be reset, and one that would wait
-   * for a peer that takes nothing could not be closed at once.
+   * Only once all has been written: a handle that shuts down can't be reset, and one that would
+   * wait for a peer that takes nothing could not be closed at once.
    */
   #shutDown(): void {
     this.#shutting = true;
