@@ -89,8 +89,10 @@ class Twin {
     one.mark ??= this.#peersTypical(one);
     if (this.peersAnswered(one) >= 2) return silentMs >= patienceMs;
     const isAnybodyElseAsked = this.known.some((other) => other !== one && other.waiting > 0);
-    const known = this.known.filter(({ srttMs }) => srttMs !== undefined).length;
-    return !isAnybodyElseAsked && known > 1 && silentMs >= 4 * patienceMs;
+    const idle = this.known.filter(
+      (other) => other !== one && other.srttMs !== undefined && other.unanswered === 0,
+    );
+    return !isAnybodyElseAsked && idle.length > 0 && silentMs >= 4 * patienceMs;
   }
 
   #amongPeersMs(one: Known): number {

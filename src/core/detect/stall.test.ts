@@ -75,6 +75,29 @@ describe("an instance that falls silent", () => {
     }
   });
 
+  it("is not blamed because it is the last whose requests have not yet timed out", () => {
+    const history = new History();
+    history.run(100, () => 0);
+    const { detector } = history;
+    const since = history.nowMs;
+    for (const slot of [0, 1, 2]) detector.awaits(slot, since);
+    for (let nowMs = since; nowMs < since + 400; nowMs += SCAN_MS) {
+      detector.scan(nowMs, 0, SLOTS);
+    }
+    for (const slot of [0, 1]) detector.unanswered(slot);
+    detector.scan(since + 400, 0, SLOTS);
+    assert.deepEqual(history.late, []);
+  });
+
+  it("is late when it is the only one asked, and the others have answered all they were", () => {
+    const history = new History();
+    history.run(100, () => 0);
+    const { detector } = history;
+    detector.awaits(0, history.nowMs);
+    detector.scan(history.nowMs + 100, 0, SLOTS);
+    assert.deepEqual(history.late, [0]);
+  });
+
   it("is not blamed for the time in which its observer was away", () => {
     const history = new History();
     history.run(100, () => 1);
@@ -160,6 +183,12 @@ const planted: readonly PlantedFault[] = [
     file: FILE,
     find: "own !== undefined && waitedMs <= own",
     replace: "own !== undefined",
+  },
+  {
+    name: "peers that have not answered either are held to be idle",
+    file: FILE,
+    find: "peer === slot || this.#unanswered[peer] !== 0",
+    replace: "peer === slot",
   },
   {
     name: "a renewed instance is judged by what it was",

@@ -157,22 +157,32 @@ export class StallDetector {
     let changed = false;
     for (let slot = 0; slot < count; slot++) {
       if (this.awaiting[slot] === 0 || this.late[slot] === 1) continue;
-      if (!this.#turnsLate(slot, nowMs)) continue;
+      if (!this.#turnsLate(slot, nowMs, count)) continue;
       this.late[slot] = 1;
       changed = true;
     }
     return changed;
   }
 
-  #turnsLate(slot: number, nowMs: number): boolean {
+  #turnsLate(slot: number, nowMs: number, count: number): boolean {
     const silenceMs = this.silenceMs(slot, nowMs);
     const patience = this.patienceMs(slot);
     if (silenceMs < patience / 2) return false;
     if (this.#mark[slot] === UNMARKED) this.#mark[slot] = this.#peersTypical(slot);
     if (this.peersAnswered(slot) >= PEER_ANSWERS_MIN) return silenceMs >= patience;
-    // Nobody asks the peers any more, since all who ask wait here: they owe nothing.
-    const arePeersIdle = this.awaitingInAll === this.awaiting[slot] && this.#sampled > 1;
-    return arePeersIdle && silenceMs >= IDLE_PEERS_PATIENCES * patience;
+    // Nobody asks the peers any more, since all who ask wait here.
+    const isAskedAlone = this.awaitingInAll === this.awaiting[slot];
+    const isLong = silenceMs >= IDLE_PEERS_PATIENCES * patience;
+    return isAskedAlone && isLong && this.#hasIdlePeer(slot, count);
+  }
+
+  /** One who answered all that it was asked. Whom we gave up waiting for is no witness. */
+  #hasIdlePeer(slot: number, count: number): boolean {
+    for (let peer = 0; peer < count; peer++) {
+      if (peer === slot || this.#unanswered[peer] !== 0) continue;
+      if ((this.#srttMs[peer] as number) >= 0) return true;
+    }
+    return false;
   }
 
   #noteAway(nowMs: number, lateByMs: number): void {
