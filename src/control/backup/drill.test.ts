@@ -5,12 +5,13 @@ import { describe, it } from "node:test";
 import type { EntryFacts } from "../../core/vault/entry.ts";
 import { bytesOf, byteStringOf } from "../../core/vault/wire.ts";
 import type { PlaceWriter, TreePath, TreePlace } from "../../ports/tree-place.ts";
-import type { SourceEntry, SourcePiece, TreeSource } from "../../ports/tree-source.ts";
+import type { SourceEntry, TreeSource } from "../../ports/tree-source.ts";
 import { drill, type DrillOutcome } from "./drill.ts";
 import { erase } from "./erase.ts";
 import { lookAtSources, redundancyOf } from "./look.ts";
 import { type BackupOptions, runBackup } from "./run-backup.ts";
 import {
+  contentOf,
   diskPlaceOf,
   filesOf,
   flip,
@@ -90,15 +91,7 @@ class Scratch implements TreePlace, TreeSource {
 
   async read(path: TreePath) {
     const bytes = bytesOf(this.nodes.get(path.join("/"))?.text ?? assert.fail("no such file"));
-    let at = 0;
-    const next = async (into: Uint8Array): Promise<SourcePiece> => {
-      if (at === bytes.length) return { kind: "end" };
-      const length = Math.min(into.length, bytes.length - at, 333);
-      into.set(bytes.subarray(at, at + length));
-      at += length;
-      return { kind: "bytes", length };
-    };
-    return { next, close: async () => {} };
+    return contentOf(bytes, 333);
   }
 
   async confirm(): Promise<void> {}

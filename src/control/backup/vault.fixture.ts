@@ -145,16 +145,7 @@ export class TestSource implements TreeSource {
     const file = this.#find(path);
     if (typeof file !== "string") return undefined;
     this.reads.push(path.join("/"));
-    const bytes = bytesOf(file);
-    let at = 0;
-    const next = async (into: Uint8Array): Promise<SourcePiece> => {
-      if (at === bytes.length) return { kind: "end" };
-      const length = Math.min(into.length, bytes.length - at, 700);
-      into.set(bytes.subarray(at, at + length));
-      at += length;
-      return { kind: "bytes", length };
-    };
-    return { next, close: async () => {} };
+    return contentOf(bytesOf(file), 700);
   }
 
   async confirm(): Promise<void> {}
@@ -242,4 +233,17 @@ export function diskPlaceOf(file: string): { readonly folder: string; readonly l
   const [kind = "", leaf = ""] = file.split("/");
   const digit = kind === "pack" ? `/${leaf[0]}` : "";
   return { folder: `${targetPath}/${kind}${digit}`, leaf };
+}
+
+/** The bytes, at most so many at a time. */
+export function contentOf(bytes: Uint8Array, pieceBytes: number) {
+  let at = 0;
+  const next = async (into: Uint8Array): Promise<SourcePiece> => {
+    if (at === bytes.length) return { kind: "end" };
+    const length = Math.min(into.length, bytes.length - at, pieceBytes);
+    into.set(bytes.subarray(at, at + length));
+    at += length;
+    return { kind: "bytes", length };
+  };
+  return { next, close: async () => {} };
 }

@@ -10,7 +10,6 @@
 // A limit is known by what it says, not by its place: a new table that has it still finds it as it
 // was, and two workers between two tables understand each other.
 
-import { addressGroup } from "../../core/guard/client-address.ts";
 import { RateLimiter } from "../../core/guard/rate-limit.ts";
 import type { RateLimit, TableRoute } from "../../core/route/table.ts";
 import type { Spent } from "../contract.ts";
@@ -78,15 +77,15 @@ function openGate(limit: RateLimit, name: string, workers: number, before?: Gate
   return { limit, name, limiter, untold };
 }
 
-/** 0: the request is let in, and counted by every gate. Else milliseconds until it would be. */
+/** `group`: of the client's address. 0: the request is let in, and counted by every gate. Else milliseconds until it would be. */
 export function pass(
   gates: readonly Gate[],
-  address: string,
+  group: string,
   bytes: Buffer,
   head: RequestHead,
   nowMs: number,
 ): number {
-  const keys = gates.map(({ limit }) => keyOf(limit, address, bytes, head));
+  const keys = gates.map(({ limit }) => keyOf(limit, group, bytes, head));
   let waitMs = 0;
   for (const [index, { limiter }] of gates.entries()) {
     waitMs = Math.max(waitMs, limiter.waitMs(keys[index] as string, nowMs));
@@ -103,9 +102,9 @@ export function pass(
 }
 
 /** Marked by its kind, so that nobody can name himself as another's address. */
-function keyOf(limit: RateLimit, address: string, bytes: Buffer, head: RequestHead): string {
+function keyOf(limit: RateLimit, group: string, bytes: Buffer, head: RequestHead): string {
   if (limit.by === "route") return "";
   const value = limit.header === undefined ? undefined : head.fields.find(bytes, limit.header);
-  if (value === undefined) return `address ${addressGroup(address)}`;
+  if (value === undefined) return `address ${group}`;
   return `header ${value.slice(0, KEY_LENGTH_MAX)}`;
 }

@@ -41,7 +41,8 @@ export interface ClientOwner {
 export class ClientConnection implements WireOwner, ExchangeClient {
   readonly wire: Wire;
   readonly provenance: string;
-  readonly address: string;
+  /** Whose connections and requests are counted together with its own, by address. */
+  readonly group: string;
   readonly addressHash: number;
   requestsBefore = 0;
   halfClosed = false;
@@ -70,12 +71,17 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   #counted = false;
   #forgotten = false;
 
-  constructor(context: Context, wire: Wire, address: string, owner: ClientOwner) {
+  constructor(
+    context: Context,
+    wire: Wire,
+    { address, group }: { readonly address: string; readonly group: string },
+    owner: ClientOwner,
+  ) {
     this.#context = context;
     this.#owner = owner;
     this.#timeouts = owner.timeouts;
     this.provenance = provenanceOf(address, "http");
-    this.address = address;
+    this.group = group;
     this.addressHash = fnv1a32(address);
     this.#timer = new Timer(() => this.#onDeadline());
     this.wire = wire;
@@ -166,7 +172,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     }
     this.#timeouts = target.route.timeouts;
     if (target.gates.length > 0) {
-      const waitMs = pass(target.gates, this.address, bytes, head, this.#context.nowMs());
+      const waitMs = pass(target.gates, this.group, bytes, head, this.#context.nowMs());
       if (waitMs > 0) {
         target.service.limited++;
         return this.#refuseHere("RATE_LIMITED", bytes, head, to, waitMs);
@@ -256,7 +262,10 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     const exchange = this.#exchange;
     if (exchange?.awaitsBody === true && !this.#readingPaused) {
       this.#bodyPace ??= new Pace();
-      if (this.#bodyPace.isTooSlow(nowMs, this.#receivedBytes, minimumRate)) exchange.bodyTooSlow();
+      if (this.#bodyPace.isTooSlow(nowMs, this.#receivedBytes, minimumRate)) {
+        exchange.bodyTooSlow();
+        return;
+      }
     } else this.#bodyPace?.rest();
     if (this.wire.pendingBytes > 0) {
       this.#answerPace ??= new Pace();

@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import { assert } from "../../core/base/assert.ts";
 import { createPrng } from "../../core/base/prng.ts";
 import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
+import { addressGroup } from "../../core/guard/client-address.ts";
 import { createRouter, type Router } from "../../core/route/router.ts";
 import type { RoutingTable, Timeouts } from "../../core/route/table.ts";
 import type { Engine, EngineOptions, Spent } from "../contract.ts";
@@ -98,12 +99,14 @@ class WorkerEngine implements Engine, ClientOwner {
   acceptHttp(wire: Wire): void {
     this.#accepted++;
     const address = addressOf(wire);
-    if (address === undefined || !this.#mayStay(wire, address)) return;
-    this.#http.add(new ClientConnection(this.#context, wire, address, this));
+    if (address === undefined) return;
+    const group = addressGroup(address);
+    if (!this.#mayStay(wire, group)) return;
+    this.#http.add(new ClientConnection(this.#context, wire, { address, group }, this));
   }
 
-  #mayStay(wire: Wire, address: string): boolean {
-    const stays = this.#crowds.joined(address, this.#context.limits.connectionsPerAddress);
+  #mayStay(wire: Wire, group: string): boolean {
+    const stays = this.#crowds.joined(group, this.#context.limits.connectionsPerAddress);
     if (!stays) wire.destroy();
     return stays;
   }
@@ -117,9 +120,10 @@ class WorkerEngine implements Engine, ClientOwner {
       wire.destroy();
       return;
     }
-    if (!this.#mayStay(wire, address)) return;
+    const group = addressGroup(address);
+    if (!this.#mayStay(wire, group)) return;
     const onClosed = (connection: TcpConnection): void => {
-      this.#crowds.left(address);
+      this.#crowds.left(group);
       this.#tcp.delete(connection);
       this.#settleDrain();
     };
@@ -161,7 +165,7 @@ class WorkerEngine implements Engine, ClientOwner {
 
   closed(client: ClientConnection): void {
     this.#http.delete(client);
-    this.#crowds.left(client.address);
+    this.#crowds.left(client.group);
     this.#settleDrain();
   }
 
