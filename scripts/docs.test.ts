@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { errorCatalogue } from "../src/core/base/errors.ts";
-import { reasons } from "../src/gateway/http1/reasons.ts";
+import { allReasons, reasons } from "../src/core/base/reasons.ts";
 import { errorReference, pages, stalePages } from "./docs.ts";
 
 describe("the generated pages of docs/reference", () => {
@@ -18,7 +18,17 @@ describe("the generated pages of docs/reference", () => {
   it("have every answer of the gateway", () => {
     const page = errorReference();
     for (const [code, { status, sentence }] of Object.entries(reasons)) {
-      assert.ok(page.includes(`| \`${code}\` | ${status} | ${sentence} |`), code);
+      assert.match(page, new RegExp(`\\| \`${code}\` \\| ${status} \\| \`..\` \\| `), code);
+      assert.ok(page.includes(`| ${sentence} |`), code);
+    }
+  });
+
+  it("have every reason once, with a sentence", () => {
+    const page = errorReference();
+    for (const [code, { sentence }] of Object.entries(allReasons)) {
+      assert.match(sentence, /^[A-Z].*\.$/, code);
+      assert.equal(page.split(`| \`${code}\` |`).length, 2, code);
+      assert.ok(page.includes(`| ${sentence} |`), code);
     }
   });
 

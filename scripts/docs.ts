@@ -5,7 +5,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { reasons } from "../src/gateway/http1/reasons.ts";
+import {
+  ejectionReasons,
+  endings,
+  type Reason,
+  reasons,
+  retryReasons,
+} from "../src/core/base/reasons.ts";
 import { configReference } from "../src/config/reference.ts";
 import { type ErrorEntry, errorCatalogue } from "../src/core/base/errors.ts";
 import { failoverReference } from "../src/core/failover/failover-reference.ts";
@@ -64,9 +70,6 @@ export function errorReference(): string {
   const rows = entries.map(([code, { meaning, remedy, retriable }]) => {
     return `| \`${code}\` | ${meaning} | ${remedy} | ${yesOrNo(retriable)} |`;
   });
-  const answers = Object.entries(reasons).map(([code, { status, sentence, retriable }]) => {
-    return `| \`${code}\` | ${status} | ${sentence} | ${yesOrNo(retriable)} |`;
-  });
   return `# Errors
 
 Every failure that a person or a program can meet has a code. Codes are stable: match on them, never
@@ -85,10 +88,51 @@ ${rows.join("\n")}
 
 An answer of the gateway, and not of an instance, carries one of these as \`X-Nines-Reason\`.
 
-| reason | status | what it means | retriable |
-|---|---|---|---|
-${answers.join("\n")}
+${reasonTable(reasons, ["reason", "status", "state", "what it means", "retriable"])}
+
+\`state\` is what HAProxy's log would say: who ended it (C the client, c its time ran out, S the
+instance, s its time ran out, P a rule of the gateway, R something here was full, K control or an
+operator), and how far it had come (R the request's head, Q the queue, C connecting, H the answer's
+head was awaited, D a body).
+
+## Other ends of a request
+
+The client got no answer of the gateway's own: it had gone, or an answer had begun.
+
+${reasonTable(endings, ["reason", "state", "what it means", "retriable"])}
+
+## Why a request is tried again
+
+By an answer's reason that stands above (\`CONNECT_FAILED\`, \`ANSWER_LOST\` and the like), or by one of
+these, which no client is told.
+
+${reasonTable(retryReasons, ["reason", "state", "what it means"])}
+
+## Why an instance is ejected
+
+A worker keeps it from traffic for a while; [detection](detection.md) says when.
+
+${reasonTable(ejectionReasons, ["reason", "what it means"])}
 `;
+}
+
+const reasonCells: Readonly<Record<string, (code: string, reason: Reason) => string | number>> = {
+  reason: (code) => `\`${code}\``,
+  status: (_, { status }) => status,
+  state: (_, { state }) => `\`${state}\``,
+  "what it means": (_, { sentence }) => sentence,
+  retriable: (_, { retriable }) => yesOrNo(retriable),
+};
+
+function reasonTable(
+  entries: Readonly<Record<string, Reason>>,
+  columns: readonly string[],
+): string {
+  const row = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
+  const rows = Object.entries(entries).map(([code, reason]) =>
+    row(columns.map((column) => reasonCells[column]?.(code, reason) ?? "")),
+  );
+  return [row(columns), `|${"---|".repeat(columns.length)}`, ...rows].join("\n");
 }
 
 function yesOrNo(value: boolean): string {

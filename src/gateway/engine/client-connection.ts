@@ -15,7 +15,7 @@ import { Pace } from "../../core/guard/pace.ts";
 import { BODY_FAULT } from "../http1/body.ts";
 import { FAULT, INCOMPLETE } from "../http1/fields.ts";
 import { provenanceOf } from "../http1/forward-request.ts";
-import type { ReasonCode } from "../http1/reasons.ts";
+import type { ReasonCode } from "../../core/base/reasons.ts";
 import { framing, RequestHead } from "../http1/request-head.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import { pass } from "./admission.ts";

@@ -23,7 +23,7 @@ import type { TableRoute } from "../../core/route/table.ts";
 import { BODY_FAULT } from "../http1/body.ts";
 import { FAULT, INCOMPLETE } from "../http1/fields.ts";
 import { connectionWord, writeResponseHead } from "../http1/forward-response.ts";
-import { type ReasonCode, reasons } from "../http1/reasons.ts";
+import { type ReasonCode, reasons } from "../../core/base/reasons.ts";
 import { framing, type RequestHead } from "../http1/request-head.ts";
 import { ResponseHead } from "../http1/response-head.ts";
 import type { Wire } from "../transport/wire.ts";

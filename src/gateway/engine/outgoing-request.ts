@@ -9,7 +9,7 @@ import { BODY_FAULT, BodyReader } from "../http1/body.ts";
 import { writeLastChunk, writeRun } from "../http1/body-out.ts";
 import { type RequestEdits, writeRequestHead } from "../http1/forward-request.ts";
 import { methodTrait, methodTraitOf } from "../http1/methods.ts";
-import type { ReasonCode } from "../http1/reasons.ts";
+import type { ReasonCode } from "../../core/base/reasons.ts";
 import { framing, type RequestHead } from "../http1/request-head.ts";
 import type { Writer } from "../http1/writer.ts";
 

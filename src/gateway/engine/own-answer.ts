@@ -1,6 +1,6 @@
 // The answers that the gateway gives by itself: short, plain, with the reason's code in a field.
 
-import { type ReasonCode, reasons } from "../http1/reasons.ts";
+import { type ReasonCode, reasons } from "../../core/base/reasons.ts";
 
 const statusTexts: Readonly<Record<number, string>> = {
   400: "Bad Request",

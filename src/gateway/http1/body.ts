@@ -6,7 +6,7 @@
 // parsers could read differently is passed on. Rejected: passing chunked bytes through as they are
 // (a quirk that we let pass is a smuggled request).
 
-import type { ReasonCode } from "./reasons.ts";
+import type { ReasonCode } from "../../core/base/reasons.ts";
 import { type Framing, framing } from "./request-head.ts";
 import { at, COLON, CR, FIELD_VALUE, HEX_VALUE, LF, SEMICOLON, TOKEN } from "./syntax.ts";
 

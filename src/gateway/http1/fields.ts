@@ -8,7 +8,7 @@
 // characters, one Content-Length, one Transfer-Encoding. Rejected: mending what can be guessed.
 
 import { type FieldKind, fieldKind, fieldKindOf } from "./field-kind.ts";
-import type { ReasonCode } from "./reasons.ts";
+import type { ReasonCode } from "../../core/base/reasons.ts";
 import {
   at,
   COLON,

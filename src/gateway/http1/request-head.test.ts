@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { FAULT, INCOMPLETE } from "./fields.ts";
-import type { ReasonCode } from "./reasons.ts";
+import type { ReasonCode } from "../../core/base/reasons.ts";
 import { framing, RequestHead } from "./request-head.ts";
 
 const limits = { headBytes: 2000, headerCount: 20, targetBytes: 200 };

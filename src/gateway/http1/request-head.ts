@@ -9,7 +9,7 @@
 
 import { fieldKind } from "./field-kind.ts";
 import { FAULT, Fields, type HeadLimits, INCOMPLETE, NO_LENGTH } from "./fields.ts";
-import type { ReasonCode } from "./reasons.ts";
+import type { ReasonCode } from "../../core/base/reasons.ts";
 import {
   ASTERISK,
   at,

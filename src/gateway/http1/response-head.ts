@@ -3,7 +3,7 @@
 // since the client can do nothing about it; the event log gets the particular one.
 
 import { FAULT, Fields, type HeadLimits, INCOMPLETE, NO_LENGTH } from "./fields.ts";
-import type { ReasonCode } from "./reasons.ts";
+import type { ReasonCode } from "../../core/base/reasons.ts";
 import { type Framing, framing } from "./request-head.ts";
 import { at, CR, FIELD_VALUE, LF, SPACE, ZERO } from "./syntax.ts";
 
