@@ -25,9 +25,16 @@ import { FAULT, INCOMPLETE } from "../http1/fields.ts";
 import { connectionWord, writeResponseHead } from "../http1/forward-response.ts";
 import { type ReasonCode, reasons } from "../../core/base/reasons.ts";
 import { framing, type RequestHead } from "../http1/request-head.ts";
-import { ResponseHead } from "../http1/response-head.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
 import type { Wire } from "../transport/wire.ts";
-import { Attempt, type AttemptOwner } from "./attempt.ts";
+import type { Attempt, AttemptOwner } from "./attempt.ts";
+import {
+  type AttemptFailure,
+  failures,
+  isInstances,
+  noticeOf,
+  ownFaults,
+} from "./attempt-failure.ts";
 import { type Context, HALF_CLOSED_MS, INTERIM_ANSWERS_MAX } from "./context.ts";
 import { hashKeyOf } from "./hash-key.ts";
 import { IncomingAnswer } from "./incoming-answer.ts";
@@ -35,6 +42,7 @@ import { CUT, type Instance, InstanceConnection } from "./instance-connection.ts
 import { OutgoingRequest } from "./outgoing-request.ts";
 import type { Service, Target, Waiter } from "./service.ts";
 import { Timer } from "./timer-wheel.ts";
+import { Tries } from "./tries.ts";
 
 /** Where an answer goes. */
 export interface ExchangeClient {
@@ -59,47 +67,8 @@ export interface ExchangeClient {
   cutOff(abruptly: boolean): void;
 }
 
-const ATTEMPTS_MAX = 16;
-
 const phase = { idle: 0, queued: 1, trying: 2, answering: 3, upgraded: 4 } as const;
 type Phase = (typeof phase)[keyof typeof phase];
-
-interface AttemptFailure {
-  readonly result: Outcome;
-  readonly code: ReasonCode;
-  readonly wasSent: boolean;
-  /** Of the connection, not of the instance, which may be next: on a new one. */
-  readonly stale: boolean;
-  /** Nobody's failure, or paid for already: another try costs no budget. */
-  readonly free: boolean;
-}
-
-function failure(result: Outcome, code: ReasonCode, wasSent: boolean): AttemptFailure {
-  return { result, code, wasSent, stale: false, free: false };
-}
-const connectFailed = failure(outcome.connectFailed, "CONNECT_FAILED", false);
-const connectTimedOut = failure(outcome.connectFailed, "CONNECT_TIMEOUT", false);
-/** This machine's fault, which must not eject an instance. */
-const connectGivenUp = failure(outcome.abandoned, "CONNECT_FAILED", false);
-const answerLost = failure(outcome.reset, "ANSWER_LOST", true);
-const answerTimedOut = failure(outcome.timedOut, "ANSWER_TIMEOUT", true);
-const staleConnection = {
-  ...failure(outcome.abandoned, "ANSWER_LOST", true),
-  stale: true,
-  free: true,
-};
-/** Control has named another primary. */
-const fencedUnsent = { ...failure(outcome.abandoned, "NO_INSTANCE", false), free: true };
-const fencedSent = { ...failure(outcome.abandoned, "ANSWER_LOST", true), free: true };
-/**
- * No client has asked to be a probe: what a doubted instance answers with an error, another tries.
- */
-const doubtedError = failure(outcome.serverError, "ANSWER_LOST", true);
-/** The same once the retry budget has paid for it. */
-const paidError = { ...doubtedError, free: true };
-
-/** Out of descriptors, ports or memory, here. */
-const ownFaults = new Set(["EMFILE", "ENFILE", "EADDRNOTAVAIL", "ENOBUFS", "ENOMEM"]);
 
 export class Exchange implements AttemptOwner, Waiter {
   readonly #context: Context;
@@ -116,17 +85,7 @@ export class Exchange implements AttemptOwner, Waiter {
   /** Why it is queued: NO_INSTANCE or ALL_BUSY. */
   #waitsFor = NO_INSTANCE;
 
-  /** The attempt under way; the one whose answer is relayed. */
-  #attempt = new Attempt(this);
-  /** Runs beside it while the request is hedged. */
-  #rival: Attempt | undefined = undefined;
-  /** Kept from one hedge to the next. */
-  #spare: Attempt | undefined = undefined;
-  #attempts = 0;
-  readonly #tried = new Int32Array(ATTEMPTS_MAX);
-  #triedCount = 0;
-  /** The last one met a connection that the instance had just closed. */
-  #freshOnly = false;
+  readonly #tries = new Tries(this);
 
   constructor(context: Context) {
     this.#context = context;
@@ -157,7 +116,9 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** Whether nothing of the request has been written to an instance. */
   get #isUnsent(): boolean {
-    return this.#phase < phase.trying || (this.#phase === phase.trying && !this.#attempt.sent);
+    return (
+      this.#phase < phase.trying || (this.#phase === phase.trying && !this.#tries.attempt.sent)
+    );
   }
 
   // The request.
@@ -169,9 +130,7 @@ export class Exchange implements AttemptOwner, Waiter {
     const nowMs = this.#context.nowMs();
     this.#target = target;
     this.#startedMs = nowMs;
-    this.#attempts = 0;
-    this.#triedCount = 0;
-    this.#freshOnly = false;
+    this.#tries.start();
     this.#phase = phase.queued;
     this.#key = hashKeyOf(target.route.balance.hash, bytes, head, this.#client.addressHash);
     this.#answer.start();
@@ -211,7 +170,7 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** From when all of the request has come, the instance is what is waited for. */
   #awaitIfWhole(): void {
-    const attempt = this.#attempt;
+    const attempt = this.#tries.attempt;
     if (this.#phase !== phase.trying || attempt.awaits || !this.request.complete) return;
     this.#service.awaits(attempt, this.#context.nowMs());
   }
@@ -228,12 +187,12 @@ export class Exchange implements AttemptOwner, Waiter {
     if (fits) {
       const bytes = out.take();
       this.request.keep(bytes);
-      this.#write(this.#attempt, bytes);
+      this.#write(this.#tries.attempt, bytes);
     } else {
       this.request.forget();
-      if (!out.flush(this.#attempt.openConnection.wire)) this.#client.pauseBody();
+      if (!out.flush(this.#tries.attempt.openConnection.wire)) this.#client.pauseBody();
     }
-    this.#setSentDeadline(this.#attempt, this.#context.nowMs());
+    this.#setSentDeadline(this.#tries.attempt, this.#context.nowMs());
   }
 
   #write(attempt: Attempt, bytes: Buffer): void {
@@ -248,18 +207,11 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** Whether it leaves the queue: an attempt began, or the request was refused. */
   #choose(nowMs: number): boolean {
-    const slot = this.#service.dispatcher.choose(
-      this.#route.balance,
-      nowMs,
-      this.#key,
-      this.#tried,
-      this.#triedCount,
-      this.#mayRepeat(),
-    );
+    const [service, route] = [this.#service, this.#route];
+    const slot = this.#tries.choose(service, route, nowMs, this.#key, this.#mayRepeat());
     if (slot === NO_INSTANCE || slot === ALL_BUSY) return this.#wait(nowMs, slot);
-    this.#attempts++;
     this.#phase = phase.trying;
-    this.#begin(this.#attempt, slot, nowMs);
+    this.#begin(this.#tries.attempt, slot, nowMs);
     return true;
   }
 
@@ -282,7 +234,7 @@ export class Exchange implements AttemptOwner, Waiter {
     service.started(slot, instance, nowMs);
     if (this.request.complete) service.awaits(attempt, nowMs);
     const mayReuse = this.#mayRepeat() || this.#client.requestsBefore > 0;
-    const idle = mayReuse && !this.#freshOnly ? instance.takeIdle() : undefined;
+    const idle = mayReuse && !this.#tries.freshOnly ? instance.takeIdle() : undefined;
     if (idle !== undefined) {
       attempt.connection = idle;
       idle.use(attempt);
@@ -311,54 +263,35 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   hedge(attempt: Attempt, nowMs: number): void {
-    if (this.#rival !== undefined || this.#phase !== phase.trying) return;
+    const tries = this.#tries;
+    if (tries.rival !== undefined || this.#phase !== phase.trying) return;
     if (!this.request.complete || !this.#mayRepeat()) return;
-    if (this.#triedCount + 1 >= ATTEMPTS_MAX) return;
-    const { dispatcher } = this.#service;
-    const { balance, hedge } = this.#route;
-    // Thousands may wait here, and be looked at every few milliseconds.
-    if (!dispatcher.mayHedge(nowMs, hedge.budgetRatio, hedge.budgetPerSecond)) return;
-    this.#tried[this.#triedCount] = attempt.slot;
-    const triedCount = this.#triedCount + 1;
-    const slot = dispatcher.chooseHedge(balance, nowMs, this.#key, this.#tried, triedCount);
+    const service = this.#service;
+    const slot = tries.chooseHedge(service, this.#route, nowMs, this.#key, attempt);
     if (slot === NO_INSTANCE) return;
-    if (!dispatcher.takeHedge(nowMs, hedge.budgetRatio, hedge.budgetPerSecond)) return;
-    this.#service.hedges++;
+    service.hedges++;
     attempt.onInstance.hedges++;
-    this.#rival = this.#spare ?? new Attempt(this);
-    this.#spare = undefined;
-    this.#begin(this.#rival, slot, nowMs);
-  }
-
-  /** Of two attempts this one goes on alone. */
-  #goOnWith(attempt: Attempt): Attempt {
-    const rival = present(this.#rival, "a second attempt is under way");
-    const other = attempt === rival ? this.#attempt : rival;
-    this.#attempt = attempt;
-    this.#rival = undefined;
-    this.#spare = other;
-    return other;
+    this.#begin(tries.addRival(), slot, nowMs);
   }
 
   /** The other one was silent for longer than usual, until this one was heard. */
   #wins(attempt: Attempt): void {
-    const other = this.#goOnWith(attempt);
+    const other = this.#tries.goOnWith(attempt);
     other.dropConnection();
-    this.#finishAttempt(other, outcome.silent, this.#context.nowMs());
+    this.#tries.finish(this.#service, other, outcome.silent, this.#context.nowMs());
   }
 
   /** The attempt failed before an answer: tries another instance, or says why. */
   #failAttempt(attempt: Attempt, failure: AttemptFailure, status = 0): void {
     const nowMs = this.#context.nowMs();
     const service = this.#service;
+    const tries = this.#tries;
     const instance = attempt.onInstance;
-    attempt.dropConnection();
-    if (failure.stale) this.#freshOnly = true;
-    else this.#tried[this.#triedCount++] = attempt.slot;
-    this.#finishAttempt(attempt, failure.result, nowMs, status);
+    tries.failed(service, attempt, failure, nowMs, status);
     if (isInstances(failure.result)) this.#tell(instance, failure.result, failure.code);
-    if (this.#rival !== undefined) {
-      this.#goOnWith(attempt === this.#rival ? this.#attempt : this.#rival);
+    const rival = tries.other(attempt);
+    if (rival !== undefined) {
+      tries.goOnWith(rival);
       return;
     }
     this.#timer.stop();
@@ -372,40 +305,16 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   #mayTryAgain({ wasSent, free }: AttemptFailure, nowMs: number): boolean {
-    const { budgetRatio, budgetPerSecond, attempts } = this.#route.retry;
-    return (
-      (!wasSent || this.#mayRepeat()) &&
-      this.#attempts <= Math.min(attempts, ATTEMPTS_MAX - 1) &&
-      (free || this.#service.dispatcher.takeRetry(nowMs, budgetRatio, budgetPerSecond))
-    );
+    if (wasSent && !this.#mayRepeat()) return false;
+    return this.#tries.mayGoOn(this.#service, this.#route, free, nowMs);
   }
 
-  #finishAttempt(attempt: Attempt, result: Outcome, nowMs: number, status = 0): void {
-    if (!attempt.underWay) return;
-    const { slot, awaits, onInstance: instance, startedMs } = attempt;
-    attempt.end();
-    const ended = { slot, instance, awaits };
-    this.#service.finished(ended, nowMs, result, nowMs - startedMs, status);
-  }
-
-  /** Ends whatever is under way. */
   #finishAll(result: Outcome, nowMs: number): void {
-    this.#attempt.dropConnection();
-    this.#finishAttempt(this.#attempt, result, nowMs, this.#answer.status);
-    if (this.#rival === undefined) return;
-    const rival = this.#goOnWith(this.#attempt);
-    rival.dropConnection();
-    this.#finishAttempt(rival, outcome.abandoned, nowMs);
+    this.#tries.finishAll(this.#service, result, nowMs, this.#answer.status);
   }
 
   #tell(instance: Instance, result: Outcome, code: ReasonCode): void {
-    const kind =
-      result === outcome.connectFailed
-        ? "connect-failed"
-        : result === outcome.timedOut
-          ? "timed-out"
-          : "reset";
-    this.#context.notice({ kind, instance: instance.id, sentence: noticeSentence(instance, code) });
+    this.#context.notice(noticeOf(instance.id, result, code));
   }
 
   // What the instance's connection tells.
@@ -413,10 +322,14 @@ export class Exchange implements AttemptOwner, Waiter {
   onConnectionLost(attempt: Attempt, cause: string): void {
     switch (this.#phase) {
       case phase.trying:
-        if (cause === CUT) this.#failAttempt(attempt, attempt.sent ? fencedSent : fencedUnsent);
+        if (cause === CUT)
+          this.#failAttempt(attempt, attempt.sent ? failures.fencedSent : failures.fencedUnsent);
         else if (!attempt.sent) this.#connectFailed(attempt, cause);
         else
-          this.#failAttempt(attempt, this.#isStale(attempt, cause) ? staleConnection : answerLost);
+          this.#failAttempt(
+            attempt,
+            this.#isStale(attempt, cause) ? failures.staleConnection : failures.answerLost,
+          );
         return;
       case phase.answering:
         if (this.#answer.endsByClose && cause === "") this.#completeUntilClose();
@@ -428,10 +341,10 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   #connectFailed(attempt: Attempt, cause: string): void {
-    if (!ownFaults.has(cause)) return this.#failAttempt(attempt, connectFailed);
+    if (!ownFaults.has(cause)) return this.#failAttempt(attempt, failures.connectFailed);
     // What lies idle has a descriptor and a port to spare for the next attempt.
     this.#service.closeIdle();
-    this.#failAttempt(attempt, connectGivenUp);
+    this.#failAttempt(attempt, failures.connectGivenUp);
   }
 
   /** The instance closed, in order, a connection that had served before: nobody's failure. */
@@ -482,7 +395,7 @@ export class Exchange implements AttemptOwner, Waiter {
       const isError = head.status >= 500;
       this.#heard(attempt, !isError && !head.interim);
       if (isError && this.#isBetterElsewhere(attempt)) {
-        return this.#failAttempt(attempt, paidError, head.status);
+        return this.#failAttempt(attempt, failures.paidError, head.status);
       }
       if (!head.interim) return this.#beginAnswer(connection, bytes, start, head, to);
       if (head.status === 101) return this.#upgrade(connection, bytes, start, head, to);
@@ -490,38 +403,28 @@ export class Exchange implements AttemptOwner, Waiter {
       this.#passInterim(bytes, start, head);
       start = end;
     }
-    this.#stash(connection, bytes, start, to);
+    connection.keepHead(bytes, start, to);
     this.#flush();
   }
 
   /** An error of an instance in doubt; a client sees it when trying again is not safe. */
   #isBetterElsewhere({ slot }: Attempt): boolean {
     if (!this.#service.dispatcher.isDoubted(slot)) return false;
-    return this.#mayTryAgain(doubtedError, this.#context.nowMs());
+    return this.#mayTryAgain(failures.doubtedError, this.#context.nowMs());
   }
 
   /** The first sign of life of an attempt: it goes on alone. */
   #heard(attempt: Attempt, good: boolean): void {
-    if (this.#rival !== undefined) this.#wins(attempt);
+    if (this.#tries.rival !== undefined) this.#wins(attempt);
     const nowMs = this.#context.nowMs();
     const waitedMs = attempt.awaits ? nowMs - attempt.awaitsSinceMs : -1;
     if (attempt.awaits) attempt.awaitNoMore();
     this.#service.answering(attempt.slot, nowMs, nowMs - attempt.startedMs, waitedMs, good);
   }
 
-  #stash(connection: InstanceConnection, bytes: Buffer, start: number, to: number): void {
-    const { stash } = connection;
-    if (bytes === stash.bytes) stash.consume(start);
-    else stash.add(bytes, start, to);
-    if (stash.length === 0 || connection.head !== undefined) return;
-    // From now on it is read where it lies, going on from its last whole line.
-    connection.head = new ResponseHead(this.#context.limits);
-    connection.head.reset(stash.from);
-  }
-
   #passInterim(bytes: Buffer, start: number, head: ResponseHead): void {
     if (head.status === 100) this.request.awaitsContinue = false;
-    this.#setSentDeadline(this.#attempt, this.#context.nowMs());
+    this.#setSentDeadline(this.#tries.attempt, this.#context.nowMs());
     if (this.request.minorVersion === 0) return;
     writeResponseHead(this.#context.writer, bytes, start, head, {
       body: framing.none,
@@ -557,7 +460,7 @@ export class Exchange implements AttemptOwner, Waiter {
       this.#endAnswer();
       return;
     }
-    if (!this.#flush()) this.#attempt.openConnection.wire.pause();
+    if (!this.#flush()) this.#tries.attempt.openConnection.wire.pause();
     this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
   }
 
@@ -572,7 +475,7 @@ export class Exchange implements AttemptOwner, Waiter {
   /** The client has taken what was written. */
   onAnswerDrained(): void {
     if (this.#phase !== phase.answering) return;
-    this.#attempt.openConnection.wire.resume();
+    this.#tries.attempt.openConnection.wire.resume();
     this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
   }
 
@@ -585,7 +488,7 @@ export class Exchange implements AttemptOwner, Waiter {
 
   #endAnswer(): void {
     const nowMs = this.#context.nowMs();
-    const attempt = this.#attempt;
+    const attempt = this.#tries.attempt;
     const connection = attempt.openConnection;
     const { status, keepsClient, keepsInstanceConnection } = this.#answer;
     this.#flush();
@@ -594,7 +497,7 @@ export class Exchange implements AttemptOwner, Waiter {
     else connection.destroy();
     if (status >= 500) this.#service.serverErrors++;
     const result = status >= 500 ? outcome.serverError : outcome.answered;
-    this.#finishAttempt(attempt, result, nowMs, status);
+    this.#tries.finish(this.#service, attempt, result, nowMs, status);
     this.#service.measured(nowMs - this.#startedMs);
     this.#end();
     this.#client.exchangeEnded(keepsClient);
@@ -607,13 +510,13 @@ export class Exchange implements AttemptOwner, Waiter {
     head: ResponseHead,
     to: number,
   ): void {
-    if (!this.request.wantsUpgrade) return this.#refuseAnswer(this.#attempt);
+    if (!this.request.wantsUpgrade) return this.#refuseAnswer(this.#tries.attempt);
     const out = this.#context.writer;
     const route = this.#route;
     this.#answer.status = head.status;
     this.#phase = phase.upgraded;
     this.#timer.stop();
-    this.#attempt.connection = undefined;
+    this.#tries.attempt.connection = undefined;
     writeResponseHead(out, bytes, start, head, {
       body: framing.none,
       toHead: false,
@@ -626,7 +529,13 @@ export class Exchange implements AttemptOwner, Waiter {
     const taken = this.#flush();
     this.#client.upgraded(connection, route, () => {
       const { status } = this.#answer;
-      this.#finishAttempt(this.#attempt, outcome.answered, this.#context.nowMs(), status);
+      this.#tries.finish(
+        this.#service,
+        this.#tries.attempt,
+        outcome.answered,
+        this.#context.nowMs(),
+        status,
+      );
       this.#end();
     });
     if (!taken) connection.wire.pause();
@@ -664,7 +573,7 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   #refuseAnswer(attempt: Attempt): void {
-    if (this.#rival !== undefined) this.#wins(attempt);
+    if (this.#tries.rival !== undefined) this.#wins(attempt);
     const instance = attempt.onInstance;
     this.#finishAll(outcome.serverError, this.#context.nowMs());
     this.#tell(instance, outcome.reset, "BAD_ANSWER");
@@ -673,7 +582,7 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** The answer can't be completed. What the client has must not look complete. */
   #breakOff(result: Outcome): void {
-    const instance = this.#attempt.onInstance;
+    const instance = this.#tries.attempt.onInstance;
     const code = result === outcome.timedOut ? "ANSWER_TIMEOUT" : "ANSWER_LOST";
     this.#finishAll(result, this.#context.nowMs());
     if (isInstances(result)) this.#tell(instance, result, code);
@@ -719,7 +628,7 @@ export class Exchange implements AttemptOwner, Waiter {
   /** Of one attempt; the timer rings for the first of the two. */
   #attemptDeadline(attempt: Attempt, nowMs: number, ms: number): void {
     attempt.deadlineMs = nowMs + ms;
-    const other = attempt === this.#attempt ? this.#rival : this.#attempt;
+    const other = this.#tries.other(attempt);
     const firstMs = Math.min(attempt.deadlineMs, other?.deadlineMs ?? Infinity);
     this.#deadline(nowMs, firstMs - nowMs);
   }
@@ -750,23 +659,23 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   #onTryingDeadline(nowMs: number): void {
-    const rival = this.#rival;
+    const rival = this.#tries.rival;
     if (rival !== undefined && rival.deadlineMs <= nowMs) this.#onAttemptDeadline(rival);
     if (this.#phase !== phase.trying) return;
-    const attempt = this.#attempt;
+    const attempt = this.#tries.attempt;
     if (attempt.deadlineMs <= nowMs) this.#onAttemptDeadline(attempt);
     else this.#attemptDeadline(attempt, nowMs, attempt.deadlineMs - nowMs);
   }
 
   #onAttemptDeadline(attempt: Attempt): void {
     if (!attempt.sent) {
-      this.#failAttempt(attempt, connectTimedOut);
+      this.#failAttempt(attempt, failures.connectTimedOut);
       return;
     }
     const { wire } = attempt.openConnection;
     if (wire.progressed()) this.#setSentDeadline(attempt, this.#context.nowMs());
     else if (this.#isClientsTurn(wire)) this.#giveUp("BODY_TIMEOUT");
-    else this.#failAttempt(attempt, answerTimedOut);
+    else this.#failAttempt(attempt, failures.answerTimedOut);
   }
 
   /** The client owes more of the body, and everybody has taken what it sent. */
@@ -787,20 +696,3 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#client.cutOff(this.#answer.leavesUntilClose);
   }
 }
-
-/** Whether a failure is the instance's, and worth a word to control. */
-function isInstances(result: Outcome): boolean {
-  return result !== outcome.abandoned && result !== outcome.serverError;
-}
-
-function noticeSentence(instance: Instance, code: ReasonCode): string {
-  return `${instance.id} ${noticeWords[code] ?? "failed"}`;
-}
-
-const noticeWords: Partial<Record<ReasonCode, string>> = {
-  CONNECT_FAILED: "could not be connected to",
-  CONNECT_TIMEOUT: "did not accept a connection in time",
-  ANSWER_LOST: "closed a connection before its answer was complete",
-  BAD_ANSWER: "gave an answer that is not valid HTTP/1.1",
-  ANSWER_TIMEOUT: "did not answer in time",
-};

@@ -7,7 +7,7 @@
 // last, so that the others grow old and are closed before the instance does it.
 
 import type { TableInstance } from "../../core/route/table.ts";
-import type { ResponseHead } from "../http1/response-head.ts";
+import { ResponseHead } from "../http1/response-head.ts";
 import { connectWire } from "../transport/handle-wire.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import { AttemptList } from "./attempt.ts";
@@ -141,6 +141,17 @@ export class InstanceConnection implements WireOwner {
     const seconds = head.keepAliveSeconds(bytes);
     if (seconds === undefined) return;
     this.#idleMs = Math.min(seconds * 1000 - IDLE_MARGIN_MS, IDLE_CONNECTION_MS_MAX);
+  }
+
+  /** What of an answer's head has come and is not read yet waits for its rest. */
+  keepHead(bytes: Buffer, start: number, to: number): void {
+    const { stash } = this;
+    if (bytes === stash.bytes) stash.consume(start);
+    else stash.add(bytes, start, to);
+    if (stash.length === 0 || this.head !== undefined) return;
+    // From now on it is read where it lies, going on from its last whole line.
+    this.head = new ResponseHead(this.#context.limits);
+    this.head.reset(stash.from);
   }
 
   /** Its request is over and it can carry another. */

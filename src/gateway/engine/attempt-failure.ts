@@ -1,0 +1,77 @@
+// How an attempt can fail before its answer has begun: what the dispatcher counts it as, what the
+// client hears when it was the last, and what control is told of the instance.
+
+import { type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
+import type { InstanceNotice } from "../contract.ts";
+import type { ReasonCode } from "../http1/reasons.ts";
+
+export interface AttemptFailure {
+  readonly result: Outcome;
+  readonly code: ReasonCode;
+  readonly wasSent: boolean;
+  /** Of the connection, not of the instance, which may be next: on a new one. */
+  readonly stale: boolean;
+  /** Nobody's failure, or paid for already: another try costs no budget. */
+  readonly free: boolean;
+}
+
+function failure(result: Outcome, code: ReasonCode, wasSent: boolean): AttemptFailure {
+  return { result, code, wasSent, stale: false, free: false };
+}
+
+/**
+ * No client has asked to be a probe: what a doubted instance answers with an error, another tries.
+ */
+const doubtedError = failure(outcome.serverError, "ANSWER_LOST", true);
+const answerLost = failure(outcome.reset, "ANSWER_LOST", true);
+const abandonedSent = failure(outcome.abandoned, "ANSWER_LOST", true);
+
+export const failures = {
+  connectFailed: failure(outcome.connectFailed, "CONNECT_FAILED", false),
+  connectTimedOut: failure(outcome.connectFailed, "CONNECT_TIMEOUT", false),
+  /** This machine's fault, which must not eject an instance. */
+  connectGivenUp: failure(outcome.abandoned, "CONNECT_FAILED", false),
+  answerLost,
+  answerTimedOut: failure(outcome.timedOut, "ANSWER_TIMEOUT", true),
+  /** The instance closed, in order, a connection that had served before. */
+  staleConnection: { ...abandonedSent, stale: true, free: true },
+  /** Control has named another primary. */
+  fencedUnsent: { ...failure(outcome.abandoned, "NO_INSTANCE", false), free: true },
+  fencedSent: { ...abandonedSent, free: true },
+  doubtedError,
+  /** The same once the retry budget has paid for it. */
+  paidError: { ...doubtedError, free: true },
+} as const;
+
+/** Out of descriptors, ports or memory, here. */
+export const ownFaults: ReadonlySet<string> = new Set([
+  "EMFILE",
+  "ENFILE",
+  "EADDRNOTAVAIL",
+  "ENOBUFS",
+  "ENOMEM",
+]);
+
+/** Whether a failure is the instance's, and worth a word to control. */
+export function isInstances(result: Outcome): boolean {
+  return result !== outcome.abandoned && result !== outcome.serverError;
+}
+
+/** `instance` by its id. */
+export function noticeOf(instance: string, result: Outcome, code: ReasonCode): InstanceNotice {
+  const sentence = `${instance} ${noticeWords[code] ?? "failed"}`;
+  return { kind: kindOf(result), instance, sentence };
+}
+
+function kindOf(result: Outcome): InstanceNotice["kind"] {
+  if (result === outcome.connectFailed) return "connect-failed";
+  return result === outcome.timedOut ? "timed-out" : "reset";
+}
+
+const noticeWords: Partial<Record<ReasonCode, string>> = {
+  CONNECT_FAILED: "could not be connected to",
+  CONNECT_TIMEOUT: "did not accept a connection in time",
+  ANSWER_LOST: "closed a connection before its answer was complete",
+  BAD_ANSWER: "gave an answer that is not valid HTTP/1.1",
+  ANSWER_TIMEOUT: "did not answer in time",
+};
