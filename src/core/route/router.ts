@@ -2,8 +2,9 @@
 //
 // The loader has sorted the routes, so this is a scan, and the order is the whole rule: nothing to
 // explain to a user beyond "the first that matches". Most tables have one route that takes all:
-// `takesAll` lets the caller skip even the making of the strings. A scan of 1,000 routes costs some
-// microseconds; a tree over hosts and segments was rejected until a table needs it.
+// `takesAll` lets the caller skip even the making of the strings, `asksHost` and `asksMethod` that
+// of those which no route asks for. A scan of 1,000 routes costs some microseconds; a tree over hosts
+// and segments was rejected until a table needs it.
 //
 // Paths are matched as sent, byte for byte: no decoding, no merging of slashes, no case folding,
 // since the instance gets the path as sent and only it knows what it makes of it. One form is
@@ -21,6 +22,9 @@ export const NO_ROUTE = -1;
 export interface Router {
   /** The route that takes every request, when the first one does; else NO_ROUTE. */
   readonly takesAll: number;
+  /** Whether some route asks for a host, for a method; else `find` looks at neither. */
+  readonly asksHost: boolean;
+  readonly asksMethod: boolean;
   /**
    * Index of the first route that matches, or NO_ROUTE. `host` is lower case and without its port,
    * "" when there is none; `path` ends before the query; `headerValue` is asked for lower-case
@@ -78,6 +82,8 @@ function isUnconditional(condition: Condition): boolean {
 
 class ScanningRouter implements Router {
   readonly takesAll: number;
+  readonly asksHost: boolean;
+  readonly asksMethod: boolean;
   readonly #conditions: readonly Condition[];
   readonly #refusesDotSegments: boolean;
 
@@ -85,6 +91,10 @@ class ScanningRouter implements Router {
     this.#conditions = conditions;
     const first = conditions[0];
     this.takesAll = first !== undefined && isUnconditional(first) ? 0 : NO_ROUTE;
+    this.asksHost = conditions.some(
+      ({ host, hostSuffix }) => host !== undefined || hostSuffix !== undefined,
+    );
+    this.asksMethod = conditions.some(({ method }) => method !== undefined);
     // Past a route that takes all, nothing tells paths apart any more.
     this.#refusesDotSegments = this.takesAll === NO_ROUTE && conditions.some(tellsPathsApart);
   }

@@ -156,10 +156,11 @@ class WorkerEngine implements Engine, ClientOwner {
     const router = this.#router;
     if (router.takesAll >= 0) return this.#targets[router.takesAll];
     const path = pathOf(bytes, head);
-    const method = bytes.toString("latin1", head.methodFrom, head.methodTo);
-    const route = router.find(hostOf(bytes, head), path, method, (name) =>
-      head.fields.find(bytes, name),
-    );
+    const host = router.asksHost ? hostOf(bytes, head) : "";
+    const method = router.asksMethod
+      ? bytes.toString("latin1", head.methodFrom, head.methodTo)
+      : "";
+    const route = router.find(host, path, method, (name) => head.fields.find(bytes, name));
     return route < 0 ? undefined : this.#targets[route];
   }
 

@@ -196,7 +196,9 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   #write(attempt: Attempt, bytes: Buffer): void {
-    if (!attempt.openConnection.wire.write(bytes)) this.#client.pauseBody();
+    if (attempt.openConnection.wire.write(bytes)) return;
+    this.request.leaveToWrite();
+    this.#client.pauseBody();
   }
 
   // Choosing and trying.

@@ -4,6 +4,9 @@
 // is the same bytes again. It is kept while the body fits in the route's `replayBytes`, and until
 // there is a connection to send it on; a larger body is let go as it is sent, and then nothing is
 // repeated.
+//
+// Most requests are one small head, kept for as long as an instance takes to answer. It is kept in
+// the same memory as the one before, unless a write may still hold that.
 
 import { BODY_FAULT, BodyReader } from "../http1/body.ts";
 import { writeLastChunk, writeRun } from "../http1/body-out.ts";
@@ -12,6 +15,10 @@ import { methodTrait, methodTraitOf } from "../http1/methods.ts";
 import type { ReasonCode } from "../../core/base/reasons.ts";
 import { framing, type RequestHead } from "../http1/request-head.ts";
 import type { Writer } from "../http1/writer.ts";
+
+/** What of one read is kept without an allocation. */
+const ROOM_BYTES = 1024;
+const NOTHING = Buffer.alloc(0);
 
 export class OutgoingRequest {
   readonly #body = new BodyReader();
@@ -26,6 +33,9 @@ export class OutgoingRequest {
   #isIdempotent = false;
   #forgotten = false;
   readonly kept: Buffer[] = [];
+  #room: Buffer | undefined = undefined;
+  /** Of its beginning: heads tend to be as long as the one before. */
+  #view: Buffer = NOTHING;
 
   /** All of it has come from the client. */
   get complete(): boolean {
@@ -62,8 +72,22 @@ export class OutgoingRequest {
     const next = head.end === to ? to : this.writeBody(out, bytes, head.end, to);
     if (next === BODY_FAULT) return next;
     this.#bodyBytes = out.used - headBytes;
-    this.kept.push(out.take());
+    this.kept.push(this.#takeFirst(out));
     return next;
+  }
+
+  #takeFirst(out: Writer): Buffer {
+    if (out.used > ROOM_BYTES) return out.take();
+    this.#room ??= Buffer.allocUnsafeSlow(ROOM_BYTES);
+    if (this.#view.length !== out.used) this.#view = this.#room.subarray(0, out.used);
+    out.takeInto(this.#view);
+    return this.#view;
+  }
+
+  /** A write has not been taken whole: what it holds is never written to again. */
+  leaveToWrite(): void {
+    this.#room = undefined;
+    this.#view = NOTHING;
   }
 
   /**

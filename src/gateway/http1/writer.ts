@@ -105,8 +105,13 @@ export class Writer {
   /** A copy of everything, to be kept; and starts anew. */
   take(): Buffer {
     const kept = Buffer.allocUnsafe(this.#used);
-    this.#bytes.copy(kept, 0, 0, this.#used);
-    this.#used = 0;
+    this.takeInto(kept);
     return kept;
+  }
+
+  /** As `take`, into a buffer with room for all of it. */
+  takeInto(target: Buffer): void {
+    this.#bytes.copy(target, 0, 0, this.#used);
+    this.#used = 0;
   }
 }
