@@ -83,8 +83,9 @@ interface Entry extends WorkerView {
   heardMs: number;
   outdated: boolean;
   starved: boolean;
-  /** What it had used when it was first missed; undefined while it is heard. */
-  use: ProcessorUse | undefined;
+  /** What it had used when it was heard last, and at the last look. */
+  whenHeard: ProcessorUse | undefined;
+  lastLook: ProcessorUse | undefined;
   drainUntilMs: number;
   /** It was ours to start, so its end comes as an event; an adopted one's is looked for. */
   readonly isChild: boolean;
@@ -284,7 +285,8 @@ class Parent {
       drainUntilMs: 0,
       outdated: false,
       starved: false,
-      use: undefined,
+      whenHeard: undefined,
+      lastLook: undefined,
       killed: false,
       link: undefined,
     };
@@ -308,7 +310,7 @@ class Parent {
     const replaced = entry.link;
     entry.link = link;
     replaced?.close("it linked anew");
-    entry.heardMs = this.#options.clock.monotonicMs();
+    heard(entry, this.#options.clock.monotonicMs());
     if (entry.state === "starting") {
       this.#turn(entry, "serving");
       this.#say(
@@ -329,11 +331,13 @@ class Parent {
   }
 
   #hearWorker(entry: Entry, message: ToParent): void {
-    entry.heardMs = this.#options.clock.monotonicMs();
+    const nowMs = this.#options.clock.monotonicMs();
     if (message.type === "spent") {
+      entry.heardMs = nowMs;
       for (const other of this.#workers.values()) if (other !== entry) other.link?.send(message);
       return;
     }
+    heard(entry, nowMs);
     if (message.type !== "heartbeat" || message.state !== "draining") return;
     if (entry.state === "draining") return;
     entry.drainUntilMs = entry.heardMs + this.#table.drainMs;
@@ -473,16 +477,21 @@ class Parent {
   }
 }
 
+function heard(entry: Entry, nowMs: number): void {
+  entry.heardMs = nowMs;
+  entry.whenHeard = readProcessorUse(entry.pid);
+  entry.lastLook = entry.whenHeard;
+}
+
 /** Looks at what the kernel gives a worker as soon as a heartbeat is missed. */
 function lookWhetherStarved(entry: Entry, nowMs: number): void {
   const isMissed = nowMs - entry.heardMs > HEARTBEAT_MS + BEAT_MS;
-  const read = isMissed ? readProcessorUse(entry.pid) : undefined;
-  if (read === undefined) {
-    entry.use = undefined;
-    entry.starved = false;
-    return;
-  }
-  const use = { ...read, atMs: nowMs };
-  if (entry.use === undefined) entry.use = use;
-  else entry.starved = isStarved(entry.use, use);
+  const use = isMissed ? readProcessorUse(entry.pid) : undefined;
+  const { whenHeard = use, lastLook = use } = entry;
+  entry.starved =
+    use !== undefined &&
+    whenHeard !== undefined &&
+    lastLook !== undefined &&
+    isStarved(whenHeard, lastLook, use);
+  if (use !== undefined) entry.lastLook = use;
 }

@@ -55,11 +55,12 @@ describe("the parent's plan for its workers", () => {
   });
 
   it("tells who waits for a processor from who sleeps, stopped, or spins", () => {
-    const before = { atMs: 0, usedMs: 1_000, runnable: true };
-    const after = (usedMs: number, runnable: boolean) => ({ atMs: 300, usedMs, runnable });
-    assert.equal(isStarved(before, after(1_010, true)), true);
-    assert.equal(isStarved(before, after(1_000, false)), false);
-    assert.equal(isStarved(before, after(1_290, true)), false);
+    const heard = { usedMs: 1_000, runnable: false };
+    const look = (usedMs: number, runnable: boolean) => ({ usedMs, runnable });
+    assert.equal(isStarved(heard, look(1_000, true), look(1_000, true)), true, "waits");
+    assert.equal(isStarved(heard, look(1_190, false), look(1_200, false)), true, "works in bits");
+    assert.equal(isStarved(heard, look(1_200, true), look(1_200, false)), false, "stopped");
+    assert.equal(isStarved(heard, look(1_590, true), look(1_600, true)), false, "spins");
   });
 
   it("kills who does not begin or does not end in time", () => {

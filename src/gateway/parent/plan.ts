@@ -2,8 +2,8 @@
 //
 // - As many serve as the table asks for, and a replacement serves before what it replaces drains.
 // - A worker that says nothing for three heartbeats hangs and is killed: waiting costs its clients.
-//   One that wants a processor and gets none is silent too, and killing it would only make the
-//   machine busier: it has until STARVED_MS.
+//   One that wants a processor and gets too little of it is silent too, and killing it would only
+//   make the machine busier: three heartbeats count in its own time then, up to STARVED_MS.
 // - At most one more than asked for is started while outdated ones serve, so that a change never
 //   doubles the load of the machine.
 // - Whatever was told to end, or never began, is killed when its time is over.
@@ -35,7 +35,7 @@ export interface WorkerView {
   readonly sinceMs: number;
   /** When it was heard last; its launch before that. */
   readonly heardMs: number;
-  /** It was silent, ready to run, and not run for most of its last while. */
+  /** Silent, at work or ready to be, and not given three heartbeats' time since it was heard. */
   readonly starved: boolean;
   /** To be replaced: by an operator's word, or for want of a new listener's descriptor. */
   readonly outdated: boolean;
@@ -110,14 +110,21 @@ function pickToDrain(live: readonly WorkerView[], wanted: number): readonly numb
 
 /** What a process has had of the processors so far, and whether it would have more. */
 export interface ProcessorUse {
-  readonly atMs: number;
   readonly usedMs: number;
   readonly runnable: boolean;
 }
 
-/** Runnable, and on a processor for less than half of the time: it is kept waiting. */
-export function isStarved(before: ProcessorUse, now: ProcessorUse): boolean {
-  return now.runnable && now.usedMs - before.usedMs < (now.atMs - before.atMs) / 2;
+/**
+ * Whether silence is no proof: since it was heard it has not had the time on a processor in which a
+ * sound worker speaks. Who is stopped, or sleeps over something, uses none and waits for none.
+ */
+export function isStarved(
+  whenHeard: ProcessorUse,
+  before: ProcessorUse,
+  now: ProcessorUse,
+): boolean {
+  const wantsToRun = now.runnable || now.usedMs > before.usedMs;
+  return wantsToRun && now.usedMs - whenHeard.usedMs < SILENT_MS;
 }
 
 /** How long to wait after `failures` workers in a row that ended at their start. */
