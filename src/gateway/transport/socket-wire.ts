@@ -124,8 +124,15 @@ export class SocketWire implements Wire {
   }
 
   reset(): void {
+    if (!this.#open) return;
     this.#open = false;
-    this.#socket.resetAndDestroy();
+    const socket = this.#socket;
+    // A handle that refuses a reset can't be closed any more either. It does while it shuts down,
+    // which takes one turn of the event loop; and before it is connected nobody could tell.
+    const isShutting = socket.writableEnded && socket.writableLength === 0;
+    if (socket.connecting) socket.destroy();
+    else if (!isShutting || socket.writableFinished) socket.resetAndDestroy();
+    else socket.once("finish", () => socket.resetAndDestroy());
   }
 
   #closed(): void {

@@ -269,22 +269,23 @@ for (const kind of kinds) {
   });
 }
 
-for (const isFilled of [true, false]) {
-  const waits = isFilled ? "waits for what is pending" : "is on its way";
-  it(`a handle is let go when it is reset while its end ${waits}`, async () => {
-    const { socket, peer } = await accepted();
-    const { _handle: handle } = socket as unknown as { _handle: { readonly fd: number } };
-    const wire = adoptHandle(handle);
-    assert.ok(wire !== undefined, "this Node's handles are known");
-    const owner = new Recorder();
-    wire.owner = owner;
-    if (isFilled) fill(wire);
-    wire.end();
-    wire.reset();
-    peer.on("data", () => undefined);
-    await Promise.race([told(peer, "end"), told(peer, "error")]).catch(() => undefined);
-    assert.equal(handle.fd < 0, true, "its descriptor is closed");
-    assert.deepEqual(owner.heard, []);
-    peer.destroy();
-  });
+for (const kind of kinds) {
+  for (const isFilled of [true, false]) {
+    const waits = isFilled ? "waits for what is pending" : "is on its way";
+    it(`a wire ${kind.name} is let go when it is reset while its end ${waits}`, async () => {
+      const { socket, peer } = await accepted();
+      const { _handle: handle } = socket as unknown as { _handle: { readonly fd: number } };
+      const wire = kind.accept({ socket, handle });
+      const owner = new Recorder();
+      wire.owner = owner;
+      if (isFilled) fill(wire);
+      wire.end();
+      wire.reset();
+      peer.on("data", () => undefined);
+      await Promise.race([told(peer, "end"), told(peer, "error")]).catch(() => undefined);
+      assert.equal(handle.fd < 0, true, "its descriptor is closed");
+      assert.deepEqual(owner.heard, []);
+      peer.destroy();
+    });
+  }
 }
