@@ -346,7 +346,7 @@ export const route = z.strictObject({
     default: "none",
     interaction:
       "Workers tell each other every 100 ms what they have let in, so that all of them keep one limit " +
-      "together; a burst within these 100 ms each worker may let in by itself.",
+      "together; within these 100 ms each lets in its share of the burst.",
   }),
   balance: field(balance.optional(), override("balance")),
   retry: field(

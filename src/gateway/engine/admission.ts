@@ -2,7 +2,8 @@
 //
 // Each worker decides by itself and at once. Every 100 ms it tells the others, by way of the
 // parent, what it has let in, and they count it as their own (`RateLimiter.spend`): so all workers
-// keep one limit together, and are off by no more than what came within these 100 ms. A worker
+// keep one limit together. Between two tellings each lets in no more of a client than its share of
+// the burst and what the rate grants meanwhile: all at once would else let in a burst each. A worker
 // without a parent goes on alone. The same messages could come from other machines. Rejected: a
 // share of the limit for each worker (a client with one connection would never get more than his
 // worker's), a file or a process that all ask (a round trip for each request).
@@ -15,6 +16,8 @@ import type { RateLimit, TableRoute } from "../../core/route/table.ts";
 import type { Spent } from "../contract.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 
+/** How often workers tell each other what they have let in. */
+export const TELL_SPENT_MS = 100;
 /** Clients that one limit remembers; each takes about 100 bytes. */
 const KEYS_MAX = 100_000;
 /** Of one report: clients beyond it are told of in the next one. */
@@ -30,6 +33,8 @@ export interface Gate {
   readonly limiter: RateLimiter;
   /** Let in here and not told yet, by key. Undefined: there is nobody to tell. */
   readonly untold: Map<string, number> | undefined;
+  /** Of one key, at most, between two tellings. */
+  readonly share: number;
 }
 
 export class Admission {
@@ -74,7 +79,9 @@ export class Admission {
 function openGate(limit: RateLimit, name: string, workers: number, before?: Gate): Gate {
   const limiter = before?.limiter ?? new RateLimiter(limit, KEYS_MAX);
   const untold = workers > 1 ? (before?.untold ?? new Map<string, number>()) : undefined;
-  return { limit, name, limiter, untold };
+  const granted = Math.floor((limit.requests * TELL_SPENT_MS) / limit.perMs);
+  const share = Math.ceil(limit.burst / workers) + granted;
+  return { limit, name, limiter, untold, share };
 }
 
 /** `group`: of the client's address. 0: the request is let in, and counted by every gate. Else milliseconds until it would be. */
@@ -87,8 +94,8 @@ export function pass(
 ): number {
   const keys = gates.map(({ limit }) => keyOf(limit, group, bytes, head));
   let waitMs = 0;
-  for (const [index, { limiter }] of gates.entries()) {
-    waitMs = Math.max(waitMs, limiter.waitMs(keys[index] as string, nowMs));
+  for (const [index, gate] of gates.entries()) {
+    waitMs = Math.max(waitMs, waitAt(gate, keys[index] as string, nowMs));
   }
   if (waitMs > 0) return waitMs;
   for (const [index, { limiter, untold }] of gates.entries()) {
@@ -99,6 +106,12 @@ export function pass(
     }
   }
   return 0;
+}
+
+function waitAt({ limiter, untold, share }: Gate, key: string, nowMs: number): number {
+  const waitMs = limiter.waitMs(key, nowMs);
+  const isShareSpent = untold !== undefined && (untold.get(key) ?? 0) >= share;
+  return isShareSpent ? Math.max(waitMs, TELL_SPENT_MS) : waitMs;
 }
 
 /** Marked by its kind, so that nobody can name himself as another's address. */

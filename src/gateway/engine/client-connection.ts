@@ -258,7 +258,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   /** Asked every second: a client that is too slow to be waited for is ended. */
   keepPace(nowMs: number, minimumRate: number): void {
-    if (this.#tunnel !== undefined || this.#lingering || !this.wire.open) return;
+    if (this.#tunnel !== undefined || !this.wire.open) return;
     const exchange = this.#exchange;
     if (exchange?.awaitsBody === true && !this.#readingPaused) {
       this.#bodyPace ??= new Pace();

@@ -6,6 +6,7 @@ import { connect } from "node:net";
 import { describe, test } from "node:test";
 import type { RateLimit } from "../../core/route/table.ts";
 import type { Spent } from "../contract.ts";
+import { nobody, type Wire } from "../transport/wire.ts";
 import { createEngine } from "./engine.ts";
 import {
   eventually,
@@ -18,6 +19,44 @@ import {
   startOrigin,
   tableOf,
 } from "./engine.fixture.ts";
+
+const lastRequest = Buffer.from("GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+
+/** Takes a byte of what was written whenever somebody looks, and never all of it. */
+class SlowWire implements Wire {
+  owner = nobody;
+  open = true;
+  readonly peerAddress = "127.0.0.1";
+  readonly pendingBytes = 1;
+  received = "";
+  #takenBytes = 0;
+
+  get takenBytes(): number {
+    return this.#takenBytes++;
+  }
+
+  progressed(): boolean {
+    return true;
+  }
+
+  write(bytes: Uint8Array): boolean {
+    this.received += Buffer.from(bytes).toString("latin1");
+    return false;
+  }
+
+  pause(): void {}
+  resume(): void {}
+  keepAlive(): void {}
+  end(): void {}
+
+  destroy(): void {
+    this.open = false;
+  }
+
+  reset(): void {
+    this.open = false;
+  }
+}
 
 type Open = <T extends Opened>(opening: Promise<T>) => Promise<T>;
 
@@ -150,6 +189,29 @@ describe("a rate limit", () => {
   );
 });
 
+describe("a rate limit of several workers", () => {
+  test(
+    "lets in its share of the burst here, and the rest when the others have been told",
+    opening(async (open) => {
+      const origin = await open(startOrigin(naming("web")));
+      const table = { ...tableWith([origin.port], anHour(6)), workers: 3 };
+      const gateway = await open(startGateway(table));
+      const client = await gateway.client();
+      const answers: string[] = [];
+      const ask = async (): Promise<void> => {
+        answers.push((await asked(client)).slice(0, 3));
+      };
+      for (let count = 0; count < 3; count++) await ask();
+      assert.deepEqual(answers.splice(0), ["200", "200", "429"], "a third of six");
+      for (let told = 0; told < 3; told++) {
+        gateway.engine.takeSpent();
+        for (let count = 0; count < 2; count++) await ask();
+      }
+      assert.deepEqual(answers, ["200", "200", "200", "200", "429", "429"], "six in all");
+    }),
+  );
+});
+
 describe("connections of one address", () => {
   for (const protocol of ["http", "tcp"] as const) {
     test(
@@ -184,7 +246,10 @@ describe("a client that moves a byte now and then", () => {
       const origin = await open(
         startOrigin(async (peer) => {
           const request = await peer.takeThrough("\r\n\r\n");
-          if (!request.startsWith("GET")) return;
+          if (request.startsWith("GET /last")) {
+            peer.socket.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlast");
+          }
+          if (!request.startsWith("GET / ")) return;
           peer.socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${big.length}\r\n\r\n`);
           peer.socket.write(big);
         }),
@@ -204,6 +269,9 @@ describe("a client that moves a byte now and then", () => {
       });
       reader.write(get);
       reader.pause();
+      const last = new SlowWire();
+      gateway.engine.acceptHttp(last);
+      last.owner.onBytes(lastRequest, 0, lastRequest.length);
       const { head } = await sender.message();
       clearInterval(drip);
       assert.match(head, /^HTTP\/1.1 408 Request Timeout\r\n/);
@@ -212,6 +280,7 @@ describe("a client that moves a byte now and then", () => {
       reader.resume();
       await inTime("the reader's end", closed);
       assert.ok(taken < big.length, "it got no more than the kernel had taken");
+      assert.match(last.received, /last$/, "its answer was over when it was cut off");
       const [web] = gateway.engine.stats().services[0]?.instances ?? [];
       assert.equal(web?.ejected, false, "the instance did nothing wrong");
       assert.equal(web?.active, 0);

@@ -18,6 +18,7 @@ import type {
   ListenFailure,
   ToControl,
 } from "../contract.ts";
+import { TELL_SPENT_MS } from "../engine/admission.ts";
 import { keepLinked, type LinkClient } from "../link/client.ts";
 import { readFromControl } from "../link/messages.ts";
 import { createNoticeFilter } from "../link/notice-filter.ts";
@@ -32,7 +33,7 @@ import { ParentBond } from "./parent-bond.ts";
 
 const BEAT_MS = 50;
 const HEARTBEAT_EVERY_BEATS = 4;
-const SPENT_EVERY_BEATS = 2;
+const SPENT_EVERY_BEATS = TELL_SPENT_MS / BEAT_MS;
 const STATS_EVERY_BEATS = 5;
 const NOTICE_QUIET_MS = 100;
 const DRAIN_MARGIN_MS = 1_000;
