@@ -1,9 +1,9 @@
 // How an attempt can fail before its answer has begun: what the dispatcher counts it as, what the
 // client hears when it was the last, and what control is told of the instance.
 
+import type { ReasonCode } from "../../core/base/reasons.ts";
 import { type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
 import type { InstanceNotice } from "../contract.ts";
-import type { ReasonCode } from "../http1/reasons.ts";
 
 export interface AttemptFailure {
   readonly result: Outcome;
