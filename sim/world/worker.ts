@@ -9,7 +9,13 @@ import type { Random } from "../../src/core/base/prng.ts";
 import { createDispatcher } from "../../src/core/dispatch/create-dispatcher.ts";
 import type { Dispatcher, Outcome } from "../../src/core/dispatch/dispatcher.ts";
 import { SCAN_MS } from "../../src/core/detect/stall.ts";
-import type { ServiceStats, WorkerStats } from "../../src/core/measure/gateway-stats.ts";
+import {
+  quietInstance,
+  quietService,
+  quietWorker,
+  type ServiceStats,
+  type WorkerStats,
+} from "../../src/core/measure/gateway-stats.ts";
 import { bucketOf, HISTOGRAM_BUCKETS } from "../../src/core/measure/histogram.ts";
 import { createRouter, type Router } from "../../src/core/route/router.ts";
 import type { RoutingTable, TableService } from "../../src/core/route/table.ts";
@@ -226,35 +232,26 @@ export class Worker {
       const { service, counts, waiting, dispatcher } = lane;
       const late = dispatcher.late();
       const instances = service.instances.map(({ id }) => ({
+        ...quietInstance,
         id,
         requests: this.#attempts.get(id) ?? 0,
         active: this.active(id),
-        connectFailures: 0,
-        resets: 0,
-        timeouts: 0,
-        hedges: 0,
-        answers: [],
         ejected: ejected.includes(id),
         late: late.includes(id),
       }));
-      const gauges = { active: 0, queued: waiting.length, limited: 0, retries: 0, refused: 0 };
       counts.told ??= counts.latency.slice();
       const latency = counts.told;
       const { requests, lost, hedges, serverErrors } = counts;
-      const sums = { requests, lost, hedges, serverErrors, bytesIn: 0, bytesOut: 0 };
-      return { name: service.name, ...gauges, ...sums, latency, instances };
+      const sums = { requests, lost, hedges, serverErrors };
+      const queued = waiting.length;
+      return { ...quietService, name: service.name, queued, ...sums, latency, instances };
     });
     return {
+      ...quietWorker,
       worker: this.number,
       pid: this.number,
-      connections: 0,
-      connectionsAccepted: 0,
-      connectionsRefused: 0,
-      refusedHeads: 0,
       tableVersion: this.table?.version ?? 0,
       services,
-      residentBytes: 0,
-      loopDelayMs: 0,
     };
   }
 

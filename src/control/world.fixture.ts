@@ -16,7 +16,12 @@ import {
   plainRule,
 } from "../core/route/table.ts";
 import type { Incident } from "../core/incident/incident.ts";
-import type { WorkerStats } from "../core/measure/gateway-stats.ts";
+import {
+  quietInstance,
+  quietService,
+  quietWorker,
+  type WorkerStats,
+} from "../core/measure/gateway-stats.ts";
 import type { Clock, Timer } from "../ports/clock.ts";
 import type { EventEntry } from "../ports/events.ts";
 import type { History } from "../ports/history.ts";
@@ -94,31 +99,14 @@ interface WorkerSays {
 export function workerReport(pid: number, says: WorkerSays): WorkerStats {
   const ids = ["web-1", "web-2", "web-3"];
   const instances = ids.map((id) => ({
+    ...quietInstance,
     id,
     requests: says.requests?.[id] ?? 0,
-    active: 0,
-    connectFailures: 0,
-    resets: 0,
-    timeouts: 0,
-    hedges: 0,
-    late: false,
-    answers: [0, 0, 0, 0, 0],
     ejected: says.ejected?.includes(id) ?? false,
   }));
-  const flow = { bytesIn: 0, bytesOut: 0, hedges: 0 };
-  const gauges = { active: 0, queued: 0, limited: 0, retries: 0, refused: 0, ...flow };
-  const counts = { requests: 0, lost: says.lost ?? 0, serverErrors: 0, latency: [] };
-  const own = {
-    worker: pid,
-    pid,
-    connections: 0,
-    connectionsAccepted: 0,
-    connectionsRefused: 0,
-    refusedHeads: 0,
-  };
-  const { tableVersion = 0, loopDelayMs = 0 } = says;
-  const services = [{ name: "web", ...gauges, ...counts, instances }];
-  return { ...own, tableVersion, residentBytes: 0, loopDelayMs, services };
+  const { tableVersion = 0, loopDelayMs = 0, lost = 0 } = says;
+  const services = [{ ...quietService, name: "web", lost, instances }];
+  return { ...quietWorker, worker: pid, pid, tableVersion, loopDelayMs, services };
 }
 
 /** Workers that say what a test makes them say. */

@@ -5,7 +5,7 @@ import type { Command, Option } from "commander";
 import { z } from "zod";
 import { type Endpoint, endpoints } from "./admin/endpoints.ts";
 import { describeApi } from "./admin/openapi.ts";
-import { latencyMetric, metrics } from "./admin/metrics.ts";
+import { metrics } from "./admin/metrics.ts";
 import type { Actions } from "./cli/actions.ts";
 import { buildCommandLine, leavesOf, overNetwork, pathOf } from "./cli/command-line.ts";
 import { exitCodeNotes, exitCodes } from "./cli/exit-codes.ts";
@@ -149,20 +149,41 @@ export function openApiReference(): string {
 }
 
 export function metricsReference(): string {
-  const rows = metrics.map(({ name, kind, help }) => tableRow([`\`${name}\``, kind, help]));
-  const latency = tableRow([`\`${latencyMetric.name}\``, "histogram", latencyMetric.help]);
+  const rows = metrics.map(({ name, kind, labels, help }) => {
+    const shown = labels.map((label) => `\`${label}\``).join(", ") || "none";
+    return tableRow([`\`${name}\``, kind, shown, help]);
+  });
   return `# Metrics
 
-\`nines metrics\`, and GET \`/metrics\` on the [admin socket](admin-api.md), print these in Prometheus' text
-format. Labels are fixed: \`service\`, \`instance\`, \`code\` (the class of the status), \`worker\`, \`le\`,
-\`version\`. Counters are totals of the gateway since this control started to hear it; a restarted control
-starts from what the living workers have counted.
+\`nines metrics\`, and GET \`/metrics\` on the [admin socket](admin-api.md) and its
+[TCP port](admin-api.md#on-tcp), print these in Prometheus' text format.
+
+Workers count, in plain numbers that they keep anyway; control adds up what they report four times a
+second. No value of a label comes from a client: there are as many series as routes, services,
+instances, workers and reasons make.
+
+- \`route\` is written as a request line is: \`shop.example.com/api/*\` is everything below \`/api\` of one
+  host, \`POST /upload\` one method and one whole path, \`tcp 0.0.0.0:5432\` a tcp listener. Names of header
+  conditions follow; routes that differ in nothing else are numbered.
+- \`reason\` is a code of the [catalogue](errors.md#answers-that-the-gateway-gives-by-itself). Its series
+  begins when it first happens.
+- \`code\` is the class of a status: \`2xx\`.
+
+**Counters do not go back** when a worker ends or is replaced, nor when control does: before a number is
+told it is kept on disk, with what ended workers had counted, and another control goes on from there. They
+begin anew when the whole gateway has ended and control with it, and with an instance, service or route
+that leaves the file and comes back. What a worker that is killed had counted in its last quarter of a
+second is lost; nobody had been told of it.
+
+**Histograms** of requests have a bucket each power of two, from 125 us to 65.5 s, those of instances each
+power of four, from 250 us to 65.5 s. What is counted of a bucket took less than its limit; workers count eight times
+as finely, for the quantiles of \`nines status\`.
 
 ${generated}
 
-| metric | kind | meaning |
-|---|---|---|
-${[...rows, latency].join("\n")}
+| metric | kind | labels | meaning |
+|---|---|---|---|
+${rows.join("\n")}
 `;
 }
 

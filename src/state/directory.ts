@@ -56,6 +56,7 @@ export interface StateDirectory {
   readonly backup: string;
   readonly gatewayTable: string;
   readonly gatewayBoard: string;
+  readonly gatewayCounters: string;
   readonly controlSocket: string;
   readonly gatewaySocket: string;
   readonly adminSocket: string;
@@ -121,6 +122,7 @@ function describe(root: string, run: string): StateDirectory {
     backup: at("backup"),
     gatewayTable: at("gateway", "table.json"),
     gatewayBoard: at("gateway", "board"),
+    gatewayCounters: at("gateway", "counters.json"),
     controlSocket: join(run, "control.sock"),
     gatewaySocket: join(run, "gateway.sock"),
     adminSocket: join(run, "admin.sock"),

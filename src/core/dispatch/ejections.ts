@@ -21,6 +21,7 @@
 // held: ejected until a time that is said, or until too few others are left.
 
 import { assert } from "../base/assert.ts";
+import type { EjectionCode } from "../base/reasons.ts";
 import { grown } from "../base/grown.ts";
 
 /** Requests in a row that went unanswered before the instance is ejected for it. */
@@ -49,6 +50,17 @@ export const cause = {
 } as const;
 export type CauseName = keyof typeof cause;
 export type Cause = (typeof cause)[CauseName];
+
+/** In logs and metrics. */
+export const ejectionCode: Readonly<Record<CauseName, EjectionCode>> = {
+  connect: "INSTANCE_REFUSED",
+  broken: "INSTANCE_BROKE_OFF",
+  unanswered: "INSTANCE_UNANSWERED",
+  errors: "INSTANCE_ERRORS",
+  silence: "INSTANCE_SILENT",
+  verdict: "INSTANCE_DOWN",
+  flapping: "INSTANCE_FLAPPING",
+};
 
 export interface EjectionTimes {
   readonly ejectionBaseMs: number;

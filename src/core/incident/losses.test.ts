@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { WorkerStats } from "../measure/gateway-stats.ts";
+import { quietService, quietWorker, type WorkerStats } from "../measure/gateway-stats.ts";
 import { bucketOf, HISTOGRAM_BUCKETS } from "../measure/histogram.ts";
 import { LossCounter } from "./losses.ts";
 
@@ -19,19 +19,9 @@ function report(
 ): WorkerStats {
   const latency = new Array<number>(HISTOGRAM_BUCKETS).fill(0);
   for (const ms of latenciesMs) latency[bucketOf(ms)] = (latency[bucketOf(ms)] ?? 0) + 1;
-  const flow = { bytesIn: 0, bytesOut: 0, hedges: 0 };
-  const gauges = { active: 0, queued: 0, limited: 0, retries: 0, refused: 0, ...flow };
-  const requests = latenciesMs.length;
-  const service = { name: "web", requests, ...gauges, lost, serverErrors, latency, instances: [] };
-  const own = {
-    worker: pid,
-    pid,
-    connections: 0,
-    connectionsAccepted: 0,
-    connectionsRefused: 0,
-    refusedHeads: 0,
-  };
-  return { ...own, tableVersion: 1, residentBytes: 0, loopDelayMs: 0, services: [service] };
+  const counts = { requests: latenciesMs.length, lost, serverErrors, latency };
+  const services = [{ ...quietService, name: "web", ...counts }];
+  return { ...quietWorker, worker: pid, pid, tableVersion: 1, services };
 }
 
 const calm = (): boolean => false;

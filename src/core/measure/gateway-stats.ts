@@ -1,5 +1,8 @@
 // What a gateway worker counted since it started: plain cumulative numbers, so that a lost report
-// costs nothing and control adds workers up. Label sets are fixed: service and instance.
+// costs nothing and control adds workers up. Label sets are fixed: route, service, instance, reason.
+
+/** By code of the catalogue (core/base/reasons.ts); what never was is absent. */
+export type CountsByReason = Readonly<Record<string, number>>;
 
 export interface InstanceStats {
   readonly id: string;
@@ -15,6 +18,11 @@ export interface InstanceStats {
   readonly hedges: number;
   /** Answers by class: [1xx, 2xx, 3xx, 4xx, 5xx]. */
   readonly answers: readonly number[];
+  /** Counts by coarse bucket (histogram.ts): attempts that got their whole answer, in ms. */
+  readonly latency: readonly number[];
+  readonly latencySumMs: number;
+  /** By this worker. */
+  readonly ejections: CountsByReason;
   readonly ejected: boolean;
   /** Silent for longer than usual at this moment, while its peers answer. */
   readonly late: boolean;
@@ -29,6 +37,8 @@ export interface ServiceStats {
   readonly active: number;
   readonly queued: number;
   readonly retries: number;
+  /** The same, by why the try before had failed. */
+  readonly retriedFor: CountsByReason;
   /** Second attempts beside a first one that a silent instance kept waiting. */
   readonly hedges: number;
   /** Answers of our own making (502, 503, 504) for this service. */
@@ -44,6 +54,21 @@ export interface ServiceStats {
   readonly instances: readonly InstanceStats[];
 }
 
+export interface RouteStats {
+  /** core/route/route-names.ts */
+  readonly name: string;
+  readonly service: string;
+  /** Requests that were let in; retries are not counted again. */
+  readonly requests: number;
+  /** Whole answers that clients got, the gateway's own among them: [1xx, 2xx, 3xx, 4xx, 5xx]. */
+  readonly answers: readonly number[];
+  /** Requests that did not end with an instance's whole answer. */
+  readonly failures: CountsByReason;
+  /** Counts by bucket (histogram.ts): whole request to whole answer, in ms. */
+  readonly latency: readonly number[];
+  readonly latencySumMs: number;
+}
+
 export interface WorkerStats {
   readonly worker: number;
   readonly pid: number;
@@ -54,9 +79,59 @@ export interface WorkerStats {
   readonly connectionsRefused: number;
   /** Heads refused before a route was known (400, 408, 414, 431, 501, 505). */
   readonly refusedHeads: number;
+  /** What was refused before its route was known. */
+  readonly failures: CountsByReason;
   readonly tableVersion: number;
+  readonly routes: readonly RouteStats[];
   readonly services: readonly ServiceStats[];
   readonly residentBytes: number;
   /** Largest delay of the event loop since the last report. */
   readonly loopDelayMs: number;
 }
+
+// Nothing has happened yet: what a simulated worker, or one of a test, need not say.
+
+export const quietInstance: Omit<InstanceStats, "id"> = {
+  requests: 0,
+  active: 0,
+  connectFailures: 0,
+  resets: 0,
+  timeouts: 0,
+  hedges: 0,
+  answers: [],
+  latency: [],
+  latencySumMs: 0,
+  ejections: {},
+  ejected: false,
+  late: false,
+};
+
+export const quietService: Omit<ServiceStats, "name"> = {
+  requests: 0,
+  limited: 0,
+  active: 0,
+  queued: 0,
+  retries: 0,
+  retriedFor: {},
+  hedges: 0,
+  refused: 0,
+  lost: 0,
+  serverErrors: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  latency: [],
+  instances: [],
+};
+
+export const quietWorker: Omit<WorkerStats, "worker" | "pid"> = {
+  connections: 0,
+  connectionsAccepted: 0,
+  connectionsRefused: 0,
+  refusedHeads: 0,
+  failures: {},
+  tableVersion: 0,
+  routes: [],
+  services: [],
+  residentBytes: 0,
+  loopDelayMs: 0,
+};

@@ -23,6 +23,25 @@ export function bucketOf(latencyMs: number): number {
   return (power + 1) * SUB_BUCKETS + ((units >>> power) - SUB_BUCKETS);
 }
 
+/** Without the zeros at its end, which say nothing: most of a histogram is empty. */
+export function withoutZeros(counts: Float64Array): number[] {
+  let length = counts.length;
+  while (length > 0 && counts[length - 1] === 0) length--;
+  return Array.from(counts.subarray(0, length));
+}
+
+/** Counters of a histogram with one bucket a power of two, which is where each eight end. */
+export const COARSE_BUCKETS = POWERS;
+
+export function coarseBucketOf(latencyMs: number): number {
+  return Math.floor(bucketOf(latencyMs) / SUB_BUCKETS);
+}
+
+/** Upper bound of a coarse bucket in milliseconds, exclusive. */
+export function coarseLimitMs(bucket: number): number {
+  return bucketLimitMs(bucket * SUB_BUCKETS + SUB_BUCKETS - 1);
+}
+
 /** Upper bound of a bucket in milliseconds, exclusive. */
 export function bucketLimitMs(bucket: number): number {
   assert(bucket >= 0 && bucket < HISTOGRAM_BUCKETS, "bucket exists");

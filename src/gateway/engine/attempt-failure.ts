@@ -1,13 +1,15 @@
 // How an attempt can fail before its answer has begun: what the dispatcher counts it as, what the
 // client hears when it was the last, and what control is told of the instance.
 
-import type { ReasonCode } from "../../core/base/reasons.ts";
+import type { EndingCode, ReasonCode, RetryCode } from "../../core/base/reasons.ts";
 import { type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
 import type { InstanceNotice } from "../contract.ts";
 
 export interface AttemptFailure {
   readonly result: Outcome;
   readonly code: ReasonCode;
+  /** Why it is tried again; mostly the same. */
+  readonly why: RetryCode;
   readonly wasSent: boolean;
   /** Of the connection, not of the instance, which may be next: on a new one. */
   readonly stale: boolean;
@@ -15,16 +17,21 @@ export interface AttemptFailure {
   readonly free: boolean;
 }
 
-function failure(result: Outcome, code: ReasonCode, wasSent: boolean): AttemptFailure {
-  return { result, code, wasSent, stale: false, free: false };
+function failure(
+  result: Outcome,
+  code: ReasonCode,
+  wasSent: boolean,
+  why: RetryCode = code,
+): AttemptFailure {
+  return { result, code, why, wasSent, stale: false, free: false };
 }
 
 /**
  * No client has asked to be a probe: what a doubted instance answers with an error, another tries.
  */
-const doubtedError = failure(outcome.serverError, "ANSWER_LOST", true);
+const doubtedError = failure(outcome.serverError, "ANSWER_LOST", true, "DOUBTED_ERROR");
 const answerLost = failure(outcome.reset, "ANSWER_LOST", true);
-const abandonedSent = failure(outcome.abandoned, "ANSWER_LOST", true);
+const fencedSent = failure(outcome.abandoned, "ANSWER_LOST", true, "FENCED");
 
 export const failures = {
   connectFailed: failure(outcome.connectFailed, "CONNECT_FAILED", false),
@@ -34,14 +41,22 @@ export const failures = {
   answerLost,
   answerTimedOut: failure(outcome.timedOut, "ANSWER_TIMEOUT", true),
   /** The instance closed, in order, a connection that had served before. */
-  staleConnection: { ...abandonedSent, stale: true, free: true },
+  staleConnection: { ...fencedSent, why: "STALE_CONNECTION", stale: true, free: true },
   /** Control has named another primary. */
-  fencedUnsent: { ...failure(outcome.abandoned, "NO_INSTANCE", false), free: true },
-  fencedSent: { ...abandonedSent, free: true },
+  fencedUnsent: { ...failure(outcome.abandoned, "NO_INSTANCE", false, "FENCED"), free: true },
+  fencedSent: { ...fencedSent, free: true },
   doubtedError,
   /** The same once the retry budget has paid for it. */
   paidError: { ...doubtedError, free: true },
 } as const;
+
+/** Why a request ended whose answer broke off. */
+export const breakOffs: Partial<Record<Outcome, EndingCode>> = {
+  [outcome.reset]: "ANSWER_BROKE_OFF",
+  [outcome.timedOut]: "ANSWER_STALLED",
+  [outcome.serverError]: "ANSWER_GARBLED",
+  [outcome.abandoned]: "CUT",
+};
 
 /** Out of descriptors, ports or memory, here. */
 export const ownFaults: ReadonlySet<string> = new Set([

@@ -15,7 +15,7 @@ import { Pace } from "../../core/guard/pace.ts";
 import { BODY_FAULT } from "../http1/body.ts";
 import { FAULT, INCOMPLETE } from "../http1/fields.ts";
 import { provenanceOf } from "../http1/forward-request.ts";
-import type { ReasonCode } from "../../core/base/reasons.ts";
+import { type EndingCode, type ReasonCode, reasons } from "../../core/base/reasons.ts";
 import { framing, RequestHead } from "../http1/request-head.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import { pass } from "./admission.ts";
@@ -27,7 +27,7 @@ import { ownAnswer } from "./own-answer.ts";
 import type { Target } from "./service.ts";
 import { Stash } from "./stash.ts";
 import { Timer } from "./timer-wheel.ts";
-import { joinTunnel } from "./tunnel.ts";
+import { joinTunnel, type TunnelEnd } from "./tunnel.ts";
 
 export interface ClientOwner {
   /** Undefined when no route matches. */
@@ -151,7 +151,6 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.#inHead = false;
     this.#timer.stop();
     if (end === FAULT) {
-      this.#context.refusedHeads++;
       this.#refuseHead(head.fault);
       return to;
     }
@@ -168,6 +167,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   #beginExchange(bytes: Buffer, head: RequestHead, to: number): number {
     const target = this.#owner.target(bytes, head);
     if (target === undefined) {
+      this.#context.failures.add("NO_ROUTE");
       return this.#refuseHere("NO_ROUTE", bytes, head, to);
     }
     this.#timeouts = target.route.timeouts;
@@ -175,6 +175,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       const waitMs = pass(target.gates, this.group, bytes, head, this.#context.nowMs());
       if (waitMs > 0) {
         target.service.limited++;
+        target.counts.ended(reasons.RATE_LIMITED.status, "RATE_LIMITED");
         return this.#refuseHere("RATE_LIMITED", bytes, head, to, waitMs);
       }
     }
@@ -224,7 +225,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     if (this.#exchange !== undefined) {
       // The rest of its body will never come; else it may still want its answer.
       if (this.#exchange.request.complete) this.#exchange.clientEnded();
-      else this.destroy();
+      else this.destroy("CLIENT_LEFT");
       return;
     }
     this.#linger();
@@ -252,7 +253,6 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       this.#close();
       return;
     }
-    this.#context.refusedHeads++;
     this.#refuseHead("HEAD_TIMEOUT");
   }
 
@@ -270,7 +270,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     if (this.wire.pendingBytes > 0) {
       this.#answerPace ??= new Pace();
       if (this.#answerPace.isTooSlow(nowMs, this.wire.takenBytes, minimumRate)) {
-        exchange?.abandon();
+        exchange?.abandon("CLIENT_STALLED");
         this.cutOff(true);
       }
     } else this.#answerPace?.rest();
@@ -340,6 +340,8 @@ export class ClientConnection implements WireOwner, ExchangeClient {
 
   /** Of a head that was not read nobody knows the method: the answer has its body, and closes. */
   #refuseHead(code: ReasonCode): void {
+    this.#context.refusedHeads++;
+    this.#context.failures.add(code);
     this.#answer(code, false, false, 1);
   }
 
@@ -362,13 +364,17 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.#forget();
   }
 
-  upgraded(connection: InstanceConnection, route: TableRoute, ended: () => void): void {
+  upgraded(
+    connection: InstanceConnection,
+    route: TableRoute,
+    ended: (end: TunnelEnd) => void,
+  ): void {
     this.#timer.stop();
     this.#count();
     const early = this.#stash;
     if (this.#readingPaused) this.wire.resume();
-    const onClosed = (): void => {
-      ended();
+    const onClosed = (end: TunnelEnd): void => {
+      ended(end);
       this.#forget();
     };
     this.#tunnel = joinTunnel(this.#context, {
@@ -390,12 +396,12 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   /** At once, whatever is under way. */
-  destroy(): void {
+  destroy(why: EndingCode = "CUT"): void {
     if (this.#tunnel !== undefined) {
       this.#tunnel.destroy();
       return;
     }
-    this.#exchange?.abandon();
+    this.#exchange?.abandon(why);
     this.#close();
   }
 

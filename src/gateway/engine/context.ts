@@ -7,6 +7,7 @@ import { RequestHead } from "../http1/request-head.ts";
 import { ResponseHead } from "../http1/response-head.ts";
 import { Writer } from "../http1/writer.ts";
 import { READ_BYTES } from "../transport/wire.ts";
+import { ReasonCounts } from "./route-counts.ts";
 import type { Scanner } from "./scanner.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 
@@ -48,6 +49,8 @@ export class Context {
   draining = false;
 
   refusedHeads = 0;
+  /** Of requests that had no route, by reason. */
+  readonly failures = new ReasonCounts();
   connections = 0;
   keptConnections = 0;
 

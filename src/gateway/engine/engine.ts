@@ -5,10 +5,11 @@
 // without any news the engine goes on with the last table for ever.
 
 import { randomBytes } from "node:crypto";
-import { assert } from "../../core/base/assert.ts";
+import { assert, present } from "../../core/base/assert.ts";
 import { createPrng } from "../../core/base/prng.ts";
 import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
 import { addressGroup } from "../../core/guard/client-address.ts";
+import { nameRoutes } from "../../core/route/route-names.ts";
 import { createRouter, type Router } from "../../core/route/router.ts";
 import type { RoutingTable, Timeouts } from "../../core/route/table.ts";
 import type { Engine, EngineOptions, Spent } from "../contract.ts";
@@ -20,6 +21,7 @@ import { type Gate, Admission } from "./admission.ts";
 import { Context, DRAIN_PATIENCE_RATIO, TICK_MS } from "./context.ts";
 import { Crowds } from "./crowds.ts";
 import { ExchangePool } from "./exchange-pool.ts";
+import { RouteCounts } from "./route-counts.ts";
 import { Scanner } from "./scanner.ts";
 import { Service, type Target } from "./service.ts";
 import { TcpConnection } from "./tcp-connection.ts";
@@ -56,6 +58,8 @@ class WorkerEngine implements Engine, ClientOwner {
   /** By route of the table. */
   #targets: readonly Target[] = [];
   #services = new Map<string, Service>();
+  /** By name and service. */
+  #counts = new Map<string, RouteCounts>();
   #controlAlive = true;
   #accepted = 0;
   #loopDelayMs = 0;
@@ -190,7 +194,9 @@ class WorkerEngine implements Engine, ClientOwner {
       connectionsAccepted: this.#accepted,
       connectionsRefused: this.#crowds.refused,
       refusedHeads: this.#context.refusedHeads,
+      failures: this.#context.failures.all(),
       tableVersion: this.#table.version,
+      routes: [...this.#counts.values()].map((counts) => counts.stats()),
       services: [...this.#services.values()].map((service) => service.stats(nowMs)),
       residentBytes: this.#residentBytes(),
       loopDelayMs,
@@ -218,10 +224,12 @@ class WorkerEngine implements Engine, ClientOwner {
       this.#services.set(entry.name, service);
     }
     const gates = this.#admission.adopt(table.routes, table.workers);
+    const counts = this.#countRoutes(table);
     this.#targets = table.routes.map((route, index) => {
       const service = this.#services.get(route.service);
       assert(service !== undefined, "each route's service is in the table");
-      return { route, service, gates: gates[index] ?? noGates };
+      const counted = present(counts[index], "each route is counted");
+      return { route, service, gates: gates[index] ?? noGates, counts: counted };
     });
     for (const [name, service] of before) if (!this.#services.has(name)) service.retire();
     // Last, since it lets queued requests go on, by the new table.
@@ -229,6 +237,19 @@ class WorkerEngine implements Engine, ClientOwner {
       const known = before.get(entry.name);
       known?.update(entry, table.workers, nowMs);
     }
+  }
+
+  /** A route that stays goes on counting where it was. */
+  #countRoutes(table: RoutingTable): readonly RouteCounts[] {
+    const before = this.#counts;
+    this.#counts = new Map();
+    return nameRoutes(table).map((name, index) => {
+      const { service } = present(table.routes[index], "each name is a route's");
+      const key = `${name} ${service}`;
+      const counts = before.get(key) ?? new RouteCounts(name, service);
+      this.#counts.set(key, counts);
+      return counts;
+    });
   }
 
   #tick(): void {

@@ -23,13 +23,14 @@ import type { TableRoute } from "../../core/route/table.ts";
 import { BODY_FAULT } from "../http1/body.ts";
 import { FAULT, INCOMPLETE } from "../http1/fields.ts";
 import { connectionWord, writeResponseHead } from "../http1/forward-response.ts";
-import { type ReasonCode, reasons } from "../../core/base/reasons.ts";
+import { type EndingCode, type ReasonCode, reasons } from "../../core/base/reasons.ts";
 import { framing, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Wire } from "../transport/wire.ts";
 import type { Attempt, AttemptOwner } from "./attempt.ts";
 import {
   type AttemptFailure,
+  breakOffs,
   failures,
   isInstances,
   noticeOf,
@@ -43,6 +44,7 @@ import { OutgoingRequest } from "./outgoing-request.ts";
 import type { Service, Target, Waiter } from "./service.ts";
 import { Timer } from "./timer-wheel.ts";
 import { Tries } from "./tries.ts";
+import { type TunnelEnd, tunnelEndings } from "./tunnel.ts";
 
 /** Where an answer goes. */
 export interface ExchangeClient {
@@ -62,7 +64,11 @@ export interface ExchangeClient {
   /** Answers by the gateway itself, then ends the exchange. */
   refuse(code: ReasonCode, keep: boolean): void;
   /** Both sides have changed protocols; the connection is the client's to relay from now on. */
-  upgraded(connection: InstanceConnection, route: TableRoute, onClosed: () => void): void;
+  upgraded(
+    connection: InstanceConnection,
+    route: TableRoute,
+    onClosed: (end: TunnelEnd) => void,
+  ): void;
   /** The answer broke off. `abruptly`: the client could take the close for the answer's end. */
   cutOff(abruptly: boolean): void;
 }
@@ -136,6 +142,7 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#answer.start();
     service.requests++;
     service.active++;
+    target.counts.requests++;
     service.dispatcher.requestSeen(nowMs);
     request.start(bytes, head);
     const next = request.keepHead(this.#context.writer, bytes, head, to, {
@@ -301,7 +308,7 @@ export class Exchange implements AttemptOwner, Waiter {
       this.#giveUp(failure.code);
       return;
     }
-    service.retries++;
+    service.retried(failure.why);
     this.#phase = phase.queued;
     this.#choose(nowMs);
   }
@@ -500,8 +507,8 @@ export class Exchange implements AttemptOwner, Waiter {
     if (status >= 500) this.#service.serverErrors++;
     const result = status >= 500 ? outcome.serverError : outcome.answered;
     this.#tries.finish(this.#service, attempt, result, nowMs, status);
-    this.#service.measured(nowMs - this.#startedMs);
-    this.#end();
+    this.#measure(nowMs);
+    this.#end(status);
     this.#client.exchangeEnded(keepsClient);
   }
 
@@ -529,7 +536,7 @@ export class Exchange implements AttemptOwner, Waiter {
     out.copy(bytes, head.end, to);
     connection.stash.clear();
     const taken = this.#flush();
-    this.#client.upgraded(connection, route, () => {
+    this.#client.upgraded(connection, route, (end) => {
       const { status } = this.#answer;
       this.#tries.finish(
         this.#service,
@@ -538,7 +545,7 @@ export class Exchange implements AttemptOwner, Waiter {
         this.#context.nowMs(),
         status,
       );
-      this.#end();
+      this.#end(status, tunnelEndings[end]);
     });
     if (!taken) connection.wire.pause();
   }
@@ -561,11 +568,12 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   /** The client is gone: the instance need not go on. */
-  abandon(): void {
+  abandon(why: EndingCode = "CLIENT_LEFT"): void {
     if (this.#phase === phase.idle || this.#phase === phase.upgraded) return;
+    const isAmid = why === "CLIENT_LEFT" && this.#phase === phase.answering;
     this.#service.leaveQueue(this);
     this.#finishAll(outcome.abandoned, this.#context.nowMs());
-    this.#end();
+    this.#end(0, isAmid ? "CLIENT_LEFT_AMID" : why);
   }
 
   /** The client has ended its sending side; see HALF_CLOSED_MS. */
@@ -589,7 +597,7 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#finishAll(result, this.#context.nowMs());
     if (isInstances(result)) this.#tell(instance, result, code);
     this.#service.lost++;
-    this.#end();
+    this.#end(0, breakOffs[result]);
     this.#client.cutOff(this.#answer.leavesUntilClose);
   }
 
@@ -602,14 +610,23 @@ export class Exchange implements AttemptOwner, Waiter {
     service.leaveQueue(this);
     if (reasons[code].status >= 500) service.refuse();
     this.#finishAll(outcome.abandoned, nowMs);
-    service.measured(nowMs - this.#startedMs);
-    this.#end();
+    this.#measure(nowMs);
+    this.#end(isAnswering ? 0 : reasons[code].status, code);
     if (isAnswering) this.#client.cutOff(this.#answer.leavesUntilClose);
     else this.#client.refuse(code, keep);
   }
 
-  #end(): void {
-    this.#service.active--;
+  #measure(nowMs: number): void {
+    const { service, counts } = present(this.#target, "an exchange under way has its target");
+    service.measured(nowMs - this.#startedMs);
+    counts.measured(nowMs - this.#startedMs);
+  }
+
+  /** `status` of the answer that the client has whole, or 0. */
+  #end(status: number, why?: EndingCode): void {
+    const { service, counts } = present(this.#target, "an exchange under way has its target");
+    service.active--;
+    counts.ended(status, why);
     this.#timer.stop();
     this.#phase = phase.idle;
     this.#target = undefined;
@@ -694,7 +711,7 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** The client does not read, or has gone. */
   #leave(): void {
-    this.abandon();
+    this.abandon(this.#client.halfClosed ? "CLIENT_LEFT" : "CLIENT_STALLED");
     this.#client.cutOff(this.#answer.leavesUntilClose);
   }
 }

@@ -6,6 +6,7 @@
 // requests the client itself has chosen to live with that race. The pool gives the connection used
 // last, so that the others grow old and are closed before the instance does it.
 
+import { COARSE_BUCKETS, coarseBucketOf } from "../../core/measure/histogram.ts";
 import type { TableInstance } from "../../core/route/table.ts";
 import { ResponseHead } from "../http1/response-head.ts";
 import { connectWire } from "../transport/handle-wire.ts";
@@ -18,6 +19,7 @@ import {
   IDLE_CONNECTIONS_MAX,
   IDLE_MARGIN_MS,
 } from "./context.ts";
+import { CLASSES, ReasonCounts } from "./route-counts.ts";
 import { Stash } from "./stash.ts";
 import { Timer } from "./timer-wheel.ts";
 
@@ -50,13 +52,39 @@ export class Instance {
   /** Attempts that await their answers, oldest first. */
   readonly unanswered = new AttemptList();
   readonly #open = new Set<InstanceConnection>();
-  readonly answers = [0, 0, 0, 0, 0];
+  /** By class of status. */
+  readonly answers = new Float64Array(CLASSES);
+  /** By coarse bucket; a tunnel has none. */
+  readonly latency = new Float64Array(COARSE_BUCKETS);
+  latencySumMs = 0;
+  readonly ejections: ReasonCounts;
   readonly #idle: InstanceConnection[] = [];
 
-  constructor(instance: Pick<TableInstance, "id" | "host" | "port">) {
+  /** `before`: the one that had its id at another address. What is counted of an id only grows. */
+  constructor(instance: Pick<TableInstance, "id" | "host" | "port">, before?: Instance) {
     this.id = instance.id;
     this.host = instance.host;
     this.port = instance.port;
+    this.ejections = before?.ejections ?? new ReasonCounts();
+    if (before === undefined) return;
+    this.requests = before.requests;
+    this.connectFailures = before.connectFailures;
+    this.resets = before.resets;
+    this.timeouts = before.timeouts;
+    this.hedges = before.hedges;
+    this.answers.set(before.answers);
+    this.latency.set(before.latency);
+    this.latencySumMs = before.latencySumMs;
+  }
+
+  /** An attempt has had its whole answer. */
+  answered(status: number, latencyMs: number): void {
+    const index = Math.floor(status / 100) - 1;
+    if (index < CLASSES) this.answers[index] = (this.answers[index] as number) + 1;
+    if (status < 200) return;
+    const bucket = coarseBucketOf(latencyMs);
+    this.latency[bucket] = (this.latency[bucket] as number) + 1;
+    this.latencySumMs += latencyMs;
   }
 
   get idleConnections(): number {

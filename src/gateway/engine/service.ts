@@ -1,14 +1,22 @@
 // A service in one worker: its dispatcher, its instances by slot, its queue, its counters.
 
+import type { RetryCode } from "../../core/base/reasons.ts";
 import { createDispatcher } from "../../core/dispatch/create-dispatcher.ts";
-import { type Dispatcher, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
+import {
+  type Dispatcher,
+  type Ejection,
+  type Outcome,
+  outcome,
+} from "../../core/dispatch/dispatcher.ts";
+import { ejectionCode } from "../../core/dispatch/ejections.ts";
 import type { ServiceStats } from "../../core/measure/gateway-stats.ts";
-import { bucketOf, HISTOGRAM_BUCKETS } from "../../core/measure/histogram.ts";
+import { bucketOf, HISTOGRAM_BUCKETS, withoutZeros } from "../../core/measure/histogram.ts";
 import type { TableInstance, TableRoute, TableService } from "../../core/route/table.ts";
 import type { Gate } from "./admission.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Context } from "./context.ts";
 import { Instance } from "./instance-connection.ts";
+import { ReasonCounts, type RouteCounts } from "./route-counts.ts";
 
 /** Waiting requests of one instance that are looked at in one scan. */
 const HEDGE_LOOKS_MAX = 256;
@@ -19,6 +27,7 @@ export interface Target {
   readonly service: Service;
   /** What must let a request in first. */
   readonly gates: readonly Gate[];
+  readonly counts: RouteCounts;
 }
 
 /** A request that waits for an instance. */
@@ -59,6 +68,7 @@ export class Service {
   limited = 0;
   active = 0;
   retries = 0;
+  readonly #retriedFor = new ReasonCounts();
   hedges = 0;
   refused = 0;
   lost = 0;
@@ -73,9 +83,17 @@ export class Service {
     this.hostIfNone = Buffer.from(service.name, "latin1");
     this.dispatcher = createDispatcher(shareOf(service, workers), nowMs, {
       random: () => context.random.ratio(),
-      onEjection: (ejection) => context.notice(ejection),
+      onEjection: (ejection) => this.#noticed(ejection),
     });
     this.#list(service);
+  }
+
+  #noticed(ejection: Ejection): void {
+    const { kind, instance, cause } = ejection;
+    if (kind === "ejected" && cause !== undefined) {
+      this.#listed.get(instance)?.ejections.add(ejectionCode[cause]);
+    }
+    this.#context.notice(ejection);
   }
 
   update(service: TableService, workers: number, nowMs: number): void {
@@ -158,12 +176,15 @@ export class Service {
     if (result === outcome.connectFailed) instance.connectFailures++;
     else if (result === outcome.reset) instance.resets++;
     else if (result === outcome.timedOut) instance.timeouts++;
-    const answerClass = Math.floor(status / 100) - 1;
-    if (answerClass >= 0 && answerClass < instance.answers.length) {
-      instance.answers[answerClass] = (instance.answers[answerClass] as number) + 1;
-    }
+    if (status > 0) instance.answered(status, latencyMs);
     this.dispatcher.finished(slot, nowMs, result, latencyMs, awaits);
     if (this.#queue.size > 0) this.wake();
+  }
+
+  /** A request is sent again. */
+  retried(why: RetryCode): void {
+    this.retries++;
+    this.#retriedFor.add(why);
   }
 
   /** An answer of our own making, because no instance gave one. */
@@ -213,6 +234,7 @@ export class Service {
       active: this.active,
       queued: this.#queue.size,
       retries: this.retries,
+      retriedFor: this.#retriedFor.all(),
       hedges: this.hedges,
       refused: this.refused,
       lost: this.lost,
@@ -228,7 +250,10 @@ export class Service {
         resets: instance.resets,
         timeouts: instance.timeouts,
         hedges: instance.hedges,
-        answers: [...instance.answers],
+        answers: Array.from(instance.answers),
+        latency: withoutZeros(instance.latency),
+        latencySumMs: instance.latencySumMs,
+        ejections: instance.ejections.all(),
         ejected: ejected.has(instance.id),
         late: late.has(instance.id),
       })),
@@ -242,7 +267,7 @@ export class Service {
     for (const entry of service.instances) {
       const known = before.get(entry.id);
       const same = known !== undefined && known.host === entry.host && known.port === entry.port;
-      const instance = same ? known : new Instance(entry);
+      const instance = same ? known : new Instance(entry, known);
       this.#listed.set(entry.id, instance);
       if (entry.verdict === "draining") instance.retire();
       else instance.retired = false;

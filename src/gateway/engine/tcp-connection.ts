@@ -2,6 +2,7 @@
 // another while it can't be connected to; then bytes flow (tunnel.ts). Nothing is read from the
 // client before there is an instance: its bytes wait in the kernel.
 
+import type { EndingCode } from "../../core/base/reasons.ts";
 import { fnv1a32 } from "../../core/base/prng.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
 import type { TableRoute } from "../../core/route/table.ts";
@@ -13,10 +14,11 @@ import {
   type Instance,
   InstanceConnection,
 } from "./instance-connection.ts";
+import type { RouteCounts } from "./route-counts.ts";
 import type { Service, Waiter } from "./service.ts";
 import { Stash } from "./stash.ts";
 import { Timer } from "./timer-wheel.ts";
-import { joinTunnel, type TunnelEnd } from "./tunnel.ts";
+import { joinTunnel, type TunnelEnd, tunnelEndings } from "./tunnel.ts";
 
 const ATTEMPTS_MAX = 16;
 
@@ -41,6 +43,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
   readonly #context: Context;
   readonly #route: TableRoute;
   readonly #service: Service;
+  readonly #counts: RouteCounts;
   readonly #onClosed: (connection: TcpConnection) => void;
   readonly #timer: Timer;
   readonly #addressHash: number;
@@ -50,6 +53,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
   #attempt: Attempt | undefined = undefined;
   #tunnel: { destroy(): void } | undefined = undefined;
   #queued = false;
+  #waitsFor = NO_INSTANCE;
   #clientEnded = false;
   #open = true;
   /** A socket that was reading already may have brought some. */
@@ -61,14 +65,16 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     options: {
       readonly route: TableRoute;
       readonly service: Service;
+      readonly counts: RouteCounts;
       readonly address: string;
       readonly onClosed: (connection: TcpConnection) => void;
     },
   ) {
-    const { route, service, address, onClosed } = options;
+    const { route, service, counts, address, onClosed } = options;
     this.#context = context;
     this.#route = route;
     this.#service = service;
+    this.#counts = counts;
     this.#onClosed = onClosed;
     this.#timer = new Timer(() => this.#onDeadline());
     this.#addressHash = fnv1a32(address);
@@ -76,6 +82,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     this.wire = wire;
     wire.owner = this;
     service.requests++;
+    counts.requests++;
     service.active++;
     context.keptConnections++;
     service.dispatcher.requestSeen(this.#startedMs);
@@ -84,7 +91,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
 
   destroy(): void {
     if (this.#tunnel !== undefined) this.#tunnel.destroy();
-    else this.#giveUp();
+    else this.#giveUp("CUT");
   }
 
   // Choosing.
@@ -102,7 +109,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
       this.#triedCount,
       false,
     );
-    if (slot === NO_INSTANCE || slot === ALL_BUSY) return this.#wait(nowMs);
+    if (slot === NO_INSTANCE || slot === ALL_BUSY) return this.#wait(nowMs, slot);
     this.#queued = false;
     const instance = this.#service.instance(slot);
     this.#service.started(slot, instance, nowMs);
@@ -112,11 +119,12 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     return true;
   }
 
-  #wait(nowMs: number): boolean {
+  #wait(nowMs: number, answer: number): boolean {
+    this.#waitsFor = answer;
     if (this.#queued) return false;
     this.#queued = true;
     if (!this.#service.enqueue(this)) {
-      this.#giveUp();
+      this.#giveUp(answer === ALL_BUSY ? "QUEUE_FULL" : "NO_INSTANCE");
       return true;
     }
     this.#context.timers.schedule(this.#timer, nowMs + this.#route.timeouts.queueMs);
@@ -149,10 +157,10 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
       this.#triedCount <= Math.min(attempts, ATTEMPTS_MAX - 1) &&
       this.#service.dispatcher.takeRetry(nowMs, budgetRatio, budgetPerSecond);
     if (!isRetried) {
-      this.#giveUp();
+      this.#giveUp("CONNECT_FAILED");
       return;
     }
-    this.#service.retries++;
+    this.#service.retried(result === outcome.abandoned ? "FENCED" : "CONNECT_FAILED");
     this.#choose(nowMs);
   }
 
@@ -175,7 +183,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
       },
       onClosed: (end) => {
         this.#finishAttempt(tunnelOutcome[end]);
-        this.#forget();
+        this.#forget(tunnelEndings[end]);
       },
     });
     this.#early.clear();
@@ -192,7 +200,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
 
   #onDeadline(): void {
     if (this.#attempt !== undefined) this.#connectFailed(outcome.connectFailed);
-    else this.#giveUp();
+    else this.#giveUp(this.#waitsFor === ALL_BUSY ? "QUEUE_TIMEOUT" : "NO_INSTANCE");
   }
 
   // The client, until the tunnel takes over.
@@ -210,25 +218,28 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
   onClosed(): void {
     this.#attempt?.connection.destroy();
     this.#finishAttempt(outcome.abandoned);
-    this.#forget();
+    this.#forget("CLIENT_LEFT");
   }
 
   /** No instance: the client sees a reset, never an empty answer. */
-  #giveUp(): void {
+  #giveUp(why: EndingCode): void {
     if (!this.#open) return;
     this.#service.refuse();
     this.#attempt?.connection.destroy();
     this.#finishAttempt(outcome.abandoned);
     this.wire.reset();
-    this.#forget();
+    this.#forget(why);
   }
 
-  #forget(): void {
+  #forget(why?: EndingCode): void {
     if (!this.#open) return;
     this.#open = false;
     this.#service.leaveQueue(this);
     this.#service.active--;
-    this.#service.measured(this.#context.nowMs() - this.#startedMs);
+    const lastedMs = this.#context.nowMs() - this.#startedMs;
+    this.#service.measured(lastedMs);
+    this.#counts.measured(lastedMs);
+    this.#counts.ended(0, why);
     this.#context.keptConnections--;
     this.#context.timers.remove(this.#timer);
     this.#onClosed(this);

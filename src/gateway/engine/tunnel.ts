@@ -8,6 +8,7 @@
 // `keepAliveIdleMs` of silence a probe a second, and the tenth that nobody answers is the end. Node
 // fixes the second and the ten.
 
+import type { EndingCode } from "../../core/base/reasons.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import type { Context } from "./context.ts";
 import { CUT, type InstanceConnection } from "./instance-connection.ts";
@@ -17,6 +18,14 @@ export const keepAliveIdleMs = 30_000;
 
 /** Why a tunnel ended. */
 export type TunnelEnd = "closed" | "client-lost" | "instance-lost" | "silent" | "cut";
+
+export const tunnelEndings: Readonly<Record<TunnelEnd, EndingCode | undefined>> = {
+  closed: undefined,
+  "client-lost": "CLIENT_LEFT_AMID",
+  "instance-lost": "ANSWER_BROKE_OFF",
+  silent: "TUNNEL_SILENT",
+  cut: "CUT",
+};
 
 export interface TunnelOptions {
   readonly client: Wire;
@@ -96,7 +105,7 @@ class Tunnel {
   }
 
   destroy(): void {
-    this.end("silent");
+    this.end("cut");
   }
 }
 

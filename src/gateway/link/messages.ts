@@ -30,7 +30,7 @@ const noticeKinds = [
 ];
 const workerStates = ["starting", "serving", "draining", "hung"];
 
-function isHello(fields: Fields): boolean {
+export function isHello(fields: Fields): boolean {
   const identity = fieldsOf(fields["identity"]);
   return (
     isOneOf(["parent", "worker"])(fields["role"]) &&
@@ -55,7 +55,27 @@ function isInstanceStats(fields: Fields): boolean {
     isText(fields["id"]) &&
     counts.every((name) => isNumber(fields[name])) &&
     isList(fields["answers"], isNumber) &&
+    isList(fields["latency"], isNumber) &&
+    isNumber(fields["latencySumMs"]) &&
+    areCounts(fields["ejections"]) &&
     isBoolean(fields["ejected"])
+  );
+}
+
+function areCounts(value: unknown): boolean {
+  const fields = fieldsOf(value);
+  return fields !== undefined && Object.values(fields).every(isCount);
+}
+
+function isRouteStats(fields: Fields): boolean {
+  return (
+    isText(fields["name"]) &&
+    isText(fields["service"]) &&
+    isCount(fields["requests"]) &&
+    isList(fields["answers"], isCount) &&
+    areCounts(fields["failures"]) &&
+    isList(fields["latency"], isCount) &&
+    isNumber(fields["latencySumMs"])
   );
 }
 
@@ -74,27 +94,37 @@ function isServiceStats(fields: Fields): boolean {
   return (
     isText(fields["name"]) &&
     ["active", "queued", ...sums].every((name) => isNumber(fields[name])) &&
+    areCounts(fields["retriedFor"]) &&
     isList(fields["latency"], isNumber) &&
     isEachFields(fields["instances"], isInstanceStats)
   );
 }
 
-function isStats(fields: Fields): boolean {
-  const stats = fieldsOf(fields["stats"]);
-  const counts = [
-    "worker",
-    "pid",
-    "connections",
-    "connectionsAccepted",
-    "connectionsRefused",
-    "refusedHeads",
-  ];
+/** Those of one worker are whole totals as well. */
+export function isGatewayTotals(value: unknown): boolean {
+  const stats = fieldsOf(value);
+  const counts = ["connections", "connectionsAccepted", "connectionsRefused", "refusedHeads"];
   return (
     stats !== undefined &&
     counts.every((name) => isCount(stats[name])) &&
-    ["tableVersion", "residentBytes", "loopDelayMs"].every((name) => isNumber(stats[name])) &&
+    areCounts(stats["failures"]) &&
+    isEachFields(stats["routes"], isRouteStats) &&
     isEachFields(stats["services"], isServiceStats)
   );
+}
+
+export function isWorkerStats(value: unknown): boolean {
+  const stats = fieldsOf(value);
+  return (
+    stats !== undefined &&
+    isGatewayTotals(stats) &&
+    ["worker", "pid"].every((name) => isCount(stats[name])) &&
+    ["tableVersion", "residentBytes", "loopDelayMs"].every((name) => isNumber(stats[name]))
+  );
+}
+
+function isStats(fields: Fields): boolean {
+  return isWorkerStats(fields["stats"]);
 }
 
 function isNotice(fields: Fields): boolean {

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { createClock } from "../../runtime/clock.ts";
 import { identify } from "../../runtime/process-identity.ts";
 import { createTermClaims } from "../../state/term-claims.ts";
+import { quietWorker } from "../../core/measure/gateway-stats.ts";
 import type { TermClaims } from "../../ports/term-claims.ts";
 import type { Engine, EngineOptions } from "../contract.ts";
 import { runParent } from "../parent/parent.ts";
@@ -134,16 +135,12 @@ function tinyEngine(options: EngineOptions): Engine {
       });
     },
     stats: () => ({
+      ...quietWorker,
       worker: options.worker,
       pid: process.pid,
       connections: open.size,
       connectionsAccepted: accepted,
-      connectionsRefused: 0,
-      refusedHeads: 0,
       tableVersion: table.version,
-      services: [],
-      residentBytes: 0,
-      loopDelayMs: 0,
     }),
   };
 }

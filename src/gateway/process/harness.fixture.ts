@@ -19,6 +19,7 @@ export function testPaths(state: string): GatewayPaths {
   return {
     tableFile: join(state, "table.json"),
     boardFile: join(state, "board"),
+    countersFile: join(state, "counters.json"),
     gatewaySocket: join(state, "gateway.sock"),
     controlSocket: join(state, "control.sock"),
     logFile: join(state, "gateway.log"),

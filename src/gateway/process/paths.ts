@@ -5,6 +5,8 @@ export interface GatewayPaths {
   readonly tableFile: string;
   /** See board.ts. */
   readonly boardFile: string;
+  /** See steward/kept-counters.ts. */
+  readonly countersFile: string;
   /** Workers find their parent here. */
   readonly gatewaySocket: string;
   /** Parent and workers find control here. */

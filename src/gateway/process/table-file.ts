@@ -19,9 +19,14 @@ export function loadTable(path: string): RoutingTable | undefined {
 
 /** Throws what the disk says; the old table then still stands. */
 export function saveTable(path: string, table: RoutingTable): void {
+  replaceFile(path, JSON.stringify(table));
+}
+
+/** Whoever reads it finds the old text or the new one, whole. */
+export function replaceFile(path: string, text: string): void {
   const beside = `${path}.${process.pid}`;
   try {
-    writeFileSync(beside, JSON.stringify(table), { mode: 0o600 });
+    writeFileSync(beside, text, { mode: 0o600 });
     renameSync(beside, path);
   } catch (error) {
     rmSync(beside, { force: true });

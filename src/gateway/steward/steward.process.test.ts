@@ -8,7 +8,12 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
-import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
+import {
+  quietInstance,
+  quietService,
+  quietWorker,
+  type WorkerStats,
+} from "../../core/measure/gateway-stats.ts";
 import { identify } from "../../runtime/process-identity.ts";
 import type { FromControl, ToControl } from "../contract.ts";
 import { keepLinked, type LinkClient } from "../link/client.ts";
@@ -132,6 +137,67 @@ describe("the steward", { timeout: 120_000 }, async () => {
     assert.deepEqual(everyone(gateway), []);
   });
 
+  it("no count that was told goes back, whoever of gateway and control is killed or replaced", async () => {
+    const gateway = await start();
+    const load = hammer(gateway.port);
+    let told = 0;
+    const look = (): number => {
+      const { connectionsAccepted } = gateway.steward.tellTotals();
+      assert.ok(connectionsAccepted >= told, `${connectionsAccepted} after ${told} was told`);
+      told = connectionsAccepted;
+      return told;
+    };
+    const grown = async (): Promise<void> => {
+      const enough = look() + 50;
+      await until("more is told", () => look() >= enough);
+    };
+    const killed = async (): Promise<void> => {
+      const [first = 0] = gateway.pids("worker");
+      process.kill(first, "SIGKILL");
+      await until("another worker serves", () => {
+        const pids = gateway.pids("worker");
+        return pids.length === 2 && !pids.includes(first);
+      });
+    };
+    await grown();
+    await killed();
+    await grown();
+    await gateway.reopenSteward();
+    assert.ok(look() > 0, "what had been told is known at once");
+    gateway.publish({});
+    await grown();
+    look();
+    gateway.steward.release();
+    await killed();
+    await gateway.reopenSteward();
+    gateway.publish({});
+    await grown();
+    const { answered } = await load.end();
+    await until("all that were answered are told", () => look() >= answered - 50);
+  });
+
+  it("counts anew when nothing of the gateway lives that had counted", async () => {
+    const gateway = await start();
+    assert.match(await ask(gateway.port), /^worker/);
+    await until("it is told", () => gateway.steward.tellTotals().connectionsAccepted > 0);
+    await gateway.steward.stop(0);
+    await gateway.reopenSteward();
+    assert.equal(gateway.steward.tellTotals().connectionsAccepted, 0);
+  });
+
+  it("numbers are told also when the disk does not take them, and it is said once", async () => {
+    const gateway = await start(0);
+    const { countersFile } = testPaths(gateway.state);
+    mkdirSync(join(`${countersFile}.${process.pid}`, "full"), { recursive: true });
+    assert.equal(gateway.steward.tellTotals().connectionsAccepted, 0);
+    gateway.steward.tellTotals();
+    assert.deepEqual(
+      gateway.events.map(({ kind }) => kind),
+      ["gateway.counters-unkept"],
+    );
+    rmSync(`${countersFile}.${process.pid}`, { recursive: true });
+  });
+
   it("a full disk under the log, and a failed write of it, end nobody", async () => {
     const gateway = await start(0);
     symlinkSync("/dev/full", testPaths(gateway.state).logFile);
@@ -220,30 +286,11 @@ describe("what workers tell the steward", { timeout: 60_000 }, async () => {
     return client;
   };
   const stats = (tableVersion: number, active: number): WorkerStats => {
-    const failures = { connectFailures: 0, resets: 0, timeouts: 0 };
-    const instance = { ...failures, id: "web-1", requests: 7, active, answers: [0, 7, 0, 0, 0] };
-    const flow = {
-      queued: 0,
-      limited: 0,
-      retries: 0,
-      hedges: 0,
-      refused: 0,
-      lost: 0,
-      serverErrors: 0,
-      bytesIn: 0,
-      bytesOut: 0,
-    };
-    const service = { name: "web", requests: 7, active, ...flow, latency: [7] };
-    const own = {
-      worker: 1,
-      pid: identity.pid,
-      connections: 1,
-      connectionsAccepted: 9,
-      connectionsRefused: 0,
-    };
-    const instances = [{ ...instance, ejected: false, late: false, hedges: 0 }];
-    const rest = { refusedHeads: 0, residentBytes: 1, loopDelayMs: 0 };
-    return { ...own, ...rest, tableVersion, services: [{ ...service, instances }] };
+    const instance = { ...quietInstance, id: "web-1", requests: 7, active, answers: [0, 7] };
+    const service = { ...quietService, name: "web", requests: 7, active, latency: [7] };
+    const services = [{ ...service, instances: [instance] }];
+    const own = { worker: 1, pid: identity.pid, connections: 1, connectionsAccepted: 9 };
+    return { ...quietWorker, ...own, tableVersion, services };
   };
 
   it("an instance is idle when every worker follows the table and has nothing on it", async () => {

@@ -43,7 +43,8 @@ import { beatEvery, type Identify, lives, signalProcess } from "../process/host.
 import { launch } from "../process/launch.ts";
 import type { GatewayPaths } from "../process/paths.ts";
 import { saveTable } from "../process/table-file.ts";
-import { createTotals, type GatewayTotals } from "./totals.ts";
+import { type KeptCounters, loadCounters, saveCounters } from "./kept-counters.ts";
+import { createTotals, type GatewayTotals, type Totals } from "./totals.ts";
 
 const BEAT_MS = 100;
 const ALIVE_EVERY_BEATS = 5;
@@ -101,6 +102,8 @@ export interface Steward extends RoutingTables, Traffic, WorkerReports {
    */
   ready(withinMs: number): Promise<void>;
   status(): GatewayStatus;
+  /** What has been counted, for whoever adds it up further: never less than it was told before. */
+  tellTotals(): GatewayTotals;
   /** Each worker by a new one that serves first. False when no parent is linked to hear it. */
   replaceWorkers(): boolean;
   /** Drains and ends every process of the gateway; resolves when none is left. */
@@ -111,7 +114,8 @@ export interface Steward extends RoutingTables, Traffic, WorkerReports {
 
 /** Listens for gateway processes; starts none before the first table is published. */
 export async function openSteward(options: StewardOptions): Promise<Steward> {
-  const steward = new GatewaySteward(options, openBoard(options.paths.boardFile));
+  const kept = loadCounters(options.paths.countersFile);
+  const steward = new GatewaySteward(options, openBoard(options.paths.boardFile), kept);
   await steward.open();
   return steward;
 }
@@ -136,13 +140,14 @@ class GatewaySteward implements Steward {
   readonly #options: StewardOptions;
   readonly #board: Board;
   readonly #peers = new Map<number, Peer>();
-  readonly #totals = createTotals();
+  readonly #totals: Totals;
   readonly #isNews = createNoticeFilter(EVENT_QUIET_MS);
   readonly #closers: Disposable[] = [];
   readonly #reportListeners = new Set<(stats: WorkerStats) => void>();
   /** The table on disk, as far as we wrote it. */
   #keptVersion = 0;
   #tableRefused = false;
+  #countersRefused = false;
   #waiters: Waiter[] = [];
   #table: RoutingTable | undefined;
   #stopping = false;
@@ -162,11 +167,20 @@ class GatewaySteward implements Steward {
   #lastEnd = "";
   #renewedTerm = -1;
 
-  constructor(options: StewardOptions, board: Board) {
+  constructor(options: StewardOptions, board: Board, kept: KeptCounters | undefined) {
     this.#options = options;
     this.#board = board;
     this.#listeningSinceMs = options.clock.monotonicMs();
     this.#noWorkerSinceMs = this.#listeningSinceMs;
+    const workers = kept?.workers ?? [];
+    const goesOn = workers.some(({ hello }) => lives(options.identify, hello.identity));
+    this.#totals = createTotals(goesOn ? kept?.ended : undefined);
+    if (!goesOn) return;
+    // Those that have ended meanwhile are found out like any other.
+    for (const { hello, stats } of workers) {
+      const unheard = { link: undefined, heardMs: 0, workers: [], failures: [] };
+      this.#peers.set(hello.identity.pid, { hello, stats, ...unheard });
+    }
   }
 
   async open(): Promise<void> {
@@ -183,6 +197,7 @@ class GatewaySteward implements Steward {
   publish(table: RoutingTable): void {
     if (this.#table !== undefined && table.version <= this.#table.version) return;
     this.#table = table;
+    this.#totals.follow(table);
     this.#keepTable(table);
     for (const peer of this.#peers.values()) peer.link?.sendLatest({ type: "table", table });
     // Nothing to listen on is no gateway at all; the next table with a listener starts one again.
@@ -253,6 +268,26 @@ class GatewaySteward implements Steward {
     };
   }
 
+  tellTotals(): GatewayTotals {
+    const { paths, events } = this.#options;
+    const { totals } = this.status();
+    const workers = [...this.#peers.values()].flatMap(({ hello, stats }) =>
+      stats === undefined ? [] : [{ hello, stats }],
+    );
+    try {
+      saveCounters(paths.countersFile, { ended: this.#totals.ended, workers });
+      this.#countersRefused = false;
+    } catch (error) {
+      // Told all the same: a full disk is when numbers are wanted most.
+      if (this.#countersRefused) return totals;
+      this.#countersRefused = true;
+      const why = error instanceof Error ? error.message : String(error);
+      const sentence = `what the gateway counts could not be kept on disk: ${why}`;
+      events.record({ kind: "gateway.counters-unkept", level: "warning", sentence });
+    }
+    return totals;
+  }
+
   replaceWorkers(): boolean {
     const parent = this.#parent();
     parent?.link?.send({ type: "replace-workers" });
@@ -304,7 +339,7 @@ class GatewaySteward implements Steward {
 
   #meet(hello: Hello, link: Link<FromControl>): PeerHandlers<ToControl> {
     const { pid } = hello.identity;
-    const before = this.#peers.get(pid);
+    const before = this.#known(hello.identity);
     const nowMs = this.#options.clock.monotonicMs();
     const kept = { stats: before?.stats, workers: before?.workers ?? [] };
     const peer: Peer = { hello, link, heardMs: nowMs, ...kept, failures: [] };
@@ -323,6 +358,15 @@ class GatewaySteward implements Steward {
         }
       },
     };
+  }
+
+  /** Another process may have had its pid before it. */
+  #known({ pid, startTime }: ProcessIdentity): Peer | undefined {
+    const known = this.#peers.get(pid);
+    if (known === undefined || known.hello.identity.startTime === startTime) return known;
+    if (known.stats !== undefined) this.#totals.retire(known.stats);
+    this.#peers.delete(pid);
+    return undefined;
   }
 
   #hear(peer: Peer, message: ToControl): void {

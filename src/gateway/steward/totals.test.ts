@@ -3,34 +3,75 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
+import {
+  quietInstance,
+  quietService,
+  quietWorker,
+  type WorkerStats,
+} from "../../core/measure/gateway-stats.ts";
+import {
+  defaultHedge,
+  plainRule,
+  plainService,
+  type RoutingTable,
+} from "../../core/route/table.ts";
+import { timeouts } from "../engine/engine.fixture.ts";
+import { testTable } from "../process/harness.fixture.ts";
 import { createTotals } from "./totals.ts";
 
 function stats(worker: number, requests: number, active = 0): WorkerStats {
-  const failures = { connectFailures: requests, resets: 1, timeouts: 0 };
-  const instance = { ...failures, id: "web-1", requests, active, answers: [0, requests] };
-  const flow = {
+  const instance = {
+    ...quietInstance,
+    id: "web-1",
+    requests,
+    active,
+    connectFailures: requests,
+    answers: [0, requests],
+    latency: [requests],
+    latencySumMs: requests,
+    ejections: { INSTANCE_SILENT: 1 },
+    ejected: active > 0,
+  };
+  const service = {
+    ...quietService,
+    name: "web",
+    requests,
+    active,
     queued: active,
-    limited: 0,
-    retries: 2,
-    hedges: 0,
-    refused: 0,
-    lost: 0,
-    serverErrors: 0,
-    bytesIn: 10,
-    bytesOut: 20,
+    retriedFor: { CONNECT_FAILED: 2 },
+    latency: [requests, 1],
+    instances: [instance],
   };
-  const instances = [{ ...instance, ejected: active > 0, late: false, hedges: 0 }];
-  const service = { name: "web", requests, active, ...flow, latency: [requests, 1], instances };
-  const own = {
-    worker,
-    pid: worker,
-    connections: active,
-    connectionsAccepted: requests,
-    connectionsRefused: requests,
+  const route = {
+    name: "/*",
+    service: "web",
+    requests,
+    answers: [0, requests],
+    failures: { NO_INSTANCE: requests },
+    latency: [0, requests],
+    latencySumMs: requests,
   };
-  const rest = { refusedHeads: 1, tableVersion: 1, residentBytes: 5, loopDelayMs: 1 };
-  return { ...own, ...rest, services: [service] };
+  const counts = { connectionsAccepted: requests, connectionsRefused: requests, refusedHeads: 1 };
+  const own = { worker, pid: worker, connections: active, ...counts, failures: { BAD_HOST: 1 } };
+  return { ...quietWorker, ...own, routes: [route], services: [service] };
+}
+
+/** No route without an instance. */
+function tableOf(ids: readonly string[]): RoutingTable {
+  const endpoint = { host: "127.0.0.1", port: 1, weight: 1, backup: false, share: 1 };
+  const instances = ids.map((id) => ({ ...endpoint, id, verdict: "up" as const, generation: 1 }));
+  const web = { ...plainService, name: "web", instances };
+  const route = {
+    match: { path: "/" },
+    service: "web",
+    rateLimits: [],
+    balance: plainRule("random"),
+    retry: { attempts: 0, budgetRatio: 0, budgetPerSecond: 0, replayBytes: 0 },
+    hedge: defaultHedge,
+    timeouts,
+  };
+  const { limits, ...frame } = testTable(8080, 1);
+  return { ...frame, limits, routes: ids.length === 0 ? [] : [route], services: [web] };
 }
 
 describe("what the workers counted, as one", () => {
@@ -54,6 +95,34 @@ describe("what the workers counted, as one", () => {
     assert.equal(total.services[0]?.active, 1);
     assert.equal(total.services[0]?.queued, 1);
     assert.equal(totals.sum([]).services[0]?.instances[0]?.ejected, false);
+  });
+
+  it("counts by reason, by route and by instance, over the ended too", () => {
+    const totals = createTotals();
+    totals.retire(stats(1, 3));
+    const { failures, routes, services } = totals.sum([stats(2, 4)]);
+    assert.deepEqual(failures, { BAD_HOST: 2 });
+    assert.deepEqual(services[0]?.retriedFor, { CONNECT_FAILED: 4 });
+    assert.deepEqual(services[0]?.instances[0]?.ejections, { INSTANCE_SILENT: 2 });
+    assert.deepEqual(services[0]?.instances[0]?.latency, [7]);
+    const [route] = routes;
+    assert.deepEqual(route?.failures, { NO_INSTANCE: 7 });
+    assert.deepEqual([route?.requests, route?.latency, route?.latencySumMs], [7, [0, 7], 7]);
+  });
+
+  it("is of what the table names, and forgets the rest", () => {
+    const totals = createTotals();
+    totals.follow(tableOf(["web-1"]));
+    totals.retire(stats(1, 3));
+    assert.equal(totals.sum([stats(2, 4)]).services[0]?.instances[0]?.requests, 7);
+    totals.follow(tableOf(["web-2"]));
+    assert.deepEqual(totals.sum([stats(2, 4)]).services[0]?.instances, []);
+    totals.follow(tableOf([]));
+    assert.deepEqual(totals.sum([stats(2, 4)]).routes, []);
+    totals.follow(tableOf(["web-1"]));
+    const { services, routes } = totals.sum([stats(2, 4)]);
+    assert.equal(services[0]?.instances[0]?.requests, 4, "what left begins anew");
+    assert.equal(routes[0]?.requests, 4);
   });
 
   it("never goes back, however workers come, count and end", () => {

@@ -1,7 +1,17 @@
 // What all workers counted, as one: the living by their last report, the ended by what they had
-// counted when they ended. Counters therefore never go back while this control lives.
+// counted when they ended. So no counter goes back when a worker ends. What the table does not name
+// any more is left out and forgotten: there are never more numbers than it has routes, services and
+// instances.
 
-import type { InstanceStats, ServiceStats, WorkerStats } from "../../core/measure/gateway-stats.ts";
+import type {
+  CountsByReason,
+  InstanceStats,
+  RouteStats,
+  ServiceStats,
+  WorkerStats,
+} from "../../core/measure/gateway-stats.ts";
+import { nameRoutes } from "../../core/route/route-names.ts";
+import type { RoutingTable } from "../../core/route/table.ts";
 
 export interface GatewayTotals {
   /** Open client connections. */
@@ -9,6 +19,8 @@ export interface GatewayTotals {
   readonly connectionsAccepted: number;
   readonly connectionsRefused: number;
   readonly refusedHeads: number;
+  readonly failures: CountsByReason;
+  readonly routes: readonly RouteStats[];
   readonly services: readonly ServiceStats[];
 }
 
@@ -17,22 +29,66 @@ const nothing: GatewayTotals = {
   connectionsAccepted: 0,
   connectionsRefused: 0,
   refusedHeads: 0,
+  failures: {},
+  routes: [],
   services: [],
 };
 
 export interface Totals {
+  /** Nothing else is counted from now on than what is in the table. */
+  follow(table: RoutingTable): void;
+  /** Of those that have ended. */
+  readonly ended: GatewayTotals;
   /** The worker has ended: its counters stay, its gauges go. */
   retire(stats: WorkerStats): void;
   sum(living: readonly WorkerStats[]): GatewayTotals;
 }
 
-export function createTotals(): Totals {
-  let ended = nothing;
+/** `kept`: of workers that ended before this control started. */
+export function createTotals(kept: GatewayTotals = nothing): Totals {
+  let ended = kept;
+  let isListed: Listing | undefined;
   return {
-    retire: (stats) => {
-      ended = add(ended, withoutGauges(stats));
+    get ended() {
+      return ended;
     },
-    sum: (living) => living.reduce<GatewayTotals>(add, ended),
+    follow: (table) => {
+      isListed = listingOf(table);
+      ended = only(isListed, ended);
+    },
+    retire: (stats) => {
+      ended = add(ended, only(isListed, withoutGauges(stats)));
+    },
+    sum: (living) => only(isListed, living.reduce<GatewayTotals>(add, ended)),
+  };
+}
+
+interface Listing {
+  readonly routes: ReadonlySet<string>;
+  /** By name, the ids of its instances. */
+  readonly services: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+function listingOf(table: RoutingTable): Listing {
+  const names = nameRoutes(table);
+  const routes = table.routes.map(({ service }, index) => `${names[index] ?? ""} ${service}`);
+  const services = table.services.map(
+    ({ name, instances }) => [name, new Set(instances.map(({ id }) => id))] as const,
+  );
+  return { routes: new Set(routes), services: new Map(services) };
+}
+
+/** All of it before the first table. */
+function only(listing: Listing | undefined, totals: GatewayTotals): GatewayTotals {
+  if (listing === undefined) return totals;
+  return {
+    ...totals,
+    routes: totals.routes.filter((route) => listing.routes.has(keyOfRoute(route))),
+    services: totals.services.flatMap((service) => {
+      const ids = listing.services.get(service.name);
+      if (ids === undefined) return [];
+      return { ...service, instances: service.instances.filter(({ id }) => ids.has(id)) };
+    }),
   };
 }
 
@@ -42,8 +98,32 @@ function add(a: GatewayTotals, b: GatewayTotals): GatewayTotals {
     connectionsAccepted: a.connectionsAccepted + b.connectionsAccepted,
     connectionsRefused: a.connectionsRefused + b.connectionsRefused,
     refusedHeads: a.refusedHeads + b.refusedHeads,
+    failures: addReasons(a.failures, b.failures),
+    routes: merge(a.routes, b.routes, keyOfRoute, addRoutes),
     services: merge(a.services, b.services, (service) => service.name, addServices),
   };
+}
+
+function keyOfRoute({ name, service }: RouteStats): string {
+  return `${name} ${service}`;
+}
+
+function addRoutes(a: RouteStats, b: RouteStats): RouteStats {
+  return {
+    name: a.name,
+    service: a.service,
+    requests: a.requests + b.requests,
+    answers: addCounts(a.answers, b.answers),
+    failures: addReasons(a.failures, b.failures),
+    latency: addCounts(a.latency, b.latency),
+    latencySumMs: a.latencySumMs + b.latencySumMs,
+  };
+}
+
+function addReasons(a: CountsByReason, b: CountsByReason): CountsByReason {
+  const sum: Record<string, number> = { ...a };
+  for (const [code, count] of Object.entries(b)) sum[code] = (sum[code] ?? 0) + count;
+  return sum;
 }
 
 function addServices(a: ServiceStats, b: ServiceStats): ServiceStats {
@@ -54,6 +134,7 @@ function addServices(a: ServiceStats, b: ServiceStats): ServiceStats {
     active: a.active + b.active,
     queued: a.queued + b.queued,
     retries: a.retries + b.retries,
+    retriedFor: addReasons(a.retriedFor, b.retriedFor),
     hedges: a.hedges + b.hedges,
     refused: a.refused + b.refused,
     lost: a.lost + b.lost,
@@ -75,6 +156,9 @@ function addInstances(a: InstanceStats, b: InstanceStats): InstanceStats {
     timeouts: a.timeouts + b.timeouts,
     hedges: a.hedges + b.hedges,
     answers: addCounts(a.answers, b.answers),
+    latency: addCounts(a.latency, b.latency),
+    latencySumMs: a.latencySumMs + b.latencySumMs,
+    ejections: addReasons(a.ejections, b.ejections),
     ejected: a.ejected || b.ejected,
     late: a.late || b.late,
   };
@@ -107,6 +191,8 @@ function withoutGauges(stats: WorkerStats): GatewayTotals {
     connectionsAccepted: stats.connectionsAccepted,
     connectionsRefused: stats.connectionsRefused,
     refusedHeads: stats.refusedHeads,
+    failures: stats.failures,
+    routes: stats.routes,
     services: stats.services.map((service) => ({
       ...service,
       active: 0,

@@ -152,7 +152,7 @@ async function answer(
   const result = await endpoint.answer(actions, checkInput(endpoint, raw));
   if (endpoint.type === "stream") follow(response, result as Follow);
   else if (endpoint.type === "text")
-    send(response, 200, "text/plain; version=0.0.4", String(result));
+    send(response, 200, "text/plain; version=0.0.4; charset=utf-8", String(result));
   else sendJson(response, 200, result);
   return endpoint.type === "stream";
 }

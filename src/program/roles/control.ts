@@ -393,7 +393,7 @@ class ControlRun {
       subscribe: (listener) => events.subscribe(listener),
       incidents: (wanted) => incidentReports(control.incidents(), wanted),
       table: () => control.table() ?? null,
-      metrics: () => renderMetrics(this.#status(), steward.status().totals.services),
+      metrics: () => renderMetrics(this.#status(), steward.tellTotals()),
       apply: (file) => this.#apply(file),
       deploy: (order) => this.#deploy(order),
       rollback: (service, version, by) => {

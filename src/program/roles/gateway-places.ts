@@ -12,6 +12,7 @@ export function gatewayPaths(state: StateDirectory): GatewayPaths {
   return {
     tableFile: state.gatewayTable,
     boardFile: state.gatewayBoard,
+    countersFile: state.gatewayCounters,
     gatewaySocket: state.gatewaySocket,
     controlSocket: state.controlSocket,
     logFile: state.gatewayLog,

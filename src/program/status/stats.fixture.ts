@@ -1,27 +1,22 @@
 // Statistics, records and reports as a gateway and a control would give them, for the tests.
 
 import type { InstanceRecord } from "../../control/registry/registry.ts";
-import type { InstanceStats, ServiceStats } from "../../core/measure/gateway-stats.ts";
+import {
+  type InstanceStats,
+  quietInstance,
+  quietService,
+  type ServiceStats,
+} from "../../core/measure/gateway-stats.ts";
 import { HISTOGRAM_BUCKETS } from "../../core/measure/histogram.ts";
 
-export interface ServiceNumbers extends Partial<Omit<ServiceStats, "instances">> {
+export interface ServiceNumbers extends Partial<ServiceStats> {
   readonly attempts?: Readonly<Record<string, number>>;
 }
 
 export function serviceStats({ attempts = {}, ...numbers }: ServiceNumbers): ServiceStats {
   return {
+    ...quietService,
     name: "web",
-    requests: 0,
-    active: 0,
-    queued: 0,
-    limited: 0,
-    retries: 0,
-    hedges: 0,
-    refused: 0,
-    lost: 0,
-    serverErrors: 0,
-    bytesIn: 0,
-    bytesOut: 0,
     latency: Array.from({ length: HISTOGRAM_BUCKETS }, () => 0),
     instances: Object.entries(attempts).map(([id, requests]) => instanceStats({ id, requests })),
     ...numbers,
@@ -29,19 +24,7 @@ export function serviceStats({ attempts = {}, ...numbers }: ServiceNumbers): Ser
 }
 
 export function instanceStats(numbers: Partial<InstanceStats>): InstanceStats {
-  return {
-    id: "web-1",
-    requests: 0,
-    active: 0,
-    connectFailures: 0,
-    resets: 0,
-    timeouts: 0,
-    hedges: 0,
-    answers: [0, 0, 0, 0, 0],
-    ejected: false,
-    late: false,
-    ...numbers,
-  };
+  return { ...quietInstance, id: "web-1", ...numbers };
 }
 
 export function instanceRecord(fields: Partial<InstanceRecord>): InstanceRecord {
