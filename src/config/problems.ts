@@ -1,6 +1,8 @@
 // What is wrong with a file, for the person who wrote it: where, what, and what to do instead.
 // Words only; nothing here knows the schema.
 
+import { sayCount } from "../core/base/count.ts";
+
 /** Keys and list positions from the top of the file. */
 export type Path = readonly (string | number)[];
 
@@ -60,7 +62,7 @@ function summary(problems: readonly Problem[]): string {
 }
 
 function counted(count: number, noun: string): string {
-  return count === 0 ? "" : `${count} ${noun}${count === 1 ? "" : "s"}`;
+  return count === 0 ? "" : sayCount(count, noun);
 }
 
 /** The known word that was probably meant, or undefined when none is close. */

@@ -42,6 +42,15 @@ export interface Redundancy {
   readonly spareMin: number;
   /** Targets that could not be listed. */
   readonly away: readonly string[];
+  /** Of subjects whose key may be left on a target that is away; absent in what older ones said. */
+  readonly erasures?: readonly PendingErasure[];
+}
+
+export interface PendingErasure {
+  /** The beginning of the name's HMAC: what the record of the erasure says. */
+  readonly subject: string;
+  readonly atMs: number;
+  readonly pending: readonly string[];
 }
 
 export interface DutyPrograms {

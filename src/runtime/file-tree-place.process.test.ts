@@ -1,7 +1,15 @@
 // A restore writes below its root and nowhere else, whatever a vault says.
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -62,6 +70,20 @@ describe("a place to restore to", () => {
     await writer?.write(Buffer.from("half"), 0);
     await writer?.abandon();
     assert.ok(!existsSync(join(root, "file")));
+  });
+
+  it("takes away what a killed restore has left, and nothing that lives", async (t) => {
+    const { tree, root } = await place(t);
+    await tree.makeFolder(["folder"]);
+    // No process has this id: the kernel gives none above 2^22.
+    const left = ["", "folder"].map((folder) => join(root, folder, ".nines-restore.4194305.1"));
+    const kept = [`.nines-restore.${process.pid}.9`, ".nines-restore", "other.nines-restore.1.1"];
+    for (const file of [...left, ...kept.map((name) => join(root, name))]) writeFileSync(file, "");
+    const next = await createFileTreePlace({ root, mayHold: true });
+    await next.makeFolder(["folder"]);
+    await next.close();
+    assert.deepEqual(readdirSync(root).sort(), [...kept, "folder"].sort());
+    assert.deepEqual(readdirSync(join(root, "folder")), []);
   });
 
   it("passes over files that an earlier restore has finished", async (t) => {

@@ -33,10 +33,13 @@ import type { EntryFacts } from "../core/vault/entry.ts";
 import type { PlaceWriter, TreePath, TreePlace } from "../ports/tree-place.ts";
 import { setAttributes, type WantedAttributes } from "./attributes.ts";
 import { codeOf, InsideRoot, within } from "./inside-root.ts";
+import { identify } from "./process-identity.ts";
 
 const makingFlags =
   constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const unfinished = ".nines-restore";
+/** With the id of the process that was to finish it. */
+const unfinishedName = /^\.nines-restore\.(\d+)\.\d+$/;
 const leftOutMax = 100;
 /** Entries of a folder whose attributes are set at once. */
 const attributedMax = 1_000;
@@ -60,7 +63,9 @@ export async function createFileTreePlace(options: FileTreePlaceOptions): Promis
   if (!isEmpty && !mayHold) {
     throw new NinesError("NINES_RESTORE_PLACE", `${root} is not empty, and is left as it is.`);
   }
-  return new FileTreePlace(root);
+  const place = new FileTreePlace(root);
+  if (!isEmpty) place.removeUnfinished([]);
+  return place;
 }
 
 class FileTreePlace implements TreePlace {
@@ -80,15 +85,32 @@ class FileTreePlace implements TreePlace {
   }
 
   async makeFolder(path: TreePath): Promise<void> {
-    this.#at(path, (place) => {
+    const isNew = this.#at(path, (place) => {
       try {
         mkdirSync(place, { mode: 0o700 });
+        return true;
       } catch (error) {
         if (codeOf(error) !== "EEXIST") throw error;
         const isFolder = lstatSync(place).isDirectory();
         if (!isFolder) throw this.#refusal(path, "something that is no folder is in its place");
+        return false;
       }
     });
+    if (!isNew) this.removeUnfinished(path);
+  }
+
+  /** What restores that were killed have left in a folder. */
+  removeUnfinished(path: TreePath): void {
+    const folder = this.#inside.open(path);
+    try {
+      for (const name of readdirSync(`/proc/self/fd/${folder}`)) {
+        const pid = unfinishedName.exec(name)?.[1];
+        const isLeft = pid !== undefined && identify(Number(pid)) === undefined;
+        if (isLeft) unlinkIfThere(within(folder, name));
+      }
+    } finally {
+      closeSync(folder);
+    }
   }
 
   async finishFolder(path: TreePath, facts: EntryFacts): Promise<void> {

@@ -45,8 +45,8 @@ export interface S3Request {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array<ArrayBuffer>;
-  /** A status that is an answer as well, beside those from 200 to 299. */
-  readonly accepts?: number;
+  /** A status, or a code of an error, that is an answer as well, beside statuses of 200 to 299. */
+  readonly accepts?: number | string;
   /** Of the answer; what comes after is not read. */
   readonly bytesMax: number;
   /** "Target cloud could not put pack/0f", for messages. */
@@ -143,10 +143,13 @@ export class S3Client {
         signal,
         ...(body === undefined ? {} : { body }),
       });
-      const isGood = answer.ok || answer.status === request.accepts;
+      const { ok, status, headers } = answer;
+      const isGood = ok || status === request.accepts;
       const bytes = await readUpTo(answer, isGood ? bytesMax : errorBytesMax);
-      if (isGood) return { status: answer.status, headers: answer.headers, bytes };
-      return this.#refusal(what, answer, Buffer.from(bytes).toString("utf8"));
+      if (isGood) return { status, headers, bytes };
+      const xml = Buffer.from(bytes).toString("utf8");
+      if (tagOf(xml, "Code") === request.accepts) return { status, headers, bytes };
+      return this.#refusal(what, answer, xml);
     } catch (cause) {
       if (signal.aborted) return { error: this.#late(what, cause) };
       const error = new TargetError("unreachable", `${what}: ${networkWords(cause)}`, { cause });

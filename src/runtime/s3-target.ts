@@ -108,8 +108,9 @@ class S3Target implements Target {
   }
 
   async remove(name: string): Promise<void> {
-    const request = { method: "DELETE", key: this.#key(name), bytesMax: 0, accepts: 404 } as const;
-    await this.#send(request, `remove ${name}`);
+    const request = { method: "DELETE", key: this.#key(name), bytesMax: 0 } as const;
+    // A 404 alone may be that of a bucket that is gone, or of a proxy.
+    await this.#send({ ...request, accepts: "NoSuchKey" }, `remove ${name}`);
   }
 
   /** A put that was cut off has left nothing. */

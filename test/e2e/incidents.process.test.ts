@@ -136,7 +136,7 @@ describe("an incident under load", () => {
     const listed = await nines.run("incidents", "web", "--last", "1");
     assert.match(listed.stdout, /^ID .*\n1-1 +web +(recovered|closed)/);
     const unknown = await nines.run("incidents", "show", "9-9");
-    assert.equal(unknown.code, 1);
+    assert.equal(unknown.code, 2);
     assert.match(unknown.stderr, /NINES_INCIDENT_UNKNOWN/);
   });
 

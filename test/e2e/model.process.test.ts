@@ -56,8 +56,8 @@ describe("nines model", () => {
     const nines = await createNines(t);
     nines.writeText(file);
     const unknown = await nines.run("model", "shop");
-    assert.equal(unknown.code, 1);
-    assert.match(unknown.stderr, /has no service shop; it has web, db\.[^]*NINES_TARGET_UNKNOWN/);
+    assert.equal(unknown.code, 2);
+    assert.match(unknown.stderr, /has no service shop; it has web, db\.[^]*NINES_NAME_UNKNOWN/);
     nines.writeText(file.replace("needed: 2", "needed: 4"));
     const wrong = await nines.run("model");
     assert.equal(wrong.code, 2);

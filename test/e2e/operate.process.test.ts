@@ -56,6 +56,7 @@ describe("operating, under load", () => {
     assert.equal(over.code, 1);
     assert.match(over.stderr, /NINES_SCALE_RANGE/);
     const nobody = await nines.run("scale", "wbe", "2");
+    assert.equal(nobody.code, 2);
     assert.match(nobody.stderr, /NINES_SERVICE_UNKNOWN/);
     assert.deepEqual((await clients.stop()).failures, []);
   });

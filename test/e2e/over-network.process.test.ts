@@ -107,7 +107,7 @@ describe("the command line over the network", { timeout: 120_000 }, () => {
     await does("metrics", /nines_/);
     await does("incidents", /No incident is known/);
     await does("incidents -n 0", /from 1 to 10000/, 2);
-    await does("incidents show 9-9", /NINES_INCIDENT_UNKNOWN/, 1);
+    await does("incidents show 9-9", /NINES_INCIDENT_UNKNOWN/, 2);
     await does("scale web 3", /web goes to 3/);
     await does("scale web 4", /NINES_SCALE_RANGE/, 1);
     await does("drain web-2", /web-2 gets no new traffic/);

@@ -138,6 +138,7 @@ describe("nines backup", () => {
     assert.ok(!existsSync(join(folder, "out", "people", "ann")));
     nines(["verify"]);
     assert.match(nines(["erase", "shop", "ann"], 1), /NINES_VAULT_ERASED/);
+    assert.match(nines(["erase", "shop", "anne"], 2), /NINES_SUBJECT_UNKNOWN/);
   });
 
   it("lists, browses, compares, prunes, and changes its key", (t) => {
@@ -151,7 +152,20 @@ describe("nines backup", () => {
     assert.equal(list.length, 2);
     assert.match(nines(["browse", "latest"]), /3 B .* new\n/);
     assert.equal(nines(["diff", list[0]?.id ?? "", "latest"]), "- holes\n+ new\n");
-    assert.match(nines(["prune", "--forget", list[0]?.id ?? ""]), /^1 snapshots and /);
+    const forgetting = ["prune", "--forget", list[0]?.id ?? ""];
+    assert.match(nines([...forgetting, "--dry-run"]), /^lets go .*\n1 snapshot and .* would be /);
+    assert.doesNotMatch(nines(["list"]), /condemned/);
+    assert.match(nines(forgetting), /^lets go .*\n1 snapshot and \d+ packs? condemned, /);
+    assert.match(nines(["prune", "--forget", "latest"], 1), /NINES_SNAPSHOT_KEPT/);
+    for (const words of [
+      ["browse", "ff"],
+      ["run", "shp"],
+      ["target", "adopt", "d"],
+    ]) {
+      assert.match(nines(words, 2), /NINES_(SNAPSHOT|BACKUP)_UNKNOWN/);
+    }
+    const nowhere = nines(["restore", "latest", "out", "--path", "nowhere"], 2);
+    assert.match(nowhere, /`nines backup browse SNAPSHOT \[FOLDER\]` shows .*NINES_PATH_UNKNOWN/);
     assert.match(nines(["list"]), /, condemned\n/);
     writeFileSync(join(folder, "key2"), `${"1e".repeat(32)}\n`, { mode: 0o600 });
     nines(["key", "rotate", "--to", "key2"]);
@@ -181,7 +195,16 @@ describe("nines backup", () => {
     assert.match(nines(["run"], 1), /objects lack shards until targets are back/);
     assert.ok(!existsSync(join(folder, "c")));
     mkdirSync(join(folder, "c"));
+    const away = /^Target c is away: it is empty, .*: nines backup target adopt c\.$/m;
+    for (const words of [["run"], ["list"], ["status"], ["verify"]]) {
+      const said = nines(words, 1);
+      assert.match(said, away);
+      assert.equal(said.match(/\bc\b/g)?.length, words[0] === "status" ? 3 : 2, "said once");
+    }
+    assert.deepEqual(readdirSync(join(folder, "c")), []);
+    assert.match(nines(["target", "adopt", "c"]), /^Target c is new/);
     assert.match(nines(["verify"]), /shards were made anew/);
+    nines(["status"]);
   });
 });
 

@@ -8,6 +8,7 @@
 import { createPrng, type Random } from "../../src/core/base/prng.ts";
 import type { Geometry } from "../../src/core/vault/shard.ts";
 import {
+  allFiles,
   diskPlaceOf,
   flip,
   master,
@@ -168,8 +169,29 @@ class Damage {
   async lostTargets(): Promise<void> {
     const empty = await newDisks(this.#disks.length);
     const gone = this.#some(this.geometry.parityShards);
-    const disks = copyOf(this.#disks).map((disk, at) => (gone.includes(at) ? empty[at] : disk));
-    await this.#heals(disks as readonly SimulatedDisk[]);
+    const left = copyOf(this.#disks).map((disk, at) => (gone.includes(at) ? empty[at] : disk));
+    const disks = left as readonly SimulatedDisk[];
+    await this.#isLeftAlone(disks, gone);
+    const world = this.#worldOn(disks);
+    const { header } = await this.#operations.openVault(world, this.#settings, opening);
+    for (const at of gone) {
+      await this.#operations.adoptTarget(world, header.vault, world.targets[at]?.name ?? "");
+    }
+    await this.#heals(disks);
+  }
+
+  /** A mount that is missing is an empty folder: a backup is thin, or refused, and leaves it. */
+  async #isLeftAlone(from: readonly SimulatedDisk[], empty: readonly number[]): Promise<void> {
+    const disks = copyOf(from);
+    const world = this.#worldOn(disks);
+    const source = new TestSource("data", { new: noise(this.#seed, 2_000) });
+    await this.#operations
+      .runBackup(world, this.#settings, source, service)
+      .catch((error: { readonly code?: string }) => {
+        if (error.code !== "NINES_VAULT_TARGETS") throw error;
+      });
+    const written = empty.filter((at) => allFiles(disks[at] as SimulatedDisk).length > 0);
+    if (written.length > 0) throw new Error(`empty disks ${written.join(", ")} were written to`);
   }
 
   /** So many shards of every object, each on whatever disk it lies, each in another way. */

@@ -64,7 +64,7 @@ export const faults: readonly VaultFault[] = [
   {
     name: "a prune does not wait for a backup at work",
     file: `${folder}/prune.js`,
-    find: "!others.some(({ startedMs }) => startedMs <= atMs + leaseMs)",
+    find: "!this.#others.some(({ startedMs }) => startedMs <= atMs + leaseMs)",
     replace: "true",
     foundBy: "beside",
   },
@@ -121,10 +121,22 @@ export const faults: readonly VaultFault[] = [
   {
     name: "an erasure is remembered by the machine that asked for it, and by nobody else",
     file: `${folder}/key-ring.js`,
-    find: "const pending = await this.#destroy(domain.id);",
-    replace:
-      'await this.#store.remove("tombstone", id);\n        const pending = [];\n' +
-      "        this.#held.delete(domain.id);",
+    find: "await this.#bury([tombstone]);",
+    replace: 'await this.#store.remove("tombstone", tombstone.id);',
+    foundBy: "crashes",
+  },
+  {
+    name: "a mount that is missing is taken for its disk",
+    file: `${folder}/roll.js`,
+    find: "const isKnown = [...marks.values()].flat().some((mark) => mark.label === label);\n    return isKnown",
+    replace: "return false",
+    foundBy: "damage",
+  },
+  {
+    name: "others know of a target before it has its marker",
+    file: `${folder}/roll.js`,
+    find: 'if (await isPut(target, vault, label, "here"))',
+    replace: "if (true)",
     foundBy: "crashes",
   },
 ];

@@ -55,14 +55,14 @@ describe("a machine that may only add", () => {
     await runBackup(writer, settings, source, options);
     const before = allFiles(disks);
     const condemned = await prune(writer, settings, pruning);
-    assert.equal(condemned.condemnedSnapshots, 1);
+    assert.equal(condemned.condemnedSnapshots.length, 1);
     assert.ok(condemned.condemnedPacks > 0);
     writer.clock.nowMs += settings.graceMs;
     const withheld = await prune(writer, settings, pruning);
     assert.deepEqual([withheld.destroyedSnapshots, withheld.withheld], [0, 1]);
     assert.match(
       withheld.sentence,
-      /; 1 records wait for a prune that may remove from disk-a, disk-b, disk-c\.$/,
+      /; 1 record waits for a prune that may remove from disk-a, disk-b, disk-c\.$/,
     );
     const there = allFiles(disks);
     assert.ok(before.every((file) => there.includes(file)));
@@ -84,7 +84,7 @@ describe("a machine that may only add", () => {
       await runBackup(writer, settings, source, options);
     }
     const { condemnedSnapshots } = await prune(writer, settings, pruning);
-    assert.equal(condemnedSnapshots, 17);
+    assert.equal(condemnedSnapshots.length, 17);
     const { catalog } = await openVault(writer, settings, opening);
     assert.equal(catalog.ids("index").length, 18);
   });

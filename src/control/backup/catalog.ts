@@ -71,37 +71,55 @@ export class Catalog {
     else objects.set(place.id, { ...object, places });
   }
 
+  /** It counts no more, whatever is left of it. */
+  forget(kind: ObjectKind, id: ObjectId): void {
+    this.#of(kind).delete(id);
+  }
+
   #of(kind: ObjectKind): Map<ObjectId, CatalogObject> {
     return this.#objects.get(kind) as Map<ObjectId, CatalogObject>;
   }
 }
 
-/** Lists all targets at once. */
-export async function readCatalog(targets: readonly Target[], events: Events): Promise<Catalog> {
+export interface CatalogReading {
+  readonly targets: readonly Target[];
+  readonly events: Events;
+}
+
+/** Lists all targets at once; what is on `absent` ones counts as if they could not be asked. */
+export async function readCatalog(
+  { targets, events }: CatalogReading,
+  absent: ReadonlyMap<Target, string>,
+): Promise<Catalog> {
   const catalog = new Catalog();
+  const leave = (target: Target, why: string) => {
+    catalog.unreachable.set(target, why);
+    const sentence = `Target ${target.name} is away: ${why}.`;
+    events.record({ kind: "target.unreachable", level: "warning", sentence });
+  };
   await Promise.all(
     targets.map(async (target) => {
-      const found: ShardPlace[] = [];
+      const why = absent.get(target);
+      if (why !== undefined) return leave(target, why);
       try {
-        for (const kind of objectKinds) {
-          for await (const name of listAll(target, kind)) {
-            const parsed = parseShardName(name);
-            if (parsed !== undefined) found.push({ ...parsed, target });
-          }
-        }
+        for (const place of await shardsOn(target)) catalog.add(place);
       } catch (error) {
-        catalog.unreachable.set(target, messageOf(error));
-        events.record({
-          kind: "target.unreachable",
-          level: "warning",
-          sentence: `Target ${target.name} cannot be listed: ${messageOf(error)}.`,
-        });
-        return;
+        leave(target, messageOf(error));
       }
-      for (const place of found) catalog.add(place);
     }),
   );
   return catalog;
+}
+
+async function shardsOn(target: Target): Promise<readonly ShardPlace[]> {
+  const found: ShardPlace[] = [];
+  for (const kind of objectKinds) {
+    for await (const name of listAll(target, kind)) {
+      const parsed = parseShardName(name);
+      if (parsed !== undefined) found.push({ ...parsed, target });
+    }
+  }
+  return found;
 }
 
 /** The names of all objects of a kind, page by page. */

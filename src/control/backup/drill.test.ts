@@ -239,7 +239,7 @@ describe("a look at a vault", () => {
     const all = redundancyOf(await open(world));
     assert.deepEqual(
       { ...all, objects: 0, whole: 0 },
-      { objects: 0, whole: 0, unreadable: 0, spareMin: 1, away: [] },
+      { objects: 0, whole: 0, unreadable: 0, spareMin: 1, away: [], erasures: [] },
     );
     assert.equal(all.whole, all.objects);
     const disk = world.disks[0] ?? assert.fail();

@@ -4,7 +4,7 @@
 // The tombstone is durable before the first copy of the key goes, so that no crash leaves a subject
 // that is half erased and could be given a new key. A target that cannot be reached may keep a copy
 // of the wrapped key: it is destroyed when the target is seen again, and until then it is named as
-// pending. The packs themselves go with the next prune.
+// pending, by the tombstone too. The packs themselves go with the next prune.
 //
 // The record says what was done, and carries a code that only who holds the vault's key can make.
 
@@ -18,7 +18,7 @@ export interface ErasureRecord {
   readonly vault: string;
   /** The subject's name by HMAC, so that the record itself names nobody. */
   readonly subject: string;
-  readonly keyDomain: string;
+  readonly keyDomains: readonly string[];
   readonly erasedAtMs: number;
   /** Targets that may still have a copy of the wrapped key. */
   readonly pending: readonly string[];
@@ -32,23 +32,21 @@ export interface EraseOptions {
   readonly subject: string;
 }
 
-/** Throws NINES_VAULT_ERASED when there is no such subject, or it was erased before. */
+/** Throws NINES_SUBJECT_UNKNOWN, and NINES_VAULT_ERASED the second time. */
 export async function erase(
   world: VaultWorld,
   settings: VaultSettings,
-  { master, service, subject }: EraseOptions,
+  { master, service, subject: wanted }: EraseOptions,
 ): Promise<ErasureRecord> {
   const vault = await openVault(world, settings, { master, create: false, withIndex: false });
-  const name = `${service}/${subject}`;
-  const { tombstone, pending } = await vault.keys.erase(name, world.clock.wallMs());
-  world.mark.write(withErased(world.mark.read(), vault.header.vault, [tombstone.domainId]));
-  const said = {
-    vault: vault.header.vault,
-    subject: hexOf(tombstone.subjectHash),
-    keyDomain: tombstone.domainId,
-    erasedAtMs: tombstone.atMs,
-    pending,
-  };
+  const name = `${service}/${wanted}`;
+  const erasedAtMs = world.clock.wallMs();
+  const tombstones = await vault.keys.erase(name, erasedAtMs);
+  const keyDomains = tombstones.map(({ domainId }) => domainId);
+  world.mark.write(withErased(world.mark.read(), vault.header.vault, keyDomains));
+  const pending = [...new Set(tombstones.flatMap((each) => each.pending))];
+  const subject = hexOf(tombstones[0]?.subjectHash ?? new Uint8Array(0));
+  const said = { vault: vault.header.vault, subject, keyDomains, erasedAtMs, pending };
   const key = deriveKey(world.crypto, vault.keys.vault.key, "records of erasures");
   const code = hexOf(world.crypto.mac(key, bytesOf(utf8Of(JSON.stringify(said)))));
   const where = pending.length === 0 ? "on every target" : `but for ${pending.join(", ")}`;

@@ -164,7 +164,9 @@ class FolderTarget implements Target {
   async #folder(path: string, create: boolean): Promise<DiskFolder> {
     await this.#open("", false).catch((error: unknown) => {
       if (diskErrorKind(error) !== "not-found") throw error;
-      const what = `The folder ${this.#options.path} of target ${this.name} is not there`;
+      const { path } = this.#options;
+      const remedy = `mount its disk, or make it for a first backup: mkdir -p ${path}`;
+      const what = `The folder ${path} of target ${this.name} is not there (${remedy})`;
       throw new TargetError("unreachable", what, { cause: error });
     });
     return this.#open(path, create);

@@ -2,9 +2,11 @@
 //
 // A subject has three states that must never be confused: it never had a key (then one is made), it
 // has one, or it was erased. The third is a tombstone, which wins over any copy of the key that a
-// target brings back: such a copy is destroyed when it is seen. What this machine has seen erased
-// it remembers beside its own state as well, for the case that all targets together go back in
-// time.
+// target brings back, be it a shard too few to be read: the tombstone names the objects, and what
+// is left of them is destroyed when it is seen. It names the targets as well that may still keep
+// some, and is replaced by one that names fewer once they have been seen. What this machine has
+// seen erased it remembers beside its own state as well, for the case that all targets together go
+// back in time.
 
 import { NinesError } from "../../core/base/errors.ts";
 import { keyBytes, type VaultCrypto } from "../../core/vault/crypto.ts";
@@ -36,20 +38,14 @@ interface Held {
   readonly objects: readonly ObjectId[];
 }
 
-export interface ErasureOutcome {
-  readonly tombstone: Tombstone;
-  /** Targets on which a copy of the key may be left: it goes when they are back. */
-  readonly pending: readonly string[];
-}
-
 export class KeyRing {
   readonly #crypto: VaultCrypto;
   readonly #master: Uint8Array;
   readonly #store: ObjectStore;
   readonly #held = new Map<string, Held>();
   readonly #tombstones = new Map<string, Tombstone>();
-  /** Wrapped with another master key: left as they are. */
-  readonly #others: ObjectId[] = [];
+  /** Wrapped with another master key, each with its domain: left as they are. */
+  readonly #others = new Map<ObjectId, string>();
   /** Keys and tombstones that are there and cannot be read, each with why. */
   readonly unreadable = new Map<ObjectId, string>();
   #vault: Domain | undefined;
@@ -75,15 +71,21 @@ export class KeyRing {
 
   /** Key objects of other master keys: what a change of keys that was cut off has left. */
   get others(): readonly ObjectId[] {
-    return this.#others;
+    return [...this.#others.keys()];
   }
 
   /** Reads all keys and tombstones. `erased`: domains that this machine has seen erased. */
   async load(erased: readonly string[]): Promise<void> {
     await this.#eachOf("key", (id) => this.#loadKey(id));
     if (this.#vault === undefined) return;
-    await this.#eachOf("tombstone", (id) => this.#loadTombstone(id));
-    for (const domainId of [...this.#tombstones.keys(), ...erased]) await this.#destroy(domainId);
+    const found = new Map<string, Tombstone[]>();
+    await this.#eachOf("tombstone", async (id) => {
+      const tombstone = await this.#readTombstone(id);
+      const same = found.get(tombstone.domainId) ?? [];
+      found.set(tombstone.domainId, [...same, tombstone]);
+    });
+    for (const tombstones of found.values()) await this.#bury(tombstones);
+    for (const domainId of erased) await this.#destroy(this.#keysOf(domainId));
   }
 
   get hasVaultKey(): boolean {
@@ -101,11 +103,44 @@ export class KeyRing {
     }
   }
 
-  async #loadTombstone(id: ObjectId): Promise<void> {
+  async #readTombstone(id: ObjectId): Promise<Tombstone> {
     const sealed = (await this.#store.read("tombstone", id)).all();
     const name = { kind: "tombstone", id } as const;
-    const tombstone = readTombstone(id, openRecord(this.#crypto, this.vault, name, sealed));
-    this.#tombstones.set(tombstone.domainId, tombstone);
+    return readTombstone(id, openRecord(this.#crypto, this.vault, name, sealed));
+  }
+
+  async #putTombstone(tombstone: Omit<Tombstone, "id">): Promise<Tombstone> {
+    const id = newObjectId((length) => this.#crypto.randomBytes(length));
+    const bytes = writeTombstone(tombstone);
+    const sealed = sealRecord(this.#crypto, this.vault, { kind: "tombstone", id }, bytes);
+    await this.#store.put("tombstone", id, sealed);
+    const put = { ...tombstone, id };
+    this.#tombstones.set(put.domainId, put);
+    return put;
+  }
+
+  /** All tombstones of a domain: what they name goes, and one stays that says what is left. */
+  async #bury(same: readonly Tombstone[]): Promise<void> {
+    const [first] = [...same].sort((a, b) => (a.id < b.id ? -1 : 1));
+    if (first === undefined) return;
+    const { domainId } = first;
+    const keys = new Set([...same.flatMap((each) => each.keys), ...this.#keysOf(domainId)]);
+    const left = await this.#destroy([...keys]);
+    // The fewer one names, the newer it is.
+    const before = first.pending.filter((name) =>
+      same.every((each) => each.pending.includes(name)),
+    );
+    const pending = [...new Set([...this.#store.unseen(before), ...left])];
+    const now = { ...first, keys: [...keys], pending };
+    const kept = same.find((each) => isSaid(each, now));
+    this.#tombstones.set(domainId, kept ?? now);
+    try {
+      const { id } = kept ?? (await this.#putTombstone(now));
+      for (const old of same) if (old.id !== id) await this.#store.remove("tombstone", old.id);
+    } catch (error) {
+      // Who opens the vault next time tries again.
+      if (!(error instanceof NinesError)) throw error;
+    }
   }
 
   /** A new vault's own key. */
@@ -136,26 +171,27 @@ export class KeyRing {
     return this.tombstones.some(({ subjectHash }) => sameBytes(subjectHash, hash));
   }
 
-  /** Destroys the key of a subject: first the tombstone, durable, then every copy of the key. */
-  async erase(name: string, atMs: number): Promise<ErasureOutcome> {
-    const domain = this.findNamed("subject", name);
-    if (domain === undefined) {
-      const why = this.isErased(name) ? "it was erased before" : "it has no key here";
-      throw new NinesError("NINES_VAULT_ERASED", `${name} cannot be erased: ${why}.`);
+  /**
+   * Destroys the key of a subject: first the tombstone, durable, then every copy of the key. One
+   * tombstone for each key: machines that did not see each other may have made several.
+   */
+  async erase(name: string, atMs: number): Promise<readonly Tombstone[]> {
+    const named = this.domains.filter((each) => each.kind === "subject" && each.name === name);
+    if (named.length === 0) {
+      if (this.isErased(name))
+        throw new NinesError("NINES_VAULT_ERASED", `${name} was erased before.`);
+      throw new NinesError("NINES_SUBJECT_UNKNOWN", `There is no subject ${name}.`);
     }
-    const id = newObjectId((length) => this.#crypto.randomBytes(length));
-    const tombstone = { id, domainId: domain.id, subjectHash: this.#hashOf(name), atMs };
-    const sealed = sealRecord(
-      this.#crypto,
-      this.vault,
-      { kind: "tombstone", id },
-      writeTombstone(tombstone),
-    );
-    await this.#store.put("tombstone", id, sealed);
-    this.#tombstones.set(domain.id, tombstone);
-    const pending = await this.#destroy(domain.id);
-    domain.key.fill(0);
-    return { tombstone, pending };
+    const subjectHash = this.#hashOf(name);
+    const pending = this.#store.unseen();
+    for (const domain of named) {
+      const keys = this.#keysOf(domain.id);
+      const said = { domainId: domain.id, subjectHash, atMs, keys, pending };
+      const tombstone = await this.#putTombstone(said);
+      await this.#bury([tombstone]);
+      domain.key.fill(0);
+    }
+    return named.flatMap(({ id }) => this.#tombstones.get(id) ?? []);
   }
 
   /** Wraps every key anew with another master key. The old wraps are left. */
@@ -168,7 +204,7 @@ export class KeyRing {
   async #loadKey(id: ObjectId): Promise<void> {
     const wrapped = readWrappedKey((await this.#store.read("key", id)).all());
     if (wrapped.masterId !== masterIdOf(this.#crypto, this.#master)) {
-      this.#others.push(id);
+      this.#others.set(id, wrapped.domainId);
       return;
     }
     const domain = unwrapKey(this.#crypto, this.#master, id, wrapped);
@@ -184,14 +220,28 @@ export class KeyRing {
     if (domain.kind === "vault") this.#vault = domain;
   }
 
-  async #destroy(domainId: string): Promise<readonly string[]> {
-    const held = this.#held.get(domainId);
-    if (held === undefined) return [];
+  /** The objects that wrap a domain's key, with whichever master key; it is held no more. */
+  #keysOf(domainId: string): readonly ObjectId[] {
+    const held = this.#held.get(domainId)?.objects ?? [];
+    const others = this.others.filter((id) => this.#others.get(id) === domainId);
     this.#held.delete(domainId);
-    const failures: string[] = [];
-    for (const id of held.objects) failures.push(...(await this.#store.remove("key", id)));
-    const unreachable = [...this.#store.catalog.unreachable.keys()].map(({ name }) => name);
-    return [...failures, ...unreachable];
+    return [...held, ...others];
+  }
+
+  /** Names of targets that do not let them go. */
+  async #destroy(keys: readonly ObjectId[]): Promise<readonly string[]> {
+    const left = new Set<string>();
+    for (const id of keys) {
+      await this.#store.remove("key", id);
+      for (const { target } of this.#store.catalog.find("key", id)?.places ?? []) {
+        left.add(target.name);
+      }
+      // What cannot go is nobody's key any more, and nothing that is short of shards.
+      this.#store.catalog.forget("key", id);
+      this.#others.delete(id);
+      this.unreadable.delete(id);
+    }
+    return [...left];
   }
 
   async #make(kind: DomainKind, name: string): Promise<Domain> {
@@ -212,4 +262,14 @@ export class KeyRing {
     const key = deriveKey(this.#crypto, this.vault.key, "names of the erased");
     return this.#crypto.mac(key, bytesOf(utf8Of(name)));
   }
+}
+
+/** Whether a tombstone says as much, in whatever order. */
+function isSaid(
+  tombstone: Tombstone,
+  { keys, pending }: Pick<Tombstone, "keys" | "pending">,
+): boolean {
+  const isAll = (a: readonly string[], b: readonly string[]) =>
+    a.length === b.length && b.every((each) => a.includes(each));
+  return isAll(tombstone.keys, keys) && isAll(tombstone.pending, pending);
 }

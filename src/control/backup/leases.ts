@@ -24,7 +24,8 @@ import {
 } from "../../core/vault/header.ts";
 import { newObjectId } from "../../core/vault/names.ts";
 import { type Target, targetErrorKind } from "../../ports/target.ts";
-import { listAll } from "./catalog.ts";
+import { listAll, messageOf } from "./catalog.ts";
+import { callRoll } from "./roll.ts";
 import { leaseMs, type VaultWorld } from "./world.ts";
 
 export class HeldLease {
@@ -101,16 +102,17 @@ export class HeldLease {
     // Two renewals within a millisecond would be one name.
     if (before?.untilMs === untilMs) return;
     const bytes = writeLease(lease, crypto);
-    const taken = await Promise.all(
+    const failures = await Promise.all(
       targets.map((target) =>
         target.put(leaseName(lease), [bytes]).then(
-          () => true,
-          () => false,
+          () => undefined,
+          (error: unknown) => `${target.name}: ${messageOf(error)}`,
         ),
       ),
     );
-    if (!taken.includes(true)) {
-      throw new NinesError("NINES_VAULT_TARGETS", "No target has taken a lease.");
+    if (failures.every((failure) => failure !== undefined)) {
+      const why = failures.join("; ") || "there is none";
+      throw new NinesError("NINES_VAULT_TARGETS", `No target can be written to: ${why}.`);
     }
     this.#current = lease;
     this.#renewedMs = askedMs;
@@ -129,10 +131,13 @@ export async function withLease<T>(
   kind: Lease["kind"],
   run: (lease: HeldLease, others: readonly Lease[]) => Promise<T>,
 ): Promise<T> {
-  const lease = new HeldLease(world, kind);
+  // Nothing is put where a mount is missing, be it for a moment.
+  const { absent } = await callRoll(world.targets);
+  const targets = world.targets.filter((target) => !absent.has(target));
+  const lease = new HeldLease({ ...world, targets }, kind);
   await lease.take();
   try {
-    const others = await liveLeases(world, lease.id);
+    const others = await liveLeases({ ...world, targets }, lease.id);
     const hindering = others.find((other) => !mayBeBeside(kind, other.kind));
     if (hindering === undefined) return await run(lease, others);
     const { kind: theirs, holder } = hindering;

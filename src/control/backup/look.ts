@@ -7,6 +7,7 @@
 
 import type { SourceFreshness } from "../../core/vault/freshness.ts";
 import { objectKinds } from "../../core/vault/names.ts";
+import { hexOf } from "../../core/vault/wire.ts";
 import type { Redundancy } from "../../ports/duty-programs.ts";
 import { type Missing, markNeeded } from "./tree-walk.ts";
 import type { Vault } from "./vault.ts";
@@ -42,7 +43,8 @@ async function lookAt(vault: Vault, source: string): Promise<SourceFreshness> {
   return { source, broken: Math.min(looksMax, newestFirst.length), reason };
 }
 
-export function redundancyOf({ catalog }: Vault): Redundancy {
+export function redundancyOf(vault: Vault): Redundancy {
+  const { catalog } = vault;
   const counts = { objects: 0, whole: 0, unreadable: 0 };
   let spareMin = Number.POSITIVE_INFINITY;
   for (const kind of objectKinds) {
@@ -50,7 +52,10 @@ export function redundancyOf({ catalog }: Vault): Redundancy {
       const object = catalog.find(kind, id);
       if (object === undefined) continue;
       const shards = new Set(object.places.map(({ shard }) => shard)).size;
-      const spare = shards - object.dataShards;
+      const isDamaged = kind === "pack" && vault.isDamaged(id);
+      // It goes with the next prunes, and nobody needs it.
+      if (isDamaged && vault.isCondemned(id)) continue;
+      const spare = isDamaged ? -1 : shards - object.dataShards;
       counts.objects++;
       if (spare < 0) counts.unreadable++;
       else spareMin = Math.min(spareMin, spare);
@@ -58,5 +63,8 @@ export function redundancyOf({ catalog }: Vault): Redundancy {
     }
   }
   const away = [...catalog.unreachable.keys()].map(({ name }) => name);
-  return { ...counts, spareMin: Number.isFinite(spareMin) ? spareMin : 0, away };
+  const erasures = vault.keys.tombstones.flatMap(({ subjectHash, atMs, pending }) =>
+    pending.length === 0 ? [] : [{ subject: hexOf(subjectHash).slice(0, 16), atMs, pending }],
+  );
+  return { ...counts, spareMin: Number.isFinite(spareMin) ? spareMin : 0, away, erasures };
 }

@@ -34,6 +34,8 @@ import { type Target, targetErrorKind } from "../../ports/target.ts";
 import { type Catalog, type CatalogObject, messageOf, type ShardPlace } from "./catalog.ts";
 import type { VaultSettings, VaultWorld } from "./world.ts";
 
+const isMissing = " is missing";
+
 /** A shard as it was read: its bytes, or what is wrong with it. */
 interface FoundShard {
   readonly place: ShardPlace;
@@ -193,6 +195,14 @@ export class ObjectStore {
       }
     }
     return failures;
+  }
+
+  /** Of these targets, or of all, the names of those that were not listed. */
+  unseen(names?: readonly string[]): readonly string[] {
+    const { unreachable } = this.catalog;
+    const all = this.#world.targets.map(({ name }) => name);
+    const seen = this.#world.targets.filter((each) => !unreachable.has(each));
+    return (names ?? all).filter((name) => !seen.some((each) => each.name === name));
   }
 
   async removeShard(shard: ShardPlace): Promise<void> {
@@ -400,6 +410,9 @@ export class ObjectStore {
     mended: number,
     missing: number,
   ): void {
+    const isAway = mended === 0 && wrong.every((each) => each.endsWith(isMissing));
+    // Which targets are away has been said when they were listed; one line an object is no news.
+    if (isAway && this.catalog.unreachable.size > 0) return;
     const why = wrong.join("; ");
     const done =
       mended === missing
@@ -451,7 +464,7 @@ function whyWrong(
   places: readonly ShardPlace[],
   bad: readonly FoundShard[],
 ): readonly string[] {
-  if (places.length === 0) return [`shard ${shard} is missing`];
+  if (places.length === 0) return [`shard ${shard}${isMissing}`];
   return places.map((at) => {
     const found = bad.find((each) => each.place === at);
     return `shard ${shard} on ${at.target.name}: ${found?.wrong ?? "unknown"}`;

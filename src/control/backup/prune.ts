@@ -19,6 +19,7 @@
 // there could be needed by what is not seen. Memory: the index, and a byte for each chunk.
 
 import { sayBytes } from "../../core/base/bytes.ts";
+import { sayCount } from "../../core/base/count.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { Lease } from "../../core/vault/header.ts";
 import { keep, type KeepRules } from "../../core/vault/keep.ts";
@@ -43,12 +44,14 @@ import { leaseMs, type VaultSettings, type VaultWorld } from "./world.ts";
 export interface PruneOptions {
   readonly master: Uint8Array;
   readonly keep: KeepRules;
-  /** Snapshots to let go whatever the rules say. */
+  /** When there are any, these are let go, whatever the rules say, and no others. */
   readonly forget: readonly ObjectId[];
+  /** Says what it would do, and does nothing. */
+  readonly isRehearsal?: boolean;
 }
 
 export interface PruneOutcome {
-  readonly condemnedSnapshots: number;
+  readonly condemnedSnapshots: readonly Snapshot[];
   readonly condemnedPacks: number;
   readonly destroyedSnapshots: number;
   readonly destroyedPacks: number;
@@ -68,7 +71,8 @@ const emptiedMax = 256;
 const indexesMax = 16;
 
 /**
- * Throws NINES_VAULT_TARGETS while a target is away, NINES_VAULT_LOST when a tree is unreadable.
+ * Throws NINES_VAULT_TARGETS while a target is away, NINES_VAULT_LOST when a tree is unreadable,
+ * NINES_SNAPSHOT_KEPT when the newest snapshot is to be forgotten.
  */
 export async function prune(
   world: VaultWorld,
@@ -79,14 +83,17 @@ export async function prune(
     const opening = { master: options.master, create: false, withIndex: true };
     const vault = await openVault(world, settings, opening);
     requireAll(vault);
-    const swept = await sweep(vault, lease, others);
+    const isRehearsal = options.isRehearsal === true;
+    const swept = await new Sweeping(vault, lease, others, isRehearsal).run();
     // What is gone must not count below.
-    const after = swept.records === 0 ? vault : await openVault(world, settings, opening);
+    const isChanged = swept.records > 0 && !isRehearsal;
+    const after = isChanged ? await openVault(world, settings, opening) : vault;
     const condemned = await new Condemning(after, lease, options).run();
-    if (others.length === 0) for (const target of world.targets) await target.clean();
     const { records: _, ...destroyed } = swept;
     const outcome = { ...destroyed, ...condemned };
-    const sentence = say(outcome, namesOf(appendOnly(world)));
+    const sentence = say(outcome, namesOf(appendOnly(world)), isRehearsal);
+    if (isRehearsal) return { ...outcome, sentence };
+    if (others.length === 0) for (const target of world.targets) await target.clean();
     world.events.record({ kind: "vault.pruned", level: "info", sentence });
     return { ...outcome, sentence };
   });
@@ -126,38 +133,65 @@ interface Swept {
 }
 
 /** Destroys what was condemned long enough ago and that nobody needs. */
-async function sweep(vault: Vault, lease: HeldLease, others: readonly Lease[]): Promise<Swept> {
-  const nowMs = vault.world.clock.wallMs();
-  const over = vault.condemnations.filter(({ atMs }) => nowMs - atMs >= vault.settings.graceMs);
-  const due = over.filter(
-    ({ atMs }) => !others.some(({ startedMs }) => startedMs <= atMs + leaseMs),
-  );
-  const swept = { destroyedSnapshots: 0, destroyedPacks: 0, destroyedBytes: 0 };
-  const deferred = over.length - due.length;
-  const isKept = appendOnly(vault.world).length > 0;
-  const withheld = isKept ? due.length : 0;
-  if (due.length === 0 || isKept) return { ...swept, records: 0, deferred, withheld };
-  const doomed = new Set(due.flatMap(({ snapshots }) => snapshots));
-  await markOrStop(
-    vault,
-    vault.snapshots.filter(({ id }) => !doomed.has(id)),
-  );
-  const needed = new Set<ObjectId>();
-  for (const { pack, bytes } of vault.index.marked()) if (bytes > 0) needed.add(pack.id);
-  for (const id of doomed) {
-    await destroy(vault, lease, "snapshot", id);
-    swept.destroyedSnapshots++;
+class Sweeping {
+  readonly #vault: Vault;
+  readonly #lease: HeldLease;
+  readonly #others: readonly Lease[];
+  readonly #isRehearsal: boolean;
+
+  constructor(vault: Vault, lease: HeldLease, others: readonly Lease[], isRehearsal: boolean) {
+    this.#vault = vault;
+    this.#lease = lease;
+    this.#others = others;
+    this.#isRehearsal = isRehearsal;
   }
-  for (const record of due) {
-    for (const id of record.packs) {
-      if (needed.has(id)) continue;
-      await destroy(vault, lease, "pack", id);
-      swept.destroyedPacks++;
-      swept.destroyedBytes += vault.packs.get(id)?.packBytes ?? 0;
+
+  async run(): Promise<Swept> {
+    const vault = this.#vault;
+    const nowMs = vault.world.clock.wallMs();
+    const over = vault.condemnations.filter(({ atMs }) => nowMs - atMs >= vault.settings.graceMs);
+    const due = over.filter(
+      ({ atMs }) => !this.#others.some(({ startedMs }) => startedMs <= atMs + leaseMs),
+    );
+    const none = { destroyedSnapshots: 0, destroyedPacks: 0, destroyedBytes: 0 };
+    const deferred = over.length - due.length;
+    const isKept = appendOnly(vault.world).length > 0;
+    const withheld = isKept ? due.length : 0;
+    if (due.length === 0 || isKept) return { ...none, records: 0, deferred, withheld };
+    return { ...(await this.#destroyAll(due)), records: due.length, deferred, withheld };
+  }
+
+  async #destroyAll(
+    due: readonly Condemnation[],
+  ): Promise<Pick<Swept, "destroyedSnapshots" | "destroyedPacks" | "destroyedBytes">> {
+    const vault = this.#vault;
+    const swept = { destroyedSnapshots: 0, destroyedPacks: 0, destroyedBytes: 0 };
+    const doomed = new Set(due.flatMap(({ snapshots }) => snapshots));
+    await markOrStop(
+      vault,
+      vault.snapshots.filter(({ id }) => !doomed.has(id)),
+    );
+    const needed = new Set<ObjectId>();
+    for (const { pack, bytes } of vault.index.marked()) if (bytes > 0) needed.add(pack.id);
+    for (const id of doomed) {
+      await this.#destroy("snapshot", id);
+      swept.destroyedSnapshots++;
     }
-    await destroy(vault, lease, "condemned", record.id);
+    for (const record of due) {
+      for (const id of record.packs) {
+        if (needed.has(id)) continue;
+        await this.#destroy("pack", id);
+        swept.destroyedPacks++;
+        swept.destroyedBytes += vault.packs.get(id)?.packBytes ?? 0;
+      }
+      await this.#destroy("condemned", record.id);
+    }
+    return swept;
   }
-  return { ...swept, records: due.length, deferred, withheld };
+
+  async #destroy(kind: "snapshot" | "pack" | "condemned", id: ObjectId): Promise<void> {
+    if (!this.#isRehearsal) await destroy(this.#vault, this.#lease, kind, id);
+  }
 }
 
 async function destroy(
@@ -189,12 +223,15 @@ class Condemning {
     const before = new Set(vault.condemnations.flatMap(({ snapshots }) => snapshots));
     const there = vault.snapshots.filter(({ id }) => !before.has(id));
     const kept = this.#kept(there);
-    const snapshots = there.filter(({ id }) => !kept.has(id)).map(({ id }) => id);
+    const condemnedSnapshots = there.filter(({ id }) => !kept.has(id));
+    const snapshots = condemnedSnapshots.map(({ id }) => id);
     await markOrStop(
       vault,
       there.filter(({ id }) => kept.has(id)),
     );
     const packs = [...(await this.#unneeded()), ...this.#debris()];
+    const condemned = { condemnedSnapshots, condemnedPacks: packs.length };
+    if (this.#options.isRehearsal === true) return condemned;
     if (snapshots.length + packs.length > 0) {
       await this.#lease.keep();
       const atMs = vault.world.clock.wallMs();
@@ -202,19 +239,24 @@ class Condemning {
       await vault.putRecord("condemned", writeCondemnation(record));
     }
     if (appendOnly(vault.world).length === 0) await this.#mergeIndexes();
-    return { condemnedSnapshots: snapshots.length, condemnedPacks: packs.length };
+    return condemned;
   }
 
   #kept(there: readonly Snapshot[]): ReadonlySet<ObjectId> {
+    const { forget } = this.#options;
+    // The newest one is what every machine's mark is held against.
+    const newest = there.at(-1)?.id;
+    if (newest !== undefined && forget.includes(newest)) {
+      throw new NinesError("NINES_SNAPSHOT_KEPT", `${newest.slice(0, 8)} is the newest snapshot.`);
+    }
     const kept = new Set<ObjectId>();
+    const all = there.map(({ id }) => id);
+    if (forget.length > 0) return new Set(all.filter((id) => !forget.includes(id)));
     for (const source of new Set(there.map((snapshot) => snapshot.source))) {
       const own = there.filter((snapshot) => snapshot.source === source);
       for (const id of keep(own, this.#options.keep).keys()) kept.add(id);
     }
-    for (const id of this.#options.forget) kept.delete(id);
-    // The newest one is what every machine's mark is held against.
-    const newest = there.at(-1);
-    if (newest !== undefined) kept.add(newest.id);
+    if (newest !== undefined) kept.add(newest);
     return kept;
   }
 
@@ -222,13 +264,14 @@ class Condemning {
   async #unneeded(): Promise<readonly ObjectId[]> {
     const unneeded: ObjectId[] = [];
     const worn: ObjectId[] = [];
-    for (const { pack, bytes } of this.#vault.index.marked()) {
-      if (this.#vault.isCondemned(pack.id)) continue;
+    for (const { pack, bytes, isLost } of this.#vault.index.marked()) {
+      const isGone = this.#vault.catalog.find("pack", pack.id) === undefined;
+      if (isGone || this.#vault.isCondemned(pack.id)) continue;
       if (bytes === 0) unneeded.push(pack.id);
-      else if (bytes < wornRatio * pack.packBytes) worn.push(pack.id);
+      else if (!isLost && bytes < wornRatio * pack.packBytes) worn.push(pack.id);
     }
     // One worn pack emptied into one new one would gain nothing, again and again.
-    if (worn.length < 2) return unneeded;
+    if (worn.length < 2 || this.#options.isRehearsal === true) return unneeded;
     const emptied = await this.#empty(worn.slice(0, emptiedMax));
     return [...unneeded, ...emptied];
   }
@@ -291,16 +334,19 @@ class Condemning {
   }
 }
 
-function say(outcome: Omit<PruneOutcome, "sentence">, kept: string): string {
+function say(outcome: Omit<PruneOutcome, "sentence">, kept: string, isRehearsal: boolean): string {
   const { condemnedSnapshots, condemnedPacks, destroyedSnapshots, destroyedPacks } = outcome;
-  const condemned = `${condemnedSnapshots} snapshots and ${condemnedPacks} packs are condemned`;
+  const would = isRehearsal ? "would be " : "";
+  const condemned = `${counted(condemnedSnapshots.length, condemnedPacks)} ${would}condemned`;
   const freed = sayBytes(outcome.destroyedBytes);
-  const destroyed = `${destroyedSnapshots} snapshots and ${destroyedPacks} packs of ${freed} destroyed`;
-  const waits =
-    outcome.deferred === 0 ? "" : `; ${outcome.deferred} records wait for a backup at work`;
-  const left =
-    kept === ""
-      ? ""
-      : `; ${outcome.withheld} records wait for a prune that may remove from ${kept}`;
+  const destroyed = `${counted(destroyedSnapshots, destroyedPacks)} of ${freed} ${would}destroyed`;
+  const records = (count: number, what: string) =>
+    count === 0 ? "" : `; ${sayCount(count, "record waits", "records wait")} for ${what}`;
+  const waits = records(outcome.deferred, "a backup at work");
+  const left = records(outcome.withheld, `a prune that may remove from ${kept}`);
   return `${condemned}, ${destroyed}${waits}${left}.`;
+}
+
+function counted(snapshots: number, packs: number): string {
+  return `${sayCount(snapshots, "snapshot")} and ${sayCount(packs, "pack")}`;
 }

@@ -3,6 +3,7 @@
 // What is short of shards is made whole first; then each shard that lies elsewhere is copied, and
 // taken away from where it was once the copy is durable.
 
+import { sayCount } from "../../core/base/count.ts";
 import { withLease } from "./leases.ts";
 import { objectKinds } from "../../core/vault/names.ts";
 import { openVault } from "./vault.ts";
@@ -39,7 +40,8 @@ export async function rebalance(
     const refused = [...store.refused].map(([{ name }, why]) => `${name}: ${why}`);
     const mended = store.mendedShards;
     const hindered = refused.length === 0 ? "" : `; ${refused.join("; ")}`;
-    const sentence = `${moved} shards were moved and ${mended} made anew${hindered}.`;
+    const shards = sayCount(moved, "shard was", "shards were");
+    const sentence = `${shards} moved and ${mended} made anew${hindered}.`;
     world.events.record({ kind: "vault.rebalanced", level: "info", sentence });
     return { moved, mended, refused, sentence };
   });

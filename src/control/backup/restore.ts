@@ -57,7 +57,7 @@ const restorable: readonly string[] = [
   "NINES_VAULT_ERASED",
 ];
 
-/** Throws NINES_SNAPSHOT_UNKNOWN when there is nothing at the path. */
+/** Throws NINES_PATH_UNKNOWN when there is nothing at the path. */
 export async function restore(
   vault: Vault,
   snapshot: Snapshot,
@@ -109,7 +109,7 @@ async function findEntry(
 
 function nothingAt(snapshot: Snapshot, path: readonly string[]): NinesError {
   const what = `Snapshot ${snapshot.id.slice(0, 8)} has nothing at ${path.join("/")}.`;
-  return new NinesError("NINES_SNAPSHOT_UNKNOWN", what);
+  return new NinesError("NINES_PATH_UNKNOWN", what);
 }
 
 class Restoring {

@@ -5,10 +5,12 @@
 // least one of the two keys opens the vault whole, and the same call again goes on from there. No
 // backup runs meanwhile, for it could make a key that only the old master key opens.
 
+import { sayCount } from "../../core/base/count.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { headerName, type PassphraseCost } from "../../core/vault/header.ts";
 import { masterIdOf } from "../../core/vault/keys.ts";
 import { withLease } from "./leases.ts";
+import type { Roll } from "./roll.ts";
 import { openVault, readHeaders, spreadHeader, type Vault } from "./vault.ts";
 import type { VaultSettings, VaultWorld } from "./world.ts";
 
@@ -30,7 +32,7 @@ export async function rotateKey(
     throw new NinesError("NINES_VAULT_TARGETS", what);
   }
   return withLease(world, "rotate", async () => {
-    const { found, failed } = await readHeaders(world);
+    const { found, failed, roll } = await readHeaders(world);
     if (failed.length > 0) {
       const what = `A key is changed only with all targets at hand: ${failed.join("; ")}.`;
       throw new NinesError("NINES_VAULT_TARGETS", what);
@@ -40,7 +42,9 @@ export async function rotateKey(
     const has = (id: string) => found.some(({ header }) => header.masterId === id);
     const open = (master: Uint8Array) =>
       openVault(world, settings, { master, create: false, withIndex: false });
-    if (has(fromId) && fromId !== toId) await addKey(await open(options.from), options);
+    if (has(fromId) && fromId !== toId) {
+      await addKey(await open(options.from), roll, options);
+    }
     for (const { target, header } of found) {
       if (header.masterId === fromId && fromId !== toId) await target.remove(headerName(fromId));
     }
@@ -49,13 +53,13 @@ export async function rotateKey(
     for (const id of vault.keys.others) left.push(...(await vault.store.remove("key", id)));
     const count = vault.keys.domains.length;
     const remains = left.length === 0 ? "" : `; old wraps are left on ${left.join("; ")}`;
-    const sentence = `${count} keys are wrapped with master key ${toId} only${remains}.`;
+    const sentence = `${sayCount(count, "key is", "keys are")} wrapped with master key ${toId} only${remains}.`;
     world.events.record({ kind: "vault.key-rotated", level: "info", sentence });
     return { sentence };
   });
 }
 
-async function addKey(vault: Vault, { to, passphrase }: RotateOptions): Promise<void> {
+async function addKey(vault: Vault, roll: Roll, { to, passphrase }: RotateOptions): Promise<void> {
   const { world } = vault;
   if (vault.keys.unreadable.size > 0) {
     const [first] = vault.keys.unreadable;
@@ -71,7 +75,7 @@ async function addKey(vault: Vault, { to, passphrase }: RotateOptions): Promise<
     chunks,
     ...(passphrase === undefined ? {} : { passphrase }),
   };
-  const missing = await spreadHeader(world, header, []);
+  const missing = await spreadHeader(world, header, [], roll);
   if (missing.length === 0) return;
   throw new NinesError("NINES_VAULT_TARGETS", `The new header is not on ${missing.join(", ")}.`);
 }

@@ -10,6 +10,7 @@
 // or may not be read are counted and named, and are no failure.
 
 import { sayBytes } from "../../core/base/bytes.ts";
+import { sayCount } from "../../core/base/count.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { PassphraseCost } from "../../core/vault/header.ts";
 import type { Domain } from "../../core/vault/keys.ts";
@@ -313,10 +314,12 @@ class BackupRun {
   #sentence({ id, source, counts, startedMs, finishedMs }: Snapshot): string {
     const { files, contentBytes, addedBytes, left } = counts;
     const took = `${((finishedMs - startedMs) / 1000).toFixed(1)} s`;
-    const what = `${files} files of ${sayBytes(contentBytes)}, ${sayBytes(addedBytes)} of them new`;
-    const notKept = left === 0 ? "" : `; ${left} entries could not be kept`;
+    const read = `${sayCount(files, "file")} of ${sayBytes(contentBytes)}`;
+    const what = `${read}, ${sayBytes(addedBytes)} of them new`;
+    const notKept = left === 0 ? "" : `; ${sayCount(left, "entry", "entries")} could not be kept`;
     const degraded = this.#vault.store.degradedObjects;
-    const thin = degraded === 0 ? "" : `; ${degraded} objects lack shards until targets are back`;
+    const lack = sayCount(degraded, "object lacks", "objects lack");
+    const thin = degraded === 0 ? "" : `; ${lack} shards until targets are back`;
     return `Snapshot ${id.slice(0, 8)} of ${source}: ${what}, in ${took}${notKept}${thin}.`;
   }
 }

@@ -6,10 +6,12 @@
 // every chunk of every snapshot is in a pack that can be read.
 
 import { sayBytes } from "../../core/base/bytes.ts";
+import { sayCount } from "../../core/base/count.ts";
 import { objectKinds, type ObjectId, type ObjectKind } from "../../core/vault/names.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { readCatalog } from "./catalog.ts";
 import { Crew, Limit } from "./crew.ts";
+import { callRoll } from "./roll.ts";
 import { type Missing, markNeeded } from "./tree-walk.ts";
 import type { Vault } from "./vault.ts";
 
@@ -52,12 +54,15 @@ export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<S
   const pace = new Pace(vault.world.clock, options.bytesPerSecond ?? Number.POSITIVE_INFINITY);
   let [done, bytes, mended, degraded] = [0, 0, 0, 0];
   const unread: ObjectKey[] = [];
+  /** Packs, readable or not. */
+  const read = new Set<ObjectId>();
   const reasons = new Map<ObjectKey, string>();
   const examine = async (object: ObjectKey): Promise<void> => {
     const found = await vault.store.examine(...object);
     done++;
     bytes += found.bytesRead;
     mended += found.mended;
+    if (object[0] === "pack") read.add(object[1]);
     if (found.lost && isNeeded(vault, ...object)) {
       unread.push(object);
       reasons.set(object, found.wrong.join("; "));
@@ -78,7 +83,9 @@ export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<S
   // All that were begun have ended then, so that it goes on after the last of them.
   await crew.done();
   const gone = await stillThere(vault, unread);
-  for (const [kind, id] of gone) if (kind === "pack") vault.index.lose(id);
+  const lostPacks = gone.flatMap(([kind, id]) => (kind === "pack" ? [id] : []));
+  for (const id of lostPacks) vault.index.lose(id);
+  await vault.noteDamage(read, lostPacks);
   const lost = gone.map((object) => `${object.join(" ")}: ${reasons.get(object)}`);
   const last = done < objects.length ? (objects[done - 1]?.join(" ") ?? options.after) : undefined;
   if (last === undefined) lost.push(...missingPacks(vault));
@@ -106,8 +113,8 @@ function objectsAfter({ catalog }: Vault, cursor: string): readonly ObjectKey[] 
 /** A scrub takes hours: what a prune has destroyed since it began is not lost. */
 async function stillThere(vault: Vault, objects: readonly ObjectKey[]): Promise<ObjectKey[]> {
   if (objects.length === 0) return [];
-  const { targets, events } = vault.world;
-  const now = await readCatalog(targets, events);
+  const { absent } = await callRoll(vault.world.targets);
+  const now = await readCatalog(vault.world, absent);
   // Nothing is destroyed while a target is away.
   if (now.unreachable.size > 0) return [...objects];
   return objects.filter((object) => now.find(...object) !== undefined);
@@ -145,12 +152,16 @@ function say(
   degraded: number,
   lost: number,
 ): string {
-  const read = `Read ${objects} objects, ${sayBytes(bytes)}`;
+  const read = `Read ${sayCount(objects, "object")}, ${sayBytes(bytes)}`;
   if (mended + degraded + lost === 0) return `${read}: every shard is there and right.`;
   const found = [
-    ...(mended === 0 ? [] : [`${mended} shards were made anew`]),
-    ...(degraded === 0 ? [] : [`${degraded} objects are short of shards until targets are back`]),
-    ...(lost === 0 ? [] : [`${lost} objects are lost`]),
+    ...(mended === 0 ? [] : [`${sayCount(mended, "shard was", "shards were")} made anew`]),
+    ...(degraded === 0
+      ? []
+      : [
+          `${sayCount(degraded, "object is", "objects are")} short of shards until targets are back`,
+        ]),
+    ...(lost === 0 ? [] : [`${sayCount(lost, "object is", "objects are")} lost`]),
   ];
   return `${read}: ${found.join(", ")}.`;
 }

@@ -5,9 +5,12 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
 import { erase } from "./erase.ts";
+import { createFolderTarget } from "./folder-target.ts";
+import { redundancyOf } from "./look.ts";
 import { HeldLease } from "./leases.ts";
 import { prune } from "./prune.ts";
 import { rebalance } from "./rebalance.ts";
+import { adoptTarget } from "./roll.ts";
 import { rotateKey } from "./rotate-key.ts";
 import { type BackupOptions, runBackup } from "./run-backup.ts";
 import { scrub, verify } from "./scrub.ts";
@@ -80,6 +83,7 @@ describe("scrub", () => {
     const { world } = await backedUp();
     const [empty] = await newDisks(1);
     const now = new TestWorld(world.disks.with(1, empty ?? assert.fail()), 2, world);
+    await adoptTarget(now, (await open(now)).header.vault, "disk-b");
     const outcome = await scrub(await open(now));
     assert.ok(outcome.mended > 0);
     assert.match(outcome.sentence, /shards were made anew\.$/);
@@ -148,7 +152,7 @@ describe("prune", () => {
     source.tree = { only: noise(5, 6_000) };
     await runBackup(world, settings, source, options);
     const first = await prune(world, settings, { master, keep: keepOne, forget: [] });
-    assert.equal(first.condemnedSnapshots, 1);
+    assert.equal(first.condemnedSnapshots.length, 1);
     assert.ok(first.condemnedPacks > 0);
     assert.equal(first.destroyedPacks, 0);
     world.clock.nowMs += settings.graceMs - 1;
@@ -191,6 +195,26 @@ describe("prune", () => {
     const { destroyedPacks } = await prune(world, settings, { master, keep: keepOne, forget: [] });
     assert.ok(destroyedPacks > 0);
     assert.deepEqual(await lastTree(world), tree);
+  });
+
+  it("lets go what is to be forgotten and nothing else, and never the newest", async () => {
+    const { world, source } = await backedUp();
+    for (const seed of [5, 6]) {
+      source.tree = { only: noise(seed, 600) };
+      await runBackup(world, settings, source, options);
+    }
+    const [first, , newest] = (await open(world)).snapshots.map(({ id }) => id);
+    const forgetting = { master, keep: keepOne, forget: [first ?? assert.fail()] };
+    const rehearsal = await prune(world, settings, { ...forgetting, isRehearsal: true });
+    assert.match(rehearsal.sentence, /^1 snapshot and \d+ packs? would be condemned, 0 snapshots /);
+    assert.equal((await open(world)).condemnations.length, 0, "it has only said so");
+    const { condemnedSnapshots } = await prune(world, settings, forgetting);
+    assert.deepEqual(
+      condemnedSnapshots.map(({ id }) => id),
+      [first],
+    );
+    const wrong = prune(world, settings, { ...forgetting, forget: [newest ?? assert.fail()] });
+    await assert.rejects(wrong, refuses("NINES_SNAPSHOT_KEPT"));
   });
 
   it("is refused beside another one", async () => {
@@ -302,6 +326,49 @@ describe("erasing a subject", () => {
     assert.equal((await open(two)).keys.domains.length, 3);
   });
 
+  it("is pending while a target is away, and destroys what is there when it comes back", async () => {
+    const { world } = await withPeople();
+    const [away = assert.fail(), ...others] = world.disks;
+    const without = new TestWorld(world.disks, 6, world, missing(0));
+    const record = await erase(without, settings, { master, service: "shop", subject: "ann" });
+    assert.deepEqual(record.pending, ["disk-a"]);
+    const told = redundancyOf(await open(without)).erasures ?? [];
+    assert.deepEqual(
+      told.map(({ pending }) => pending),
+      [["disk-a"]],
+    );
+    const keysThere = filesOf(away, "key").length;
+    // One shard of its key is too few to say whose it is; the tombstone does.
+    const back = new TestWorld([away, ...others], 7);
+    const vault = await open(back);
+    assert.equal(filesOf(away, "key").length, keysThere - 1);
+    assert.equal(vault.keys.domains.length, 3, "the vault, the service, and bob");
+    const { unreadable, erasures } = redundancyOf(vault);
+    assert.deepEqual([unreadable, erasures], [0, []]);
+    assert.deepEqual((await scrub(vault)).lost, []);
+    assert.equal(filesOf(away, "tombstone").length, 1, "the tombstone has come to it as well");
+    assert.deepEqual(redundancyOf(await open(new TestWorld(back.disks, 8))).erasures, []);
+  });
+
+  it("erases what two machines, that did not see each other, know of it", async () => {
+    const { world, source } = await withPeople();
+    const other = new TestWorld(world.disks, 3);
+    const vault = await open(other);
+    await vault.keys.erase("shop/ann", 1);
+    const ids = vault.keys.tombstones.map(({ id }) => id);
+    for (const id of ids) await vault.store.remove("tombstone", id);
+    // As if there had been two keys: one for each of two runs that began at once.
+    const one = await open(new TestWorld(world.disks, 4));
+    const two = await open(new TestWorld(world.disks, 5));
+    await one.keys.provide("subject", "shop/ann");
+    await two.keys.provide("subject", "shop/ann");
+    const record = await erase(other, settings, { master, service: "shop", subject: "ann" });
+    assert.equal(record.keyDomains.length, 2);
+    const { left } = await runBackup(other, settings, source, { ...options, subjectOf });
+    assert.equal(left.length, 1);
+    assert.equal((await open(other)).keys.domains.length, 3);
+  });
+
   it("gives an erased subject no key again, and cannot be done twice", async () => {
     const { world, source } = await withPeople();
     await erase(world, settings, { master, service: "shop", subject: "ann" });
@@ -310,6 +377,58 @@ describe("erasing a subject", () => {
     const twice = erase(world, settings, { master, service: "shop", subject: "ann" });
     await assert.rejects(twice, refuses("NINES_VAULT_ERASED"));
     assert.deepEqual(await lastTree(world), { people: { bob: people.bob } });
+  });
+});
+
+/** Targets whose folders are not there. */
+function missing(...numbers: readonly number[]): typeof createFolderTarget {
+  let made = 0;
+  return (disk, about) => {
+    const isMissing = numbers.includes(made++);
+    return createFolderTarget(disk, isMissing ? { ...about, path: "/not-mounted" } : about);
+  };
+}
+
+describe("a pack with more damage than there is parity for", () => {
+  it("is built upon by nobody: the next run brings its chunks again, and a prune lets it go", async () => {
+    const { world, source } = await backedUp();
+    const before = await open(world);
+    const [pack] = before.catalog.ids("pack");
+    for (const disk of world.disks.slice(0, 2)) {
+      for (const file of shardFiles(disk)) if (file.includes(pack ?? "?")) flip(disk, file, 140);
+    }
+    assert.equal((await verify(before)).lost.length, 1);
+    const seen = await open(world);
+    assert.equal(redundancyOf(seen).unreadable, 1, "though enough shards are listed");
+    const { snapshot } = await runBackup(world, settings, source, options);
+    assert.ok(snapshot.counts.addedBytes > 0);
+    assert.deepEqual(await lastTree(world), tree);
+    assert.equal((await verify(await open(world))).missingCount, 0, "the first one is whole again");
+    await prune(world, settings, { master, keep: keepOne, forget: [] });
+    world.clock.nowMs += settings.graceMs;
+    await prune(world, settings, { master, keep: keepOne, forget: [] });
+    const after = await verify(await open(world));
+    assert.deepEqual([after.lost, after.missingCount], [[], 0]);
+    assert.equal(after.sentence.includes("every shard is there and right"), true);
+    assert.deepEqual(
+      world.disks.flatMap((disk) => shardFiles(disk).filter((file) => file.includes(pack ?? "?"))),
+      [],
+    );
+  });
+
+  it("is used again once a target has brought good shards back", async () => {
+    const { world } = await backedUp();
+    const old = world.disks.map((disk) => disk.afterKill());
+    const [pack] = (await open(world)).catalog.ids("pack");
+    for (const disk of world.disks.slice(0, 2)) {
+      for (const file of shardFiles(disk)) if (file.includes(pack ?? "?")) flip(disk, file, 140);
+    }
+    assert.ok((await verify(await open(world))).missingCount > 0);
+    const disks = [old[0] ?? assert.fail(), ...world.disks.slice(1)];
+    const back = new TestWorld(disks, 5, world);
+    assert.deepEqual((await verify(await open(back))).lost, []);
+    const { missingCount, lost } = await verify(await open(back));
+    assert.deepEqual([missingCount, lost, redundancyOf(await open(back)).unreadable], [0, [], 0]);
   });
 });
 

@@ -5,7 +5,7 @@ import { createPrng } from "../../core/base/prng.ts";
 import type { VaultCrypto } from "../../core/vault/crypto.ts";
 import type { EntryFacts } from "../../core/vault/entry.ts";
 import type { HighWater } from "../../core/vault/high-water.ts";
-import { objectKinds } from "../../core/vault/names.ts";
+import { objectKinds, wholeKinds } from "../../core/vault/names.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import type { Content } from "../../core/vault/tree.ts";
 import { bytesOf, byteStringOf } from "../../core/vault/wire.ts";
@@ -214,6 +214,11 @@ async function fileOf(reader: VaultReader, content: Content): Promise<string> {
 /** The files of all shards on a simulated target, as `kind/leaf`. */
 export function shardFiles(disk: SimulatedDisk): readonly string[] {
   return objectKinds.flatMap((kind) => filesOf(disk, kind));
+}
+
+/** Whatever a vault has put on a simulated target. */
+export function allFiles(disk: SimulatedDisk): readonly string[] {
+  return [...objectKinds, ...wholeKinds].flatMap((kind) => filesOf(disk, kind));
 }
 
 export function filesOf(disk: SimulatedDisk, kind: string): readonly string[] {

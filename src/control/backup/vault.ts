@@ -28,17 +28,21 @@ import { idBytes, newObjectId, type ObjectId, type ObjectKind } from "../../core
 import { packDomainOf, type PackTable, readPackTable } from "../../core/vault/pack.ts";
 import {
   type Condemnation,
+  type Damage,
   openRecord,
   readCondemnation,
+  readDamage,
   readIndex,
   readSnapshot,
   sealRecord,
   type Snapshot,
+  writeDamage,
 } from "../../core/vault/records.ts";
 import type { Target } from "../../ports/target.ts";
 import { type Catalog, listAll, messageOf, readCatalog } from "./catalog.ts";
 import { KeyRing } from "./key-ring.ts";
 import { ObjectStore } from "./object-store.ts";
+import { callRoll, type Roll, spreadMarks } from "./roll.ts";
 import type { VaultSettings, VaultWorld } from "./world.ts";
 
 export interface OpenOptions {
@@ -70,7 +74,10 @@ export class Vault {
   readonly chunker: Chunker;
   /** For what is not encrypted: apart from that of shards, so that none of it gets to a target. */
   readonly plainMemory = new MemoryPool();
+  /** What scrubs have found: no run builds on these packs, though enough of them is listed. */
+  damages: readonly Damage[] = [];
   readonly #condemnedPacks = new Set<ObjectId>();
+  readonly #damagedPacks = new Set<ObjectId>();
 
   constructor(
     world: VaultWorld,
@@ -101,6 +108,11 @@ export class Vault {
     return this.#condemnedPacks.has(pack);
   }
 
+  /** A scrub has found that it cannot be read, whatever is listed of it. */
+  isDamaged(pack: ObjectId): boolean {
+    return this.#damagedPacks.has(pack);
+  }
+
   newId(): ObjectId {
     return newObjectId((length) => this.world.crypto.randomBytes(length));
   }
@@ -128,11 +140,37 @@ export class Vault {
     if (after !== undefined && after !== before) this.world.mark.write(after);
   }
 
+  /**
+   * After these packs were read, of which these are lost: no later run is to build on them, and
+   * those that were lost and are not are used again.
+   */
+  async noteDamage(read: ReadonlySet<ObjectId>, lost: readonly ObjectId[]): Promise<void> {
+    const known = this.damages.at(-1)?.packs ?? [];
+    const left = known.filter((id) => !read.has(id) && this.catalog.find("pack", id) !== undefined);
+    const packs = [...left, ...lost].sort();
+    if (packs.join() === [...known].sort().join()) return;
+    try {
+      const before = this.damages;
+      if (packs.length > 0) {
+        const damage = { atMs: this.world.clock.wallMs(), packs };
+        const id = await this.putRecord("damaged", writeDamage(damage));
+        this.damages = [{ ...damage, id }];
+      } else this.damages = [];
+      for (const { id } of before) await this.store.remove("damaged", id);
+    } catch (error) {
+      // The next scrub finds it again.
+      if (!(error instanceof NinesError)) throw error;
+    }
+  }
+
   async load({ withIndex }: Pick<OpenOptions, "withIndex">): Promise<void> {
     this.condemnations = await this.#readAll("condemned", readCondemnation);
     for (const { packs } of this.condemnations) {
       for (const id of packs) this.#condemnedPacks.add(id);
     }
+    const damages = await this.#readAll("damaged", readDamage);
+    this.damages = damages.sort((a, b) => a.atMs - b.atMs || (a.id < b.id ? -1 : 1));
+    for (const id of this.damages.at(-1)?.packs ?? []) this.#damagedPacks.add(id);
     const snapshots = await this.#readAll("snapshot", readSnapshot);
     this.snapshots = snapshots.sort((a, b) => a.sequence - b.sequence || (a.id < b.id ? -1 : 1));
     this.#checkMark();
@@ -148,7 +186,7 @@ export class Vault {
     throw new NinesError("NINES_VAULT_ROLLED_BACK", `${rolledBack}${hint}`);
   }
 
-  /** Condemned packs first, so that a chunk is found elsewhere if it is elsewhere. */
+  /** What is lost, then what is condemned: a chunk is found elsewhere if it is elsewhere. */
   async #loadIndex(): Promise<void> {
     const tables = new Map<ObjectId, PackTable>();
     for (const list of await this.#readAll("index", (id, bytes) => readIndex(id, bytes))) {
@@ -156,24 +194,27 @@ export class Vault {
     }
     const unindexed: PackTable[] = [];
     for (const id of this.catalog.ids("pack")) {
-      if (tables.has(id) || !this.catalog.isReadable("pack", id)) continue;
+      if (tables.has(id) || this.#isLost(id)) continue;
       const table = await this.#readTable(id);
       if (table === undefined) continue;
       tables.set(id, table);
       unindexed.push(table);
     }
     this.unindexed = unindexed.filter(({ id }) => !this.isCondemned(id));
-    for (const condemned of [true, false]) {
-      for (const table of tables.values()) {
-        if (this.isCondemned(table.id) === condemned) this.takeIn(table);
-      }
+    const rankOf = ({ id }: PackTable) => (this.#isLost(id) ? 0 : this.isCondemned(id) ? 1 : 2);
+    for (const rank of [0, 1, 2]) {
+      for (const table of tables.values()) if (rankOf(table) === rank) this.takeIn(table);
     }
   }
 
   takeIn(table: PackTable): void {
     const { chunks: _, ...pack } = table;
     this.packs.set(table.id, pack);
-    if (this.catalog.isReadable("pack", table.id)) this.index.add(table);
+    this.index.add(table, this.#isLost(table.id));
+  }
+
+  #isLost(pack: ObjectId): boolean {
+    return this.isDamaged(pack) || !this.catalog.isReadable("pack", pack);
   }
 
   async #readTable(id: ObjectId): Promise<PackTable | undefined> {
@@ -209,11 +250,12 @@ export async function openVault(
   options: OpenOptions,
 ): Promise<Vault> {
   const masterId = masterIdOf(world.crypto, options.master);
-  const { found, failed } = await readHeaders(world);
+  const { found, failed, roll } = await readHeaders(world);
   const header =
     chooseHeader(found, masterId) ?? newHeader(world, settings, masterId, options, failed);
-  await spreadHeader(world, header, found);
-  const catalog = await readCatalog(world.targets, world.events);
+  await spreadHeader(world, header, found, roll);
+  await spreadMarks(world, roll, header.vault);
+  const catalog = await readCatalog(world, roll.absent);
   const store = new ObjectStore(header.vault, catalog, world, settings);
   const keys = new KeyRing(world.crypto, options.master, store);
   const mark = world.mark.read();
@@ -241,12 +283,19 @@ export interface FoundHeaders {
   readonly found: readonly FoundHeader[];
   /** Targets that could not be asked, each with why. */
   readonly failed: readonly string[];
+  readonly roll: Roll;
 }
 
 export async function readHeaders(world: VaultWorld): Promise<FoundHeaders> {
   const found: FoundHeader[] = [];
   const failed: string[] = [];
+  const roll = await callRoll(world.targets);
   for (const target of world.targets) {
+    const absent = roll.absent.get(target);
+    if (absent !== undefined) {
+      failed.push(`${target.name}: ${absent}`);
+      continue;
+    }
     try {
       for await (const name of listAll(target, "vault")) {
         const bytes = await target.read(name, 0, wholeBytesMax);
@@ -258,7 +307,7 @@ export async function readHeaders(world: VaultWorld): Promise<FoundHeaders> {
       failed.push(`${target.name}: ${messageOf(error)}`);
     }
   }
-  return { found, failed };
+  return { found, failed, roll };
 }
 
 function chooseHeader(found: readonly FoundHeader[], masterId: string): VaultHeader | undefined {
@@ -298,11 +347,12 @@ function newHeader(
   return { vault, masterId, chunks: settings.chunks, ...made };
 }
 
-/** Puts the header on every target that lacks it. Names of those that would not take it. */
+/** Puts the header on every target that lacks it. Names of those that have not taken it. */
 export async function spreadHeader(
   world: VaultWorld,
   header: VaultHeader,
   found: readonly FoundHeader[],
+  { absent }: Pick<Roll, "absent">,
 ): Promise<readonly string[]> {
   const missing: string[] = [];
   const name = headerName(header.masterId);
@@ -311,7 +361,7 @@ export async function spreadHeader(
     const has = found.some(
       (each) => each.target === target && each.header.masterId === header.masterId,
     );
-    if (has) continue;
+    if (has || absent.has(target)) continue;
     try {
       await target.put(name, [bytes]);
     } catch {

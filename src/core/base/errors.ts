@@ -406,6 +406,26 @@ export const errorCatalogue = {
     "There is no such snapshot, or none at that time.",
     "`nines backup list` shows those that there are.",
   ),
+  NINES_SNAPSHOT_KEPT: entry(
+    "The newest snapshot of a vault is never let go: it is what going back in time is found by.",
+    "Name older ones, or make a newer one first with `nines backup run`.",
+  ),
+  NINES_BACKUP_UNKNOWN: entry(
+    "The file's `backup` has no source or target of this name.",
+    "Take a name that stands there under `sources`, or under `targets`.",
+  ),
+  NINES_PATH_UNKNOWN: entry(
+    "The snapshot has nothing at this path.",
+    "`nines backup browse SNAPSHOT [FOLDER]` shows what is there; paths begin below the source.",
+  ),
+  NINES_NAME_UNKNOWN: entry(
+    "The file has no service of this name.",
+    "Take one of those that the message names; they stand in the file under `services`.",
+  ),
+  NINES_SUBJECT_UNKNOWN: entry(
+    "The vault has no subject of this name, and never had: no snapshot holds anything of it.",
+    "Name the service of the source, then the folder that `subjects` makes a subject, as it is spelled.",
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof errorCatalogue;

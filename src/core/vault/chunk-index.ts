@@ -40,10 +40,14 @@ export class ChunkIndex {
     return this.#count;
   }
 
-  /** Takes the pack's chunks in; those that are known already are then found in this pack. */
-  add(table: PackTable): void {
+  /**
+   * Takes the pack's chunks in; those that are known already are then found in this pack. Of one
+   * that is lost they are as if they were not known: it comes before those that are not.
+   */
+  add(table: PackTable, isLost = false): void {
     const { chunks, ...pack } = table;
     const number = this.#packs.push(pack) - 1;
+    if (isLost) this.#lost.add(number);
     for (const chunk of chunks) this.#put(number, chunk);
   }
 
@@ -58,14 +62,17 @@ export class ChunkIndex {
     return at < 0 ? undefined : this.#placeAt(at);
   }
 
-  /** Notes something of a chunk. False when it was noted before; undefined when it is unknown. */
+  /**
+   * Notes something of a chunk. False when it was noted before; undefined when it is unknown or
+   * lost. What is lost is noted all the same, for its pack may be whole again one day.
+   */
   mark(name: Uint8Array, as: "needed" | "walked"): boolean | undefined {
-    const at = this.#entryOf(name);
+    const at = this.#slots[this.#slotOf(name)] as number;
     if (at < 0) return undefined;
     const before = this.#marks[at] as number;
     const after = before | markBits[as];
     this.#marks[at] = after;
-    return after !== before;
+    return this.#entryOf(name) < 0 ? undefined : after !== before;
   }
 
   isNeeded(name: Uint8Array): boolean {
@@ -78,7 +85,11 @@ export class ChunkIndex {
   }
 
   /** Of each pack, the chunks that are found in it and were marked; packs without any as well. */
-  *marked(): Generator<{ readonly pack: IndexedPack; readonly bytes: number }> {
+  *marked(): Generator<{
+    readonly pack: IndexedPack;
+    readonly bytes: number;
+    readonly isLost: boolean;
+  }> {
     const bytes = new Float64Array(this.#packs.length);
     for (let at = 0; at < this.#count; at++) {
       if (!this.#isMarked(at)) continue;
@@ -86,7 +97,7 @@ export class ChunkIndex {
       bytes[pack] = (bytes[pack] as number) + (this.#places[at * wordsOfPlace + 2] as number);
     }
     for (const [number, pack] of this.#packs.entries()) {
-      yield { pack, bytes: bytes[number] as number };
+      yield { pack, bytes: bytes[number] as number, isLost: this.#lost.has(number) };
     }
   }
 

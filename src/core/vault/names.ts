@@ -7,11 +7,19 @@
 import { hexOf } from "./wire.ts";
 
 /** Objects that are laid over several targets. */
-export const objectKinds = ["pack", "index", "snapshot", "key", "tombstone", "condemned"] as const;
+export const objectKinds = [
+  "pack",
+  "index",
+  "snapshot",
+  "key",
+  "tombstone",
+  "condemned",
+  "damaged",
+] as const;
 export type ObjectKind = (typeof objectKinds)[number];
 
-/** Objects that are on every target, whole: the vault's header, and who is at work. */
-export const wholeKinds = ["vault", "lease"] as const;
+/** Objects that are on every target, whole: the vault's header, who is at work, who is who. */
+export const wholeKinds = ["vault", "lease", "target"] as const;
 
 export const idBytes = 16;
 /** 32 hexadecimal digits. */

@@ -6,8 +6,10 @@
 //   the index, and packs that none lists are read themselves (pack.ts). None is ever needed.
 // - A condemnation names snapshots and packs that nobody needs any more, and since when.
 //   They are destroyed after a grace, if then still nobody does.
-// - A tombstone says that a subject was erased: when, and its name only as a hash. It wins over
-//   every copy of the subject's key.
+// - A tombstone says that a subject was erased: when, its name only as a hash, and which objects
+//   were its key, so that one of them that comes back is known though it may not be readable. It
+//   wins over every copy of the subject's key.
+// - What is damaged: packs that a scrub could not read. The newest such record counts.
 
 import { NinesError } from "../base/errors.ts";
 import { hashBytes, type VaultCrypto } from "./crypto.ts";
@@ -20,6 +22,8 @@ import { ByteReader, ByteWriter, bytesOf, bytesOfHex, hexOf } from "./wire.ts";
 
 const recordVersion = 1;
 const idsMax = 1 << 22;
+const targetsMax = 1_024;
+const targetNameMax = 1_024;
 
 export interface SnapshotCounts {
   readonly files: number;
@@ -61,6 +65,16 @@ export interface Tombstone {
   /** HMAC of the subject's name under the vault's key. */
   readonly subjectHash: Uint8Array;
   readonly atMs: number;
+  /** Every object that has wrapped its key. */
+  readonly keys: readonly ObjectId[];
+  /** Names of targets that may still keep one of them. */
+  readonly pending: readonly string[];
+}
+
+export interface Damage {
+  readonly id: ObjectId;
+  readonly atMs: number;
+  readonly packs: readonly ObjectId[];
 }
 
 export function writeSnapshot(snapshot: Snapshot): Uint8Array {
@@ -123,25 +137,41 @@ export function readIndex(id: ObjectId, bytes: Uint8Array): readonly PackTable[]
 
 export function writeCondemnation(condemned: Omit<Condemnation, "id">): Uint8Array {
   const writer = new ByteWriter().u8(recordVersion).count(condemned.atMs);
-  for (const ids of [condemned.snapshots, condemned.packs]) {
-    writer.count(ids.length);
-    for (const id of ids) writer.raw(bytesOfHex(id));
-  }
+  writeIds(writer, condemned.snapshots);
+  writeIds(writer, condemned.packs);
   return writer.done();
 }
 
 export function readCondemnation(id: ObjectId, bytes: Uint8Array): Condemnation {
   const reader = begin(bytes, `condemnation ${id}`);
   const atMs = reader.count(Number.MAX_SAFE_INTEGER);
-  const ids = () => Array.from({ length: reader.count(idsMax) }, () => hexOf(reader.raw(idBytes)));
-  const [snapshots, packs] = [ids(), ids()];
+  const [snapshots, packs] = [readIds(reader), readIds(reader)];
   reader.end();
   return { id, atMs, snapshots, packs };
 }
 
-export function writeTombstone({ domainId, subjectHash, atMs }: Omit<Tombstone, "id">): Uint8Array {
+export function writeDamage({ atMs, packs }: Omit<Damage, "id">): Uint8Array {
+  const writer = new ByteWriter().u8(recordVersion).count(atMs);
+  writeIds(writer, packs);
+  return writer.done();
+}
+
+export function readDamage(id: ObjectId, bytes: Uint8Array): Damage {
+  const reader = begin(bytes, `record of damage ${id}`);
+  const atMs = reader.count(Number.MAX_SAFE_INTEGER);
+  const packs = readIds(reader);
+  reader.end();
+  return { id, atMs, packs };
+}
+
+export function writeTombstone(tombstone: Omit<Tombstone, "id">): Uint8Array {
+  const { domainId, subjectHash, atMs, keys, pending } = tombstone;
   const writer = new ByteWriter().u8(recordVersion).raw(bytesOfHex(domainId));
-  return writer.raw(subjectHash).count(atMs).done();
+  writer.raw(subjectHash).count(atMs);
+  writeIds(writer, keys);
+  writer.count(pending.length);
+  for (const name of pending) writer.text(name);
+  return writer.done();
 }
 
 export function readTombstone(id: ObjectId, bytes: Uint8Array): Tombstone {
@@ -149,8 +179,21 @@ export function readTombstone(id: ObjectId, bytes: Uint8Array): Tombstone {
   const domainId = hexOf(reader.raw(idBytes));
   const subjectHash = reader.raw(hashBytes).slice();
   const atMs = reader.count(Number.MAX_SAFE_INTEGER);
+  // The first tombstones said no more.
+  const keys = reader.left === 0 ? [] : readIds(reader);
+  const count = reader.left === 0 ? 0 : reader.count(targetsMax);
+  const pending = Array.from({ length: count }, () => reader.text(targetNameMax));
   reader.end();
-  return { id, domainId, subjectHash, atMs };
+  return { id, domainId, subjectHash, atMs, keys, pending };
+}
+
+function writeIds(writer: ByteWriter, ids: readonly ObjectId[]): void {
+  writer.count(ids.length);
+  for (const id of ids) writer.raw(bytesOfHex(id));
+}
+
+function readIds(reader: ByteReader): readonly ObjectId[] {
+  return Array.from({ length: reader.count(idsMax) }, () => hexOf(reader.raw(idBytes)));
 }
 
 export function sealRecord(

@@ -95,6 +95,7 @@ export interface BackupScrubOptions extends PlaceOptions {
 }
 export interface BackupPruneOptions extends PlaceOptions {
   readonly forget?: readonly string[];
+  readonly dryRun?: true;
 }
 export interface BackupKeyOptions extends PlaceOptions {
   readonly to: string;
@@ -169,6 +170,7 @@ export interface Actions {
   backupScrub(options: BackupScrubOptions): Promise<number>;
   backupRebalance(options: PlaceOptions): Promise<number>;
   backupPrune(options: BackupPruneOptions): Promise<number>;
+  backupTargetAdopt(name: string, options: PlaceOptions): Promise<number>;
   backupKeyRotate(options: BackupKeyOptions): Promise<number>;
   backupErase(service: string, subject: string, options: PlaceOptions): Promise<number>;
   init(options: InitOptions): Promise<number>;

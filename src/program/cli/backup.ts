@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import type { BackupConfig, BackupSourceConfig } from "../../config/config.ts";
 import { compare } from "../../control/backup/compare.ts";
 import {
+  adoptTarget,
   entriesAt,
   erase,
   openVault,
@@ -20,6 +21,7 @@ import {
   verify,
 } from "../../control/backup/operations.ts";
 import { sayBytes } from "../../core/base/bytes.ts";
+import { sayCount } from "../../core/base/count.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import { bytesOf } from "../../core/vault/wire.ts";
@@ -40,6 +42,16 @@ type BackupActions = Pick<Actions, Extract<keyof Actions, `backup${string}`>>;
 
 const progressEveryMs = 1_000;
 const namedMax = 20;
+/** As short as a file's `backup` can be; docs/reference/backup.md has all of it. */
+const example = `  backup:
+    keyFile: backup.key        # openssl rand -hex 32 > backup.key; chmod 600 backup.key
+    targets:                   # folders that are there, each on a disk of its own
+      disk-a: { path: /mnt/a/vault }
+      disk-b: { path: /mnt/b/vault }
+    copies: 2
+    sources:
+      data: { path: /srv/data }
+`;
 
 export const backupCommands: BackupActions = {
   backupRun: (names, options) =>
@@ -64,7 +76,7 @@ export const backupCommands: BackupActions = {
       const { sources } = await lookFromHere(place, vault);
       const stale = sources.filter(({ isStale }) => isStale);
       for (const { sentence } of stale) complain(`STALE: ${sentence}`);
-      return stale.length === 0 ? exitCode.done : exitCode.failed;
+      return stale.length === 0 && isComplete(vault) ? exitCode.done : exitCode.failed;
     }),
 
   backupStatus: (options) =>
@@ -75,7 +87,7 @@ export const backupCommands: BackupActions = {
       else for (const line of describeVault(report, Date.now())) say(line);
       const isStale = state.sources.some((source) => source.isStale);
       const isWhole = state.redundancy?.unreadable === 0;
-      return !isStale && isWhole ? exitCode.done : exitCode.failed;
+      return !isStale && isWhole && isComplete(vault) ? exitCode.done : exitCode.failed;
     }),
 
   backupDrill: (wanted, options) =>
@@ -121,12 +133,8 @@ export const backupCommands: BackupActions = {
       const mayHold = options.resume === true;
       const target = await createFileTreePlace({ root: resolve(to), mayHold });
       const outcome = await restoreTo(target, vault, snapshot, partsOf(options.path ?? ""));
-      const { files, bytes, folders, links, passedOver, lost, lostCount } = outcome;
-      const there = passedOver === 0 ? "" : `, ${passedOver} were there`;
-      say(
-        `Restored ${files} files of ${sayBytes(bytes)}, ${folders} folders and ${links} links of ` +
-          `snapshot ${snapshot.id.slice(0, 8)} to ${resolve(to)}${there}.`,
-      );
+      const { lost, lostCount } = outcome;
+      say(`Restored ${restored(outcome, snapshot)} to ${resolve(to)}.`);
       for (const line of lost.slice(0, namedMax)) complain(`LOST: ${printable(line)}`);
       if (lostCount > namedMax) complain(`and ${lostCount - namedMax} more`);
       for (const what of target.leftOut()) complain(`Not restored: ${what}.`);
@@ -142,10 +150,12 @@ export const backupCommands: BackupActions = {
         complain(`${snapshot.id.slice(0, 8)} ${printable(path)}: ${reason}`);
       }
       if (missingCount === 0) {
-        say(`Every chunk of ${vault.snapshots.length} snapshots is there.`);
-        return code;
+        const all = sayCount(vault.snapshots.length, "snapshot");
+        say(`Every chunk of ${all} is there.`);
+        return isComplete(vault) ? code : exitCode.failed;
       }
-      complain(`${missingCount} files or folders cannot be restored whole.`);
+      const files = sayCount(missingCount, "file or folder", "files or folders");
+      complain(`${files} cannot be restored whole.`);
       return exitCode.failed;
     }),
 
@@ -168,8 +178,17 @@ export const backupCommands: BackupActions = {
       const wanted = options.forget ?? [];
       const forget = wanted.length === 0 ? [] : await snapshotIds(place, wanted);
       const { master } = key;
-      const outcome = await prune(world, settings, { master, keep: config.keep, forget });
-      say(outcome.sentence);
+      const isRehearsal = options.dryRun === true;
+      const pruning = { master, keep: config.keep, forget, isRehearsal };
+      const { condemnedSnapshots, sentence } = await prune(world, settings, pruning);
+      for (const one of condemnedSnapshots) say(`lets go  ${snapshotWords(one)}`);
+      say(sentence);
+      return exitCode.done;
+    }),
+
+  backupTargetAdopt: (name, options) =>
+    inVault(options, false, async ({ world, header }) => {
+      say((await adoptTarget(world, header.vault, name)).sentence);
       return exitCode.done;
     }),
 
@@ -187,7 +206,8 @@ export const backupCommands: BackupActions = {
       const record = await erase(world, settings, { master, service, subject });
       say(JSON.stringify(record, undefined, 2));
       if (record.pending.length === 0) return exitCode.done;
-      complain(`A copy of the key may be left on ${record.pending.join(", ")}: bring it back.`);
+      const where = record.pending.join(", ");
+      complain(`A copy of the key may be left on ${where}; it is destroyed when that is back.`);
       return exitCode.failed;
     }),
 };
@@ -226,9 +246,15 @@ async function inPlace(
   const { config, warnings } = await loadConfigFile(file);
   if (warnings !== "") complain(warnings.trimEnd());
   if (config.backup === undefined) {
-    throw new NinesError("NINES_BACKUP_NONE", `${file} says nothing of a backup.`);
+    const what = `${file} says nothing of a backup. It takes this much, with your own folders:`;
+    throw new NinesError("NINES_BACKUP_NONE", `${what}\n\n${example}`);
   }
-  const place = await openVaultPlace(config.backup, stateDirectoryOf({ ...options, file }), record);
+  const said = new Set<string>();
+  const place = await openVaultPlace(
+    config.backup,
+    stateDirectoryOf({ ...options, file }),
+    (entry) => record(entry, said),
+  );
   try {
     return await run(place);
   } finally {
@@ -238,9 +264,26 @@ async function inPlace(
 
 const results: readonly string[] = ["backup.finished", "vault.scrubbed", "backup.drill-failed"];
 
-/** What the command prints as its result is not said twice. */
-function record({ level, sentence, kind }: EventEntry): void {
-  if (level !== "info" && !results.includes(kind)) complain(sentence);
+/**
+ * What the command prints as its result is not said twice, and what ails a target once, however
+ * often it is asked.
+ */
+function record({ level, sentence, kind }: EventEntry, said: Set<string>): void {
+  if (level === "info" || results.includes(kind) || said.has(sentence)) return;
+  if (kind.startsWith("target.")) said.add(sentence);
+  complain(sentence);
+}
+
+/** Whether every target was looked at; which was not has been said. */
+function isComplete({ catalog }: Vault): boolean {
+  return catalog.unreachable.size === 0;
+}
+
+function restored(outcome: RestoreOutcome, { id }: Snapshot): string {
+  const { files, bytes, folders, links, passedOver } = outcome;
+  const some = `${sayCount(files, "file")} of ${sayBytes(bytes)}, ${sayCount(folders, "folder")}`;
+  const there = passedOver === 0 ? "" : `, ${sayCount(passedOver, "was", "were")} there,`;
+  return `${some} and ${sayCount(links, "link")} of snapshot ${id.slice(0, 8)}${there}`;
 }
 
 function inVault(
@@ -261,7 +304,10 @@ function chosen(
   const unknown = names.find((name) => !sources.some((source) => source.name === name));
   if (unknown !== undefined) {
     const all = sources.map(({ name }) => name).join(", ");
-    throw new NinesError("NINES_BACKUP_SOURCE", `There is no source ${unknown}; there are ${all}.`);
+    throw new NinesError(
+      "NINES_BACKUP_UNKNOWN",
+      `There is no source ${unknown}; there are ${all}.`,
+    );
   }
   return names.length === 0 ? sources : sources.filter(({ name }) => names.includes(name));
 }
@@ -296,11 +342,13 @@ async function snapshotIds(
 }
 
 function snapshotLine(vault: Vault, snapshot: Snapshot): string {
-  const { id, source, startedMs, host, counts } = snapshot;
-  const isCondemned = vault.condemnations.some(({ snapshots }) => snapshots.includes(id));
-  const size = `${sayBytes(counts.contentBytes)} in ${counts.files} files`;
-  const end = isCondemned ? ", condemned" : "";
-  return `${id.slice(0, 8)}  ${moment(startedMs)}  ${source} on ${host}: ${size}${end}`;
+  const isCondemned = vault.condemnations.some(({ snapshots }) => snapshots.includes(snapshot.id));
+  return `${snapshotWords(snapshot)}${isCondemned ? ", condemned" : ""}`;
+}
+
+function snapshotWords({ id, source, startedMs, host, counts }: Snapshot): string {
+  const size = `${sayBytes(counts.contentBytes)} in ${sayCount(counts.files, "file")}`;
+  return `${id.slice(0, 8)}  ${moment(startedMs)}  ${source} on ${host}: ${size}`;
 }
 
 function snapshotJson({ id, sequence, source, host, startedMs, finishedMs, counts }: Snapshot) {

@@ -3,7 +3,7 @@
 export const exitCodes = [
   [0, "Done; for `status`, Nines runs here."],
   [1, "Failed; the message says what happened and what to do."],
-  [2, "The command line or the configuration file is wrong; nothing was changed."],
+  [2, "The command line, a name in it, or the configuration file is wrong; nothing was changed."],
   [3, "Nothing runs here: no control process for this file or state directory."],
 ] as const;
 
@@ -21,11 +21,14 @@ export const exitCodeNotes: Readonly<Record<string, readonly (readonly [ExitCode
   plan: [[1, "nothing within the bounds meets the target; what stands in the way is printed"]],
   check: [[2, "the file is wrong; what is wrong is printed"]],
   "backup run": [[1, "objects lack shards, for a target was away or full"]],
-  "backup list": [[1, "a source has no snapshot that can be restored and is new enough"]],
-  "backup status": [[1, "a source is too old, or an object cannot be read"]],
+  "backup list": [
+    [1, "a source has no snapshot that can be restored and is new enough, or a target is away"],
+  ],
+  "backup status": [[1, "a source is too old, an object cannot be read, or a target is away"]],
   "backup drill": [[1, "a snapshot cannot be restored as it was"]],
   "backup restore": [[1, "something is lost; the rest is restored"]],
-  "backup verify": [[1, "something is lost"]],
+  "backup verify": [[1, "something is lost, or a target is away and was not looked at"]],
+  "backup erase": [[1, "a copy of the key may be left on a target that is away"]],
   "journal verify": [[1, "something is damaged"]],
   "journal dump": [[1, "something is damaged; the rest is printed"]],
 };

@@ -40,7 +40,7 @@ export async function describePlace(
   const names = config.services.map(({ name }) => name);
   if (service !== undefined && !names.includes(service)) {
     const what = `${file} has no service ${service}; it has ${names.join(", ")}.`;
-    throw new NinesError("NINES_TARGET_UNKNOWN", what);
+    throw new NinesError("NINES_NAME_UNKNOWN", what);
   }
   const known = await whatIsKnown(config, stateDirectoryOf({ ...options, file }), Date.now());
   return { ...describeFile(config, known), written, config };

@@ -27,7 +27,7 @@ export async function plan(named: string | undefined, options: PlanOptions): Pro
   });
   const name = onlyOf(config, named);
   const service = deployment.services.find((one) => one.name === name);
-  if (service === undefined) throw new NinesError("NINES_TARGET_UNKNOWN", `${name} is no service.`);
+  if (service === undefined) throw new NinesError("NINES_NAME_UNKNOWN", `${name} is no service.`);
   const demand = demandOf(service, options);
   const { needed } = demand;
   const question: PlanQuestion = {
@@ -128,7 +128,7 @@ function onlyOf({ services }: Config, named: string | undefined): string {
   const [only, ...others] = services;
   if (only !== undefined && others.length === 0) return only.name;
   const names = services.map(({ name }) => name).join(", ");
-  throw new NinesError("NINES_TARGET_UNKNOWN", `Say for which service: ${names}.`);
+  throw new NinesError("NINES_NAME_UNKNOWN", `Say for which service: ${names}.`);
 }
 
 interface Needs {

@@ -55,6 +55,7 @@ const actions: Actions = {
   backupScrub: async (options) => (await backups()).backupScrub(options),
   backupRebalance: async (options) => (await backups()).backupRebalance(options),
   backupPrune: async (options) => (await backups()).backupPrune(options),
+  backupTargetAdopt: async (...words) => (await backups()).backupTargetAdopt(...words),
   backupKeyRotate: async (options) => (await backups()).backupKeyRotate(options),
   backupErase: async (...words) => (await backups()).backupErase(...words),
   init: async (options) => (await files()).init(options),

@@ -28,7 +28,16 @@ export function report(error: unknown): number {
   if (error.code === "NINES_NOT_RUNNING" || error.code === "NINES_STATE_NOT_FOUND") {
     return exitCode.notRunning;
   }
-  return error.code.startsWith("NINES_CONFIG") ? exitCode.usage : exitCode.failed;
+  return isMisuse(error.code) ? exitCode.usage : exitCode.failed;
+}
+
+/** What is not known of something that has a name. */
+const notNames: readonly string[] = ["NINES_PLAN_UNKNOWN", "NINES_VERSION_UNKNOWN"];
+
+/** The file is wrong, or a name on the command line is nobody's. */
+function isMisuse(code: string): boolean {
+  const isName = code.endsWith("_UNKNOWN") && !notNames.includes(code);
+  return isName || code.startsWith("NINES_CONFIG");
 }
 
 export function formatError(error: NinesError): string {

@@ -59,7 +59,7 @@ describe("nines simulate", () => {
     const nines = ninesIn(t);
     assert.match(nines("--years", "0").stderr, /above 0/);
     const { status, stderr } = nines("api");
-    assert.equal(status, 1);
-    assert.match(stderr, /NINES_TARGET_UNKNOWN/);
+    assert.equal(status, 2);
+    assert.match(stderr, /NINES_NAME_UNKNOWN/);
   });
 });

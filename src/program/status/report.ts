@@ -155,6 +155,13 @@ const vaultReport = shape({
   })
     .nullable()
     .describe("By the last look or scrub; null before the first"),
+  erasures: list(
+    shape({
+      subject: z.string().describe("As the record of the erasure calls it, the beginning"),
+      at: time("When it was erased"),
+      pending: list(z.string()).describe("Targets that may keep a copy of its key until then"),
+    }),
+  ).describe("Whose key is destroyed on the targets that are back, and not yet on these"),
 });
 
 export const statusReport = shape({

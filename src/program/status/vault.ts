@@ -1,6 +1,7 @@
 // What the status report says of the vault, and how a person reads it. Pure.
 
 import { dutyNames, type DutiesState } from "../../control/backup/duties.ts";
+import { sayCount } from "../../core/base/count.ts";
 import { sayDuration } from "../../core/base/duration.ts";
 import type { VaultReport } from "./report.ts";
 
@@ -26,6 +27,9 @@ export function vaultReport(state: DutiesState): VaultReport {
       };
     }),
     redundancy: redundancy === undefined ? null : redundancyReport(redundancy),
+    erasures: (redundancy?.erasures ?? []).map(({ subject, atMs, pending }) => {
+      return { subject, at: toIso(atMs), pending: [...pending] };
+    }),
   };
 }
 
@@ -56,16 +60,21 @@ export function sayVault(report: VaultReport, nowMs: number): string {
 
 /** The lines of `nines backup status`. */
 export function describeVault(report: VaultReport, nowMs: number): readonly string[] {
-  const { sources, duties, redundancy, running } = report;
+  const { sources, duties, redundancy, running, erasures } = report;
   const age = (time: string) => sayDuration(Math.max(0, nowMs - Date.parse(time)));
   return [
     ...sources.map(({ stale, why }) => `${stale ? "STALE: " : ""}${why}`),
     ...(redundancy === null ? [] : [sayRedundancy(redundancy)]),
+    ...erasures.map(({ subject, at, pending }) => {
+      const where = pending.join(", ");
+      const copy = `the copy of its key on ${where} is destroyed when it comes back`;
+      return `Subject ${subject} was erased ${age(at)} ago; ${copy}.`;
+    }),
     ...duties.map(({ duty, next, last, failures, why }) => {
       const inMs = Date.parse(next) - nowMs;
       const when = duty === running ? "under way" : inMs <= 0 ? "due" : `in ${sayDuration(inMs)}`;
-      const done = last === null ? "never yet done" : `last done ${age(last)} ago`;
-      const failed = failures === 0 ? "" : `, failed ${failures} times since`;
+      const done = last === null ? "not yet done by `nines up`" : `last done ${age(last)} ago`;
+      const failed = failures === 0 ? "" : `, failed ${sayCount(failures, "time")} since`;
       return `${capital(dutyNames[duty])}: ${when}, ${done}${failed}${why === "" ? "" : `: ${why}`}`;
     }),
   ];

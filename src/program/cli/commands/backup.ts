@@ -34,7 +34,7 @@ export function addBackup(nines: Command, actions: Actions, ended: Ended): void 
     .summary("the snapshots, oldest first")
     .description(
       "Exits with 1 when the newest snapshot of a source that can be restored is older than " +
-        "`backup.staleAfter` allows.",
+        "`backup.staleAfter` allows, or a target is away.",
     )
     .option("--json", "as JSON")
     .action((options: BackupListOptions) => ended(actions.backupList(options)));
@@ -42,7 +42,8 @@ export function addBackup(nines: Command, actions: Actions, ended: Ended): void 
     .summary("how old what could be restored is, how much may be lost, what is due next")
     .description(
       "Looks at the vault as who wants to restore would, and tells what control has done and will do " +
-        "by itself. Exits with 1 when a source is too old or something cannot be read: for monitors.",
+        "by itself. Exits with 1 when a source is too old, something cannot be read, or a target is " +
+        "away: for monitors.",
     )
     .option("--json", "as JSON")
     .action((options: BackupListOptions) => ended(actions.backupStatus(options)));
@@ -84,6 +85,7 @@ export function addBackup(nines: Command, actions: Actions, ended: Ended): void 
 function addBackupUpkeep(backup: Command, actions: Actions, ended: Ended): void {
   placed(backup.command("verify"))
     .summary("read every shard, mend what is damaged, and look for every chunk of every snapshot")
+    .description("Exits with 1 when something is lost, or a target is away and was not looked at.")
     .action((options: PlaceOptions) => ended(actions.backupVerify(options)));
   placed(backup.command("drill"))
     .summary("restore a snapshot to a scratch place, compare it byte by byte, and remove it again")
@@ -105,8 +107,21 @@ function addBackupUpkeep(backup: Command, actions: Actions, ended: Ended): void 
       "Runs beside backups; needs every target. A snapshot that was condemned can be restored until " +
         "its grace is over.",
     )
-    .option("--forget <snapshots...>", "let these go whatever the rules say")
+    .option("--forget <snapshots...>", "let these go instead, and none by the keep rules")
+    .option("--dry-run", "say what it would do, and do nothing")
     .action((options: BackupPruneOptions) => ended(actions.backupPrune(options)));
+  const target = backup.command("target").summary("the places that keep the vault");
+  placed(target.command("adopt"))
+    .summary("take a new, empty disk in the place of the one that a target had")
+    .description(
+      "A target that was used before and is empty now is taken for a disk that is not mounted, and " +
+        "nothing is written there, until this says that it is new. Then a scrub or a rebalance " +
+        "brings its shards.",
+    )
+    .argument("<name>", "the target, as the file calls it")
+    .action((name: string, options: PlaceOptions) =>
+      ended(actions.backupTargetAdopt(name, options)),
+    );
   const key = backup.command("key").summary("the vault's master key");
   placed(key.command("rotate"))
     .summary("wrap every key with another master key")

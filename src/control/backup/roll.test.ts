@@ -1,0 +1,138 @@
+// Which targets are taken for the ones that they were, whatever has happened to their disks.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { NinesError } from "../../core/base/errors.ts";
+import type { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";
+import { withLease } from "./leases.ts";
+import { adoptTarget } from "./roll.ts";
+import { runBackup } from "./run-backup.ts";
+import { scrub } from "./scrub.ts";
+import {
+  allFiles,
+  master,
+  newDisks,
+  noise,
+  settings,
+  TestSource,
+  TestWorld,
+  treeOf,
+} from "./vault.fixture.ts";
+import { openVault, type Vault } from "./vault.ts";
+
+const options = { master, service: "shop", subjectOf: () => undefined };
+const tree = { file: noise(1, 3_000) };
+
+async function backedUp(count = 3): Promise<TestWorld> {
+  const world = new TestWorld(await newDisks(count), 1);
+  await runBackup(world, settings, new TestSource("data", tree), options);
+  return world;
+}
+
+function open(world: TestWorld): Promise<Vault> {
+  return openVault(world, settings, { master, create: false, withIndex: true });
+}
+
+/** The same world with other disks, as a machine that remembers nothing sees it. */
+function seen(disks: readonly (SimulatedDisk | undefined)[], seed: number): TestWorld {
+  return new TestWorld(
+    disks.map((disk) => disk ?? assert.fail()),
+    seed,
+  );
+}
+
+function awayIn({ catalog }: Vault): readonly string[] {
+  return [...catalog.unreachable.keys()].map(({ name }) => name);
+}
+
+async function lastTree(vault: Vault): Promise<unknown> {
+  return treeOf(vault, vault.snapshots.at(-1) ?? assert.fail());
+}
+
+describe("a target", () => {
+  it("that is empty is not written to by anything, and what to do is said", async () => {
+    const { disks } = await backedUp();
+    const [empty] = await newDisks(1);
+    const world = seen(disks.with(2, empty ?? assert.fail()), 2);
+    const source = new TestSource("data", { file: noise(2, 3_000) });
+    const { degradedObjects } = await runBackup(world, settings, source, options);
+    assert.ok(degradedObjects > 0);
+    await withLease(world, "upkeep", async () => assert.deepEqual(filesOn(empty), []));
+    const vault = await open(world);
+    await scrub(vault);
+    assert.deepEqual(filesOn(empty), []);
+    assert.deepEqual(awayIn(vault), ["disk-c"]);
+    const said = world.recorded.find(({ kind }) => kind === "target.unreachable")?.sentence ?? "";
+    assert.match(
+      said,
+      /^Target disk-c is away: it is empty, .*: nines backup target adopt disk-c\.$/,
+    );
+    assert.ok(
+      !world.recorded.some(({ kind }) => kind === "vault.degraded"),
+      "said once, not often",
+    );
+  });
+
+  it("that is new is used once somebody has said so, and a scrub fills it", async () => {
+    const { disks } = await backedUp();
+    const [empty] = await newDisks(1);
+    const world = seen(disks.with(2, empty ?? assert.fail()), 2);
+    const { header } = await open(world);
+    const { sentence } = await adoptTarget(world, header.vault, "disk-c");
+    assert.match(sentence, /^Target disk-c is new/);
+    assert.ok((await scrub(await open(world))).mended > 0);
+    const vault = await open(seen([disks[0], ...(await newDisks(1)), empty], 3));
+    assert.deepEqual(awayIn(vault), ["disk-b"]);
+    assert.deepEqual(await lastTree(vault), tree);
+    const again = await adoptTarget(world, header.vault, "disk-c");
+    assert.match(again.sentence, /in use already/);
+    const nobody = adoptTarget(world, header.vault, "disk-x");
+    await assert.rejects(nobody, hasCode("NINES_BACKUP_UNKNOWN"));
+  });
+
+  it("that the file names for the first time needs no word", async () => {
+    const { disks } = await backedUp();
+    const world = seen([...disks, ...(await newDisks(1))], 2);
+    assert.deepEqual(awayIn(await open(world)), []);
+    // From then on it is one of them.
+    const [empty] = await newDisks(1);
+    assert.deepEqual(awayIn(await open(seen([...disks, empty], 3))), ["disk-d"]);
+  });
+
+  it("whose disk has changed places with another is as good as before", async () => {
+    const { disks } = await backedUp();
+    const vault = await open(seen([disks[1], disks[2], disks[0]], 2));
+    assert.deepEqual(awayIn(vault), []);
+    assert.deepEqual(await lastTree(vault), tree);
+    assert.deepEqual(awayIn(await open(seen(disks, 3))), [], "and when they change back");
+  });
+
+  it("that shows another one's disk counts once, and is not adopted", async () => {
+    const { disks } = await backedUp();
+    const world = seen([disks[0], disks[1], disks[1]], 2);
+    const vault = await open(world);
+    assert.deepEqual(awayIn(vault), ["disk-c"]);
+    assert.deepEqual(await lastTree(vault), tree);
+    const adopting = adoptTarget(world, vault.header.vault, "disk-c");
+    await assert.rejects(adopting, hasCode("NINES_VAULT_TARGETS"));
+  });
+
+  it("is no place for a second vault while the first cannot be seen", async () => {
+    const world = new TestWorld(await newDisks(2), 1);
+    const thin = { ...settings, geometry: { ...settings.geometry, dataShards: 1 } };
+    await runBackup(world, thin, new TestSource("data", tree), options);
+    const [empty] = await newDisks(1);
+    const next = seen([world.disks[0], empty], 2);
+    await runBackup(next, thin, new TestSource("data", tree), options);
+    assert.deepEqual(filesOn(empty), []);
+    assert.equal((await open(next)).snapshots.length, 2);
+  });
+});
+
+function filesOn(disk: SimulatedDisk | undefined): readonly string[] {
+  return allFiles(disk ?? assert.fail());
+}
+
+function hasCode(code: string): (error: unknown) => boolean {
+  return (error) => error instanceof NinesError && error.code === code;
+}
