@@ -33,6 +33,8 @@ export interface Engine {
   /** Takes effect for the next request of every connection; those under way keep their route. */
   swap(table: RoutingTable): void;
   setControlAlive(alive: boolean): void;
+  /** To this instance: idle ones and tunnels; with `everything` also those with a request on them. */
+  closeConnections(instance: string, everything: boolean): void;
   /** What rate limits have let in since the last call, for the other workers. */
   takeSpent(): readonly Spent[];
   /** What another worker's have let in. */
@@ -134,6 +136,8 @@ export type FromControl =
   | { readonly type: "table"; readonly table: RoutingTable }
   /** Every 500 ms: a control that is stopped keeps its links open, and only silence tells. */
   | { readonly type: "alive" }
+  /** To a worker: see Engine.closeConnections. */
+  | { readonly type: "close"; readonly instance: string; readonly everything: boolean }
   /** To the parent: replace all workers, each by one that serves before the old one drains. */
   | { readonly type: "replace-workers" }
   /** To the parent: drain all workers, then end. Nobody succeeds a parent that ends so. */

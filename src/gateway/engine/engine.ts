@@ -148,6 +148,10 @@ class WorkerEngine implements Engine, ClientOwner {
     for (const service of this.#services.values()) service.setControlAlive(alive, nowMs);
   }
 
+  closeConnections(instance: string, everything: boolean): void {
+    for (const service of this.#services.values()) service.closeConnections(instance, everything);
+  }
+
   takeSpent(): readonly Spent[] {
     return this.#admission.takeSpent();
   }

@@ -116,6 +116,19 @@ export class Instance {
     this.#idle.length = 0;
   }
 
+  /**
+   * An operator wants its connections closed: idle ones and tunnels now, those with a request under
+   * way after it, or now as well.
+   */
+  close(everything: boolean): void {
+    this.closeIdle();
+    for (const connection of this.#open) {
+      // Without a user it is neither idle nor asked anything: a tunnel has it.
+      if (everything || connection.user === undefined) connection.cut();
+      else connection.last();
+    }
+  }
+
   opened(connection: InstanceConnection): void {
     this.#open.add(connection);
   }
@@ -143,6 +156,7 @@ export class InstanceConnection implements WireOwner {
   /** Has carried a request before this one. */
   reused = false;
   #idleMs = IDLE_CONNECTION_MS;
+  #isLast = false;
   /** The beginning of an answer's head, and the reader that has read it so far. */
   readonly stash = new Stash();
   head: ResponseHead | undefined = undefined;
@@ -182,12 +196,17 @@ export class InstanceConnection implements WireOwner {
     this.head.reset(stash.from);
   }
 
+  /** The request under way is the last that it carries. */
+  last(): void {
+    this.#isLast = true;
+  }
+
   /** Its request is over and it can carry another. */
   release(): void {
     this.user = undefined;
     this.stash.clear();
     this.head = undefined;
-    if (this.instance.retired || this.#idleMs <= 0 || this.#context.draining) {
+    if (this.instance.retired || this.#isLast || this.#idleMs <= 0 || this.#context.draining) {
       this.destroy();
       return;
     }

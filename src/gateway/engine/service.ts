@@ -111,6 +111,11 @@ export class Service {
     for (const instance of this.#listed.values()) instance.closeIdle();
   }
 
+  /** See Instance.close. */
+  closeConnections(id: string, everything: boolean): void {
+    this.#listed.get(id)?.close(everything);
+  }
+
   setControlAlive(alive: boolean, nowMs: number): void {
     this.dispatcher.setControlAlive(alive, nowMs);
     this.wake();

@@ -188,6 +188,7 @@ const toControl: Readonly<Record<ToControl["type"], Guard>> = {
 const fromControl: Readonly<Record<FromControl["type"], Guard>> = {
   table: (fields) => readTable(fields["table"]) !== undefined,
   alive: anything,
+  close: (fields) => isText(fields["instance"]) && isBoolean(fields["everything"]),
   "replace-workers": anything,
   stop: (fields) => isNumber(fields["drainMs"]),
 };

@@ -206,6 +206,7 @@ class Parent {
       case "stop":
         return this.#stop(message.drainMs);
       case "alive":
+      case "close":
         return;
     }
   }

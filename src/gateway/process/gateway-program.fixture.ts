@@ -108,6 +108,7 @@ function tinyEngine(options: EngineOptions): Engine {
       if (controlAlive && !alive) controlLost++;
       controlAlive = alive;
     },
+    closeConnections: () => undefined,
     takeSpent: () => {
       const count = accepted - told;
       told = accepted;

@@ -106,6 +106,8 @@ export interface Steward extends RoutingTables, Traffic, WorkerReports {
   tellTotals(): GatewayTotals;
   /** Each worker by a new one that serves first. False when no parent is linked to hear it. */
   replaceWorkers(): boolean;
+  /** See Engine.closeConnections; by how many workers: those that are linked hear it. */
+  closeConnections(instance: string, everything: boolean): number;
   /** Drains and ends every process of the gateway; resolves when none is left. */
   stop(drainMs: number): Promise<void>;
   /** Lets go of the gateway and leaves it running. */
@@ -292,6 +294,12 @@ class GatewaySteward implements Steward {
     const parent = this.#parent();
     parent?.link?.send({ type: "replace-workers" });
     return parent !== undefined;
+  }
+
+  closeConnections(instance: string, everything: boolean): number {
+    const workers = this.#linked("worker");
+    for (const { link } of workers) link?.send({ type: "close", instance, everything });
+    return workers.length;
   }
 
   async stop(drainMs: number): Promise<void> {

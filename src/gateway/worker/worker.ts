@@ -191,6 +191,9 @@ class Worker {
     if (message.type === "table" && message.table.version > this.#table.version) {
       this.#swap(message.table);
     }
+    if (message.type === "close") {
+      this.#engine.closeConnections(message.instance, message.everything);
+    }
   }
 
   #swap(table: RoutingTable): void {
