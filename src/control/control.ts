@@ -8,6 +8,7 @@ import type { Random } from "../core/base/prng.ts";
 import type { Ledger } from "../core/deploy/versions.ts";
 import type { Incident } from "../core/incident/incident.ts";
 import type { RoutingTable } from "../core/route/table.ts";
+import type { WeightWord } from "../core/steer/weights.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventEntry, Events } from "../ports/events.ts";
 import type { FreePorts } from "../ports/free-ports.ts";
@@ -25,13 +26,14 @@ import { HealthLoop } from "./health/health.ts";
 import { type Noticed, ObserveLoop } from "./observe/observe.ts";
 import { carefulRecords } from "./registry/careful-records.ts";
 import { createRegistry } from "./registry/create-registry.ts";
-import { followEndpoints } from "./registry/endpoints.ts";
+import type { Endpoint } from "./registry/endpoints.ts";
 import type { InstanceRecord, Registry } from "./registry/registry.ts";
 import type { Surroundings } from "./registry/surroundings.ts";
 import { RoutingMemory } from "./routing/memory.ts";
 import { RoutingLoop } from "./routing/routing.ts";
 import type { DeployAnswer, DeployWish } from "./supervisor/rollout.ts";
 import { Supervisor } from "./supervisor/supervisor.ts";
+import { SteeringLoop } from "./steering/steering.ts";
 
 export interface ControlPorts {
   /** The term that this control holds (ports/term-claims.ts): larger than of any control before. */
@@ -66,8 +68,9 @@ export interface Control {
   /**
    * Follows a changed file: instances whose start would differ are replaced one at a time, each
    * drained first and its successor ready before the next; the rest is left alone. Returns a
-   * sentence for each service that stays at another version than the file's. Throws
-   * NINES_DEPLOY_UNDER_WAY, and changes nothing, when the file contradicts a deploy.
+   * sentence for each service that stays at another version than the file's, and for each word of
+   * an operator that goes on beside it. Throws NINES_DEPLOY_UNDER_WAY, and changes nothing, when
+   * the file contradicts a deploy.
    */
   apply(config: Config): readonly string[];
   /**
@@ -98,6 +101,19 @@ export interface Control {
   /** No new traffic to this instance until `undrain`; kept across restarts of control. */
   drain(instance: string): void;
   undrain(instance: string): void;
+  /**
+   * An operator's weight in place of the file's and the agent's; undefined ends that. Says what
+   * follows and is kept across restarts of control, as the next three. Throws
+   * NINES_TARGET_UNKNOWN, NINES_STATE_WRITE.
+   */
+  weigh(instance: string, word: WeightWord | undefined): string;
+  /** Counts as well, or gets nothing, whatever its checks say; undefined ends that. */
+  force(instance: string, forced: "up" | "down" | undefined): string;
+  /** An endpoint beside those of the file. Throws NINES_ENDPOINT_REFUSED; so does `remove`. */
+  addEndpoint(service: string, endpoint: Endpoint): string;
+  removeEndpoint(instance: string): string;
+  /** Endpoints of the file that an operator has taken out. */
+  removedEndpoints(service: string): readonly string[];
   /**
    * Moves the primary of a `primary-standby` service, to `to` or to the best other one, by plan: no
    * request is lost. Says what follows, as do the next two. Throws NINES_SERVICE_UNKNOWN,
@@ -131,8 +147,9 @@ export interface Control {
 }
 
 export function createControl(ports: ControlPorts): Control {
-  const { registry, observing, health, supervisor, failover, degradation, routing, follow } =
-    createLoops(ports);
+  const loops = createLoops(ports);
+  const { registry, observing, health, supervisor, steering, failover, degradation } = loops;
+  const { routing, follow } = loops;
   return {
     registry,
     start(config) {
@@ -142,10 +159,10 @@ export function createControl(ports: ControlPorts): Control {
     },
     apply(config) {
       supervisor.refuse(config);
-      follow(config);
+      const steered = follow(config);
       const stays = supervisor.apply(config);
       for (const loop of [failover, health, degradation, routing]) loop.follow(config);
-      return stays;
+      return [...stays, ...steered];
     },
     deploy: (service, wish) => supervisor.deploy(service, wish),
     rollback: (service, to, by) => supervisor.rollback(service, to, by),
@@ -155,6 +172,11 @@ export function createControl(ports: ControlPorts): Control {
     restart: (target, force) => supervisor.restart(target, force ?? false),
     drain: (instance) => supervisor.drain(instance),
     undrain: (instance) => supervisor.undrain(instance),
+    weigh: (instance, word) => steering.weigh(instance, word),
+    force: (instance, forced) => steering.force(instance, forced),
+    addEndpoint: (service, endpoint) => steering.add(service, endpoint),
+    removeEndpoint: (instance) => steering.remove(instance),
+    removedEndpoints: (service) => steering.removed(service),
     failover: (service, to) => failover.failover(service, to),
     failback: (service) => failover.failback(service),
     maintain: (on, service) => failover.maintain(on, service),
@@ -179,6 +201,7 @@ export function createControl(ports: ControlPorts): Control {
     release() {
       failover[Symbol.dispose]();
       supervisor.release();
+      steering[Symbol.dispose]();
       health[Symbol.dispose]();
       degradation[Symbol.dispose]();
       routing[Symbol.dispose]();
@@ -189,14 +212,16 @@ export function createControl(ports: ControlPorts): Control {
 
 /** Who meets whom, by the registry alone; `follow` is what comes before every loop. */
 function createLoops(ports: ControlPorts) {
-  const { clock, random, term } = ports;
+  const { random, term } = ports;
   const registry = createRegistry();
   const observing = new ObserveLoop({ ...ports, registry, table: () => routing.table });
   const events = alsoTo(observing, ports.events);
   const careful = carefulRecords(ports.records, events);
   const memory = new RoutingMemory(careful, term);
   const remembered = (id: string) => memory.of(id);
-  // The loops hear of a change in this order: a check ends with its process before others look.
+  // The loops hear of a change in this order: whoever comes is as an operator said before anybody
+  // looks; a check ends with its process before others do.
+  const steering = new SteeringLoop({ ...ports, events, registry, careful, remembered });
   const health = new HealthLoop({
     ...ports,
     events,
@@ -233,14 +258,15 @@ function createLoops(ports: ControlPorts) {
   });
   const routing = new RoutingLoop({ ...ports, registry, memory });
 
-  function follow(config: Config): void {
+  function follow(config: Config): readonly string[] {
     registry.orderServices(config.services.map((service) => service.name));
-    const endpoints = config.services.filter((service) => service.kind === "endpoints");
-    followEndpoints(registry, endpoints, remembered, clock.wallMs());
+    const steered = steering.follow(config);
     observing.follow(config);
+    return steered;
   }
 
-  return { registry, observing, health, supervisor, failover, degradation, routing, follow };
+  const watching = { observing, health, degradation };
+  return { registry, ...watching, supervisor, steering, failover, routing, follow };
 }
 
 /** Events are part of the account of an incident that is under way. */

@@ -43,6 +43,18 @@ const right: Readonly<Record<string, readonly unknown[]>> = {
   "/v1/restart": [{ target: "web-1" }],
   "/v1/drain": [{ instance: "web-2" }],
   "/v1/undrain": [{ instance: "web-2" }],
+  "/v1/weight": [
+    { instance: "web-2", weight: 5 },
+    { instance: "web-2", weight: "50%" },
+    { instance: "web-2", weight: "auto" },
+  ],
+  "/v1/force": [
+    { instance: "web-2", to: "up" },
+    { instance: "web-2", to: "auto" },
+  ],
+  "/v1/close": [{ instance: "web-2" }],
+  "/v1/endpoints/add": [{ service: "cache", address: "127.0.0.1:2" }],
+  "/v1/endpoints/remove": [{ instance: "cache-127.0.0.1:2" }],
   "/v1/gateway/restart": [{}],
   "/v1/stop": [{}],
   // The admin socket closes with its control; another test restarts it.
@@ -54,10 +66,15 @@ const queries: Readonly<Record<string, string>> = {
   "/v1/incidents": "?last=5",
 };
 const withPrimary =
-  "  db: { command: node service.mjs, replicas: 2, failover: { mode: primary-standby } }";
+  "  db: { command: node service.mjs, replicas: 2, failover: { mode: primary-standby } }\n" +
+  '  cache: { endpoints: ["127.0.0.1:1"] }';
 const wrong: readonly (readonly [string, unknown])[] = [
   ["/v1/scale", { service: "nobody", replicas: 1 }],
   ["/v1/scale", { service: "web", replicas: 99 }],
+  ["/v1/weight", { instance: "web-1", weight: 0 }],
+  ["/v1/weight", { instance: "web-1", weight: "0%" }],
+  ["/v1/endpoints/add", { service: "cache", address: "10.0.0.1" }],
+  ["/v1/endpoints/remove", { instance: "web-1" }],
   ["/v1/drain", { instance: "nobody" }],
   ["/v1/drain", { instance: "web-1", force: true }],
   ["/v1/apply", { file: "/nowhere/nines.yaml" }],

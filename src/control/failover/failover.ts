@@ -189,6 +189,8 @@ function matters({ before, after }: RegistryChange): boolean {
     before.phase !== after.phase ||
     before.health !== after.health ||
     before.draining !== after.draining ||
+    before.steered !== after.steered ||
+    before.agent !== after.agent ||
     before.ejectedGeneration !== after.ejectedGeneration ||
     before.told !== after.told
   );

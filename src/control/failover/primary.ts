@@ -39,6 +39,7 @@ import type { Records } from "../../ports/records.ts";
 import type { Traffic } from "../../ports/traffic.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";
 import type { InstanceRecord, Registry } from "../registry/registry.ts";
+import { healthOf, isDrained } from "../registry/verdict.ts";
 
 export interface PrimaryPorts {
   readonly term: number;
@@ -349,8 +350,10 @@ export class PrimaryKeeper {
 }
 
 /** Whether it could be primary this moment. */
-function isFit({ phase, health, draining }: InstanceRecord): boolean {
-  return (phase === "running" || phase === "external") && health === "up" && !draining;
+function isFit(record: InstanceRecord): boolean {
+  const { phase } = record;
+  if (phase !== "running" && phase !== "external") return false;
+  return healthOf(record) === "up" && !isDrained(record);
 }
 
 function isStarting({ phase }: InstanceRecord): boolean {
@@ -361,10 +364,12 @@ function isNew({ readyAtMs }: InstanceRecord, nowMs: number): boolean {
   return readyAtMs !== undefined && nowMs - readyAtMs < startPatienceMs;
 }
 
-function conditionOf({ phase, health, draining }: InstanceRecord): PrimaryCondition {
+function conditionOf(record: InstanceRecord): PrimaryCondition {
+  const { phase } = record;
+  const health = healthOf(record);
   if (phase !== "external" && !hasProcess(phase)) return "ended";
   if (phase === "launching" || phase === "starting" || health === "down") return "failing";
-  if (draining) return "leaving";
+  if (isDrained(record)) return "leaving";
   return health === "unknown" ? "unknown" : "well";
 }
 

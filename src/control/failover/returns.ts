@@ -6,7 +6,7 @@ import { heldUntilMs } from "../../core/guard/flap-damping.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
 import type { InstanceRecord, Registry } from "../registry/registry.ts";
-import { verdictIfActive, verdictOf } from "../registry/verdict.ts";
+import { isHeldOut, verdictIfActive, verdictOf } from "../registry/verdict.ts";
 
 export interface ReturnsPorts {
   readonly clock: Clock;
@@ -46,13 +46,13 @@ export class ReturnsKeeper {
   }
 
   #lookAt(record: InstanceRecord, count: number): Presence {
-    const { id, service, draining } = record;
+    const { id, service } = record;
     const { clock, events, registry } = this.#ports;
     const isSpare = (): boolean => this.#othersUp(id) >= Math.ceil(count / 2);
     const facts = {
       ejected: record.ejectedGeneration === record.generation,
       well: verdictIfActive(record) === "up",
-      withdrawn: draining,
+      withdrawn: isHeldOut(record),
       // Asked for only when it flaps: a look at every instance would look at all others.
       get spare() {
         return isSpare();

@@ -31,7 +31,7 @@ import type { History } from "../../ports/history.ts";
 import type { Recurring, Rest } from "../../ports/recurring.ts";
 import type { WorkerReports } from "../../ports/worker-reports.ts";
 import type { InstanceRecord, Registry, RegistryChange } from "../registry/registry.ts";
-import { isReady, verdictOf } from "../registry/verdict.ts";
+import { healthOf, isHeldOut, isReady, verdictOf } from "../registry/verdict.ts";
 import { announce } from "./announce.ts";
 import { relate } from "./relations.ts";
 import { WorkerViews } from "./worker-views.ts";
@@ -173,7 +173,7 @@ export class ObserveLoop {
     }
     if (phase === "backoff" || phase === "crash-loop") {
       this.#fault(record, nowMs, why, certainty.end);
-    } else if (mayServe(record) && record.health === "down") {
+    } else if (mayServe(record) && healthOf(record) === "down") {
       this.#fault(record, nowMs, why, certainty.checks, failingSinceMs);
     } else if (this.#isInPlace(record)) {
       this.#mend(record, why);
@@ -213,10 +213,10 @@ export class ObserveLoop {
   }
 
   #isInPlace(record: InstanceRecord): boolean {
-    const { id, phase, draining, service } = record;
+    const { id, phase, service } = record;
     if (phase === "stopped") return true;
     if (!(phase === "running" || phase === "external")) return false;
-    if (draining) return true;
+    if (isHeldOut(record)) return true;
     const hasStandbys = this.#modes.get(service) === "primary-standby";
     const standsBy = hasStandbys && verdictOf(record) === "standby" && isReady(record);
     return (standsBy || this.#isServing(record)) && !this.#isEjected(id);
@@ -415,8 +415,9 @@ export class ObserveLoop {
 }
 
 /** Whether traffic may go there: what fails elsewhere is no failure. */
-function mayServe({ phase, draining }: InstanceRecord): boolean {
-  return (phase === "running" || phase === "external") && !draining;
+function mayServe(record: InstanceRecord): boolean {
+  const { phase } = record;
+  return (phase === "running" || phase === "external") && !isHeldOut(record);
 }
 
 function isNews(before: InstanceRecord, after: InstanceRecord): boolean {
@@ -424,6 +425,7 @@ function isNews(before: InstanceRecord, after: InstanceRecord): boolean {
     before.phase !== after.phase ||
     before.health !== after.health ||
     before.draining !== after.draining ||
+    before.steered !== after.steered ||
     before.failingSinceMs !== after.failingSinceMs ||
     before.told !== after.told ||
     verdictOf(before) !== verdictOf(after)

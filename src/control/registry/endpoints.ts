@@ -1,5 +1,6 @@
-// Instances that somebody else runs: the file alone says which there are, so they are registered
-// and removed with it. Checked and routed like any other; never started or ended.
+// Instances that somebody else runs: the file says which there are, and an operator's word beside
+// it, so they are registered and removed with those. Checked and routed like any other; never
+// started or ended.
 
 import type { InstanceRecord, Registry, Remembered } from "./registry.ts";
 
@@ -10,15 +11,24 @@ export interface Endpoint {
   readonly backup: boolean;
   readonly priority?: number;
   readonly zone: string;
+  /** An operator's, not the file's. */
+  readonly added?: boolean;
 }
 
-/** A service whose instances are named in the file. */
+/** A service whose instances are named. */
 export interface NamedEndpoints {
   readonly name: string;
   readonly endpoints: readonly Endpoint[];
 }
 
-/** Makes the registry's endpoints those of the file; what stays keeps its health. */
+export function endpointId(
+  service: string,
+  { host, port }: Pick<Endpoint, "host" | "port">,
+): string {
+  return `${service}-${host}:${port}`;
+}
+
+/** Makes these the registry's endpoints; what stays keeps its health. */
 export function followEndpoints(
   registry: Registry,
   services: readonly NamedEndpoints[],
@@ -43,8 +53,8 @@ export function followEndpoints(
 }
 
 function placeOf(record: InstanceRecord): Partial<InstanceRecord> {
-  const { ordinal, weight, backup, priority, zone } = record;
-  return { ordinal, weight, backup, priority, zone };
+  const { ordinal, weight, backup, priority, zone, added = false } = record;
+  return { ordinal, weight, backup, priority, zone, added };
 }
 
 function memoryOf(memory: Remembered): Partial<InstanceRecord> {
@@ -58,8 +68,8 @@ function recordOf(
   endpoint: Endpoint,
   wallMs: number,
 ): InstanceRecord {
-  const { host, port, weight, backup, priority, zone } = endpoint;
-  const id = `${service}-${host}:${port}`;
+  const { host, port, weight, backup, priority, zone, added = false } = endpoint;
+  const id = endpointId(service, endpoint);
   return {
     id,
     service,
@@ -71,6 +81,7 @@ function recordOf(
     backup,
     priority,
     zone,
+    added,
     phase: "external",
     health: "unknown",
     draining: false,

@@ -2,6 +2,8 @@
 // knows of an instance and hears of every change at once. No loop imports another.
 
 import type { InstanceVerdict } from "../../core/route/table.ts";
+import type { AgentState } from "../../core/steer/agent-state.ts";
+import type { WeightWord } from "../../core/steer/weights.ts";
 import type { Phase } from "../../core/supervise/phase.ts";
 
 export type Health = "unknown" | "up" | "down";
@@ -17,6 +19,20 @@ export interface Told {
 export interface Remembered {
   readonly told: Told | undefined;
   readonly generation: number;
+}
+
+/** An operator's words on an instance, until another word ends them. */
+export interface Steered {
+  readonly weight?: WeightWord;
+  /** Stands above what its checks say. */
+  readonly forced?: "up" | "down";
+}
+
+/** What came of asking an instance's agent last. */
+export interface AgentHeard {
+  readonly outcome: "said" | "refused" | "unreachable" | "late";
+  /** Its line, or why there is none. */
+  readonly text: string;
 }
 
 export interface InstanceRecord {
@@ -36,6 +52,13 @@ export interface InstanceRecord {
   /** Its priority level; undefined: 1 for a backup, else 0. */
   readonly priority?: number | undefined;
   readonly zone: string;
+  /** Written by the steering loop; absent while no operator says anything. */
+  readonly steered?: Steered | undefined;
+  /** Written by the steering loop: not in the file, an operator added it. */
+  readonly added?: boolean;
+  /** Written by the health loop: by what its agent said; absent where none is asked. */
+  readonly agent?: AgentState | undefined;
+  readonly agentHeard?: AgentHeard | undefined;
   /** Written by the supervisor. "external" for endpoints. */
   readonly phase: Phase | "external";
   /** Written by the health loop; "unknown" at every start of the process. */

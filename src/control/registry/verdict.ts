@@ -9,7 +9,8 @@
 // until it knows better.
 
 import type { InstanceVerdict } from "../../core/route/table.ts";
-import type { InstanceRecord } from "./registry.ts";
+import { isWithdrawn } from "../../core/steer/agent-state.ts";
+import type { Health, InstanceRecord } from "./registry.ts";
 
 export function verdictOf(record: InstanceRecord): InstanceVerdict {
   if (record.standing === "standby") return "standby";
@@ -18,7 +19,7 @@ export function verdictOf(record: InstanceRecord): InstanceVerdict {
 
 /** What it would be if its standing kept nothing from it. */
 export function verdictIfActive(record: InstanceRecord): InstanceVerdict {
-  if (record.draining) return "draining";
+  if (isHeldOut(record)) return "draining";
   return isReady(record) ? "up" : whyNotUp(record);
 }
 
@@ -26,8 +27,23 @@ export function verdictIfActive(record: InstanceRecord): InstanceVerdict {
  * through the gateway, and it is as well as ever. So is a standby. */
 export function isReady(record: InstanceRecord): boolean {
   if (!isThere(record)) return false;
-  if (record.health === "unknown") return record.told?.verdict === "up";
-  return record.health === "up";
+  const health = healthOf(record);
+  return health === "unknown" ? record.told?.verdict === "up" : health === "up";
+}
+
+/** Nothing new, by an operator's word, ahead of a stop, or by the word of its agent. */
+export function isDrained({ draining, agent }: InstanceRecord): boolean {
+  return draining || (agent !== undefined && isWithdrawn(agent));
+}
+
+/** So, or forced down by a person: nobody tries it, not in a panic and not without control. */
+export function isHeldOut(record: InstanceRecord): boolean {
+  return isDrained(record) || record.steered?.forced === "down";
+}
+
+/** As its checks say, unless an operator's word stands above them. */
+export function healthOf({ health, steered }: InstanceRecord): Health {
+  return steered?.forced ?? health;
 }
 
 /** Without a check, what was said before: nobody knows better. */

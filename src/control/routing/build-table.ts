@@ -9,6 +9,7 @@ import {
   type TableRoute,
   type TableService,
 } from "../../core/route/table.ts";
+import { tableWeights, type Weighed } from "../../core/steer/weights.ts";
 import type { InstanceRecord } from "../registry/registry.ts";
 import { verdictOf } from "../registry/verdict.ts";
 
@@ -67,6 +68,7 @@ function serviceOf(
   const own = instances.filter((record) => record.service === service.name && record.port > 0);
   const { name, detection, slowStartMs, overProvision, failover } = service;
   const { maxConnections, queueLength } = service;
+  const weights = tableWeights(own.map((record) => weighed(record)));
   const standsInFor = new Map(Object.entries(failover.backups).map(([id, backup]) => [backup, id]));
   return {
     name,
@@ -77,8 +79,15 @@ function serviceOf(
     overProvision,
     maxConnections,
     queueLength,
-    instances: own.map((record) => instanceOf(record, standsInFor.get(record.id))),
+    instances: own.map((record, index) => ({
+      ...instanceOf(record, standsInFor.get(record.id)),
+      weight: weights[index] ?? 1,
+    })),
   };
+}
+
+function weighed({ weight, steered, agent }: InstanceRecord): Weighed {
+  return { weight, operator: steered?.weight, agentPercent: agent?.weightPercent };
 }
 
 function instanceOf(record: InstanceRecord, backupOf: string | undefined): TableInstance {

@@ -130,6 +130,8 @@ function changesRouting({ before, after }: RegistryChange): boolean {
     before.priority !== after.priority ||
     before.share !== after.share ||
     before.draining !== after.draining ||
+    before.steered !== after.steered ||
+    before.agent !== after.agent ||
     before.standing !== after.standing ||
     before.phase !== after.phase ||
     before.health !== after.health

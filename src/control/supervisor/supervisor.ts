@@ -16,7 +16,13 @@ import { keptInstances, readKeptInstance } from "../../core/supervise/kept-insta
 import { type RollingInstance, replaceNow } from "../../core/supervise/rolling.ts";
 import { waitsFor } from "../../core/supervise/start-order.ts";
 import type { Timer } from "../../ports/clock.ts";
-import type { Registry, RegistryChange, Remembered } from "../registry/registry.ts";
+import type {
+  Health,
+  InstanceRecord,
+  Registry,
+  RegistryChange,
+  Remembered,
+} from "../registry/registry.ts";
 import type { Surroundings } from "../registry/surroundings.ts";
 import { isReady } from "../registry/verdict.ts";
 import { Instance, type InstancePorts } from "./instance.ts";
@@ -222,10 +228,6 @@ export class Supervisor {
     });
     this.#forgetRollouts();
     this.#followSpecs();
-    for (const record of this.#ports.registry.instances()) {
-      const draining = this.#words.isDrained(record.id);
-      if (record.origin === "endpoint") this.#ports.registry.patch(record.id, { draining });
-    }
     return stays;
   }
 
@@ -339,17 +341,25 @@ export class Supervisor {
   }
 
   #registryChanged({ before, after }: RegistryChange): void {
-    if (after === undefined || before === undefined) return;
+    if (after === undefined) return;
+    if (before === undefined) return this.#drainIfAsked(after);
     const moved = before.startHeld !== after.startHeld || before.standing !== after.standing;
     if (moved) this.#reviewSoon();
-    if (before.health === after.health) return;
+    const health = healthToKeep(after);
+    if (healthToKeep(before) === health) return;
     const instance = this.#instances.get(after.id);
-    if (after.health === "up") instance?.tell({ kind: "healthy" });
-    if (after.health === "down") {
+    if (health === "up") instance?.tell({ kind: "healthy" });
+    if (health === "down") {
       const cause = `its checks fail: ${after.lastCheck ?? "no answer"}`;
       instance?.tell({ kind: "unhealthy", cause });
     }
     this.#reviewSoon();
+  }
+
+  /** An endpoint comes, and may have been drained before it went. Our own instances are told. */
+  #drainIfAsked({ id, origin }: InstanceRecord): void {
+    if (origin !== "endpoint" || !this.#words.isDrained(id)) return;
+    this.#ports.registry.patch(id, { draining: true });
   }
 
   #rolloutMoved(): void {
@@ -478,6 +488,11 @@ export class Supervisor {
     return { id, ordinal, fingerprint, phase, failure, health, heldBack, readyAtMs };
   }
 
+  /** By an operator's word; a drain is what a rolling change does to each itself. */
+  #isOut(id: string): boolean {
+    return this.#ports.registry.get(id)?.steered?.forced === "down";
+  }
+
   #showVersions(own: readonly Instance[], rollout: Rollout, replicas: number): void {
     for (const { id, ordinal, fingerprint, phase } of own) {
       this.#ports.registry.patch(id, { extra: ordinal > replicas });
@@ -498,7 +513,7 @@ export class Supervisor {
     return {
       id,
       outdated: outdated(id),
-      serving: phase === "running" && view.health !== "down" && !view.heldBack,
+      serving: phase === "running" && view.health !== "down" && !view.heldBack && !this.#isOut(id),
       well: rollout.isWell(view),
       ending: phase === "draining" || phase === "stopping",
     };
@@ -552,6 +567,14 @@ export class Supervisor {
     const kind = drained ? "instance.drained" : "instance.undrained";
     events.record({ kind, level: "info", sentence, instance: id });
   }
+}
+
+/**
+ * Whoever is forced up is not ended for its checks. Whoever is forced down is ended for nothing
+ * that they do not say.
+ */
+function healthToKeep({ health, steered }: InstanceRecord): Health {
+  return health === "down" && steered?.forced === "up" ? "up" : health;
 }
 
 /** Why what was started so is to be replaced; undefined when it would be started the same now. */

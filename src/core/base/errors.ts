@@ -59,6 +59,10 @@ export const errorCatalogue = {
     "The number of instances is outside the service's `replicas`.",
     "Take a number within `replicas`, or widen it in the file and apply that.",
   ),
+  NINES_ENDPOINT_REFUSED: entry(
+    "An endpoint cannot be added or removed at run time as asked.",
+    "Do what the message says; `nines status` lists the endpoints that there are.",
+  ),
   NINES_PORT_NONE_FREE: entry(
     "No free port was found for an instance.",
     "End programs that hold ports below the kernel's ephemeral range.",

@@ -6,9 +6,13 @@
 // code of the error catalogue.
 
 import { z } from "zod";
+import type { EndpointConfig } from "../../config/config.ts";
+import { parseAddress } from "../../config/units.ts";
+import { LEVELS_MAX, type RoutingTable } from "../../core/route/table.ts";
+import { PERCENT_MAX } from "../../core/steer/agent-line.ts";
+import { WEIGHT_MAX, type WeightWord } from "../../core/steer/weights.ts";
 import type { IncidentReport, Wanted } from "../incidents/report.ts";
 import type { DeploysReport } from "../status/versions.ts";
-import type { RoutingTable } from "../../core/route/table.ts";
 import { type StatusReport, statusReport } from "../status/report.ts";
 import {
   applyResult,
@@ -40,6 +44,11 @@ export interface AdminActions extends EventSource {
   restart(target: string, force: boolean): void;
   drain(instance: string): void;
   undrain(instance: string): void;
+  weigh(instance: string, word: WeightWord | undefined): string;
+  force(instance: string, forced: "up" | "down" | undefined): string;
+  closeConnections(instance: string, everything: boolean): string;
+  addEndpoint(service: string, endpoint: EndpointConfig): string;
+  removeEndpoint(instance: string): string;
   failover(service: string, to: string | undefined): string;
   failback(service: string): string;
   maintain(on: boolean, service: string | undefined): string;
@@ -134,6 +143,21 @@ const growing = z
   .refine((shares) => shares.every((share, index) => share > (shares[index - 1] ?? 0)), {
     error: "each share is more than the one before",
   });
+const weight = z
+  .union([
+    z.int().min(1).max(WEIGHT_MAX),
+    z
+      .string()
+      .regex(/^[1-9]\d{0,4}%$/)
+      .refine((text) => Number.parseInt(text, 10) <= PERCENT_MAX, { error: "is too much" }),
+    z.literal("auto"),
+  ])
+  .describe('As the file would have it, "50%" of what it has, or "auto": the file\'s own again');
+const address = z
+  .string()
+  .max(300)
+  .refine((text) => (parseAddress(text)?.host ?? "") !== "", { error: 'is no "host:port"' })
+  .describe('"10.0.0.7:8080", "[::1]:8080"');
 const after = z.coerce
   .number()
   .int()
@@ -262,6 +286,65 @@ export const endpoints: readonly Endpoint[] = [
     (actions, { instance }) => actions.undrain(instance),
   ),
   change(
+    "/v1/weight",
+    "Gives an instance another weight than the file and its agent do, until `auto`; kept on disk.",
+    { input: z.strictObject({ instance: name, weight }), output: followed },
+    (actions, wanted) => ({ sentence: actions.weigh(wanted.instance, weightWord(wanted.weight)) }),
+  ),
+  change(
+    "/v1/force",
+    "Makes an instance count as up or down whatever its checks say, until `auto`; kept on disk.",
+    {
+      input: z.strictObject({ instance: name, to: z.enum(["up", "down", "auto"]) }),
+      output: followed,
+    },
+    (actions, { instance, to }) => ({
+      sentence: actions.force(instance, to === "auto" ? undefined : to),
+    }),
+  ),
+  change(
+    "/v1/close",
+    "Closes the gateway's connections to an instance: idle ones and tunnels at once, those with a " +
+      "request under way after it, or with `everything` at once. Done once, kept nowhere.",
+    {
+      input: z.strictObject({ instance: name, everything: z.boolean().default(false) }),
+      output: followed,
+    },
+    (actions, { instance, everything }) => ({
+      sentence: actions.closeConnections(instance, everything),
+    }),
+  ),
+  change(
+    "/v1/endpoints/add",
+    "Adds an endpoint to a service of endpoints, beside those of the file; kept on disk.",
+    {
+      input: z.strictObject({
+        service: name,
+        address,
+        weight: z.int().min(1).max(WEIGHT_MAX).default(1),
+        backup: z.boolean().default(false),
+        priority: z
+          .int()
+          .min(0)
+          .max(LEVELS_MAX - 1)
+          .optional(),
+        zone: z.string().max(200).default(""),
+      }),
+      output: followed,
+    },
+    (actions, { service, address: place, priority, ...rest }) => {
+      const level = priority === undefined ? {} : { priority };
+      const { host, port } = parseAddress(place) ?? { host: place, port: 0 };
+      return { sentence: actions.addEndpoint(service, { host, port, ...rest, ...level }) };
+    },
+  ),
+  change(
+    "/v1/endpoints/remove",
+    "Takes an endpoint out, of the file or added; what is under way there ends first. Kept on disk.",
+    { input: z.strictObject({ instance: name }), output: followed },
+    (actions, { instance }) => ({ sentence: actions.removeEndpoint(instance) }),
+  ),
+  change(
     "/v1/failover",
     "Moves the primary of a service to another instance, by plan: no request is lost.",
     { input: z.strictObject({ service: name, to: name.optional() }), output: followed },
@@ -302,3 +385,8 @@ export const endpoints: readonly Endpoint[] = [
   ),
   order("/v1/stop", "Stops everything in order.", nothing, (actions) => actions.stop()),
 ];
+
+function weightWord(word: number | string): WeightWord | undefined {
+  if (typeof word === "number") return { weight: word };
+  return word === "auto" ? undefined : { percent: Number.parseInt(word, 10) };
+}

@@ -56,6 +56,13 @@ const actions = {
     asked.push(["failover", service, to]);
     return `${service}-1 hands over to ${to}`;
   },
+  weigh: (instance: string, word: unknown) => `${asked.push(["weigh", instance, word])} orders`,
+  force: (instance: string, forced: unknown) => `${asked.push(["force", instance, forced])} orders`,
+  closeConnections: (instance: string, everything: boolean) =>
+    `${asked.push(["close", instance, everything])} orders`,
+  addEndpoint: (service: string, endpoint: unknown) =>
+    `${asked.push(["add", service, endpoint])} orders`,
+  removeEndpoint: (instance: string) => `${asked.push(["remove", instance])} orders`,
   failback: (service: string) => `${asked.push(["failback", service])} orders`,
   maintain: (on: boolean, service: string | undefined) =>
     `${asked.push(["maintain", on, service])} orders`,
@@ -96,6 +103,11 @@ describe("the admin API", () => {
       "/v1/restart": { target: "web" },
       "/v1/drain": { instance: "web-1" },
       "/v1/undrain": { instance: "web-1" },
+      "/v1/weight": { instance: "web-1", weight: "50%" },
+      "/v1/force": { instance: "web-1", to: "up" },
+      "/v1/close": { instance: "web-1" },
+      "/v1/endpoints/add": { service: "cache", address: "[::1]:6379" },
+      "/v1/endpoints/remove": { instance: "cache-::1:6379" },
       "/v1/failover": { service: "db" },
       "/v1/failback": { service: "db" },
       "/v1/maintenance": { on: true },

@@ -100,6 +100,20 @@ export interface BackupPruneOptions extends PlaceOptions {
 export interface BackupKeyOptions extends PlaceOptions {
   readonly to: string;
 }
+/** A number, "50%" of the file's, or "auto". */
+export type WeightText = number | `${number}%` | "auto";
+
+export interface CloseOptions extends PlaceOptions {
+  readonly everything?: boolean;
+}
+
+export interface AddOptions extends PlaceOptions {
+  readonly weight?: number;
+  readonly backup?: boolean;
+  readonly priority?: number;
+  readonly zone?: string;
+}
+
 export interface RestartOptions extends PlaceOptions {
   readonly force?: true;
 }
@@ -150,6 +164,11 @@ export interface Actions {
   restart(target: string, options: RestartOptions): Promise<number>;
   drain(instance: string, options: PlaceOptions): Promise<number>;
   undrain(instance: string, options: PlaceOptions): Promise<number>;
+  weight(instance: string, weight: WeightText, options: PlaceOptions): Promise<number>;
+  force(instance: string, to: "up" | "down" | "auto", options: PlaceOptions): Promise<number>;
+  close(instance: string, options: CloseOptions): Promise<number>;
+  addEndpoint(service: string, address: string, options: AddOptions): Promise<number>;
+  removeEndpoint(instance: string, options: PlaceOptions): Promise<number>;
   failover(service: string, options: FailoverOptions): Promise<number>;
   failback(service: string, options: PlaceOptions): Promise<number>;
   maintenance(on: boolean, service: string | undefined, options: PlaceOptions): Promise<number>;

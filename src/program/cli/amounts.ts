@@ -3,7 +3,10 @@
 
 import { InvalidArgumentError } from "commander";
 import { parseDuration, parsePercent } from "../../config/units.ts";
+import { PERCENT_MAX } from "../../core/steer/agent-line.ts";
+import { WEIGHT_MAX } from "../../core/steer/weights.ts";
 import type { Growth } from "../load/steps.ts";
+import type { WeightText } from "./actions.ts";
 
 export interface LatencyGoal {
   readonly limitMs: number;
@@ -115,4 +118,13 @@ export function wholeNumber(text: string, most: number, least = 0): number {
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;
   throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
+}
+
+/** "10", "50%" of what the file says, or "auto": what it says. */
+export function weightText(text: string): WeightText {
+  if (text === "auto") return text;
+  const percent = /^(\d{1,5})%$/.exec(text)?.[1];
+  if (percent === undefined) return wholeNumber(text, WEIGHT_MAX, 1);
+  if (Number(percent) >= 1 && Number(percent) <= PERCENT_MAX) return `${Number(percent)}%`;
+  throw new InvalidArgumentError("To give it nothing new, there is `nines drain`.");
 }

@@ -15,6 +15,7 @@ import type { Ended } from "./commands/placed.ts";
 import { addLoad, addPlan, addPredicting, addSimulate } from "./commands/predicting.ts";
 import { addRunning } from "./commands/running.ts";
 import { addIncidents, addSeeing } from "./commands/seeing.ts";
+import { addSteering } from "./commands/steering.ts";
 import { addWriting } from "./commands/writing.ts";
 import { exitCodes } from "./exit-codes.ts";
 
@@ -58,6 +59,7 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
   addSimulate(nines, actions, ended);
   addPlan(nines, actions, ended);
   addOperating(nines, actions, ended);
+  addSteering(nines, actions, ended);
   addFailover(nines, actions, ended);
   addDeploying(nines, actions, ended);
   addBackup(nines, actions, ended);
@@ -81,6 +83,11 @@ export const overNetwork: readonly string[] = [
   "restart",
   "drain",
   "undrain",
+  "weight",
+  "force",
+  "close",
+  "add",
+  "remove",
   "control restart",
   "gateway restart",
   "failover",

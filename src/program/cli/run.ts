@@ -8,6 +8,7 @@ import { buildCommandLine } from "./command-line.ts";
 import { exitCode, report, say } from "./say.ts";
 
 const operations = async () => (await import("./operate.ts")).operations;
+const steering = async () => (await import("./steer.ts")).steeringCommands;
 const failovers = async () => (await import("./failover.ts")).failoverCommands;
 const deploying = async () => (await import("./deploy.ts")).deploying;
 const journals = async () => (await import("./journal.ts")).journalCommands;
@@ -35,6 +36,11 @@ const actions: Actions = {
   restart: async (...words) => (await operations()).restart(...words),
   drain: async (...words) => (await operations()).drain(...words),
   undrain: async (...words) => (await operations()).undrain(...words),
+  weight: async (...words) => (await steering()).weight(...words),
+  force: async (...words) => (await steering()).force(...words),
+  close: async (...words) => (await steering()).close(...words),
+  addEndpoint: async (...words) => (await steering()).addEndpoint(...words),
+  removeEndpoint: async (...words) => (await steering()).removeEndpoint(...words),
   failover: async (...words) => (await failovers()).failover(...words),
   failback: async (...words) => (await failovers()).failback(...words),
   maintenance: async (...words) => (await failovers()).maintenance(...words),

@@ -8,7 +8,8 @@ import { type Asked, targetOf } from "./target.ts";
 
 function instance(id: string, state: InstanceReport["state"], port: number): InstanceReport {
   const none = { why: "", since: null, pid: null, requestsPerSecond: 0, errors: 0, restarts: 0 };
-  return { ...none, id, state, address: `127.0.0.1:${port}`, version: 1, share: 1 };
+  const plain = { weight: 1, weightBy: "file", forced: null, agent: null, added: false } as const;
+  return { ...none, ...plain, id, state, address: `127.0.0.1:${port}`, version: 1, share: 1 };
 }
 
 function status(addresses: readonly string[]): StatusReport {

@@ -251,6 +251,7 @@ class ControlRun {
       instances: control.registry.instances(),
       epochOf: (service) => control.registry.epoch(service),
       inMaintenance: (service) => control.isInMaintenance(service),
+      removedOf: (service) => control.removedEndpoints(service),
       gateway: { ...gateway, workerStats: stats, totals: totals.services },
       rates: this.#rates,
       ledgers: control.ledgers(),
@@ -378,6 +379,24 @@ class ControlRun {
     this.#parts.events.record({ kind, level, sentence });
   }
 
+  #closeConnections(id: string, everything: boolean): string {
+    const { control, events, steward } = this.#parts;
+    const record = control.registry.get(id);
+    if (record === undefined) {
+      throw new NinesError("NINES_TARGET_UNKNOWN", `There is no instance "${id}".`);
+    }
+    const workers = steward.closeConnections(id, everything);
+    const who = workers === 1 ? "1 worker closes" : `${workers} workers close`;
+    const what = everything
+      ? "every connection to it, requests under way included"
+      : "idle connections to it and tunnels, the others after their request";
+    const sentence = `${id}: ${who} ${what}; an operator said so`;
+    const { service } = record;
+    const kind = "instance.connections-closed";
+    events.record({ kind, level: "info", sentence, service, instance: id });
+    return sentence;
+  }
+
   /** What may be asked of us from outside: see admin/endpoints.ts. */
   #actions(): AdminActions {
     const { control, events, steward } = this.#parts;
@@ -406,6 +425,13 @@ class ControlRun {
       restart: orderly((target, force) => control.restart(target, force)),
       drain: orderly((instance) => control.drain(instance)),
       undrain: orderly((instance) => control.undrain(instance)),
+      weigh: orderly((instance, word) => control.weigh(instance, word)),
+      force: orderly((instance, forced) => control.force(instance, forced)),
+      closeConnections: orderly((instance, everything) =>
+        this.#closeConnections(instance, everything),
+      ),
+      addEndpoint: orderly((service, endpoint) => control.addEndpoint(service, endpoint)),
+      removeEndpoint: orderly((instance) => control.removeEndpoint(instance)),
       failover: orderly((service, to) => control.failover(service, to)),
       failback: orderly((service) => control.failback(service)),
       maintain: orderly((on, service) => control.maintain(on, service)),

@@ -221,6 +221,7 @@ function inputs(
     instances,
     epochOf: () => 2_000_001,
     inMaintenance: () => false,
+    removedOf: () => [],
     gateway: noGateway,
     rates: new RateWindow(),
     ledgers: new Map(),

@@ -3,9 +3,12 @@
 import type { Config, ListenConfig, ServiceConfig } from "../../config/config.ts";
 import type { DutiesState } from "../../control/backup/duties.ts";
 import type { InstanceRecord } from "../../control/registry/registry.ts";
+import { healthOf, isDrained } from "../../control/registry/verdict.ts";
 import type { Incident } from "../../core/incident/incident.ts";
 import type { InstanceStats, ServiceStats, WorkerStats } from "../../core/measure/gateway-stats.ts";
 import { type Ledger, underWay } from "../../core/deploy/versions.ts";
+import { isWithdrawn, sayWithdrawn } from "../../core/steer/agent-state.ts";
+import { weightOf } from "../../core/steer/weights.ts";
 import type { WorkerState } from "../../gateway/contract.ts";
 import { headlineOf } from "../incidents/report.ts";
 import type { RateWindow } from "./rates.ts";
@@ -38,6 +41,8 @@ export interface StatusInputs {
   readonly instances: readonly InstanceRecord[];
   readonly epochOf: (service: string) => number;
   readonly inMaintenance: (service: string) => boolean;
+  /** See Control.removedEndpoints. */
+  readonly removedOf: (service: string) => readonly string[];
   readonly gateway: GatewayView;
   readonly rates: RateWindow;
   /** Of the services that Nines starts. */
@@ -150,6 +155,7 @@ function serviceReport(
     version: ledger?.inForce ?? null,
     deploy: deploy === undefined ? null : deployReport(deploy),
     instances,
+    removed: inputs.removedOf(name),
   };
 }
 
@@ -161,9 +167,9 @@ function primaryOf(
   return records.find(({ standing }) => standing !== "standby")?.id ?? null;
 }
 
-/** An operator's `scale` adds and removes instances: what there is and is not leaving is wanted. */
+/** An operator adds and removes instances: what there is and is not leaving is wanted. */
 function wantedOf(config: ServiceConfig, records: readonly InstanceRecord[]): number {
-  if (config.kind === "endpoints") return config.endpoints.length;
+  if (config.kind === "endpoints") return records.length;
   const staying = records.filter(({ phase }) => phase !== "stopping" && phase !== "stopped");
   return Math.max(config.replicas.min, staying.length);
 }
@@ -187,6 +193,21 @@ function instanceReport(
     restarts: record.restarts,
     version: record.version ?? null,
     share: record.share ?? 1,
+    ...weightReport(record),
+    forced: record.steered?.forced ?? null,
+    agent: record.agentHeard?.text ?? null,
+    added: record.added ?? false,
+  };
+}
+
+function weightReport(record: InstanceRecord): Pick<InstanceReport, "weight" | "weightBy"> {
+  const { weight, steered, agent } = record;
+  const operator = steered?.weight;
+  const agentPercent = agent?.weightPercent;
+  const by = agentPercent === undefined || agentPercent === 100 ? "file" : "agent";
+  return {
+    weight: round(weightOf({ weight, operator, agentPercent })),
+    weightBy: operator === undefined ? by : "operator",
   };
 }
 
@@ -194,9 +215,10 @@ export function stateOf(record: InstanceRecord): InstanceState {
   switch (record.phase) {
     case "external":
     case "running":
-      if (record.draining) return "draining";
-      if (record.health === "unknown") return "starting";
-      if (record.health === "down") return "down";
+      if (record.steered?.forced === "down") return "down";
+      if (isDrained(record)) return "draining";
+      if (healthOf(record) === "unknown") return "starting";
+      if (healthOf(record) === "down") return "down";
       if (record.standing === "leaving") return "draining";
       return record.standing === "standby" ? "standby" : "up";
     case "launching":
@@ -212,14 +234,17 @@ export function stateOf(record: InstanceRecord): InstanceState {
   }
 }
 
-/**
- * An operator's drain outlasts what happens to the instance meanwhile, and is why it gets nothing.
- */
+/** Somebody's word outlasts what happens to the instance meanwhile, and is why it gets nothing. */
 function whyOf(record: InstanceRecord, standsInFor: string | undefined): string {
-  const { id, phase, draining, health, why, standingWhy } = record;
+  const { id, phase, draining, agent, why, standingWhy } = record;
   const stays = phase === "external" || phase === "running";
+  const forced = record.steered?.forced;
+  if (stays && forced !== undefined) return `${id} is ${forced}: an operator forced it`;
   if (stays && draining) return `${id} gets no new traffic: an operator drained it`;
-  if (!stays || health !== "up") return why;
+  if (stays && agent !== undefined && isWithdrawn(agent)) {
+    return `${id} gets no new traffic: its agent says ${sayWithdrawn(agent)}`;
+  }
+  if (!stays || healthOf(record) !== "up") return why;
   if (standingWhy !== "") return standingWhy;
   return standsInFor === undefined ? why : `${id} gets traffic while ${standsInFor} gets none`;
 }

@@ -104,6 +104,7 @@ function serviceReports(instances: readonly RecordedInstance[]): readonly Servic
       deploy: null,
       restarts: mine.reduce((sum, { kept }) => sum + kept.restarts, 0),
       instances: mine.map(instanceReport),
+      removed: [],
     };
   });
 }
@@ -121,5 +122,10 @@ function instanceReport({ id, kept, alive }: RecordedInstance): InstanceReport {
     restarts: kept.restarts,
     version: null,
     share: 1,
+    weight: 1,
+    weightBy: "file",
+    forced: null,
+    agent: null,
+    added: false,
   };
 }

@@ -75,6 +75,14 @@ export const instanceReport = shape({
     "Of what its process was started with; null for an endpoint, or when forgotten",
   ).nullable(),
   share: z.number().describe("Of a full instance's traffic; less than 1 while it is a canary"),
+  weight: z.number().describe("Beside the others', by the file, an operator or its agent"),
+  weightBy: z.enum(["file", "operator", "agent"]).describe("Who says so"),
+  forced: z
+    .enum(["up", "down"])
+    .nullable()
+    .describe("What an operator forced it to be, whatever its checks say"),
+  agent: z.string().nullable().describe("What its agent said last; null where none is asked"),
+  added: z.boolean().describe("An operator added it; the file does not name it"),
 });
 
 /** A deploy that is under way, or the last one. */
@@ -116,6 +124,7 @@ export const serviceReport = shape({
   ).nullable(),
   deploy: deployReport.nullable().describe("null when none is under way"),
   instances: list(instanceReport),
+  removed: list(z.string()).describe("Endpoints of the file that an operator took out"),
 });
 
 export const openIncidentReport = shape({

@@ -136,6 +136,11 @@ function instance(fields: Partial<InstanceReport>): InstanceReport {
     restarts: 0,
     version: 1,
     share: 1,
+    weight: 1,
+    weightBy: "file",
+    forced: null,
+    agent: null,
+    added: false,
     ...fields,
   };
 }
@@ -159,6 +164,7 @@ const web: ServiceReport = {
   restarts: 5,
   version: 1,
   deploy: null,
+  removed: [],
   instances: [
     instance({}),
     instance({
