@@ -210,6 +210,10 @@ export class Exchange implements AttemptOwner, Waiter {
 
   // Choosing and trying.
 
+  get isChoosy(): boolean {
+    return this.#tries.areSome;
+  }
+
   tryAgain(): boolean {
     return this.#choose(this.#context.nowMs());
   }

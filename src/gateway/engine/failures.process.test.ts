@@ -2,6 +2,7 @@
 // answers.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { defaultDetection, plainRule } from "../../core/route/table.ts";
 import {
   eventually,
   freePort,
@@ -566,6 +567,36 @@ describe("the queue", () => {
         assert.match(await peer.takeThrough("\r\n\r\n"), new RegExp(`^GET /${index} `));
       }
       assert.equal(origin.peers.length, 1);
+    }),
+  );
+
+  test(
+    "is not held up by a request that waits for an instance which it has not tried yet",
+    opening(async (open) => {
+      const [first, second] = [await open(startOrigin()), await open(startOrigin())];
+      const table = tableOf({
+        ports: [first.port, second.port],
+        service: { maxConnections: 1, detection: { ...defaultDetection, maxEjectedRatio: 0 } },
+        route: { balance: plainRule("first") },
+      });
+      const gateway = await open(startGateway(table));
+      for (let index = 0; index < 4; index++) {
+        const client = await gateway.client();
+        client.send(`GET /${index} HTTP/1.1\r\n${host}\r\n`);
+        if (index === 0) await (await first.peer(0)).takeThrough("\r\n\r\n");
+        if (index === 1) {
+          const broken = await second.peer(0);
+          await broken.takeThrough("\r\n\r\n");
+          broken.reset();
+          await untilQueued(gateway, 1);
+        }
+        if (index === 2) await (await second.peer(1)).takeThrough("\r\n\r\n");
+      }
+      await untilQueued(gateway, 2);
+      const peer = await second.peer(1);
+      peer.send(ok);
+      // The first is busy still: who was broken off waits for it, and who comes after need not.
+      assert.match(await peer.takeThrough("\r\n\r\n"), /^GET \/3 /);
     }),
   );
 

@@ -20,6 +20,8 @@ import { ReasonCounts, type RouteCounts } from "./route-counts.ts";
 
 /** Waiting requests of one instance that are looked at in one scan. */
 const HEDGE_LOOKS_MAX = 256;
+/** Waiters who find nothing and hold up nobody, before the next ones wait for another turn. */
+const PASSED_MAX = 64;
 
 /** Where a request goes. */
 export interface Target {
@@ -32,6 +34,8 @@ export interface Target {
 
 /** A request that waits for an instance. */
 export interface Waiter {
+  /** It has tried some already, and waits for others while one of those may be free. */
+  readonly isChoosy: boolean;
   /** Whether it found one (or gave up), and leaves the queue. */
   tryAgain(): boolean;
 }
@@ -218,13 +222,14 @@ export class Service {
     this.#queue.delete(waiter);
   }
 
-  /** Lets those who wait try, in order, until one finds nothing. */
+  /** Lets those who wait try, in order, until one finds nothing that would have taken anybody. */
   wake(): void {
     if (this.#waking) return;
     this.#waking = true;
+    let passed = 0;
     for (const waiter of this.#queue) {
-      if (!waiter.tryAgain()) break;
-      this.#queue.delete(waiter);
+      if (waiter.tryAgain()) this.#queue.delete(waiter);
+      else if (!waiter.isChoosy || ++passed === PASSED_MAX) break;
     }
     this.#waking = false;
   }

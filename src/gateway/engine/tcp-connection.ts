@@ -96,6 +96,10 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
 
   // Choosing.
 
+  get isChoosy(): boolean {
+    return this.#triedCount > 0;
+  }
+
   tryAgain(): boolean {
     return this.#choose(this.#context.nowMs());
   }

@@ -40,6 +40,11 @@ export class Tries {
     this.freshOnly = false;
   }
 
+  /** Whether instances have been tried already. */
+  get areSome(): boolean {
+    return this.#triedCount > 0;
+  }
+
   /** A slot for the next attempt, NO_INSTANCE or ALL_BUSY. */
   choose(
     { dispatcher }: Service,
