@@ -208,14 +208,21 @@ const retry = z.strictObject({
     see: ["gateway.retry.budget", "gateway.retry.replay"],
   }),
   budget: field(budget.prefault("20%"), {
-    meaning: "Share of the requests of the last 10 s that may be retries.",
-    interaction: "Keeps retries from multiplying the load on what is already failing.",
-    source: "Linkerd (0.2 over 10 s) and Envoy (20 %).",
+    meaning:
+      "Retries as a share of the good answers (below 500) of the last 10 s. Of what these have saved no " +
+      "more is spent in half a second than was earned in it.",
+    interaction:
+      "Keeps retries from multiplying the load on what is already failing: in a total outage nothing " +
+      "is earned, and `budgetPerSecond` is what is left.",
+    source:
+      "Linkerd (0.2 over 10 s), Envoy (20 %); earned by answers as in gRPC's retry throttling.",
     see: ["gateway.retry.budgetPerSecond"],
   }),
   budgetPerSecond: field(budgetPerSecond.prefault(10), {
-    meaning: "Retries a second that are allowed whatever `budget` says, for when requests are few.",
-    source: "Linkerd (10).",
+    meaning:
+      "Retries a second that are allowed where `budget` gives fewer, for when requests are few; those " +
+      "of 10 s at once.",
+    source: "Linkerd (10), which adds it to the share.",
     see: ["gateway.retry.budget"],
   }),
   replay: field(replay.prefault("64KiB"), {
@@ -251,7 +258,8 @@ const hedge = z.strictObject({
   }),
   perSecond: field(hedgePerSecond.prefault(defaultHedge.budgetPerSecond), {
     meaning:
-      "Second attempts a second that are allowed whatever `budget` says, for when requests are few.",
+      "Second attempts a second that are allowed where `budget` gives fewer, for when requests are " +
+      "few; those of 10 s at once.",
     source: "As for retries: Linkerd (10).",
     see: ["gateway.hedge.budget"],
   }),

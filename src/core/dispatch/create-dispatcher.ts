@@ -20,7 +20,7 @@ import { Outlier } from "../detect/outlier.ts";
 import { StallDetector, UNANSWERED_MIN } from "../detect/stall.ts";
 import { sayDuration } from "../base/duration.ts";
 import { heldUntilMs } from "../guard/flap-damping.ts";
-import { RetryBudget } from "../guard/retry-budget.ts";
+import { RETRY_SAVED_MS, RETRY_WINDOW_MS, RetryBudget } from "../guard/retry-budget.ts";
 import type { BalanceRule, TableInstance, TableService } from "../route/table.ts";
 import {
   ALL_BUSY,
@@ -94,8 +94,9 @@ class ServiceDispatcher implements Dispatcher {
       this.#rules,
       this.#algorithms,
     );
-    this.#retryBudget = new RetryBudget(nowMs);
-    this.#hedgeBudget = new RetryBudget(nowMs);
+    this.#retryBudget = new RetryBudget(nowMs, RETRY_SAVED_MS);
+    // Silence keeps everybody waiting at once, and needs all that was saved.
+    this.#hedgeBudget = new RetryBudget(nowMs, RETRY_WINDOW_MS);
     this.update(service, nowMs);
   }
 
@@ -146,7 +147,10 @@ class ServiceDispatcher implements Dispatcher {
 
   answering(slot: number, nowMs: number, latencyMs: number, waitedMs: number, good: boolean): void {
     if (waitedMs >= 0) this.#heard(slot, nowMs, waitedMs);
-    if (good) this.#algorithms.answered(slot, nowMs, latencyMs);
+    if (good) {
+      this.#retryBudget.earn(nowMs);
+      this.#algorithms.answered(slot, nowMs, latencyMs);
+    }
     if (this.#ejections.isEjected(slot)) {
       this.#answeredWhileEjected(slot, nowMs, nowMs - latencyMs, good);
     }
@@ -221,8 +225,7 @@ class ServiceDispatcher implements Dispatcher {
   }
 
   requestSeen(nowMs: number): void {
-    this.#retryBudget.requestSeen(nowMs);
-    this.#hedgeBudget.requestSeen(nowMs);
+    this.#hedgeBudget.earn(nowMs);
   }
 
   takeRetry(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean {

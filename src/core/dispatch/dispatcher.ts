@@ -101,7 +101,7 @@ export interface Dispatcher {
   /**
    * The answer's head has come: proof of life, which need not wait for the end of a long answer.
    * `latencyMs` is the time since `started`, `waitedMs` that since `awaits` or -1 without one;
-   * `good`: not a server error.
+   * `good`: not a server error, which earns retries.
    */
   answering(slot: number, nowMs: number, latencyMs: number, waitedMs: number, good: boolean): void;
   /**
@@ -123,7 +123,7 @@ export interface Dispatcher {
   isLate(slot: number): boolean;
   /** Ejected, or on the way there: another instance had better answer what this one refuses. */
   isDoubted(slot: number): boolean;
-  /** A first attempt (not a retry) was made; feeds the retry budget. */
+  /** A first attempt (not a retry) was made: hedges are a share of them. */
   requestSeen(nowMs: number): void;
   /** Whether one more try may be made; taking it spends from the budget. */
   takeRetry(nowMs: number, budgetRatio: number, budgetPerSecond: number): boolean;

@@ -169,9 +169,9 @@ export interface RouteMatch {
 export interface RetryPolicy {
   /** Tries beyond the first; 0 is none. */
   readonly attempts: number;
-  /** Share of requests in the last 10 s that may be retries (Linkerd's and Envoy's budget). */
+  /** Retries as a share of the good answers of the last 10 s (core/guard/retry-budget.ts). */
   readonly budgetRatio: number;
-  /** Retries a second that are always allowed, so that a quiet service can retry at all. */
+  /** Retries a second that are allowed where the share is less: a quiet service can retry, too. */
   readonly budgetPerSecond: number;
   /** Largest request body that is kept for another try. */
   readonly replayBytes: number;
@@ -181,7 +181,7 @@ export interface RetryPolicy {
 export interface HedgePolicy {
   /** Share of requests in the last 10 s that may be hedged. */
   readonly budgetRatio: number;
-  /** Hedges a second that are always allowed. */
+  /** Hedges a second that are allowed where the share is less. */
   readonly budgetPerSecond: number;
 }
 
