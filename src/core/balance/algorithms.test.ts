@@ -189,6 +189,51 @@ test("least request: a failure weighs as long as an answer takes", () => {
   assert.notEqual(world.choose(), world.choose(), "then they take turns again");
 });
 
+test("least request: tunnels of an hour do not make a failure weigh for an hour", () => {
+  const world = new World("least-request", [1, 1]);
+  const end = (latencyMs: number): void => {
+    const slot = world.choose();
+    world.start(slot);
+    world.end(slot, latencyMs);
+  };
+  for (let request = 0; request < 500; request++) end(request % 10 === 9 ? 3_600_000 : 20);
+  const failing = world.choose();
+  world.start(failing);
+  world.end(failing, 0, true);
+  assert.deepEqual(world.counts(2)[failing], 0);
+  world.nowMs += 40;
+  assert.notEqual(world.choose(), world.choose(), "twice an answer's time is enough");
+  for (let request = 0; request < 2_000; request++) end(3_600_000);
+  const next = world.choose();
+  world.start(next);
+  world.end(next, 0, true);
+  world.nowMs += 10_000;
+  assert.notEqual(world.choose(), world.choose(), "where all are tunnels, ten seconds");
+});
+
+test("least time: one slow first answer is forgotten after ten seconds, a fast one is not", () => {
+  const world = new World("least-time", [1, 1, 1]);
+  for (const [slot, latencyMs] of [1_000, 10, 1].entries()) {
+    world.start(slot);
+    world.end(slot, latencyMs);
+  }
+  for (let answer = 0; answer < 200; answer++) {
+    world.start(1);
+    world.end(1, 10);
+  }
+  world.nowMs = 9_999;
+  assert.equal(world.counts(50)[0], 0);
+  world.start(1);
+  world.end(1, 10);
+  world.nowMs = 10_000;
+  world.counts(3);
+  // The fast one is busy enough: of the other two, one that nothing is known of is average.
+  world.setActive([0, 2, 20]);
+  assert.equal(world.choose(), 0);
+  world.setActive([0, 0, 0]);
+  assert.equal(world.choose(), 2);
+});
+
 test("least time: a tenth of the time, ten times the requests; who is unknown is average", () => {
   const world = new World("least-time", [1, 1]);
   for (const [slot, latencyMs] of [10, 1].entries()) {
@@ -359,6 +404,22 @@ test("maglev: the next table is built beside the choices, and the former one ser
   for (let request = 0; request < 30_000; request++) world.choose(request);
   const after = everySlot(500).map((key) => world.choose(key));
   assert.ok(after.filter((slot) => slot === 4).length > 350);
+});
+
+test("maglev: at little traffic a newcomer waits for some ten requests, not a thousand", () => {
+  const world = new World("maglev", same(5));
+  world.only([0, 1, 2, 3]);
+  world.view.listed[4] = 0;
+  world.choose(0);
+  world.view.listed[4] = 1;
+  world.view.version++;
+  world.join(4);
+  for (let request = 0; request < 12; request++) {
+    world.nowMs += 1_000;
+    world.choose(request);
+  }
+  const its = everySlot(500).filter((key) => world.choose(key) === 4).length;
+  assert.ok(Math.abs(its - 100) < 40, `${its} of 500 keys`);
 });
 
 test("maglev: a table of others only is spread over at once", () => {

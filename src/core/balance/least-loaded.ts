@@ -5,6 +5,10 @@
 // has passed since it began. Then failing is no faster than answering, and the instance gets no
 // more than its peers until it is ejected (core/dispatch). Rejected: a penalty that somebody has to
 // choose a size for.
+//
+// A tunnel ends like an answer, after hours. So an answer counts in the mean for twice the mean at
+// most: some of a thousand times the usual length move it little, and a change of all is followed.
+// What still is longer than 10 s, where most are tunnels, makes no failure weigh longer than that.
 
 import { grown } from "../base/grown.ts";
 import type { Candidates } from "./balancer.ts";
@@ -14,6 +18,10 @@ import { LeastOf } from "./least-heap.ts";
 const FAILURES_MAX = 4096;
 /** Of the latest answer in the mean time of an answer. */
 const GAIN = 1 / 64;
+/** Of the mean: more of one answer does not count. */
+const OUTLIER_RATIO = 2;
+/** No failure weighs longer. */
+const WEIGHS_MS_MAX = 10_000;
 const FORGOTTEN = -1;
 
 export abstract class LeastLoaded extends LeastOf {
@@ -38,18 +46,25 @@ export abstract class LeastLoaded extends LeastOf {
 
   override finished(slot: number, nowMs: number, latencyMs: number, failed: boolean): void {
     if (!failed) {
-      this.#meanMs += this.#meanMs === 0 ? latencyMs : GAIN * (latencyMs - this.#meanMs);
+      this.#hear(latencyMs);
       return;
     }
-    if (latencyMs >= this.#meanMs) return;
+    const weighsMs = Math.min(this.#meanMs, WEIGHS_MS_MAX) - latencyMs;
+    if (weighsMs <= 0) return;
     if (this.#count === FAILURES_MAX) this.#endOldest();
     if (this.#failures.length < this.view.capacity) {
       this.#failures = grown(this.#failures, new Int32Array(this.view.capacity));
     }
     const index = (this.#from + this.#count++) % FAILURES_MAX;
     this.#whose[index] = slot;
-    this.#untilMs[index] = nowMs + this.#meanMs - latencyMs;
+    this.#untilMs[index] = nowMs + weighsMs;
     this.#failures[slot] = (this.#failures[slot] as number) + 1;
+  }
+
+  #hear(latencyMs: number): void {
+    if (this.#meanMs === 0) this.#meanMs = latencyMs;
+    const countedMs = Math.min(latencyMs, OUTLIER_RATIO * this.#meanMs);
+    this.#meanMs += GAIN * (countedMs - this.#meanMs);
   }
 
   #endOldest(): void {

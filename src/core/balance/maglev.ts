@@ -9,8 +9,10 @@
 //
 // Who cannot be chosen for a while keeps its entries: its keys are hashed again until they meet
 // somebody who can, so they spread over all and nobody else's move. (Maglev itself builds anew.)
-// Building takes some milliseconds: so it goes on beside the choices, 64 turns with each, and the
-// former table serves until the new one is whole, or for as long as it leads to anybody.
+// Building takes some milliseconds: so it goes on beside the choices, 64 turns with each and with
+// each millisecond since the last one, and the former table serves until the new one is whole, or
+// for as long as it leads to anybody. So a newcomer waits for a second or two, or at little traffic
+// for some ten requests, and no request for more than a fraction of a millisecond.
 
 import { grown } from "../base/grown.ts";
 import { type Balancer, type Candidates, NOBODY, type SlotView } from "./balancer.ts";
@@ -22,7 +24,9 @@ export function createMaglev(view: SlotView, random: () => number): Balancer {
 
 /** A prime, so that every step goes through all entries. */
 const ENTRIES = 65_537;
-const TURNS_PER_CHOICE = 64;
+/** With each choice, and with each millisecond between two. */
+const TURNS_EACH = 64;
+const TURNS_MAX = 8192;
 const GOLDEN = 0x9e3779b9;
 /** Hashed so often in vain, a key goes on entry by entry. */
 const TRIES_MAX = 64;
@@ -33,11 +37,20 @@ class Maglev extends Hashing {
   /** By slot, as of `#entries`: a slot that was lent anew since is not whom they mean. */
   #identity: Uint32Array = new Uint32Array(0);
   #filling: Filling | undefined;
+  #builtMs = 0;
+
+  override choose(tier: Candidates, nowMs: number, key: number, loadFactor: number): number {
+    if (this.#version === -1) {
+      this.#build(Infinity);
+    } else if (this.#version !== this.view.version || this.#filling !== undefined) {
+      const sinceMs = this.#filling === undefined ? 0 : nowMs - this.#builtMs;
+      this.#build(Math.min(TURNS_EACH * (1 + sinceMs), TURNS_MAX));
+    }
+    this.#builtMs = nowMs;
+    return super.choose(tier, nowMs, key, loadFactor);
+  }
 
   protected find(tier: Candidates, key: number): number {
-    if (this.#version !== this.view.version || this.#filling !== undefined) {
-      this.#build(this.#version === -1 ? Infinity : TURNS_PER_CHOICE);
-    }
     let index = mix(key) % ENTRIES;
     for (let again = 1; again <= TRIES_MAX; again++) {
       const slot = this.#entries[index] as number;

@@ -116,6 +116,11 @@ test("three levels: each takes what it can carry of what is left", () => {
   }
 });
 
+test("panic begins at the threshold itself, as it does without over-provisioning", () => {
+  assert.deepEqual(spread([50, 20]), { load: [71, 29], panic: [true, true] });
+  assert.deepEqual(spread([51, 20]).panic, [false, true]);
+});
+
 test("no threshold, no panic; nobody well, nothing to spread", () => {
   assert.deepEqual(spread([25, 25], 0).panic, [false, false]);
   assert.deepEqual(spread([0, 0], 0), { load: [0, 0], panic: [false, false] });

@@ -3,7 +3,8 @@
 // Envoy's rule (docs, load_balancing/priority.rst and panic_threshold.rst). Levels are built larger
 // than they need be, by the over-provisioning factor of 1.4: a level of which 72% are well still
 // carries everything, of 71% it sheds 1% to the next level, and so on down. Only when all levels
-// together cannot carry 100% is anybody in panic: then a level with less than the threshold well
+// together cannot carry 100% is anybody in panic: then a level with no more than the threshold well
+// (Envoy: less than it; here panic begins at the same share with and without over-provisioning)
 // gives its part to all of its instances, well or not. All in whole percent, as Envoy counts.
 //
 //   health(p) = min(100, 140 x well / all)     total = min(100, sum of health)
@@ -21,7 +22,7 @@ export interface LevelLoads {
 
 /**
  * Fills `loads` for as many levels as `all` has entries. `overProvision` is 1.4 in Envoy; levels
- * below `panicRatio` well may panic, and with 0 none ever does.
+ * with `panicRatio` well or less may panic, and with 0 none ever does.
  */
 export function spreadOverLevels(
   well: Int32Array,
@@ -38,8 +39,9 @@ export function spreadOverLevels(
   }
   const total = Math.min(100, sum);
   for (let level = 0; level < all.length; level++) {
-    const isLow = (well[level] as number) < panicRatio * (all[level] as number);
-    panic[level] = total < 100 && isLow ? 1 : 0;
+    const isLow =
+      (all[level] as number) > 0 && (well[level] as number) <= panicRatio * (all[level] as number);
+    panic[level] = panicRatio > 0 && total < 100 && isLow ? 1 : 0;
   }
   if (total === 0) return;
   let left = 100;

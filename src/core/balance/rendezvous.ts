@@ -13,7 +13,7 @@
 //
 // A logarithm is taken only where it could win: -ln(u) >= 1 - u.
 
-import { type Balancer, type Candidates, NOBODY, type SlotView } from "./balancer.ts";
+import { type Balancer, type Candidates, NO_TIER, NOBODY, type SlotView } from "./balancer.ts";
 import { Hashing, mix, mixPair } from "./hashing.ts";
 
 export function createRendezvous(view: SlotView, random: () => number): Balancer {
@@ -91,6 +91,14 @@ class Rendezvous extends Hashing {
 
   /** Of the open ones of a cell the one with the smallest score. */
   #inCell(cell: number, rank: number, key: number): number {
+    // Nearly always the closest of all is open, and nothing else of the others need be read.
+    const closest = this.#closestIn(cell, NO_TIER, key);
+    if (closest === NOBODY || this.isOpen(closest, rank)) return closest;
+    return this.#closestIn(cell, rank, key);
+  }
+
+  /** Of those of a cell that are open in the tier; of all of them where `rank` is NO_TIER. */
+  #closestIn(cell: number, rank: number, key: number): number {
     const identities = this.#identities;
     const weights = this.#weights;
     const to = this.#start[cell + 1] as number;
@@ -102,7 +110,7 @@ class Rendezvous extends Hashing {
       const above = aboveDraw(mix(mixed ^ (identities[index] as number)));
       if (above >= bestScore * weight) continue;
       const slot = this.#members[index] as number;
-      if (!this.isOpen(slot, rank)) continue;
+      if (rank !== NO_TIER && !this.isOpen(slot, rank)) continue;
       const score = scoreOf(above, weight);
       if (score >= bestScore) continue;
       best = slot;
