@@ -14,9 +14,11 @@ import type {
   DetectionPolicy,
   GatewayLimits,
   HedgePolicy,
+  RampCurve,
   RateLimit,
   RetryPolicy,
   RouteMatch,
+  StickyPolicy,
   Timeouts,
 } from "../core/route/table.ts";
 
@@ -92,6 +94,8 @@ interface ServiceBase {
   readonly detection: DetectionPolicy;
   /** From a tenth of its share to all of it, for an instance that returns; 0 is at once. */
   readonly slowStartMs: number;
+  /** Absent: a straight line from a tenth. */
+  readonly slowStartCurve?: RampCurve;
   /** How much larger a priority level is than it need be; 0: no spill-over before it is gone. */
   readonly overProvision: number;
   readonly failover: FailoverSettings;
@@ -158,6 +162,8 @@ export interface RouteConfig extends RoutePolicy {
   readonly match: RouteMatch;
   readonly service: string;
   readonly rateLimits: readonly RateLimit[];
+  /** Absent: each request goes as `balance` says. */
+  readonly sticky?: StickyPolicy;
 }
 
 /** Its own policy is that of tcp listeners, and of each route where that says nothing else. A route

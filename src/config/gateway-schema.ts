@@ -10,6 +10,7 @@ import {
   balanceAlgorithms,
   defaultHedge,
   type HashedPart,
+  sameSites,
 } from "../core/route/table.ts";
 import {
   asText,
@@ -17,6 +18,7 @@ import {
   duration,
   type FieldEntry,
   field,
+  flag,
   integer,
   type Kind,
   percent,
@@ -340,6 +342,29 @@ const rateLimit = z.strictObject({
   }),
 });
 
+const sticky = z.strictObject({
+  name: field(
+    text("the name of a cookie", "sid", /^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/).optional(),
+    {
+      meaning: "The cookie's name.",
+      default: "`nines-` and the service's name",
+    },
+  ),
+  secure: field(flag().prefault(false), {
+    meaning: "Browsers send the cookie over TLS only.",
+    interaction: "Say so when TLS ends before Nines. `sameSite: none` implies it.",
+  }),
+  sameSite: field(choice(sameSites).prefault("lax"), {
+    meaning:
+      "When browsers send it with requests that come from another site's pages: `lax` on following a " +
+      "link, `strict` never, `none` always.",
+    source: "What browsers take it for when nothing is said.",
+  }),
+  maxAge: field(duration("0s", "365d").prefault("0s"), {
+    meaning: "How long browsers keep it. `0s`: until they are closed.",
+  }),
+});
+
 export const route = z.strictObject({
   match: field(match.prefault({}), {
     meaning: "Requests that this route is for: those that fulfil all of its conditions.",
@@ -357,6 +382,20 @@ export const route = z.strictObject({
       "together; within these 100 ms each lets in its share of the burst.",
   }),
   balance: field(balance.optional(), override("balance")),
+  sticky: field(z.union([choice(["cookie"]), sticky]).optional(), {
+    meaning:
+      "A client stays with the instance that answered it first, by a cookie that the gateway sets: " +
+      "`cookie`, or a map of `name`, `secure`, `sameSite` and `maxAge`. The cookie is `HttpOnly` and " +
+      "signed: a word made of the instance's name and a secret key, which tells neither.",
+    default: "none: each request goes as `balance` says",
+    interaction:
+      "When its instance is out, `balance` chooses another, which is the client's from then on; while " +
+      "it is only silent or at `maxConnections`, another one bridges the time. All workers, reloads " +
+      "and restarts know the cookie: the key is `gateway/sticky-key` in the state directory. Copy it " +
+      "to another gateway of the same services, and both know it.",
+    source: "HAProxy `cookie ... dynamic`; Envoy's stateful session filter.",
+    see: ["gateway.routes[].balance"],
+  }),
   retry: field(
     z
       .strictObject({
@@ -496,6 +535,7 @@ export type GatewayInput = z.input<typeof gateway>;
 export type WrittenGateway = z.output<typeof gateway>;
 export type WrittenBalance = z.output<typeof balance>;
 export type WrittenHedge = WrittenRoute["hedge"];
+export type WrittenSticky = NonNullable<WrittenRoute["sticky"]>;
 export type WrittenListener = z.output<typeof listener>;
 export type WrittenRateLimit = WrittenRoute["rateLimits"][number];
 export type WrittenRoute = z.output<typeof route>;

@@ -62,7 +62,7 @@ const rules: readonly Rule[] = [
   {
     keys: [["slowStart"]],
     why: ({ slowStart, failover: { mode } }) =>
-      slowStart > 0 && mode === "primary-standby"
+      (typeof slowStart === "object" || slowStart > 0) && mode === "primary-standby"
         ? ["does nothing in `primary-standby`, where one takes all of the traffic", leaveOut]
         : undefined,
   },

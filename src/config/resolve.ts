@@ -12,6 +12,7 @@ import {
   type RouteMatch,
   type BalanceRule,
   plainRule,
+  type StickyPolicy,
 } from "../core/route/table.ts";
 import type {
   CheckConfig,
@@ -37,6 +38,7 @@ import type {
   WrittenListener,
   WrittenRateLimit,
   WrittenRoute,
+  WrittenSticky,
 } from "./gateway-schema.ts";
 import { resolveBackup } from "./resolve-backup.ts";
 import { resolveCosts, resolvePredict } from "./resolve-predict.ts";
@@ -72,7 +74,7 @@ function resolveService(name: string, written: WrittenService, folder: string): 
     name,
     health: resolveHealth(written.health),
     detection: resolveDetection(written.detection),
-    slowStartMs: written.slowStart,
+    ...resolveSlowStart(written.slowStart),
     overProvision: written.overProvisioning === "off" ? 0 : written.overProvisioning,
     failover: resolveFailover(written.failover),
     dependsOn: typeof dependsOn === "string" ? [dependsOn] : dependsOn,
@@ -117,6 +119,14 @@ function resolveDetection(written: WrittenDetection): DetectionPolicy {
     maxEjectedRatio: written.maxEjected,
     panicRatio: written.panic,
   };
+}
+
+function resolveSlowStart(
+  written: WrittenService["slowStart"],
+): Pick<ServiceConfig, "slowStartMs" | "slowStartCurve"> {
+  if (typeof written === "number") return { slowStartMs: written };
+  const { time, minimum, aggression } = written;
+  return { slowStartMs: time, slowStartCurve: { minimum, aggression: aggression ?? 0 } };
 }
 
 function resolveFailover(written: WrittenFailover): FailoverSettings {
@@ -308,6 +318,7 @@ function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
     service: written.service,
     rateLimits: written.rateLimits.map(resolveRateLimit),
     balance: written.balance === undefined ? policy.balance : resolveBalance(written.balance),
+    ...(written.sticky === undefined ? {} : { sticky: resolveSticky(written.sticky) }),
     retry: {
       attempts: retry.attempts ?? policy.retry.attempts,
       budgetRatio: retry.budget ?? policy.retry.budgetRatio,
@@ -324,6 +335,14 @@ function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
       tunnelMs: timeouts.tunnel ?? policy.timeouts.tunnelMs,
     },
   };
+}
+
+/** `cookie` is a map of which nothing is said. */
+function resolveSticky(written: WrittenSticky): StickyPolicy {
+  if (written === "cookie") return { cookie: "", sameSite: "lax", secure: false, maxAgeMs: 0 };
+  const { name = "", sameSite, secure, maxAge } = written;
+  // Browsers refuse the one without the other.
+  return { cookie: name, sameSite, secure: secure || sameSite === "none", maxAgeMs: maxAge };
 }
 
 const HEADER = "header:";

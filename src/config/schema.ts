@@ -47,7 +47,7 @@ export const laterKeys: Readonly<Record<string, readonly string[]>> = {
   "services.*": ["postgres", "redis", "placement", "machines", "backup"],
   admin: ["tls"],
   "gateway.listen.*": ["tls", "proxyProtocol"],
-  "gateway.routes.*": ["cache", "sticky", "rateLimit", "mirror", "split"],
+  "gateway.routes.*": ["cache", "rateLimit", "mirror", "split"],
 };
 
 /** The schema inside `optional`, defaults and conversions. */

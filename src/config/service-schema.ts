@@ -14,6 +14,7 @@ import {
   flag,
   integer,
   type Kind,
+  number,
   percent,
   Refusal,
   scalar,
@@ -517,6 +518,37 @@ const overProvisioning = scalar<string, number | "off">(overProvisionKind, (writ
   return ratio === undefined || ratio < 1 ? unlike(overProvisionKind, written) : ratio;
 });
 
+const slowStartTime = duration("0s", "1h");
+
+const beginKind: Kind = {
+  accepts: "a share from 1% to 100%",
+  example: "10%",
+  json: { type: "string", pattern: "^\\d+(\\.\\d+)?%$" },
+};
+
+// Not 0%: who gets nothing never warms up.
+const begin = scalar<string, number>(beginKind, (written) => {
+  const ratio = parsePercent(asText(written));
+  return ratio === undefined || ratio < 0.01 ? unlike(beginKind, written) : ratio;
+});
+
+const slowStart = z.strictObject({
+  time: field(slowStartTime, {
+    meaning: "After how long it gets all of its share.",
+  }),
+  minimum: field(begin.prefault("10%"), {
+    meaning: "The part of its share that it begins with.",
+    source: "Envoy `min_weight_percent` (10%).",
+  }),
+  aggression: field(number(0.1, 10).optional(), {
+    meaning:
+      "Its share is (time passed / `time`)^(1 / aggression), and no less than `minimum`: above 1 it " +
+      "grows fast at first, below 1 at the end.",
+    default: "none: a straight line from `minimum` to all, as in HAProxy",
+    source: "Envoy `aggression` (1).",
+  }),
+});
+
 export const service = z.strictObject({
   command: field(
     z.union([word("node server.js"), z.array(word("server.js")).min(1).max(256)]).optional(),
@@ -554,10 +586,11 @@ export const service = z.strictObject({
       "What the gateway's workers make of what they see themselves: whom they eject, and for how long.",
     see: ["services.NAME.health"],
   }),
-  slowStart: field(duration("0s", "1h").prefault("0s"), {
+  slowStart: field(z.union([slowStartTime, slowStart]).prefault("0s"), {
     meaning:
       "An instance that takes traffic again after it could not, or for the first time, gets a share " +
-      "that grows from a tenth to all of it within this time. `0s`: all of it at once.",
+      "that grows from a tenth to all of it within this time, or as a map of `time`, `minimum` and " +
+      "`aggression` says. `0s`: all of it at once.",
     interaction:
       "It is a share of what it would be given beside others, who take the rest. So a failback in " +
       "`hot-standby` ramps, too: the stand-in stops at once, the other instances bridge the gap. Who " +

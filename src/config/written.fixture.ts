@@ -71,7 +71,17 @@ const commandService: fc.Arbitrary<ServiceInput> = fc.record(
     replicas,
     health,
     detection,
-    slowStart: duration(0, 60_000),
+    slowStart: fc.oneof(
+      duration(0, 60_000),
+      fc.record(
+        {
+          time: duration(0, 60_000),
+          minimum: count(10, 1000).map((tenths) => printPercent(tenths / 1000)),
+          aggression: fc.constantFrom(0.5, 1, 1.5),
+        },
+        { requiredKeys: ["time"] },
+      ),
+    ),
     failover,
     env: fc.dictionary(fc.stringMatching(/^[A-Z][A-Z0-9]{0,5}_$/), fc.string({ maxLength: 9 }), {
       maxKeys: 3,
@@ -107,7 +117,7 @@ const gateway = (service: string): fc.Arbitrary<GatewayInput> =>
       listen: fc.constant([{ address: ":8080" }]),
       routes: fc
         .uniqueArray(path, { minLength: 1, maxLength: 4 })
-        .map((paths) => paths.map((one) => ({ match: { path: one }, service }))),
+        .map((paths) => paths.map((one) => ({ match: { path: one }, service, sticky: "cookie" }))),
       workers: count(1, 32),
       retry: fc.record({ attempts: count(0, 10), budget: percent, replay: size(0, 1 << 20) }),
       hedge: fc.oneof(

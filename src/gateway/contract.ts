@@ -69,6 +69,8 @@ export interface EngineOptions {
   readonly table: RoutingTable;
   /** Called at once, from the data path: a connect failure, a reset, an ejection. Must be cheap. */
   readonly onNotice: (notice: InstanceNotice) => void;
+  /** What sticky cookies are signed with; asked for once a route of the table is sticky. */
+  readonly stickyKey: () => Buffer;
 }
 
 export interface InstanceNotice {

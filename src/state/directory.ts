@@ -3,7 +3,7 @@
 //
 //   state-version        which layout this is; a newer one is refused
 //   control/ keeper/     term-N claims on an office (term-claims.ts)
-//   gateway/             the same of its parent; table.json, board
+//   gateway/             the same of its parent; table.json, board, sticky-key
 //   backup/              the same of the vault's duty under way; its last word; drills
 //   run/                 unix sockets
 //   records/             small named values (records.ts)
@@ -57,6 +57,8 @@ export interface StateDirectory {
   readonly gatewayTable: string;
   readonly gatewayBoard: string;
   readonly gatewayCounters: string;
+  /** What sticky cookies are signed with; made when a route first is. */
+  readonly gatewayStickyKey: string;
   readonly controlSocket: string;
   readonly gatewaySocket: string;
   readonly adminSocket: string;
@@ -123,6 +125,7 @@ function describe(root: string, run: string): StateDirectory {
     gatewayTable: at("gateway", "table.json"),
     gatewayBoard: at("gateway", "board"),
     gatewayCounters: at("gateway", "counters.json"),
+    gatewayStickyKey: at("gateway", "sticky-key"),
     controlSocket: join(run, "control.sock"),
     gatewaySocket: join(run, "gateway.sock"),
     adminSocket: join(run, "admin.sock"),

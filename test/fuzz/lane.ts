@@ -18,6 +18,8 @@ import { type Message, readRequests } from "./twin.ts";
 /** A case that takes longer hangs. Nothing in it waits for a clock. */
 const CASE_MS = 3000;
 
+const key = Buffer.alloc(32);
+
 /** Turns of the event loop in which what is on its way arrives, however busy the machine is. */
 const TURNS_MAX = 10_000;
 
@@ -88,7 +90,12 @@ export class Lane {
     this.#server = server;
     const address = server.address();
     const port = typeof address === "object" && address !== null ? address.port : 0;
-    this.#engine = create({ worker: 1, table: tableTo(port), onNotice: () => {} });
+    this.#engine = create({
+      worker: 1,
+      table: tableTo(port),
+      onNotice: () => {},
+      stickyKey: () => key,
+    });
     server.on("connection", (socket) => this.#serve(socket));
   }
 

@@ -66,7 +66,7 @@ function serviceOf(
   epoch: number,
 ): TableService {
   const own = instances.filter((record) => record.service === service.name && record.port > 0);
-  const { name, detection, slowStartMs, overProvision, failover } = service;
+  const { name, detection, slowStartMs, slowStartCurve, overProvision, failover } = service;
   const { maxConnections, queueLength } = service;
   const weights = tableWeights(own.map((record) => weighed(record)));
   const standsInFor = new Map(Object.entries(failover.backups).map(([id, backup]) => [backup, id]));
@@ -76,6 +76,7 @@ function serviceOf(
     epoch,
     detection,
     slowStartMs,
+    ...(slowStartCurve === undefined ? {} : { slowStartCurve }),
     overProvision,
     maxConnections,
     queueLength,

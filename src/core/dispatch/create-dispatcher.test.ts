@@ -654,6 +654,18 @@ const PRESENCE = "src/core/dispatch/presence.js";
 const OUTLIER = "src/core/detect/outlier.js";
 const planted: readonly PlantedFault[] = [
   {
+    name: "a client stays with a backup while others serve",
+    file: TIERS,
+    find: "if (this.#well[before] > 0)",
+    replace: "if (this.#well[before] < 0)",
+  },
+  {
+    name: "a client stays with whom the gateway has ejected",
+    file: TIERS,
+    find: "if (!this.isMember(slot) || !this.isUsable(slot))",
+    replace: "if (!this.isMember(slot) || !this.isOpen(slot))",
+  },
+  {
     name: "a draining instance is chosen",
     file: TIERS,
     find: "if (verdict[slot] === verdictCode.up)",

@@ -21,7 +21,12 @@ import { StallDetector, UNANSWERED_MIN } from "../detect/stall.ts";
 import { sayDuration } from "../base/duration.ts";
 import { heldUntilMs } from "../guard/flap-damping.ts";
 import { RETRY_SAVED_MS, RETRY_WINDOW_MS, RetryBudget } from "../guard/retry-budget.ts";
-import type { BalanceRule, TableInstance, TableService } from "../route/table.ts";
+import {
+  type BalanceRule,
+  straightRamp,
+  type TableInstance,
+  type TableService,
+} from "../route/table.ts";
 import {
   ALL_BUSY,
   type Dispatcher,
@@ -39,7 +44,7 @@ import {
   UNANSWERED_MAX,
 } from "./ejections.ts";
 import { Presences } from "./presence.ts";
-import { levelOf, NOBODY as NO_STAND_IN, Slots, verdictCode } from "./slots.ts";
+import { levelOf, NOBODY as NO_STAND_IN, type Place, Slots, verdictCode } from "./slots.ts";
 import { lateOf, type Rules, type Tier, Tiers, usableOf } from "./tiers.ts";
 
 /**
@@ -132,6 +137,13 @@ class ServiceDispatcher implements Dispatcher {
       if (slot >= 0) return slot;
     }
     return NO_INSTANCE;
+  }
+
+  stay(instance: Place, nowMs: number): number {
+    this.#tiers.refresh(nowMs);
+    const slot = this.#slots.find(instance);
+    if (slot === undefined || !this.#tiers.takes(slot)) return NO_INSTANCE;
+    return this.#isBusy(slot) || this.#stall.late[slot] === 1 ? ALL_BUSY : slot;
   }
 
   started(slot: number, nowMs: number): void {
@@ -319,12 +331,13 @@ class ServiceDispatcher implements Dispatcher {
   // Choosing.
 
   get #rules(): Rules {
-    const { mode, detection, overProvision, slowStartMs, maxConnections } = this.#service;
+    const { mode, detection, overProvision, slowStartMs, slowStartCurve, maxConnections } =
+      this.#service;
     return {
       mode,
       panicRatio: detection.panicRatio,
       overProvision,
-      slowStartMs,
+      ramp: { lengthMs: slowStartMs, ...(slowStartCurve ?? straightRamp) },
       maxConnections,
       controlAlive: this.#controlAlive,
     };

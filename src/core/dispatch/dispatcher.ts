@@ -34,6 +34,7 @@
 
 import type { BalanceRule, TableService } from "../route/table.ts";
 import type { CauseName } from "./ejections.ts";
+import type { Place } from "./slots.ts";
 
 /** What became of an attempt. Numbers, since they cross the hot path. */
 export const outcome = {
@@ -83,6 +84,12 @@ export interface Dispatcher {
     triedCount: number,
     repeatable: boolean,
   ): number;
+  /**
+   * The slot of an instance that a client is to stay with; ALL_BUSY while it takes nothing just now
+   * (at its limit, silent for longer than usual); NO_INSTANCE when it is out, or its level takes no
+   * traffic, and the client belongs elsewhere from now on.
+   */
+  stay(instance: Place, nowMs: number): number;
   /** A slot for a second attempt beside one in `tried`: usable and not late, or NO_INSTANCE. */
   chooseHedge(
     rule: BalanceRule,

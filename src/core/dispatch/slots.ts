@@ -26,6 +26,9 @@ export const verdictCode = {
   standby: 4,
 } as const satisfies Record<InstanceVerdict, number>;
 
+/** What tells an instance from all others. */
+export type Place = Pick<TableInstance, "id" | "host" | "port">;
+
 export class Slots implements SlotView {
   /** One more than the highest slot ever lent. */
   count = 0;
@@ -73,7 +76,7 @@ export class Slots implements SlotView {
     return instance;
   }
 
-  find(instance: TableInstance): number | undefined {
+  find(instance: Place): number | undefined {
     return this.#byKey.get(keyOf(instance));
   }
 
@@ -165,6 +168,6 @@ export function levelOf({ priority, backup }: TableInstance): number {
   return Math.min(priority ?? (backup ? 1 : 0), LEVELS_MAX - 1);
 }
 
-function keyOf(instance: TableInstance): string {
+function keyOf(instance: Place): string {
   return `${instance.id} ${instance.host} ${instance.port}`;
 }

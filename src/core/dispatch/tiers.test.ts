@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Algorithms } from "../balance/algorithms.ts";
 import { StallDetector } from "../detect/stall.ts";
-import { defaultDetection, type InstanceVerdict } from "../route/table.ts";
+import { defaultDetection, type InstanceVerdict, straightRamp } from "../route/table.ts";
 import { Ejections } from "./ejections.ts";
 import { Slots } from "./slots.ts";
 import { Tiers } from "./tiers.ts";
@@ -14,7 +14,7 @@ const rules = {
   panicRatio: 0,
   overProvision: 0,
   maxConnections: 0,
-  slowStartMs: 10_000,
+  ramp: { lengthMs: 10_000, ...straightRamp },
   controlAlive: true,
 } as const;
 

@@ -23,6 +23,7 @@
 import type { Algorithms } from "../balance/algorithms.ts";
 import { type Candidates, NO_TIER } from "../balance/balancer.ts";
 import { spreadOverLevels } from "../balance/priority-load.ts";
+import { type Ramp, rampShare } from "../balance/slow-start.ts";
 import { assert } from "../base/assert.ts";
 import { grown } from "../base/grown.ts";
 import type { StallDetector } from "../detect/stall.ts";
@@ -35,9 +36,6 @@ export const lateOf = (level: number): number => 2 * level + 1;
 const outOf = (level: number): number => 2 * LEVELS_MAX + level;
 const TIERS = 3 * LEVELS_MAX;
 
-/** A ramp begins with this share. */
-export const RAMP_SHARE_MIN = 0.1;
-
 const unknown = 0;
 const wasUsable = 1;
 const wasNot = 2;
@@ -49,7 +47,7 @@ export interface Rules {
   readonly mode: ServiceMode;
   readonly panicRatio: number;
   readonly overProvision: number;
-  readonly slowStartMs: number;
+  readonly ramp: Ramp;
   readonly maxConnections: number;
   readonly controlAlive: boolean;
 }
@@ -274,6 +272,17 @@ export class Tiers {
     return 0;
   }
 
+  /** Whether it is usable, and its level one that takes traffic now. */
+  takes(slot: number): boolean {
+    if (!this.isMember(slot) || !this.isUsable(slot)) return false;
+    const level = this.#slots.level[slot] as number;
+    if (this.#rules.overProvision > 0) return (this.#loads.load[level] as number) > 0;
+    for (let before = 0; before < level; before++) {
+      if ((this.#well[before] as number) > 0) return false;
+    }
+    return true;
+  }
+
   /** Looked for when `nextDueMs` has passed and nobody was found due. */
   findNextDue(): void {
     const { slots, count } = this.ejected;
@@ -323,7 +332,7 @@ export class Tiers {
   /** Its part of what it would be given: below 1 for a canary, and while it ramps up. */
   shareOf(slot: number, nowMs: number): number {
     const share = this.#slots.share[slot] as number;
-    return share * rampShare(nowMs - (this.#rampFromMs[slot] as number), this.rules.slowStartMs);
+    return share * rampShare(nowMs - (this.#rampFromMs[slot] as number), this.rules.ramp);
   }
 
   // Following.
@@ -376,7 +385,7 @@ export class Tiers {
     if (returns) this.#rampFromMs[slot] = nowMs;
     this.#before[slot] = isUsable ? wasUsable : wasNot;
     const isCanary = (this.#slots.share[slot] as number) < 1;
-    const rampedMs = (this.#rampFromMs[slot] as number) + this.rules.slowStartMs;
+    const rampedMs = (this.#rampFromMs[slot] as number) + this.rules.ramp.lengthMs;
     this.partialUntilMs = Math.max(this.partialUntilMs, isCanary ? Infinity : rampedMs);
   }
 
@@ -497,12 +506,6 @@ export class Tiers {
 
 /** What a slot was counted as. */
 const counted = { listed: 1, usable: 2, member: 4, ejected: 8 } as const;
-
-/** 10% at first, all after `slowStartMs`, a straight line between (HAProxy's slowstart). */
-export function rampShare(sinceMs: number, slowStartMs: number): number {
-  if (sinceMs >= slowStartMs) return 1;
-  return RAMP_SHARE_MIN + ((1 - RAMP_SHARE_MIN) * sinceMs) / slowStartMs;
-}
 
 function sum(numbers: Int32Array): number {
   let total = 0;

@@ -70,6 +70,16 @@ class Twin {
   service: TableService = { ...plainService, name: "web", instances: [] };
   readonly notices: string[] = [];
 
+  /** Whether a client stays with it. */
+  stays(id: string): number | "stays" {
+    const isUsable = this.#isMember(id) && this.#isUsable(id);
+    const isOwnUsable = [...this.listed].some(
+      (each) => !this.#backup(each) && this.#isMember(each) && this.#isUsable(each),
+    );
+    if (!isUsable || (this.#backup(id) && isOwnUsable)) return NO_INSTANCE;
+    return this.#busy(id) ? ALL_BUSY : "stays";
+  }
+
   /** Ids that may be chosen, or why none. */
   allowed(nowMs: number, tried: ReadonlySet<string>, repeatable: boolean) {
     const members = [...this.listed].filter((id) => this.#isMember(id));
@@ -594,6 +604,12 @@ class Play {
     const triedIds = IDS.filter((id, bit) => (triedBits >> bit) & 1 && this.#slotOf.has(id));
     const tried = Int32Array.from(triedIds, (id) => this.#slotOf.get(id) ?? -1);
     const { length } = tried;
+    for (const [id, { table }] of this.#twin.known) {
+      const stays = this.#twin.stays(id);
+      const where = this.#dispatcher.stay(table, this.#nowMs);
+      if (stays !== "stays") assert.equal(where, stays);
+      else assert.equal(this.#dispatcher.instance(where).id, id, "a client stays with its own");
+    }
     const slot = this.#dispatcher.choose(
       plainRule(balance),
       this.#nowMs,

@@ -118,6 +118,16 @@ export const defaultDetection: DetectionPolicy = {
   panicRatio: 0,
 };
 
+export interface RampCurve {
+  /** In (0, 1]: where it begins. */
+  readonly minimum: number;
+  /** Envoy's, above 0; 0: a straight line. */
+  readonly aggression: number;
+}
+
+/** From a tenth to all of it, in a straight line. */
+export const straightRamp: RampCurve = { minimum: 0.1, aggression: 0 };
+
 export interface TableService {
   readonly name: string;
   readonly mode: ServiceMode;
@@ -128,10 +138,12 @@ export interface TableService {
   readonly epoch: number;
   readonly detection: DetectionPolicy;
   /**
-   * An instance that turns usable again gets a share that grows from 10% to 100% over this time; 0
-   * is at once.
+   * An instance that turns usable again gets a share that grows from a minimum to 100% over this
+   * time; 0 is at once.
    */
   readonly slowStartMs: number;
+  /** How it grows (core/balance/slow-start.ts); absent: `straightRamp`. */
+  readonly slowStartCurve?: RampCurve;
   /**
    * How much larger each priority level is than it need be; what a level cannot carry goes to the
    * next ones (core/balance/priority-load.ts). 0: nothing does while one of the level is usable.
@@ -213,12 +225,27 @@ export interface RateLimit extends Rate {
 export const rateLimitKeys = ["address", "header", "route"] as const;
 export type RateLimitKey = (typeof rateLimitKeys)[number];
 
+/** A cookie by which a client stays with the instance that answered it first. */
+export interface StickyPolicy {
+  /** Its name; "": "nines-" and the service's name. */
+  readonly cookie: string;
+  readonly sameSite: SameSite;
+  /** Sent by browsers over TLS only. */
+  readonly secure: boolean;
+  /** How long browsers keep it; 0: until they are closed. */
+  readonly maxAgeMs: number;
+}
+export const sameSites = ["lax", "strict", "none"] as const;
+export type SameSite = (typeof sameSites)[number];
+
 export interface TableRoute {
   readonly match: RouteMatch;
   readonly service: string;
   /** All must let a request in. */
   readonly rateLimits: readonly RateLimit[];
   readonly balance: BalanceRule;
+  /** Before `balance`, while that instance can be had; absent: nobody stays anywhere. */
+  readonly sticky?: StickyPolicy;
   readonly retry: RetryPolicy;
   readonly hedge: HedgePolicy;
   readonly timeouts: Timeouts;

@@ -42,6 +42,8 @@ export class Context {
   readonly scanner: Scanner;
   readonly random: Random;
   readonly notice: (notice: InstanceNotice) => void;
+  /** Asked for when a service is sticky. */
+  readonly stickyKey: () => Buffer;
   limits: GatewayLimits;
   /** For heads that arrive whole, which nearly all do. One at a time is read. */
   requestHead: RequestHead;
@@ -60,12 +62,14 @@ export class Context {
     readonly nowMs: number;
     readonly scanner: Scanner;
     readonly notice: (notice: InstanceNotice) => void;
+    readonly stickyKey: () => Buffer;
   }) {
     this.timers = new TimerWheel({ tickMs: TICK_MS, slots: WHEEL_SLOTS, nowMs: options.nowMs });
     this.writer = new Writer(options.limits.headBytes + READ_BYTES + 4096);
     this.scanner = options.scanner;
     this.random = options.random;
     this.notice = options.notice;
+    this.stickyKey = options.stickyKey;
     this.limits = options.limits;
     this.requestHead = new RequestHead(options.limits);
     this.responseHead = new ResponseHead(options.limits);

@@ -201,6 +201,8 @@ export function naming(name: string): (peer: Peer) => Promise<void> {
   };
 }
 
+export const testKey = Buffer.from("what all gateways of a test know");
+
 export interface Gateway extends Opened {
   readonly engine: Engine;
   readonly port: number;
@@ -212,7 +214,12 @@ export interface Gateway extends Opened {
 
 export async function startGateway(table: RoutingTable): Promise<Gateway> {
   const notices: InstanceNotice[] = [];
-  const engine = createEngine({ worker: 1, table, onNotice: (notice) => notices.push(notice) });
+  const engine = createEngine({
+    worker: 1,
+    table,
+    onNotice: (notice) => notices.push(notice),
+    stickyKey: () => testKey,
+  });
   const opened = table.listeners[0]?.protocol === "tcp" ? "tcp" : "http";
   const { port, listener } = await listenOnDescriptor((wire) => {
     if (opened === "tcp") engine.acceptTcp(wire, 0);

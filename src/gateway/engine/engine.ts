@@ -80,6 +80,7 @@ class WorkerEngine implements Engine, ClientOwner {
       nowMs: this.#lastTickMs,
       scanner: new Scanner((nowMs, lateByMs) => this.#scan(nowMs, lateByMs)),
       notice: options.onNotice,
+      stickyKey: options.stickyKey,
     });
     this.exchanges = new ExchangePool(this.#context);
     this.#adopt(options.table);
@@ -233,7 +234,8 @@ class WorkerEngine implements Engine, ClientOwner {
       const service = this.#services.get(route.service);
       assert(service !== undefined, "each route's service is in the table");
       const counted = present(counts[index], "each route is counted");
-      return { route, service, gates: gates[index] ?? noGates, counts: counted };
+      const sticky = route.sticky && service.sticky(route.sticky);
+      return { route, service, gates: gates[index] ?? noGates, counts: counted, sticky };
     });
     for (const [name, service] of before) if (!this.#services.has(name)) service.retire();
     // Last, since it lets queued requests go on, by the new table.

@@ -136,7 +136,7 @@ export class Exchange implements AttemptOwner, Waiter {
     const nowMs = this.#context.nowMs();
     this.#target = target;
     this.#startedMs = nowMs;
-    this.#tries.start();
+    this.#tries.start(target.sticky?.heldBy(bytes, head));
     this.#phase = phase.queued;
     this.#key = hashKeyOf(target.route.balance.hash, bytes, head, this.#client.addressHash);
     this.#answer.start();
@@ -226,6 +226,12 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#phase = phase.trying;
     this.#begin(this.#tries.attempt, slot, nowMs);
     return true;
+  }
+
+  /** The line that makes the client stay with who answers it, unless it stays with another. */
+  #stickyLine(): Buffer | undefined {
+    const { held, attempt } = this.#tries;
+    return this.#target?.sticky?.lineFor(held, attempt.onInstance, this.#context.nowMs());
   }
 
   #wait(nowMs: number, answer: number): boolean {
@@ -459,7 +465,8 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#phase = phase.answering;
     connection.heed(head, bytes);
     connection.stash.clear();
-    answer.writeHead(this.#context.writer, bytes, start, head, this.request, mayKeep);
+    const line = this.#stickyLine();
+    answer.writeHead(this.#context.writer, bytes, start, head, this.request, mayKeep, line);
     this.#relay(bytes, head.end, to);
   }
 
@@ -535,6 +542,7 @@ export class Exchange implements AttemptOwner, Waiter {
       toHead: false,
       clientMinorVersion: 1,
       connection: connectionWord.upgrade,
+      added: this.#stickyLine(),
     });
     out.reserve(to - head.end);
     out.copy(bytes, head.end, to);

@@ -16,6 +16,7 @@ import {
   startGateway,
   startOrigin,
   tableOf,
+  testKey,
 } from "./engine.fixture.ts";
 
 const get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -27,7 +28,12 @@ describe("a client that resets its connection before it is accepted", () => {
       opening(async (open) => {
         const origin = await open(startOrigin(naming("web")));
         const table = tableOf({ ports: [origin.port], protocol });
-        const engine = createEngine({ worker: 1, table, onNotice: () => undefined });
+        const engine = createEngine({
+          worker: 1,
+          table,
+          onNotice: () => undefined,
+          stickyKey: () => testKey,
+        });
         let accepted = 0;
         const { port, listener } = await listenOnDescriptor((wire) => {
           accepted++;
@@ -71,7 +77,12 @@ test(
     const longMs = 40_000;
     const timeouts = { connectMs: longMs, responseMs: longMs, idleMs: longMs };
     const table = tableOf({ ports: [origin.port], timeouts });
-    const engine = createEngine({ worker: 1, table, onNotice: () => undefined });
+    const engine = createEngine({
+      worker: 1,
+      table,
+      onNotice: () => undefined,
+      stickyKey: () => testKey,
+    });
     const wires: WeakRef<Wire>[] = [];
     const { port, listener } = await listenOnDescriptor((wire) => {
       wires.push(new WeakRef(wire));

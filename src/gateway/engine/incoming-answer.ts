@@ -42,7 +42,10 @@ export class IncomingAnswer {
     return this.#framing === framing.untilClose;
   }
 
-  /** Appends the final head. `mayKeep`: nothing but the messages decides about the client's connection. */
+  /**
+   * Appends the final head. `mayKeep`: nothing but the messages decides about the client's
+   * connection. `added`: a line of our own.
+   */
   writeHead(
     out: Writer,
     bytes: Buffer,
@@ -50,6 +53,7 @@ export class IncomingAnswer {
     head: ResponseHead,
     request: OutgoingRequest,
     mayKeep: boolean,
+    added?: Buffer,
   ): void {
     const body = head.framing(request.isHead);
     this.status = head.status;
@@ -65,6 +69,7 @@ export class IncomingAnswer {
       toHead: request.isHead,
       clientMinorVersion: request.minorVersion,
       connection: this.#connectionWord(request.minorVersion),
+      added,
     });
   }
 

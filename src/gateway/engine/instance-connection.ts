@@ -43,6 +43,8 @@ export class Instance {
   readonly port: number;
   /** Takes no new requests: connections are closed when they become idle. */
   retired = false;
+  /** What it is called in cookies, once somebody has asked (sticky.ts). */
+  pseudonym: string | undefined = undefined;
   requests = 0;
   active = 0;
   connectFailures = 0;

@@ -18,6 +18,7 @@ import {
   startGateway,
   startOrigin,
   tableOf,
+  testKey,
 } from "./engine.fixture.ts";
 
 const lastRequest = Buffer.from("GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
@@ -169,7 +170,12 @@ describe("a rate limit", () => {
       const origin = await open(startOrigin(naming("web")));
       const table = { ...tableWith([origin.port], anHour(3)), workers: 2 };
       const gateway = await open(startGateway(table));
-      const other = createEngine({ worker: 2, table, onNotice: () => undefined });
+      const other = createEngine({
+        worker: 2,
+        table,
+        onNotice: () => undefined,
+        stickyKey: () => testKey,
+      });
       await open(Promise.resolve({ close: () => other.drain(0) }));
       const client = await gateway.client();
       await asked(client);

@@ -11,12 +11,18 @@ import {
 import { ejectionCode } from "../../core/dispatch/ejections.ts";
 import type { ServiceStats } from "../../core/measure/gateway-stats.ts";
 import { bucketOf, HISTOGRAM_BUCKETS, withoutZeros } from "../../core/measure/histogram.ts";
-import type { TableInstance, TableRoute, TableService } from "../../core/route/table.ts";
+import type {
+  StickyPolicy,
+  TableInstance,
+  TableRoute,
+  TableService,
+} from "../../core/route/table.ts";
 import type { Gate } from "./admission.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Context } from "./context.ts";
 import { Instance } from "./instance-connection.ts";
 import { ReasonCounts, type RouteCounts } from "./route-counts.ts";
+import { Pseudonyms, Sticky } from "./sticky.ts";
 
 /** Waiting requests of one instance that are looked at in one scan. */
 const HEDGE_LOOKS_MAX = 256;
@@ -30,6 +36,8 @@ export interface Target {
   /** What must let a request in first. */
   readonly gates: readonly Gate[];
   readonly counts: RouteCounts;
+  /** Which cookie makes its clients stay with their instances. */
+  readonly sticky: Sticky | undefined;
 }
 
 /** A request that waits for an instance. */
@@ -65,6 +73,8 @@ export class Service {
   #waking = false;
   /** Listed now, by id. */
   #listed = new Map<string, Instance>();
+  /** Once a route is sticky. */
+  #pseudonyms: Pseudonyms | undefined = undefined;
   /** By the dispatcher's slot. */
   readonly #bySlot: (Lent | undefined)[] = [];
 
@@ -123,6 +133,14 @@ export class Service {
   setControlAlive(alive: boolean, nowMs: number): void {
     this.dispatcher.setControlAlive(alive, nowMs);
     this.wake();
+  }
+
+  sticky(policy: StickyPolicy): Sticky {
+    if (this.#pseudonyms === undefined) {
+      this.#pseudonyms = new Pseudonyms(this.#context.stickyKey(), this.name);
+      this.#pseudonyms.list(this.#listed.values());
+    }
+    return new Sticky(policy, this.name, this.dispatcher, this.#pseudonyms);
   }
 
   instance(slot: number): Instance {
@@ -288,6 +306,7 @@ export class Service {
       instance.retire();
       if (service.mode === "primary-standby") instance.cut();
     }
+    this.#pseudonyms?.list(this.#listed.values());
   }
 }
 

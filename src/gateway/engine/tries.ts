@@ -10,6 +10,7 @@ import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatc
 import type { TableRoute } from "../../core/route/table.ts";
 import { Attempt, type AttemptOwner } from "./attempt.ts";
 import type { AttemptFailure } from "./attempt-failure.ts";
+import type { Instance } from "./instance-connection.ts";
 import type { Service } from "./service.ts";
 
 const ATTEMPTS_MAX = 16;
@@ -26,6 +27,8 @@ export class Tries {
   #count = 0;
   readonly #tried = new Int32Array(ATTEMPTS_MAX);
   #triedCount = 0;
+  /** Whom the client stays with, if it can be had. */
+  held: Instance | undefined = undefined;
   /** The last one met a connection that the instance had just closed. */
   freshOnly = false;
 
@@ -34,7 +37,8 @@ export class Tries {
     this.attempt = new Attempt(owner);
   }
 
-  start(): void {
+  start(held: Instance | undefined): void {
+    this.held = held;
     this.#count = 0;
     this.#triedCount = 0;
     this.freshOnly = false;
@@ -54,7 +58,11 @@ export class Tries {
     mayRepeat: boolean,
   ): number {
     const tried = this.#tried;
-    const slot = dispatcher.choose(balance, nowMs, key, tried, this.#triedCount, mayRepeat);
+    const held = this.#triedCount === 0 ? this.held : undefined;
+    let slot = held === undefined ? NO_INSTANCE : dispatcher.stay(held, nowMs);
+    if (slot < 0) {
+      slot = dispatcher.choose(balance, nowMs, key, tried, this.#triedCount, mayRepeat);
+    }
     if (slot !== NO_INSTANCE && slot !== ALL_BUSY) this.#count++;
     return slot;
   }

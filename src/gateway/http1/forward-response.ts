@@ -26,6 +26,8 @@ export interface ResponseEdits {
   readonly toHead: boolean;
   readonly clientMinorVersion: number;
   readonly connection: ConnectionWord;
+  /** A line of our own. */
+  readonly added?: Buffer | undefined;
 }
 
 /** Appends the head to send, its empty line included. `start` is where the head begins. */
@@ -37,7 +39,7 @@ export function writeResponseHead(
   edits: ResponseEdits,
 ): void {
   const { fields } = head;
-  out.reserve(head.end - start + ADDED_BYTES_MAX);
+  out.reserve(head.end - start + ADDED_BYTES_MAX + (edits.added?.length ?? 0));
   let runFrom = start;
   if (head.minorVersion !== 1 || head.statusTo - head.statusFrom === 3) {
     out.all(VERSION);
@@ -53,6 +55,7 @@ export function writeResponseHead(
     runFrom = field + 1 < fields.count ? fields.nameFrom(field + 1) : head.end - 2;
   }
   out.copy(bytes, runFrom, head.end - 2);
+  if (edits.added !== undefined) out.all(edits.added);
   if (edits.body === framing.chunked && !fields.chunked) out.all(CHUNKED);
   if (edits.connection === connectionWord.close) out.all(CONNECTION_CLOSE);
   else if (edits.connection === connectionWord.keepAlive) out.all(CONNECTION_KEEP_ALIVE);

@@ -20,6 +20,7 @@ export function testPaths(state: string): GatewayPaths {
     tableFile: join(state, "table.json"),
     boardFile: join(state, "board"),
     countersFile: join(state, "counters.json"),
+    stickyKeyFile: join(state, "sticky-key"),
     gatewaySocket: join(state, "gateway.sock"),
     controlSocket: join(state, "control.sock"),
     logFile: join(state, "gateway.log"),

@@ -7,6 +7,8 @@ export interface GatewayPaths {
   readonly boardFile: string;
   /** See steward/kept-counters.ts. */
   readonly countersFile: string;
+  /** See sticky-key.ts. */
+  readonly stickyKeyFile: string;
   /** Workers find their parent here. */
   readonly gatewaySocket: string;
   /** Parent and workers find control here. */

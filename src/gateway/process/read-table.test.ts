@@ -23,6 +23,7 @@ const table: RoutingTable = {
       service: "web",
       rateLimits: [],
       balance: plainRule("least-request"),
+      sticky: { cookie: "sid", sameSite: "lax", secure: true, maxAgeMs: 1000 },
       retry: { attempts: 2, budgetRatio: 0.2, budgetPerSecond: 10, replayBytes: 65_536 },
       hedge: { budgetRatio: 0.05, budgetPerSecond: 10 },
       timeouts: {
@@ -52,6 +53,7 @@ const table: RoutingTable = {
       },
       overProvision: 0,
       slowStartMs: 0,
+      slowStartCurve: { minimum: 0.2, aggression: 1.5 },
       maxConnections: 0,
       queueLength: 10,
       instances: [
@@ -111,6 +113,9 @@ describe("a table from outside", () => {
     assert.equal(readTable(replaced(["workers"], 0)), undefined);
     assert.equal(readTable(replaced(["routes", "0", "balance", "algorithm"], "best")), undefined);
     assert.equal(readTable(replaced(["services", "0", "mode"], "active")), undefined);
+    assert.equal(readTable(replaced(["routes", "0", "sticky", "sameSite"], "any")), undefined);
+    const minimum = ["services", "0", "slowStartCurve", "minimum"];
+    assert.equal(readTable(replaced(minimum, 0)), undefined);
     assert.equal(readTable(replaced(["services", "0", "instances", "0", "share"], 1.5)), undefined);
     assert.equal(readTable(replaced(["listeners", "1", "tcpRoute"], 1)), undefined);
     assert.equal(readTable(replaced(["listeners", "0", "port"], 65_536)), undefined);

@@ -8,6 +8,7 @@ import {
   hashedParts,
   instanceVerdicts,
   type RoutingTable,
+  sameSites,
   serviceModes,
 } from "../../core/route/table.ts";
 import {
@@ -86,6 +87,7 @@ function isRoute(route: Fields): boolean {
     isText(route["service"]) &&
     isList(route["rateLimits"], each(isRateLimit)) &&
     isBalanceRule(route["balance"]) &&
+    (route["sticky"] === undefined || isSticky(route["sticky"])) &&
     areNumbers(route["retry"], retryFields) &&
     areNumbers(route["hedge"], ["budgetRatio", "budgetPerSecond"]) &&
     areNumbers(route["timeouts"], timeoutFields)
@@ -115,6 +117,17 @@ function isBalanceRule(value: unknown): boolean {
     isOneOf(hashedParts)(hash["part"]) &&
     isText(hash["name"]) &&
     isNumber(rule["loadFactor"])
+  );
+}
+
+function isSticky(value: unknown): boolean {
+  const sticky = fieldsOf(value);
+  return (
+    sticky !== undefined &&
+    isText(sticky["cookie"]) &&
+    isOneOf(sameSites)(sticky["sameSite"]) &&
+    isBoolean(sticky["secure"]) &&
+    isNumber(sticky["maxAgeMs"])
   );
 }
 
@@ -154,11 +167,18 @@ function isService(service: Fields): boolean {
     isCount(service["epoch"]) &&
     isDetection(service["detection"]) &&
     isNumber(service["slowStartMs"]) &&
+    (service["slowStartCurve"] === undefined || isRampCurve(service["slowStartCurve"])) &&
     isNumber(service["overProvision"]) &&
     isNumber(service["maxConnections"]) &&
     isNumber(service["queueLength"]) &&
     isList(service["instances"], each(isInstance))
   );
+}
+
+function isRampCurve(value: unknown): boolean {
+  const curve = fieldsOf(value);
+  const aggression = curve?.["aggression"];
+  return isShare(curve?.["minimum"]) && isNumber(aggression) && aggression >= 0;
 }
 
 function isInstance(instance: Fields): boolean {

@@ -4,6 +4,7 @@
 // table and tells its engine so; with its parent gone it serves on and sees to a new one
 // (parent-bond.ts). Only a drain ends it: its parent's word, SIGTERM, or a failure of its own.
 
+import { randomBytes } from "node:crypto";
 import { withPromotions } from "../../core/failover/kept-promotion.ts";
 import type { RoutingTable } from "../../core/route/table.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -27,6 +28,7 @@ import { affordableConnections } from "../process/descriptors.ts";
 import { beatEvery, endOnUncaught, type Identify, writeLog } from "../process/host.ts";
 import type { Launch } from "../process/launch.ts";
 import type { GatewayPaths } from "../process/paths.ts";
+import { loadStickyKey } from "../process/sticky-key.ts";
 import { loadTable } from "../process/table-file.ts";
 import { Accepting } from "./accepting.ts";
 import { ParentBond } from "./parent-bond.ts";
@@ -102,7 +104,8 @@ class Worker {
     const { worker, listeners } = options.launch;
     const { clock, identity } = options;
     const onNotice = (notice: InstanceNotice): void => this.#notice(notice);
-    this.#engine = options.createEngine({ worker, table, onNotice });
+    const stickyKey = (): Buffer => this.#stickyKey();
+    this.#engine = options.createEngine({ worker, table, onNotice, stickyKey });
     this.#board = this.#openBoard();
     const onFailure = (failure: ListenFailure): void => this.#listenFailed(failure);
     const affordable = affordableConnections();
@@ -121,6 +124,18 @@ class Worker {
     this.#bond = this.#bindToParent();
     this.#control = this.#linkToControl();
     this.#beat = beatEvery(clock, BEAT_MS, (nowMs, lateMs) => this.#everyBeat(nowMs, lateMs));
+  }
+
+  /** Without the file cookies are this worker's alone: still better than to refuse its clients. */
+  #stickyKey(): Buffer {
+    const { stickyKeyFile } = this.#options.paths;
+    try {
+      return loadStickyKey(stickyKeyFile);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      this.#log(`sticky cookies hold for this worker only: their key cannot be had: ${why}`);
+      return randomBytes(32);
+    }
   }
 
   #bindToParent(): ParentBond {

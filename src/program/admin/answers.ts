@@ -12,6 +12,7 @@ import {
   hashedParts,
   instanceVerdicts,
   type RoutingTable,
+  sameSites,
   serviceModes,
 } from "../../core/route/table.ts";
 import type { RecordedEvent } from "../../runtime/event-log.ts";
@@ -170,6 +171,12 @@ const tableService = shape({
   epoch: count("Grows with each change of the primary"),
   detection: detectionPolicy,
   slowStartMs: ms,
+  slowStartCurve: z.exactOptional(
+    shape({
+      minimum: z.number().describe("The share that it begins with"),
+      aggression: z.number().describe("Envoy's; 0: a straight line"),
+    }),
+  ),
   overProvision: z.number().describe("Of what a priority level must carry, what it can; 0: off"),
   instances: list(tableInstance),
   maxConnections: count("Requests at once to one instance; 0 is no limit"),
@@ -201,6 +208,14 @@ const tableRoute = shape({
       .number()
       .describe("Above 1: of the mean load, what nobody gets more than; 0: none"),
   }),
+  sticky: z.exactOptional(
+    shape({
+      cookie: z.string().describe("Its name; empty: nines- and the service's name"),
+      sameSite: z.enum(sameSites),
+      secure: z.boolean(),
+      maxAgeMs: ms,
+    }),
+  ),
   retry: shape({
     attempts: count("Tries beyond the first"),
     budgetRatio: z.number(),

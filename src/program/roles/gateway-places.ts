@@ -13,6 +13,7 @@ export function gatewayPaths(state: StateDirectory): GatewayPaths {
     tableFile: state.gatewayTable,
     boardFile: state.gatewayBoard,
     countersFile: state.gatewayCounters,
+    stickyKeyFile: state.gatewayStickyKey,
     gatewaySocket: state.gatewaySocket,
     controlSocket: state.controlSocket,
     logFile: state.gatewayLog,
