@@ -134,8 +134,13 @@ function checkCount({ file, written }: Parts): readonly Finding[] {
     const what = `has ${count} services, more than ${SERVICES_MAX}`;
     return [error(["services"], what, "Divide them over several files.")];
   }
-  if (count > 0 || asMap(valueAt(file, ["services"])) === undefined) return [];
-  return [error(["services"], "is empty", "Add a service: its name, and `command:` below it.")];
+  const stands = valueAt(file, ["services"]);
+  const isOther = stands !== undefined && asMap(stands) === undefined;
+  // A machine may do nothing but back up.
+  const isVault = valueAt(file, ["backup"]) !== undefined;
+  if (count > 0 || isOther || isVault || asMap(file) === undefined) return [];
+  const what = stands === undefined ? "is missing" : "is empty";
+  return [error(["services"], what, "Add a service: its name, and `command:` below it.")];
 }
 
 function checkService({ path, value }: Placed<WrittenService>): readonly Finding[] {

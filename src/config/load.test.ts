@@ -60,7 +60,7 @@ describe("parseConfig", () => {
     const before = structuredClone(written);
     assert.ok(parseValue(written).ok);
     assert.deepEqual(written, before);
-    assert.ok(!Object.isFrozen(written.services["web"]?.env));
+    assert.ok(!Object.isFrozen(written.services?.["web"]?.env));
   });
 
   it("says every problem of a file at once, in the file's order", () => {

@@ -113,10 +113,12 @@ describe("the reference page", () => {
 
 describe("the JSON Schema for editors", () => {
   const schema = jsonSchema();
-  // Read back by another way than it was made. zod's reader takes `oneOf` for a loosening of
-  // additionalProperties, which it is not; that part is compared below.
+  // Read back by another way than it was made. zod's reader takes `oneOf`, and `anyOf` of
+  // maps, for a loosening of additionalProperties, which they are not; these are compared below.
   const readable: unknown = JSON.parse(
-    JSON.stringify(schema, (key, value: unknown) => (key === "oneOf" ? undefined : value)),
+    JSON.stringify({ ...schema, anyOf: undefined }, (key, value: unknown) =>
+      key === "oneOf" ? undefined : value,
+    ),
   );
   const editor = z.fromJSONSchema(readable as Parameters<typeof z.fromJSONSchema>[0]);
 
@@ -133,9 +135,12 @@ describe("the JSON Schema for editors", () => {
       { services: { web: { command: "x", limits: { memory: "1G" } } } },
       { services: { web: { command: "x", replicas: 0 } } },
       { services: { web: { command: "x" } }, gateway: {} },
-      {},
     ];
     for (const one of wrong) assert.ok(!editor.safeParse(one).success, JSON.stringify(one));
+  });
+
+  it("asks for services or a backup", () => {
+    assert.deepEqual(schema["anyOf"], [{ required: ["services"] }, { required: ["backup"] }]);
   });
 
   it("asks for exactly one of command and endpoints", () => {

@@ -10,8 +10,9 @@ import { costs, predict } from "./predict-schema.ts";
 import { service, serviceName } from "./service-schema.ts";
 
 export const file = z.strictObject({
-  services: field(z.record(serviceName(), service), {
+  services: field(z.record(serviceName(), service).prefault({}), {
     meaning: "What is to be kept up, each under its name.",
+    default: "none, where there is a `backup`: then that is all that is done",
   }),
   gateway: field(gateway.optional(), {
     meaning: "Where clients connect, and where their requests go.",
@@ -106,6 +107,7 @@ export function jsonSchema(): Record<string, unknown> {
       if (zodSchema === service) {
         json.oneOf = [{ required: ["command"] }, { required: ["endpoints"] }];
       }
+      if (zodSchema === file) json.anyOf = [{ required: ["services"] }, { required: ["backup"] }];
     },
   });
   return { $schema, title: "nines.yaml", ...rest };

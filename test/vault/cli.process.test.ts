@@ -78,6 +78,28 @@ function fill(folder: string): void {
 }
 
 describe("nines backup", () => {
+  it("tells who has nothing yet what to write, and whose folders are not there", (t) => {
+    const { folder, nines } = place(t);
+    const file = join(folder, "nines.yaml");
+    const text = readFileSync(file, "utf8");
+    rmSync(file);
+    assert.match(
+      nines(["run"], 1),
+      /no nines\.yaml here.*\n\nbackup:\n {2}keyFile: .*NINES_BACKUP_NONE/s,
+    );
+    writeFileSync(file, "services: { web: { command: sleep 1000 } }");
+    assert.match(nines(["run"], 1), /says nothing of a backup.*\n\nbackup:\n.*sources:/s);
+    // A machine may do nothing but back up.
+    writeFileSync(file, text.slice(text.indexOf("backup:")));
+    for (const name of ["a", "b", "c"]) rmSync(join(folder, name), { recursive: true });
+    assert.match(
+      nines(["run"], 1),
+      new RegExp(`b: .* make it for a first .* mkdir -p ${folder}/b`),
+    );
+    for (const name of ["a", "b", "c"]) mkdirSync(join(folder, name));
+    assert.match(nines(["run"]), /^Snapshot [0-9a-f]{8} of shop: 0 files of 0 B/);
+  });
+
   it("restores files, names, links, modes, times and holes as they were", (t) => {
     const { folder, nines } = place(t);
     fill(folder);

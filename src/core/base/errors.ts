@@ -345,7 +345,7 @@ export const errorCatalogue = {
   ),
   NINES_VAULT_ROLLED_BACK: entry(
     "The newest snapshot that this machine knows of is on no target: all are older than before.",
-    "Look who has put old targets in place. Remove the local mark to accept what is there.",
+    "Look who has put old targets in place. Remove `vault-mark.json` in .nines to accept them.",
   ),
   NINES_VAULT_BUSY: entry(
     "Another process works on the vault, and both together would not be safe.",
@@ -377,8 +377,8 @@ export const errorCatalogue = {
     "Look whether the vault is as new as it should be, then remove the file.",
   ),
   NINES_BACKUP_NONE: entry(
-    "The configuration file has no `backup`.",
-    "Write one: docs/reference/backup.md begins with an example.",
+    "There is no configuration file with a `backup`.",
+    "Write one into nines.yaml, or name another file with -f; docs/reference/backup.md has more.",
   ),
   NINES_BACKUP_SOURCE: entry(
     "What was to be backed up is not there, or cannot be read at all.",

@@ -43,14 +43,14 @@ type BackupActions = Pick<Actions, Extract<keyof Actions, `backup${string}`>>;
 const progressEveryMs = 1_000;
 const namedMax = 20;
 /** As short as a file's `backup` can be; docs/reference/backup.md has all of it. */
-const example = `  backup:
-    keyFile: backup.key        # openssl rand -hex 32 > backup.key; chmod 600 backup.key
-    targets:                   # folders that are there, each on a disk of its own
-      disk-a: { path: /mnt/a/vault }
-      disk-b: { path: /mnt/b/vault }
-    copies: 2
-    sources:
-      data: { path: /srv/data }
+const example = `backup:
+  keyFile: backup.key          # openssl rand -hex 32 > backup.key; chmod 600 backup.key
+  targets:                     # folders that are there, each on a disk of its own
+    disk-a: { path: /mnt/a/vault }
+    disk-b: { path: /mnt/b/vault }
+  copies: 2
+  sources:
+    data: { path: /srv/data }
 `;
 
 export const backupCommands: BackupActions = {
@@ -145,14 +145,14 @@ export const backupCommands: BackupActions = {
     inVault(options, true, async (vault) => {
       const outcome = await verify(vault, { progress: scrubProgress(vault) });
       const { missing, missingCount } = outcome;
-      const code = sayScrubbed(outcome);
+      const code = sayScrubbed(vault, outcome);
       for (const { snapshot, path, reason } of missing.slice(0, namedMax)) {
         complain(`${snapshot.id.slice(0, 8)} ${printable(path)}: ${reason}`);
       }
       if (missingCount === 0) {
         const all = sayCount(vault.snapshots.length, "snapshot");
         say(`Every chunk of ${all} is there.`);
-        return isComplete(vault) ? code : exitCode.failed;
+        return code;
       }
       const files = sayCount(missingCount, "file or folder", "files or folders");
       complain(`${files} cannot be restored whole.`);
@@ -162,7 +162,8 @@ export const backupCommands: BackupActions = {
   backupScrub: (options) =>
     inVault(options, true, async (vault) => {
       const rate = options.rate === undefined ? {} : { bytesPerSecond: options.rate };
-      return sayScrubbed(await scrub(vault, { ...rate, progress: scrubProgress(vault) }));
+      const outcome = await scrub(vault, { ...rate, progress: scrubProgress(vault) });
+      return sayScrubbed(vault, outcome);
     }),
 
   backupRebalance: (options) =>
@@ -242,13 +243,10 @@ async function inPlace(
   options: PlaceOptions,
   run: (place: VaultPlace) => Promise<number>,
 ): Promise<number> {
-  const file = findConfigFile(options.file);
+  const file = findFile(options);
   const { config, warnings } = await loadConfigFile(file);
   if (warnings !== "") complain(warnings.trimEnd());
-  if (config.backup === undefined) {
-    const what = `${file} says nothing of a backup. It takes this much, with your own folders:`;
-    throw new NinesError("NINES_BACKUP_NONE", `${what}\n\n${example}`);
-  }
+  if (config.backup === undefined) throw noBackup(`${file} says nothing of a backup`);
   const said = new Set<string>();
   const place = await openVaultPlace(
     config.backup,
@@ -259,6 +257,21 @@ async function inPlace(
     return await run(place);
   } finally {
     await place.close();
+  }
+}
+
+/** What there is not, and what would do: the first thing that somebody new here is told. */
+function noBackup(what: string): NinesError {
+  const much = "It takes this much, with your own folders:";
+  return new NinesError("NINES_BACKUP_NONE", `${what}. ${much}\n\n${example}`);
+}
+
+function findFile({ file }: PlaceOptions): string {
+  try {
+    return findConfigFile(file);
+  } catch (error) {
+    const isNone = error instanceof NinesError && error.code === "NINES_CONFIG_NOT_FOUND";
+    throw isNone && file === undefined ? noBackup("There is no nines.yaml here") : error;
   }
 }
 
@@ -356,10 +369,10 @@ function snapshotJson({ id, sequence, source, host, startedMs, finishedMs, count
   return { id, sequence, source, host, started, finished, ...counts };
 }
 
-function sayScrubbed({ sentence, lost }: ScrubOutcome): number {
+function sayScrubbed(vault: Vault, { sentence, lost }: ScrubOutcome): number {
   say(sentence);
   for (const line of lost.slice(0, namedMax)) complain(`LOST: ${line}`);
-  return lost.length === 0 ? exitCode.done : exitCode.failed;
+  return lost.length === 0 && isComplete(vault) ? exitCode.done : exitCode.failed;
 }
 
 /** Of paths as people write them, in bytes. */

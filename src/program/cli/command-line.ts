@@ -130,8 +130,17 @@ function adminUrl(text: string): URL {
   throw new InvalidArgumentError("It is an address such as http://127.0.0.1:9190, and no more.");
 }
 
+/** What it does, in a sentence; then what else there is to know. */
+function described(command: Command): string {
+  const summary = command.summary();
+  if (summary === "") return command.description();
+  const sentence = `${summary.charAt(0).toUpperCase()}${summary.slice(1)}.`;
+  return [sentence, command.description()].filter(Boolean).join("\n\n");
+}
+
 function inherit(command: Command): void {
   command
+    .configureHelp({ commandDescription: described })
     .exitOverride()
     .helpOption("-h, --help", "print this help")
     .showHelpAfterError(afterError(command));

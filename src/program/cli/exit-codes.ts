@@ -28,6 +28,7 @@ export const exitCodeNotes: Readonly<Record<string, readonly (readonly [ExitCode
   "backup drill": [[1, "a snapshot cannot be restored as it was"]],
   "backup restore": [[1, "something is lost; the rest is restored"]],
   "backup verify": [[1, "something is lost, or a target is away and was not looked at"]],
+  "backup scrub": [[1, "something is lost, or a target is away and was not looked at"]],
   "backup erase": [[1, "a copy of the key may be left on a target that is away"]],
   "journal verify": [[1, "something is damaged"]],
   "journal dump": [[1, "something is damaged; the rest is printed"]],

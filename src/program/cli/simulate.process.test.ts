@@ -53,6 +53,10 @@ describe("nines simulate", () => {
     assert.match(one.stdout, /The model says 99\.\d+ %/);
     const again = /--replay (\d+@[\d.]+)/.exec(one.stdout)?.[1] ?? "";
     assert.match(nines("--replay", again).stdout, / fault .* failed for /);
+    assert.match(
+      nines("--replay", "1@1").stdout,
+      /^Nothing happened in the life of seed 1 around /,
+    );
   });
 
   it("refuses what is no number of years, and a service that is not there", (t) => {

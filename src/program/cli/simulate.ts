@@ -1,6 +1,7 @@
 // `nines simulate`: years of the file in minutes, with the loops that would run it. Nothing needs
 // to run; what fails how often is what `nines model` takes for it.
 
+import { sayDuration } from "../../core/base/duration.ts";
 import { sayPercent } from "../../core/base/percent.ts";
 import { predict } from "../../core/predict/predict.ts";
 import { renderYears } from "../predict/years-account.ts";
@@ -17,7 +18,12 @@ export async function simulate(
   const described = await describePlace(service, options);
   const { years, seed } = options;
   if (options.replay !== undefined) {
-    say(await replayFile({ ...described, ...options.replay }));
+    const trace = await replayFile({ ...described, ...options.replay });
+    const { seed: lived, atMs } = options.replay;
+    const quiet =
+      `Nothing happened in the life of seed ${lived} around ${sayDuration(atMs)} of it: ` +
+      "`nines simulate` without --replay names moments at which something did.";
+    say(trace.trim() === "" ? quiet : trace);
     return exitCode.done;
   }
   const progress = createProgress(years);

@@ -229,7 +229,10 @@ class ControlRun {
     }
     const counts = this.#status().services.map(({ name, up, wanted }) => `${name} ${up}/${wanted}`);
     const tookMs = clock.monotonicMs() - this.#startedAtMs;
-    this.#record("control.ready", `Ready after ${sayDuration(tookMs)}: ${counts.join(", ")}`);
+    this.#record(
+      "control.ready",
+      `Ready after ${sayDuration(tookMs)}: ${counts.join(", ") || "no services"}`,
+    );
   }
 
   /**
