@@ -4,6 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { bunProgram } from "../shared/install.ts";
 import {
   accepts,
   end,
@@ -21,8 +22,8 @@ export interface Contender {
   readonly tcpPort?: number;
   /** The one process whose CPU is the figure. */
   readonly pid: number;
-  /** Others that belong to it; theirs is printed. */
-  readonly otherPids: readonly number[];
+  /** Others that belong to it, by what they are; theirs is told beside it. */
+  readonly others: Readonly<Record<string, number>>;
   /** What it says of its processes, for when one has ended that was measured. */
   readonly workerLines?: readonly string[];
   stop(): Promise<void>;
@@ -100,7 +101,7 @@ listen bytes
     port,
     tcpPort,
     pid: started.pid,
-    otherPids: [],
+    others: {},
     stop: () => end(started),
   };
 }
@@ -124,7 +125,7 @@ export async function startNginx(folder: string, origin: number): Promise<Conten
   const started = await startNginxWith(program, place, server);
   await waitUntil("nginx listens", 5000, () => accepts(port));
   const pid = await workerOf(started.pid);
-  return { name: "nginx", port, pid, otherPids: [started.pid], stop: () => end(started) };
+  return { name: "nginx", port, pid, others: { master: started.pid }, stop: () => end(started) };
 }
 
 async function startNginxWith(program: string, place: string, server: string): Promise<Started> {
@@ -164,17 +165,31 @@ async function workerOf(pid: number): Promise<number> {
   return child;
 }
 
+/** The engine of ours on Bun's sockets (bun-worker.ts), by the table of the Nines beside it. */
+export async function startBun(table: string): Promise<Contender | undefined> {
+  const program = bunProgram();
+  if (program === undefined) return undefined;
+  return startProxy("bun", [program, join(import.meta.dirname, "bun-worker.js")], { TABLE: table });
+}
+
 /** Proxies for Node (node-proxy.ts); those that could not be installed are left out. */
 export async function startNodeProxy(name: string, origin: number): Promise<Contender | undefined> {
+  const command = [process.execPath, join(import.meta.dirname, "node-proxy.js")];
+  return startProxy(name, command, { KIND: name, ORIGIN_PORT: String(origin) });
+}
+
+async function startProxy(
+  name: string,
+  command: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Contender | undefined> {
   const port = await freePort();
-  const started = start([process.execPath, join(import.meta.dirname, "node-proxy.js")], {
-    environment: { KIND: name, PORT: String(port), ORIGIN_PORT: String(origin) },
-  });
+  const started = start(command, { environment: { ...environment, PORT: String(port) } });
   let hasEnded = false;
   void started.ended.then(() => {
     hasEnded = true;
   });
   await waitUntil(`${name} listens`, 5000, async () => hasEnded || (await accepts(port)));
   if (hasEnded) return undefined;
-  return { name, port, pid: started.pid, otherPids: [], stop: () => end(started) };
+  return { name, port, pid: started.pid, others: {}, stop: () => end(started) };
 }

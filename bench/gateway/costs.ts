@@ -42,7 +42,7 @@ export class Costs {
   private constructor(workload: Workload, names: readonly string[], rounds: readonly Round[]) {
     this.#rounds = rounds;
     this.figures = [
-      ...names.filter((name) => name !== "nines").map((name) => this.#beside(workload, name)),
+      ...names.filter((name) => name !== "nines").map((name) => this.beside(workload, name)),
       ...names.map((name) => this.#alone(workload, name)),
     ];
   }
@@ -76,18 +76,20 @@ export class Costs {
     return measured.length === 0 ? undefined : median(measured);
   }
 
-  #beside(workload: Workload, name: string): Figure {
+  /** The median of what `who` costs as a multiple of the other, within each round. */
+  beside(workload: Workload, name: string, who = "nines"): Figure {
     const ratios = this.#rounds.flatMap((round) => {
-      const [ours, theirs] = [round.get("nines"), round.get(name)];
+      const [ours, theirs] = [round.get(who), round.get(name)];
       return ours === undefined || theirs === undefined ? [] : ours / theirs;
     });
-    const bar = workload.bars[name];
+    const bar = who === "nines" ? workload.bars[name] : undefined;
+    const of = who === "nines" ? "" : `, ${who}`;
     return figure({
-      name: `${workload.name} CPU per request vs ${shownAs[name] ?? name}`,
+      name: `${workload.name} CPU per request${of} vs ${shownAs[name] ?? name}`,
       value: ratios.length === 0 ? undefined : median(ratios),
       unit: "x",
       ...(bar === undefined ? {} : { bar }),
-      ...(ratios.length === 0 ? { note: `${name} or nines was not measured` } : {}),
+      ...(ratios.length === 0 ? { note: `${name} or ${who} was not measured` } : {}),
     });
   }
 

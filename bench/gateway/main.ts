@@ -17,6 +17,7 @@ import { install } from "../shared/install.ts";
 import { cpuMicroseconds, installed, removeFolder, temporaryFolder } from "../shared/system.ts";
 import {
   type Contender,
+  startBun,
   startHaproxy,
   startNginx,
   startNodeProxy,
@@ -124,6 +125,7 @@ class Bench {
         () => startHaproxy(folder, origin.port),
         () => startNginx(folder, origin.port),
         ...nodeProxies.map((name) => () => startNodeProxy(name, origin.port)),
+        () => startBun(join(folder, "state", "gateway", "table.json")),
       ];
       for (const start of starting) {
         const contender = await start();
@@ -144,8 +146,9 @@ class Bench {
     const { rounds, seconds, warmUpSeconds } = this.#options;
     const plan: Plan = { rounds, seconds, warmUpSeconds, folder };
     this.figures.push(...(await measureMemory(contenders, ["nines", "haproxy"])));
-    const gets = await Costs.measure(contenders, [...everybody, ...nodeProxies], get, plan);
-    this.figures.push(...gets.figures);
+    const getting = [...everybody, ...nodeProxies, "bun"];
+    const gets = await Costs.measure(contenders, getting, get, plan);
+    this.figures.push(...gets.figures, gets.beside(get, "haproxy", "bun"));
     const costUs = (name: string): number | undefined => gets.us(name);
     const latency = { contenders, costUs, rounds, seconds, folder };
     this.figures.push(...(await measureLatency(latency)));
@@ -192,11 +195,11 @@ const overload = figure({
 
 /** What a contender's other processes used in all: small, and said. */
 function tellOthers(contenders: readonly Contender[]): void {
-  for (const { name, pid, otherPids } of contenders) {
-    if (otherPids.length === 0) continue;
-    const seconds = (each: number): string => ((cpuMicroseconds(each) ?? 0) / 1e6).toFixed(2);
-    const others = otherPids.map((each) => `${seconds(each)} s`).join(", ");
-    console.log(`${name}: ${seconds(pid)} s of CPU in all; its other processes: ${others}`);
+  const seconds = (pid: number): string => `${((cpuMicroseconds(pid) ?? 0) / 1e6).toFixed(2)} s`;
+  for (const { name, pid, others } of contenders) {
+    const told = Object.entries(others).map(([other, otherPid]) => `${other} ${seconds(otherPid)}`);
+    if (told.length === 0) continue;
+    console.log(`${name}: ${seconds(pid)} of CPU in all; beside it ${told.join(", ")}`);
   }
 }
 

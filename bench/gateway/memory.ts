@@ -30,9 +30,11 @@ export async function measureMemory(
     await leave(clients);
     const each = ((held - before) / CONNECTIONS / 1024).toFixed(1);
     console.log(`  ${contender.name}: ${Math.round(held / MIB)} MiB, ${each} KiB a connection`);
-    const processes = contender.otherPids.map((pid) => Math.round(residentBytes(pid) / MIB));
-    const note = processes.length === 0 ? {} : { note: `beside it ${processes.join(" and ")} MiB` };
-    figures.push(figure({ name: nameOf(contender.name), value: held / MIB, unit: "MiB", ...note }));
+    figures.push(figure({ name: nameOf(contender.name), value: held / MIB, unit: "MiB" }));
+    for (const [other, pid] of Object.entries(contender.others)) {
+      const name = nameOf(`${contender.name}'s ${other}`);
+      figures.push(figure({ name, value: residentBytes(pid) / MIB, unit: "MiB" }));
+    }
   }
   const [ours, theirs] = [bytes.get("nines"), bytes.get("haproxy")];
   const isBoth = ours !== undefined && theirs !== undefined;

@@ -90,9 +90,12 @@ gateway:
     return this.#status?.gateway?.workers[0]?.pid ?? 0;
   }
 
-  /** Control's, and that of the gateway's parent. */
-  get otherPids(): readonly number[] {
-    return [this.#control?.pid ?? 0, this.#status?.gateway?.parent?.pid ?? 0];
+  get others(): Readonly<Record<string, number>> {
+    return { control: this.#control?.pid ?? 0, parent: this.#status?.gateway?.parent?.pid ?? 0 };
+  }
+
+  get pids(): readonly number[] {
+    return [this.pid, ...Object.values(this.others)];
   }
 
   /** Writes the file anew and has it followed. */

@@ -13,7 +13,7 @@ import { descriptors, residentBytes } from "./processes.ts";
 const WEB_SOCKETS = 1000;
 const AT_ONCE = 50;
 const RELOADS = 100;
-/** Heap and code have their size by then. */
+/** Worker, control and parent have the size of their heap and code by then. */
 const WARM_RELOADS = 20;
 const ANSWER_MS = 10_000;
 /** What a table and a worker's heap vary by; a leak of a table's size a reload is beyond it. */
@@ -40,9 +40,9 @@ export async function measureReloads(folder: string): Promise<readonly Figure[]>
 }
 
 async function measure(nines: Nines, folder: string): Promise<readonly Figure[]> {
-  const openDescriptors = (): number =>
-    [nines.pid, ...nines.otherPids].reduce((sum, pid) => sum + descriptors(pid), 0);
-  const before = openDescriptors();
+  const sumOf = (each: (pid: number) => number): number =>
+    nines.pids.reduce((sum, pid) => sum + each(pid), 0);
+  const before = sumOf(descriptors);
   const clients: WebSocketClient[] = [];
   while (clients.length < WEB_SOCKETS) {
     clients.push(...(await Promise.all(Array.from({ length: AT_ONCE }, () => open(nines.port)))));
@@ -62,16 +62,16 @@ async function measure(nines: Nines, folder: string): Promise<readonly Figure[]>
   let warmBytes = 0;
   for (let count = 1; count <= RELOADS; count++) {
     await nines.reload(count);
-    if (count === WARM_RELOADS) warmBytes = residentBytes(nines.pid);
+    if (count === WARM_RELOADS) warmBytes = sumOf(residentBytes);
   }
   isOver = true;
   await loads;
-  const growth = residentBytes(nines.pid) / warmBytes;
+  const growth = sumOf(residentBytes) / warmBytes;
   const alive = await Promise.all(clients.map((client) => answers(client)));
   const dropped = alive.filter((isAlive) => !isAlive).length;
   for (const { socket } of clients) socket.destroy();
   await pause(IDLE_MS);
-  const left = openDescriptors() - before;
+  const left = sumOf(descriptors) - before;
   console.log(`  ${RELOADS} reloads, ${requests} requests, ${dropped} WebSockets dropped`);
   const name = `${RELOADS} reloads with ${WEB_SOCKETS} WebSockets:`;
   return [

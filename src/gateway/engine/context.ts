@@ -6,7 +6,7 @@ import type { InstanceNotice } from "../contract.ts";
 import { RequestHead } from "../http1/request-head.ts";
 import { ResponseHead } from "../http1/response-head.ts";
 import { Writer } from "../http1/writer.ts";
-import { READ_BYTES } from "../transport/wire.ts";
+import { type Connect, READ_BYTES } from "../transport/wire.ts";
 import { ReasonCounts } from "./route-counts.ts";
 import type { Scanner } from "./scanner.ts";
 import { TimerWheel } from "./timer-wheel.ts";
@@ -44,6 +44,7 @@ export class Context {
   readonly notice: (notice: InstanceNotice) => void;
   /** Asked for when a service is sticky. */
   readonly stickyKey: () => Buffer;
+  readonly connect: Connect;
   limits: GatewayLimits;
   /** For heads that arrive whole, which nearly all do. One at a time is read. */
   requestHead: RequestHead;
@@ -63,6 +64,7 @@ export class Context {
     readonly scanner: Scanner;
     readonly notice: (notice: InstanceNotice) => void;
     readonly stickyKey: () => Buffer;
+    readonly connect: Connect;
   }) {
     this.timers = new TimerWheel({ tickMs: TICK_MS, slots: WHEEL_SLOTS, nowMs: options.nowMs });
     this.writer = new Writer(options.limits.headBytes + READ_BYTES + 4096);
@@ -70,6 +72,7 @@ export class Context {
     this.random = options.random;
     this.notice = options.notice;
     this.stickyKey = options.stickyKey;
+    this.connect = options.connect;
     this.limits = options.limits;
     this.requestHead = new RequestHead(options.limits);
     this.responseHead = new ResponseHead(options.limits);

@@ -15,6 +15,7 @@ import type { RoutingTable, Timeouts } from "../../core/route/table.ts";
 import type { Engine, EngineOptions, Spent } from "../contract.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { SLASH } from "../http1/syntax.ts";
+import { connectWire } from "../transport/handle-wire.ts";
 import type { Wire } from "../transport/wire.ts";
 import { ClientConnection, type ClientOwner } from "./client-connection.ts";
 import { type Gate, Admission } from "./admission.ts";
@@ -81,6 +82,7 @@ class WorkerEngine implements Engine, ClientOwner {
       scanner: new Scanner((nowMs, lateByMs) => this.#scan(nowMs, lateByMs)),
       notice: options.onNotice,
       stickyKey: options.stickyKey,
+      connect: options.connect ?? connectWire,
     });
     this.exchanges = new ExchangePool(this.#context);
     this.#adopt(options.table);

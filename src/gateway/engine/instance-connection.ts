@@ -9,7 +9,6 @@
 import { COARSE_BUCKETS, coarseBucketOf } from "../../core/measure/histogram.ts";
 import type { TableInstance } from "../../core/route/table.ts";
 import { ResponseHead } from "../http1/response-head.ts";
-import { connectWire } from "../transport/handle-wire.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import { AttemptList } from "./attempt.ts";
 import {
@@ -168,7 +167,8 @@ export class InstanceConnection implements WireOwner {
     this.instance = instance;
     this.user = user;
     this.#idleTimer = new Timer(() => this.#expire());
-    this.wire = connectWire(instance.host, instance.port, this, () => this.user?.onConnected());
+    const onConnected = (): void => this.user?.onConnected();
+    this.wire = context.connect(instance.host, instance.port, this, onConnected);
     instance.opened(this);
   }
 

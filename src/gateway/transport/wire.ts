@@ -62,6 +62,14 @@ export interface Wire {
   reset(): void;
 }
 
+/** Starts to connect. `onConnected` is called at most once, before anything else happens. */
+export type Connect = (
+  host: string,
+  port: number,
+  owner: WireOwner,
+  onConnected: () => void,
+) => Wire;
+
 /** Until it has been given its owner. */
 export const nobody: WireOwner = {
   onBytes: () => undefined,
