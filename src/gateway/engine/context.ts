@@ -1,5 +1,6 @@
 // What all connections of one worker share, and the bounds that are not in the file.
 
+import { performance } from "node:perf_hooks";
 import type { Random } from "../../core/base/prng.ts";
 import type { GatewayLimits } from "../../core/route/table.ts";
 import type { InstanceNotice } from "../contract.ts";

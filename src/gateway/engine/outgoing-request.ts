@@ -120,6 +120,7 @@ export class OutgoingRequest {
   forget(): void {
     this.#forgotten = true;
     this.#bodyBytes = 0;
-    this.kept.length = 0;
+    // An array that is set to no length begins to grow anew.
+    while (this.kept.length > 0) this.kept.pop();
   }
 }

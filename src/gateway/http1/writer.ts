@@ -111,7 +111,7 @@ export class Writer {
 
   /** As `take`, into a buffer with room for all of it. */
   takeInto(target: Buffer): void {
-    this.#bytes.copy(target, 0, 0, this.#used);
+    target.set(this.#view(this.#used));
     this.#used = 0;
   }
 }
