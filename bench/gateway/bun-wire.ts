@@ -86,7 +86,7 @@ const connecting = {
 class BunWire implements Wire {
   owner: WireOwner = nobody;
   open = true;
-  onConnected: () => void = nobody.onDrained;
+  onConnected = (): void => undefined;
   #socket: BunSocket | undefined = undefined;
   /** Not taken by the kernel yet. */
   #waiting: Uint8Array | undefined = undefined;
