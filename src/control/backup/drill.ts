@@ -8,6 +8,8 @@
 // be.
 
 import { sayBytes } from "../../core/base/bytes.ts";
+import { sayCount } from "../../core/base/count.ts";
+import { NinesError } from "../../core/base/errors.ts";
 import { chunkNamer, type Domain } from "../../core/vault/keys.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import type { Content, PlainEntry } from "../../core/vault/tree.ts";
@@ -37,6 +39,8 @@ export interface DrillOutcome {
 }
 
 const wrongNamedMax = 100;
+/** Files of several names that are remembered. */
+const sameFilesMax = 65_536;
 const compareBytes = 1_048_576;
 /** Times are restored to the microsecond. */
 const timeToleranceNs = 2_000n;
@@ -71,13 +75,47 @@ export async function drill(
   };
 }
 
+/**
+ * What a restored snapshot takes of a disk: holes take nothing, a file of several names is there
+ * once, and what cannot be read is not restored.
+ */
+export async function roomOf(vault: Vault, { root }: Snapshot): Promise<number> {
+  const reader = new VaultReader(vault);
+  const seen = new Set<string>();
+  let bytes = 0;
+  const take = async ({ depth, segments }: Content): Promise<void> => {
+    for (const segment of segments) {
+      if (segment.kind === "hole") continue;
+      if (depth === 0) bytes += segment.length;
+      else await take(await reader.list(segment.name, depth - 1));
+    }
+  };
+  const folder = async (content: Content): Promise<void> => {
+    for await (const entry of reader.entries(content)) {
+      if (entry.kind === "file") {
+        if (seen.has(entry.sameFile)) continue;
+        if (entry.sameFile !== "" && seen.size < sameFilesMax) seen.add(entry.sameFile);
+        await take(entry.content).catch(passOver);
+      } else if (entry.kind !== "subject" || vault.keys.find(entry.domainId) !== undefined) {
+        await folder(entry.content).catch(passOver);
+      }
+    }
+  };
+  await folder(root).catch(passOver);
+  return bytes;
+}
+
+function passOver(error: unknown): void {
+  if (!(error instanceof NinesError)) throw error;
+}
+
 function say({ id, source }: Snapshot, { files, bytes, wrong, wrongCount }: Comparison): string {
   const which = `snapshot ${id.slice(0, 8)} of ${source}`;
-  const compared = `${files} files of ${sayBytes(bytes)}`;
+  const compared = `${sayCount(files, "file")} of ${sayBytes(bytes)}`;
   if (wrongCount === 0) {
     return `Drill: ${which} was restored and compared, ${compared}: all is as it was backed up.`;
   }
-  const what = `${wrongCount} entries of it are wrong, first ${wrong[0]}`;
+  const what = `${sayCount(wrongCount, "entry", "entries")} of it wrong, first ${wrong[0]}`;
   return `Drill: ${which} cannot be restored as it was: ${what}.`;
 }
 

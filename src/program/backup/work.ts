@@ -3,7 +3,7 @@
 import { chmodSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { BackupSourceConfig } from "../../config/config.ts";
-import { drill, type DrillOutcome } from "../../control/backup/drill.ts";
+import { drill, type DrillOutcome, roomOf } from "../../control/backup/drill.ts";
 import { type BackupOutcome, runBackup, type Vault } from "../../control/backup/operations.ts";
 import { sayBytes } from "../../core/base/bytes.ts";
 import { NinesError } from "../../core/base/errors.ts";
@@ -70,7 +70,7 @@ export async function drillIn(
     const pid = scratchName.exec(name)?.[1];
     if (pid !== undefined && !lives(Number(pid))) removeTree(join(folder, name));
   }
-  checkRoom(folder, snapshot);
+  await checkRoom(folder, vault, snapshot);
   const root = join(folder, `nines-drill-${process.pid}`);
   try {
     const place = await createFileTreePlace({ root, mayHold: false });
@@ -86,9 +86,12 @@ export async function drillIn(
   }
 }
 
-function checkRoom(folder: string, { id, source, counts }: Snapshot): void {
+async function checkRoom(folder: string, vault: Vault, snapshot: Snapshot): Promise<void> {
+  const { id, source, counts } = snapshot;
   const { bavail, bsize } = statfsSync(folder);
-  const neededBytes = spareRatio * counts.contentBytes;
+  // What files are said to have is more than what they take, and known at once.
+  if (bavail * bsize >= spareRatio * counts.contentBytes) return;
+  const neededBytes = spareRatio * (await roomOf(vault, snapshot));
   if (bavail * bsize >= neededBytes) return;
   const [needed, free] = [sayBytes(neededBytes), sayBytes(bavail * bsize)];
   const what = `A drill of snapshot ${id.slice(0, 8)} of ${source} needs ${needed} in ${folder}`;
