@@ -7,7 +7,7 @@
 // one table makes 250 drain and takes 250 back: a thousand changes. The figure is the CPU time of
 // all of that divided by the requests, tables included; beside it what a table takes alone, and
 // what is allocated for a request while nothing changes (numbers that are handed from function to
-// function; no objects).
+// function; no objects). Then what becomes of the requests (spread.ts).
 
 import { createPrng } from "../../src/core/base/prng.ts";
 import { createDispatcher } from "../../src/core/dispatch/create-dispatcher.ts";
@@ -22,6 +22,7 @@ import {
   type TableService,
 } from "../../src/core/route/table.ts";
 import { type Figure, figure, median, printFigures } from "../shared/figures.ts";
+import { spreadFigures } from "./spread.ts";
 
 const INSTANCES = 10_000;
 const REQUESTS_PER_SECOND = 20_000;
@@ -161,5 +162,6 @@ for (const algorithm of balanceAlgorithms) {
     figure({ name: `${algorithm}, refused`, value: refused, unit: "requests", bar: 0 }),
   );
 }
+figures.push(...spreadFigures(quick ? 10_000 : 100_000));
 printFigures("balance", figures);
 process.exitCode = figures.every(({ ok }) => ok) ? 0 : 1;
