@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { runBackup } from "../../control/backup/operations.ts";
+import { openVault, runBackup } from "../../control/backup/operations.ts";
 import {
   master,
   newDisks,
@@ -14,19 +14,10 @@ import {
   TestWorld,
 } from "../../control/backup/vault.fixture.ts";
 import { type Duty, drillAll } from "./duty.ts";
+import { drillIn } from "./work.ts";
 
-/** A file of a hole alone, for which no disk has room. */
-class VastSource extends TestSource {
-  override async read() {
-    let isGiven = false;
-    const next = async () => {
-      if (isGiven) return { kind: "end" } as const;
-      isGiven = true;
-      return { kind: "hole", length: 2 ** 50 } as const;
-    };
-    return { next, close: async () => {} };
-  }
-}
+/** Longer than any file system takes. */
+const longName = "n".repeat(300);
 
 describe("a drill", () => {
   it("that cannot be tried for one source tells what came of the others", async (t) => {
@@ -34,11 +25,12 @@ describe("a drill", () => {
     t.after(() => rmSync(drillFolder, { recursive: true }));
     const world = new TestWorld(await newDisks(3), 1);
     const options = { master, service: "shop", subjectOf: () => undefined };
-    const [vast, small] = [new VastSource("vast", { a: "" }), new TestSource("small", { b: "b" })];
-    await runBackup(world, settings, vast, options);
+    const long = new TestSource("long", { [longName]: "a" });
+    const small = new TestSource("small", { b: "b" });
+    await runBackup(world, settings, long, options);
     const { snapshot } = await runBackup(world, settings, small, options);
     const key = { master };
-    const config = { sources: [{ name: "vast" }, { name: "small" }] };
+    const config = { sources: [{ name: "long" }, { name: "small" }] };
     // Of the place no more is used.
     const place = { world, settings, key, config } as unknown as Duty["place"];
     let isAsked = false;
@@ -46,12 +38,23 @@ describe("a drill", () => {
     const outcome = await drillAll(duty);
     assert.deepEqual(outcome.drilled, { failed: [], passed: [snapshot.id] });
     assert.equal(outcome.outcome, "failed");
-    assert.match(outcome.sentence, /^vast: A drill of snapshot [0-9a-f]{8} of vast needs \d+ TiB/);
+    assert.match(outcome.sentence, /^long: ENAMETOOLONG/);
     // Somebody's own folder, and what a drill has left whose process is no more.
     for (const name of ["drill-99999999", "nines-drill-99999999"])
       mkdirSync(join(drillFolder, name));
     isAsked = true;
     assert.equal((await drillAll(duty)).outcome, "unfinished");
     assert.deepEqual(readdirSync(drillFolder), ["drill-99999999"]);
+  });
+
+  it("fills no disk: it asks for room before it begins", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const options = { master, service: "shop", subjectOf: () => undefined };
+    const source = new TestSource("small", { b: "b" });
+    const { snapshot } = await runBackup(world, settings, source, options);
+    const vault = await openVault(world, settings, { master, create: false, withIndex: true });
+    // A folder that is there, with no room at all.
+    const drilling = drillIn("/proc", vault, snapshot, () => undefined);
+    await assert.rejects(drilling, /A drill of snapshot [0-9a-f]{8} of small needs 1 B in \/proc/);
   });
 });
