@@ -22,6 +22,7 @@ import { incidentsReference } from "../src/program/incidents/reference.ts";
 import { predictReference } from "../src/program/predict/reference.ts";
 import { simulateReference } from "../src/program/predict/years-reference.ts";
 import {
+  accessLogReference,
   adminReference,
   cliReference,
   metricsReference,
@@ -35,6 +36,7 @@ export interface Page {
 }
 
 export const pages: readonly Page[] = [
+  { path: "docs/reference/access-log.md", render: accessLogReference },
   { path: "docs/reference/admin-api.md", render: adminReference },
   { path: "docs/reference/cli.md", render: cliReference },
   { path: "docs/reference/config.md", render: configReference },
@@ -86,7 +88,8 @@ ${rows.join("\n")}
 
 ## Answers that the gateway gives by itself
 
-An answer of the gateway, and not of an instance, carries one of these as \`X-Nines-Reason\`.
+An answer of the gateway, and not of an instance, carries one of these as \`X-Nines-Reason\`. The
+[access log](access-log.md) and the [metrics](metrics.md) name them too, and what follows below.
 
 ${reasonTable(reasons, ["reason", "status", "state", "what it means", "retriable"])}
 

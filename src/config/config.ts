@@ -10,6 +10,7 @@ import type { Costs } from "../core/predict/costs.ts";
 import type { RatesSaid, ServiceRatesSaid } from "../core/predict/default-rates.ts";
 import type { Place } from "../core/predict/deployment.ts";
 import type {
+  AccessLogPolicy,
   BalanceRule,
   DetectionPolicy,
   GatewayLimits,
@@ -176,6 +177,8 @@ export interface GatewayConfig extends RoutePolicy {
    * host of his own does not lose a path of it to a route for all hosts. */
   readonly routes: readonly RouteConfig[];
   readonly limits: GatewayLimits;
+  /** Absent: nothing is logged. Its file is absolute. */
+  readonly accessLog?: AccessLogPolicy;
   readonly drainMs: number;
 }
 

@@ -29,6 +29,7 @@ import {
   text,
   unlike,
 } from "./fields.ts";
+import { accessLog } from "./access-log-schema.ts";
 import { serviceName, urlPath } from "./service-schema.ts";
 import { type Address, parseAddress, parsePercent, printPercent } from "./units.ts";
 
@@ -523,6 +524,11 @@ export const gateway = z.strictObject({
     interaction: "A route may say otherwise, except for `head` and `keepAlive`.",
   }),
   limits: field(limits.prefault({}), { meaning: "What one client may take." }),
+  accessLog: field(accessLog.optional(), {
+    meaning:
+      "A line for each request, written beside the traffic: a disk that is slow costs lines.",
+    default: "nothing is logged; `accessLog: {}` logs with the defaults of its keys",
+  }),
   drain: field(duration("0s", "1h").prefault("5s"), {
     meaning:
       "Longest that a stop, a reload or a replaced worker waits for requests under way. The rest is " +

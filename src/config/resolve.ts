@@ -5,6 +5,7 @@ import { WORKERS_MAX } from "../core/balance/accept-share.ts";
 import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { DeploySettings } from "../core/deploy/settings.ts";
 import {
+  type AccessLogPolicy,
   type DetectionPolicy,
   defaultHedge,
   type HedgePolicy,
@@ -30,6 +31,7 @@ import type {
 } from "./config.ts";
 import type { WrittenDetection } from "./detection-schema.ts";
 import type { WrittenFailover } from "./failover-schema.ts";
+import type { WrittenAccessLog } from "./access-log-schema.ts";
 import type { WrittenAdmin } from "./admin-schema.ts";
 import type {
   WrittenBalance,
@@ -60,7 +62,7 @@ export function resolveConfig(written: WrittenFile, file: string, cores: number)
   return deepFreeze({
     file,
     services,
-    ...(gateway === undefined ? {} : { gateway: resolveGateway(gateway, services, cores) }),
+    ...(gateway === undefined ? {} : { gateway: resolveGateway(gateway, services, cores, folder) }),
     ...(admin === undefined ? {} : { admin: resolveAdmin(admin, folder) }),
     ...(backup === undefined ? {} : { backup: resolveBackup(backup, absolute) }),
     ...(predict === undefined ? {} : { predict: resolvePredict(predict) }),
@@ -243,8 +245,9 @@ function resolveGateway(
   written: WrittenGateway,
   services: readonly ServiceConfig[],
   cores: number,
+  folder: string,
 ): GatewayConfig {
-  const { limits } = written;
+  const { limits, accessLog } = written;
   const policy = resolvePolicy(written);
   const routes = written.routes.map((route) => resolveRoute(route, policy));
   const only = services.length === 1 ? services[0] : undefined;
@@ -264,8 +267,15 @@ function resolveGateway(
       connectionsPerAddress: limits.connectionsPerAddress ?? Math.ceil(limits.connections * 0.9),
       minimumRate: limits.minimumRate,
     },
+    ...(accessLog === undefined ? {} : { accessLog: resolveAccessLog(accessLog, folder) }),
     drainMs: written.drain,
   };
+}
+
+function resolveAccessLog(written: WrittenAccessLog, folder: string): AccessLogPolicy {
+  const { file, format, sample, query, rotateAt, keep } = written;
+  const place = file === undefined ? {} : { file: resolvePath(folder, file) };
+  return { ...place, format, sampleRatio: sample, query, rotateBytes: rotateAt, keep };
 }
 
 function resolveListener({ address, protocol, service }: WrittenListener): ListenConfig {

@@ -73,6 +73,13 @@ export interface EngineOptions {
   readonly stickyKey: () => Buffer;
   /** Makes the wires to instances; `connectWire` (transport/handle-wire.ts) when absent. */
   readonly connect?: Connect;
+  /** Absent: nothing is logged, whatever the table says. */
+  readonly accessLog?: {
+    /** Where it goes unless the table names a file. */
+    readonly defaultFile: string;
+    /** Lines were lost: how many, and why. */
+    readonly say: (sentence: string) => void;
+  };
 }
 
 export interface InstanceNotice {

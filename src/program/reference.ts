@@ -3,6 +3,7 @@
 
 import type { Command, Option } from "commander";
 import { z } from "zod";
+import { accessFields } from "../gateway/engine/access-line.ts";
 import { type Endpoint, endpoints } from "./admin/endpoints.ts";
 import { describeApi } from "./admin/openapi.ts";
 import { metrics } from "./admin/metrics.ts";
@@ -184,6 +185,46 @@ ${generated}
 | metric | kind | labels | meaning |
 |---|---|---|---|
 ${rows.join("\n")}
+`;
+}
+
+export function accessLogReference(): string {
+  const rows = Object.entries(accessFields).map(([name, meaning]) =>
+    tableRow([`\`${name}\``, meaning]),
+  );
+  return `# The access log
+
+    gateway:
+      accessLog: { format: json, sample: 10% }
+
+It is off unless the file has \`gateway.accessLog\` ([configuration](config.md)); \`accessLog: {}\` is on with
+every default: JSON, all requests, \`logs/access.log\` in the state directory, 64 MiB and three older files.
+
+- **A line for each request**, when it ends; for an upgraded or tcp connection when that ends. With a sample of
+  the requests that went well, all that did not are told still: 5xx, refused, broken off.
+- **No secret**: Authorization, cookies and bodies are never written, queries only with \`query: true\`. What a
+  client sent is escaped, so that it cannot write a line of its own.
+- **Nobody waits for the disk.** A worker gathers lines and writes them together, ten times a second or more.
+  A disk that is slow, full or gone costs lines: past 4 MiB that wait they are dropped, counted
+  (\`nines_access_log_lost_lines_total\`) and said in an event. A worker that is killed loses what it had gathered, a tenth
+  of a second.
+- **It is bounded.** The gateway's parent renames a file that is larger than \`rotateAt\` to \`FILE.1\`, and the workers begin
+  another: no line is lost over it, and none needs control.
+
+${generated}
+
+## As JSON
+
+| field | meaning |
+|---|---|
+${rows.join("\n")}
+
+\`reason\` and \`state\` are those of the [catalogue](errors.md#answers-that-the-gateway-gives-by-itself).
+
+## In combined form
+
+Apache's and nginx', with UTC times, \`-\` for the user, 499 for a client that went away before an answer began (as
+nginx says), and 000 where nothing was answered.
 `;
 }
 

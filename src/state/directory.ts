@@ -71,6 +71,7 @@ export interface StateDirectory {
   readonly loadResults: string;
   readonly controlLog: string;
   readonly gatewayLog: string;
+  readonly accessLog: string;
   readonly backupLog: string;
   readonly eventLog: string;
   logFileOf(instance: string): string;
@@ -135,6 +136,7 @@ function describe(root: string, run: string): StateDirectory {
     loadResults: at("load"),
     controlLog: at("logs", "control.log"),
     gatewayLog: at("logs", "gateway.log"),
+    accessLog: at("logs", "access.log"),
     backupLog: at("logs", "backup.log"),
     eventLog: at("logs", "events.jsonl"),
     logFileOf: (instance) => at("logs", `${fileNameOf(instance)}.log`),

@@ -36,10 +36,11 @@ export function buildTable(
 }
 
 export function tableFrame(gateway: GatewayConfig): TableFrame {
-  const { workers, limits, drainMs } = gateway;
+  const { workers, limits, accessLog, drainMs } = gateway;
   const routes: TableRoute[] = [...gateway.routes];
   const listeners = gateway.listen.map((listen) => listenerOf(listen, gateway, routes));
-  return { workers, listeners, routes, limits, drainMs };
+  const log = accessLog === undefined ? {} : { accessLog };
+  return { workers, listeners, routes, limits, ...log, drainMs };
 }
 
 /** The table of a file that has no gateway any more: nobody listens, what is under way ends. */

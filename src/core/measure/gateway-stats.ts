@@ -81,6 +81,10 @@ export interface WorkerStats {
   readonly refusedHeads: number;
   /** What was refused before its route was known. */
   readonly failures: CountsByReason;
+  /** Of the access log: written, */
+  readonly logLines: number;
+  /** and lost, since the disk did not take them. */
+  readonly logLinesLost: number;
   readonly tableVersion: number;
   readonly routes: readonly RouteStats[];
   readonly services: readonly ServiceStats[];
@@ -129,6 +133,8 @@ export const quietWorker: Omit<WorkerStats, "worker" | "pid"> = {
   connectionsRefused: 0,
   refusedHeads: 0,
   failures: {},
+  logLines: 0,
+  logLinesLost: 0,
   tableVersion: 0,
   routes: [],
   services: [],

@@ -273,6 +273,24 @@ export interface GatewayLimits {
   readonly minimumRate: number;
 }
 
+export const accessFormats = ["json", "combined"] as const;
+export type AccessFormat = (typeof accessFormats)[number];
+
+/** Which requests are written down, and how. */
+export interface AccessLogPolicy {
+  /** Absolute; absent: `logs/access.log` in the state directory. */
+  readonly file?: string;
+  readonly format: AccessFormat;
+  /** Share of the requests that went well; what did not is always logged. */
+  readonly sampleRatio: number;
+  /** Whether queries are written. */
+  readonly query: boolean;
+  /** A larger file is renamed, */
+  readonly rotateBytes: number;
+  /** and so many renamed ones are kept. */
+  readonly keep: number;
+}
+
 export interface RoutingTable {
   readonly version: number;
   /** Worker processes; at least 1. */
@@ -282,6 +300,8 @@ export interface RoutingTable {
   readonly routes: readonly TableRoute[];
   readonly services: readonly TableService[];
   readonly limits: GatewayLimits;
+  /** Absent: nothing is logged. */
+  readonly accessLog?: AccessLogPolicy;
   /** Longest that a draining worker, or a stop, waits for requests under way. */
   readonly drainMs: number;
 }

@@ -18,12 +18,14 @@ import { provenanceOf } from "../http1/forward-request.ts";
 import { type EndingCode, type ReasonCode, reasons } from "../../core/base/reasons.ts";
 import { framing, RequestHead } from "../http1/request-head.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
+import { readLoggedHead } from "./access-log.ts";
 import { pass } from "./admission.ts";
 import { type Context, LINGER_MS, PIPELINE_BYTES_MAX } from "./context.ts";
 import type { Exchange, ExchangeClient } from "./exchange.ts";
 import type { ExchangePool } from "./exchange-pool.ts";
 import type { InstanceConnection } from "./instance-connection.ts";
 import { ownAnswer } from "./own-answer.ts";
+import type { RouteCounts } from "./route-counts.ts";
 import type { Target } from "./service.ts";
 import { Stash } from "./stash.ts";
 import { Timer } from "./timer-wheel.ts";
@@ -47,6 +49,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   requestsBefore = 0;
   halfClosed = false;
 
+  #address: string | undefined = undefined;
   readonly #context: Context;
   readonly #owner: ClientOwner;
   readonly #timer: Timer;
@@ -88,6 +91,12 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     wire.owner = this;
     wire.resume();
     context.timers.schedule(this.#timer, context.nowMs() + this.#timeouts.headMs);
+  }
+
+  /** Found when it is first asked for: most connections are never logged. */
+  get address(): string {
+    this.#address ??= this.wire.peerAddress ?? "";
+    return this.#address;
   }
 
   /** Nothing is under way, and no byte of a next request has come. */
@@ -168,6 +177,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     const target = this.#owner.target(bytes, head);
     if (target === undefined) {
       this.#context.failures.add("NO_ROUTE");
+      this.#logRefused("NO_ROUTE", bytes, head);
       return this.#refuseHere("NO_ROUTE", bytes, head, to);
     }
     this.#timeouts = target.route.timeouts;
@@ -176,6 +186,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       if (waitMs > 0) {
         target.service.limited++;
         target.counts.ended(reasons.RATE_LIMITED.status, "RATE_LIMITED");
+        this.#logRefused("RATE_LIMITED", bytes, head, target.counts);
         return this.#refuseHere("RATE_LIMITED", bytes, head, to, waitMs);
       }
     }
@@ -183,6 +194,12 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     this.#exchange = exchange;
     const next = exchange.begin(bytes, head, to, target);
     return next === BODY_FAULT ? to : next;
+  }
+
+  #logRefused(code: ReasonCode, bytes: Buffer, head: RequestHead, at?: RouteCounts): void {
+    const log = this.#context.accessLog;
+    if (log === undefined) return;
+    log.refused(this.address, code, readLoggedHead(bytes, head), at?.name, at?.service);
   }
 
   /** The head is sound and goes nowhere. Only without a body can the connection go on. */
@@ -342,6 +359,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   #refuseHead(code: ReasonCode): void {
     this.#context.refusedHeads++;
     this.#context.failures.add(code);
+    this.#context.accessLog?.refused(this.address, code);
     this.#answer(code, false, false, 1);
   }
 
@@ -367,6 +385,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   upgraded(
     connection: InstanceConnection,
     route: TableRoute,
+    onPassed: (byteCount: number, toClient: boolean) => void,
     ended: (end: TunnelEnd) => void,
   ): void {
     this.#timer.stop();
@@ -383,6 +402,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       tunnelMs: route.timeouts.tunnelMs,
       early: early.bytes.subarray(early.from, early.to),
       clientEnded: this.halfClosed,
+      onPassed,
       onClosed,
     });
     early.clear();

@@ -8,6 +8,7 @@ import { RequestHead } from "../http1/request-head.ts";
 import { ResponseHead } from "../http1/response-head.ts";
 import { Writer } from "../http1/writer.ts";
 import { type Connect, READ_BYTES } from "../transport/wire.ts";
+import type { AccessLog } from "./access-log.ts";
 import { ReasonCounts } from "./route-counts.ts";
 import type { Scanner } from "./scanner.ts";
 import { TimerWheel } from "./timer-wheel.ts";
@@ -51,6 +52,8 @@ export class Context {
   requestHead: RequestHead;
   responseHead: ResponseHead;
   draining = false;
+  /** Undefined while nothing is logged. */
+  accessLog: AccessLog | undefined = undefined;
 
   refusedHeads = 0;
   /** Of requests that had no route, by reason. */

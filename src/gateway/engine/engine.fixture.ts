@@ -207,6 +207,8 @@ export interface Gateway extends Opened {
   readonly engine: Engine;
   readonly port: number;
   readonly notices: readonly InstanceNotice[];
+  /** What was said of the access log. */
+  readonly troubles: readonly string[];
   client(): Promise<Peer>;
   /** Sends a whole request on a new connection and takes the answer. */
   ask(request: string): Promise<Message>;
@@ -214,11 +216,13 @@ export interface Gateway extends Opened {
 
 export async function startGateway(table: RoutingTable): Promise<Gateway> {
   const notices: InstanceNotice[] = [];
+  const troubles: string[] = [];
   const engine = createEngine({
     worker: 1,
     table,
     onNotice: (notice) => notices.push(notice),
     stickyKey: () => testKey,
+    accessLog: { defaultFile: "access.log", say: (sentence) => troubles.push(sentence) },
   });
   const opened = table.listeners[0]?.protocol === "tcp" ? "tcp" : "http";
   const { port, listener } = await listenOnDescriptor((wire) => {
@@ -237,6 +241,7 @@ export async function startGateway(table: RoutingTable): Promise<Gateway> {
     engine,
     port,
     notices,
+    troubles,
     client,
     async ask(request) {
       const peer = await client();

@@ -23,6 +23,7 @@ import { Context, DRAIN_PATIENCE_RATIO, TICK_MS } from "./context.ts";
 import { Crowds } from "./crowds.ts";
 import { ExchangePool } from "./exchange-pool.ts";
 import { RouteCounts } from "./route-counts.ts";
+import { KeptLog } from "./kept-log.ts";
 import { Scanner } from "./scanner.ts";
 import { Service, type Target } from "./service.ts";
 import { TcpConnection } from "./tcp-connection.ts";
@@ -55,6 +56,7 @@ class WorkerEngine implements Engine, ClientOwner {
   #table: RoutingTable;
   #router: Router;
   readonly #admission = new Admission();
+  readonly #log: KeptLog;
   readonly #crowds = new Crowds();
   /** By route of the table. */
   #targets: readonly Target[] = [];
@@ -85,7 +87,13 @@ class WorkerEngine implements Engine, ClientOwner {
       connect: options.connect ?? connectWire,
     });
     this.exchanges = new ExchangePool(this.#context);
+    this.#log = new KeptLog({
+      place: options.accessLog,
+      nowMs: () => this.#context.nowMs(),
+      random: () => this.#context.random.ratio(),
+    });
     this.#adopt(options.table);
+    this.#context.accessLog = this.#log.follow(options.table.accessLog);
     this.#ticker = setInterval(() => this.#tick(), TICK_MS);
     this.#ticker.unref();
   }
@@ -143,6 +151,7 @@ class WorkerEngine implements Engine, ClientOwner {
     this.#router = createRouter(table.routes);
     this.#context.setLimits(table.limits);
     this.#adopt(table);
+    this.#context.accessLog = this.#log.follow(table.accessLog);
   }
 
   setControlAlive(alive: boolean): void {
@@ -202,6 +211,8 @@ class WorkerEngine implements Engine, ClientOwner {
       connectionsRefused: this.#crowds.refused,
       refusedHeads: this.#context.refusedHeads,
       failures: this.#context.failures.all(),
+      logLines: this.#log.written,
+      logLinesLost: this.#log.dropped,
       tableVersion: this.#table.version,
       routes: [...this.#counts.values()].map((counts) => counts.stats()),
       services: [...this.#services.values()].map((service) => service.stats(nowMs)),
@@ -267,6 +278,7 @@ class WorkerEngine implements Engine, ClientOwner {
     if (lateMs > this.#loopDelayMs) this.#loopDelayMs = lateMs;
     this.#context.timers.advance(nowMs);
     for (const service of this.#services.values()) service.tick(nowMs);
+    this.#log.flush();
     if (this.#ticks++ % PACE_EVERY_TICKS === 0) this.#keepPace(nowMs);
     const drain = this.#drain;
     if (drain === undefined) return;
@@ -299,7 +311,7 @@ class WorkerEngine implements Engine, ClientOwner {
     for (const service of this.#services.values()) service.retire();
     clearInterval(this.#ticker);
     this.#context.scanner.close();
-    drain.resolve();
+    void this.#log.close().then(drain.resolve);
   }
 }
 

@@ -27,6 +27,7 @@ import { type EndingCode, type ReasonCode, reasons } from "../../core/base/reaso
 import { framing, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Wire } from "../transport/wire.ts";
+import { LoggedRequest, readLoggedHead } from "./access-log.ts";
 import type { Attempt, AttemptOwner } from "./attempt.ts";
 import {
   type AttemptFailure,
@@ -41,6 +42,7 @@ import { hashKeyOf } from "./hash-key.ts";
 import { IncomingAnswer } from "./incoming-answer.ts";
 import { CUT, type Instance, InstanceConnection } from "./instance-connection.ts";
 import { OutgoingRequest } from "./outgoing-request.ts";
+import type { RouteCounts } from "./route-counts.ts";
 import type { Service, Target, Waiter } from "./service.ts";
 import { Timer } from "./timer-wheel.ts";
 import { Tries } from "./tries.ts";
@@ -53,6 +55,8 @@ export interface ExchangeClient {
   readonly provenance: string;
   /** Of the client's address, for the rules that hash. */
   readonly addressHash: number;
+  /** For the log; found when first asked for. */
+  readonly address: string;
   /** The client sends no more; it may be gone. */
   readonly halfClosed: boolean;
   /** Requests on this connection before this one. */
@@ -67,6 +71,7 @@ export interface ExchangeClient {
   upgraded(
     connection: InstanceConnection,
     route: TableRoute,
+    onPassed: (byteCount: number, toClient: boolean) => void,
     onClosed: (end: TunnelEnd) => void,
   ): void;
   /** The answer broke off. `abruptly`: the client could take the close for the answer's end. */
@@ -86,6 +91,8 @@ export class Exchange implements AttemptOwner, Waiter {
   #phase: Phase = phase.idle;
   #target: Target | undefined = undefined;
   #startedMs = 0;
+  /** What the access log will tell of it; undefined when that is off. */
+  #logged: LoggedRequest | undefined = undefined;
   /** What leads to its instance, for the rules that hash. */
   #key = 0;
   /** Why it is queued: NO_INSTANCE or ALL_BUSY. */
@@ -140,6 +147,9 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#phase = phase.queued;
     this.#key = hashKeyOf(target.route.balance.hash, bytes, head, this.#client.addressHash);
     this.#answer.start();
+    if (this.#context.accessLog !== undefined) {
+      this.#logged = new LoggedRequest(this.#client.address, readLoggedHead(bytes, head));
+    }
     service.requests++;
     service.active++;
     target.counts.requests++;
@@ -155,7 +165,7 @@ export class Exchange implements AttemptOwner, Waiter {
       this.#giveUp(request.fault);
       return next;
     }
-    service.bytesIn += next - head.methodFrom;
+    this.#received(next - head.methodFrom);
     this.#choose(nowMs);
     return next;
   }
@@ -169,10 +179,20 @@ export class Exchange implements AttemptOwner, Waiter {
       this.#giveUp(this.request.fault);
       return next;
     }
-    this.#service.bytesIn += next - from;
+    this.#received(next - from);
     if (out.used > 0) this.#send();
     this.#awaitIfWhole();
     return next;
+  }
+
+  #received(byteCount: number): void {
+    this.#service.bytesIn += byteCount;
+    if (this.#logged !== undefined) this.#logged.receivedBytes += byteCount;
+  }
+
+  #sent(byteCount: number): void {
+    this.#service.bytesOut += byteCount;
+    if (this.#logged !== undefined) this.#logged.sentBytes += byteCount;
   }
 
   /** From when all of the request has come, the instance is what is waited for. */
@@ -251,6 +271,9 @@ export class Exchange implements AttemptOwner, Waiter {
     const instance = service.instance(slot);
     attempt.begin(slot, instance, nowMs);
     service.started(slot, instance, nowMs);
+    // The one beside it is told of when it wins.
+    if (attempt === this.#tries.attempt)
+      this.#logged?.triedOn(instance.id, nowMs - this.#startedMs);
     if (this.request.complete) service.awaits(attempt, nowMs);
     const mayReuse = this.#mayRepeat() || this.#client.requestsBefore > 0;
     const idle = mayReuse && !this.#tries.freshOnly ? instance.takeIdle() : undefined;
@@ -295,6 +318,7 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** The other one was silent for longer than usual, until this one was heard. */
   #wins(attempt: Attempt): void {
+    if (this.#logged !== undefined) this.#logged.instance = attempt.onInstance.id;
     const other = this.#tries.goOnWith(attempt);
     other.dropConnection();
     this.#tries.finish(this.#service, other, outcome.silent, this.#context.nowMs());
@@ -488,7 +512,7 @@ export class Exchange implements AttemptOwner, Waiter {
   #flush(): boolean {
     const out = this.#context.writer;
     if (out.used === 0) return true;
-    this.#service.bytesOut += out.used;
+    this.#sent(out.used);
     return out.flush(this.#client.wire);
   }
 
@@ -548,7 +572,11 @@ export class Exchange implements AttemptOwner, Waiter {
     out.copy(bytes, head.end, to);
     connection.stash.clear();
     const taken = this.#flush();
-    this.#client.upgraded(connection, route, (end) => {
+    const onPassed = (byteCount: number, toClient: boolean): void => {
+      if (toClient) this.#sent(byteCount);
+      else this.#received(byteCount);
+    };
+    this.#client.upgraded(connection, route, onPassed, (end) => {
       const { status } = this.#answer;
       this.#tries.finish(
         this.#service,
@@ -634,11 +662,25 @@ export class Exchange implements AttemptOwner, Waiter {
     counts.measured(nowMs - this.#startedMs);
   }
 
+  #log(logged: LoggedRequest, counts: RouteCounts, status: number, why?: EndingCode): void {
+    this.#logged = undefined;
+    this.#context.accessLog?.ended(logged, {
+      protocol: "http",
+      durationMs: this.#context.nowMs() - this.#startedMs,
+      // An answer that broke off had begun with its own.
+      status: status === 0 ? this.#answer.status : status,
+      route: counts.name,
+      service: counts.service,
+      why,
+    });
+  }
+
   /** `status` of the answer that the client has whole, or 0. */
   #end(status: number, why?: EndingCode): void {
     const { service, counts } = present(this.#target, "an exchange under way has its target");
     service.active--;
     counts.ended(status, why);
+    if (this.#logged !== undefined) this.#log(this.#logged, counts, status, why);
     this.#timer.stop();
     this.#phase = phase.idle;
     this.#target = undefined;

@@ -7,6 +7,7 @@ import { fnv1a32 } from "../../core/base/prng.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
 import type { TableRoute } from "../../core/route/table.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
+import { LoggedRequest } from "./access-log.ts";
 import type { Context } from "./context.ts";
 import {
   type ConnectionUser,
@@ -47,6 +48,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
   readonly #onClosed: (connection: TcpConnection) => void;
   readonly #timer: Timer;
   readonly #addressHash: number;
+  #logged: LoggedRequest | undefined = undefined;
   readonly #startedMs: number;
   readonly #tried = new Int32Array(ATTEMPTS_MAX);
   #triedCount = 0;
@@ -78,6 +80,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     this.#onClosed = onClosed;
     this.#timer = new Timer(() => this.#onDeadline());
     this.#addressHash = fnv1a32(address);
+    if (context.accessLog !== undefined) this.#logged = new LoggedRequest(address);
     this.#startedMs = context.nowMs();
     this.wire = wire;
     wire.owner = this;
@@ -117,6 +120,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     this.#queued = false;
     const instance = this.#service.instance(slot);
     this.#service.started(slot, instance, nowMs);
+    this.#logged?.triedOn(instance.id, nowMs - this.#startedMs);
     const connection = new InstanceConnection(this.#context, instance, this);
     this.#attempt = { slot, instance, startedMs: nowMs, connection, awaits: false };
     this.#context.timers.schedule(this.#timer, nowMs + this.#route.timeouts.connectMs);
@@ -181,10 +185,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
       tunnelMs: this.#route.timeouts.tunnelMs,
       early: this.#early.bytes.subarray(this.#early.from, this.#early.to),
       clientEnded: this.#clientEnded,
-      onPassed: (byteCount, toClient) => {
-        if (toClient) this.#service.bytesOut += byteCount;
-        else this.#service.bytesIn += byteCount;
-      },
+      onPassed: (byteCount, toClient) => this.#passed(byteCount, toClient),
       onClosed: (end) => {
         this.#finishAttempt(tunnelOutcome[end]);
         this.#forget(tunnelEndings[end]);
@@ -192,6 +193,15 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     });
     this.#early.clear();
     this.wire.resume();
+  }
+
+  #passed(byteCount: number, toClient: boolean): void {
+    if (toClient) this.#service.bytesOut += byteCount;
+    else this.#service.bytesIn += byteCount;
+    const logged = this.#logged;
+    if (logged === undefined) return;
+    if (toClient) logged.sentBytes += byteCount;
+    else logged.receivedBytes += byteCount;
   }
 
   onConnectionLost(cause: string): void {
@@ -244,6 +254,18 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     this.#service.measured(lastedMs);
     this.#counts.measured(lastedMs);
     this.#counts.ended(0, why);
+    if (this.#logged !== undefined) {
+      const { name: route, service } = this.#counts;
+      const end = {
+        protocol: "tcp",
+        durationMs: lastedMs,
+        status: 0,
+        route,
+        service,
+        why,
+      } as const;
+      this.#context.accessLog?.ended(this.#logged, end);
+    }
     this.#context.keptConnections--;
     this.#context.timers.remove(this.#timer);
     this.#onClosed(this);

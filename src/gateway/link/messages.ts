@@ -103,7 +103,14 @@ function isServiceStats(fields: Fields): boolean {
 /** Those of one worker are whole totals as well. */
 export function isGatewayTotals(value: unknown): boolean {
   const stats = fieldsOf(value);
-  const counts = ["connections", "connectionsAccepted", "connectionsRefused", "refusedHeads"];
+  const counts = [
+    "connections",
+    "connectionsAccepted",
+    "connectionsRefused",
+    "refusedHeads",
+    "logLines",
+    "logLinesLost",
+  ];
   return (
     stats !== undefined &&
     counts.every((name) => isCount(stats[name])) &&

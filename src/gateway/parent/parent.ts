@@ -42,12 +42,14 @@ import {
   restartDelayMs,
   type WorkerView,
 } from "./plan.ts";
+import { rotateIfLarge } from "./rotation.ts";
 import { type HeldSocket, holdSocket } from "./sockets.ts";
 
 const BEAT_MS = 50;
 const REPORT_EVERY_BEATS = 4;
 const BIND_EVERY_BEATS = 5;
 const TERM_EVERY_BEATS = 10;
+const ROTATE_EVERY_BEATS = 20;
 
 export interface ParentOptions {
   readonly launch: Launch;
@@ -110,6 +112,7 @@ class Parent {
   #startFailures = 0;
   #mayStartAtMs = 0;
   #beats = 0;
+  #rotationFailed = false;
 
   constructor(options: ParentOptions, table: RoutingTable, term: number, board: Board) {
     this.#options = options;
@@ -221,6 +224,22 @@ class Parent {
     for (const entry of this.#workers.values()) lookWhetherStarved(entry, nowMs);
     this.#work(nowMs);
     if (this.#beats % REPORT_EVERY_BEATS === 0) this.#report();
+    if (this.#beats % ROTATE_EVERY_BEATS === 0) this.#rotate();
+  }
+
+  #rotate(): void {
+    const { accessLog } = this.#table;
+    if (accessLog === undefined) return;
+    const file = accessLog.file ?? this.#options.paths.accessLogFile;
+    try {
+      rotateIfLarge(file, accessLog.rotateBytes, accessLog.keep);
+      this.#rotationFailed = false;
+    } catch (error) {
+      if (this.#rotationFailed) return;
+      this.#rotationFailed = true;
+      const why = error instanceof Error ? error.message : String(error);
+      this.#say("gateway.access-log-unrotated", "warning", `${file} grows on: ${why}`);
+    }
   }
 
   #holdsTerm(): boolean {

@@ -23,6 +23,7 @@ export function testPaths(state: string): GatewayPaths {
     stickyKeyFile: join(state, "sticky-key"),
     gatewaySocket: join(state, "gateway.sock"),
     controlSocket: join(state, "control.sock"),
+    accessLogFile: join(state, "access.log"),
     logFile: join(state, "gateway.log"),
   };
 }

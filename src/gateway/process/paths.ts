@@ -13,6 +13,8 @@ export interface GatewayPaths {
   readonly gatewaySocket: string;
   /** Parent and workers find control here. */
   readonly controlSocket: string;
+  /** Requests are logged here, when they are, unless the table names another file. */
+  readonly accessLogFile: string;
   /** Standard output and error of every gateway process are appended here. */
   readonly logFile: string;
 }

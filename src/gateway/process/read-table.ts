@@ -3,6 +3,7 @@
 // whole and never fails in the middle of a request.
 
 import {
+  accessFormats,
   balanceAlgorithms,
   rateLimitKeys,
   hashedParts,
@@ -35,6 +36,7 @@ export function readTable(value: unknown): RoutingTable | undefined {
     isList(table["listeners"], each(isListener((routes as readonly unknown[]).length))) &&
     isList(table["services"], each(isService)) &&
     areNumbers(table["limits"], limitFields) &&
+    (table["accessLog"] === undefined || isAccessLog(table["accessLog"])) &&
     isNumber(table["drainMs"]);
   return good ? (value as RoutingTable) : undefined;
 }
@@ -60,6 +62,17 @@ function isListener(routeCount: number): (listener: Fields) => boolean {
     if (protocol === "http") return true;
     return protocol === "tcp" && isCount(tcpRoute) && tcpRoute < routeCount;
   };
+}
+
+function isAccessLog(value: unknown): boolean {
+  const log = fieldsOf(value);
+  return (
+    log !== undefined &&
+    (log["file"] === undefined || isText(log["file"])) &&
+    isOneOf(accessFormats)(log["format"]) &&
+    isBoolean(log["query"]) &&
+    areNumbers(log, ["sampleRatio", "rotateBytes", "keep"])
+  );
 }
 
 const limitFields = [

@@ -20,6 +20,8 @@ export interface GatewayTotals {
   readonly connectionsRefused: number;
   readonly refusedHeads: number;
   readonly failures: CountsByReason;
+  readonly logLines: number;
+  readonly logLinesLost: number;
   readonly routes: readonly RouteStats[];
   readonly services: readonly ServiceStats[];
 }
@@ -30,6 +32,8 @@ const nothing: GatewayTotals = {
   connectionsRefused: 0,
   refusedHeads: 0,
   failures: {},
+  logLines: 0,
+  logLinesLost: 0,
   routes: [],
   services: [],
 };
@@ -99,6 +103,8 @@ function add(a: GatewayTotals, b: GatewayTotals): GatewayTotals {
     connectionsRefused: a.connectionsRefused + b.connectionsRefused,
     refusedHeads: a.refusedHeads + b.refusedHeads,
     failures: addReasons(a.failures, b.failures),
+    logLines: a.logLines + b.logLines,
+    logLinesLost: a.logLinesLost + b.logLinesLost,
     routes: merge(a.routes, b.routes, keyOfRoute, addRoutes),
     services: merge(a.services, b.services, (service) => service.name, addServices),
   };
@@ -192,6 +198,8 @@ function withoutGauges(stats: WorkerStats): GatewayTotals {
     connectionsRefused: stats.connectionsRefused,
     refusedHeads: stats.refusedHeads,
     failures: stats.failures,
+    logLines: stats.logLines,
+    logLinesLost: stats.logLinesLost,
     routes: stats.routes,
     services: stats.services.map((service) => ({
       ...service,

@@ -105,7 +105,12 @@ class Worker {
     const { clock, identity } = options;
     const onNotice = (notice: InstanceNotice): void => this.#notice(notice);
     const stickyKey = (): Buffer => this.#stickyKey();
-    this.#engine = options.createEngine({ worker, table, onNotice, stickyKey });
+    const accessLog = {
+      defaultFile: options.paths.accessLogFile,
+      say: (sentence: string): void =>
+        this.#say("gateway.access-log-lost", "warning", `worker ${worker}: ${sentence}`),
+    };
+    this.#engine = options.createEngine({ worker, table, onNotice, stickyKey, accessLog });
     this.#board = this.#openBoard();
     const onFailure = (failure: ListenFailure): void => this.#listenFailed(failure);
     const affordable = affordableConnections();

@@ -7,6 +7,7 @@ import { errorCatalogue } from "../../core/base/errors.ts";
 import { versionOrigins } from "../../core/deploy/versions.ts";
 import { incidentStates, momentKinds } from "../../core/incident/incident.ts";
 import {
+  accessFormats,
   balanceAlgorithms,
   rateLimitKeys,
   hashedParts,
@@ -255,6 +256,16 @@ export const routingTable = shape({
     connectionsPerAddress: z.int(),
     minimumRate: z.int(),
   }),
+  accessLog: z.exactOptional(
+    shape({
+      file: z.exactOptional(z.string()).describe("Absent: logs/access.log in the state directory"),
+      format: z.enum(accessFormats),
+      sampleRatio: z.number().describe("Of the requests that went well"),
+      query: z.boolean().describe("Whether queries are written"),
+      rotateBytes: z.int(),
+      keep: count("Renamed files that are kept"),
+    }),
+  ),
   drainMs: ms,
 });
 true satisfies Same<z.infer<typeof routingTable>, RoutingTable>;

@@ -358,6 +358,20 @@ const gatewayMetrics: readonly Metric[] = [
     rows: perWorker("residentBytes"),
   },
   {
+    name: "nines_access_log_lines_total",
+    kind: "counter",
+    help: "Lines of the access log that were written.",
+    labels: [],
+    rows: once(({ totals }) => totals.logLines),
+  },
+  {
+    name: "nines_access_log_lost_lines_total",
+    kind: "counter",
+    help: "Lines of the access log that were lost: the disk was full, gone, or too slow.",
+    labels: [],
+    rows: once(({ totals }) => totals.logLinesLost),
+  },
+  {
     name: "nines_table_version",
     kind: "gauge",
     help: "Version of the routing table in force.",

@@ -16,6 +16,7 @@ export function gatewayPaths(state: StateDirectory): GatewayPaths {
     stickyKeyFile: state.gatewayStickyKey,
     gatewaySocket: state.gatewaySocket,
     controlSocket: state.controlSocket,
+    accessLogFile: state.accessLog,
     logFile: state.gatewayLog,
   };
 }

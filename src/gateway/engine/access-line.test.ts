@@ -1,0 +1,143 @@
+// A line tells what its fields promise, is one line whatever a client sends, and holds no secret.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import fc from "fast-check";
+import { type AccessEntry, accessFields, accessLine, type LoggedHead } from "./access-line.ts";
+
+const head: LoggedHead = {
+  method: "GET",
+  target: "/cart?token=s3cret",
+  host: "shop.example.com",
+  minorVersion: 1,
+  referer: "https://shop.example.com/?session=s3cret",
+  userAgent: "curl/8",
+};
+const entry: AccessEntry = {
+  head,
+  client: "192.0.2.7",
+  protocol: "http",
+  wallMs: Date.UTC(2026, 10, 21, 9, 8, 7, 65),
+  durationMs: 12.34567,
+  waitedMs: 0.25,
+  status: 200,
+  receivedBytes: 120,
+  sentBytes: 4_096,
+  route: "/*",
+  service: "shop",
+  instance: "shop-2",
+  tries: 1,
+  why: undefined,
+};
+const read = (line: string) => JSON.parse(line) as Record<string, unknown>;
+
+describe("a line as JSON", () => {
+  it("has the documented fields in their order", () => {
+    assert.deepEqual(
+      Object.keys(read(accessLine(entry, { format: "json", query: false }))),
+      Object.keys(accessFields),
+    );
+  });
+
+  it("tells the request", () => {
+    assert.deepEqual(read(accessLine(entry, { format: "json", query: false })), {
+      at: "2026-11-21T09:08:07.065Z",
+      client: "192.0.2.7",
+      protocol: "HTTP/1.1",
+      method: "GET",
+      host: "shop.example.com",
+      path: "/cart",
+      status: 200,
+      durationMs: 12.346,
+      waitedMs: 0.25,
+      receivedBytes: 120,
+      sentBytes: 4096,
+      route: "/*",
+      service: "shop",
+      instance: "shop-2",
+      tries: 1,
+      reason: null,
+      state: "--",
+      referer: "https://shop.example.com/",
+      userAgent: "curl/8",
+    });
+  });
+
+  it("tells why it ended otherwise, in our word and in HAProxy's", () => {
+    const failed = { ...entry, status: 504, why: "ANSWER_TIMEOUT" } as const;
+    const { status, reason, state } = read(accessLine(failed, { format: "json", query: false }));
+    assert.deepEqual([status, reason, state], [504, "ANSWER_TIMEOUT", "sH"]);
+  });
+
+  it("says null of what is not known: a refused head, a tcp connection", () => {
+    const refused = { ...entry, head: undefined, route: "", service: "", instance: "" };
+    const line = read(accessLine(refused, { format: "json", query: false }));
+    for (const name of ["method", "host", "path", "route", "service", "instance", "userAgent"]) {
+      assert.equal(line[name], null, name);
+    }
+    const tcp = read(
+      accessLine({ ...refused, protocol: "tcp", status: 0 }, { format: "json", query: false }),
+    );
+    assert.deepEqual([tcp["protocol"], tcp["status"]], ["tcp", null]);
+  });
+});
+
+describe("a line in combined form", () => {
+  it("is Apache's", () => {
+    assert.equal(
+      accessLine(entry, { format: "combined", query: false }),
+      '192.0.2.7 - - [21/Nov/2026:09:08:07 +0000] "GET /cart HTTP/1.1" 200 4096 ' +
+        '"https://shop.example.com/" "curl/8"\n',
+    );
+  });
+
+  it("has nginx' 499 for a client that has gone, and 000 where nothing was answered", () => {
+    const statusOf = (numbers: Partial<AccessEntry>) =>
+      accessLine({ ...entry, ...numbers }, { format: "combined", query: false }).split(" ")[8];
+    assert.equal(statusOf({ status: 0, why: "CLIENT_LEFT" }), "499");
+    assert.equal(statusOf({ status: 0, why: "CUT" }), "000");
+    assert.equal(statusOf({ status: 200, why: "CLIENT_LEFT_AMID" }), "200");
+  });
+});
+
+describe("whatever a client sends", () => {
+  const any = fc.string({ unit: "binary", maxLength: 40 });
+  const sent = fc.record({
+    method: any,
+    target: any,
+    host: any,
+    minorVersion: fc.constantFrom(0, 1),
+    referer: any,
+    userAgent: any,
+  });
+
+  it("is one line, and reads back", () => {
+    fc.assert(
+      fc.property(sent, (one) => {
+        const written = { ...entry, head: { ...one, method: "GET" } };
+        for (const format of ["json", "combined"] as const) {
+          const line = accessLine(written, { format, query: true });
+          assert.equal(line.indexOf("\n"), line.length - 1, "no line of its own");
+        }
+        const { userAgent } = read(accessLine(written, { format: "json", query: true }));
+        assert.equal(userAgent ?? "", one.userAgent);
+        const combined = accessLine(written, { format: "combined", query: true });
+        assert.equal(combined.split('"').length, 7, "no quotes but the line's own");
+      }),
+    );
+  });
+
+  it("a query is told only where it is asked for", () => {
+    for (const format of ["json", "combined"] as const) {
+      assert.ok(!accessLine(entry, { format, query: false }).includes("s3cret"));
+      assert.equal(accessLine(entry, { format, query: true }).split("s3cret").length, 3);
+    }
+  });
+
+  it("is cut at a length", () => {
+    const long = { ...head, target: `/${"x".repeat(1e6)}`, userAgent: '"'.repeat(1e6) };
+    for (const format of ["json", "combined"] as const) {
+      assert.ok(accessLine({ ...entry, head: long }, { format, query: true }).length < 20_000);
+    }
+  });
+});

@@ -1,0 +1,148 @@
+// Lines reach the file whole and once, or are counted as lost and said to be; nobody waits for them.
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, it } from "node:test";
+import { eventually } from "./engine.fixture.ts";
+import { LineFile, PENDING_LENGTH_MAX } from "./line-file.ts";
+
+describe("a file of lines", { timeout: 60_000 }, () => {
+  const folder = mkdtempSync(join(tmpdir(), "nines-lines-"));
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  let opened = 0;
+  let nowMs = 0;
+
+  function open(bytesMax = 0) {
+    const path = join(folder, `${++opened}`, "access.log");
+    const said: string[] = [];
+    const say = (sentence: string): void => void said.push(sentence);
+    const file = new LineFile({ path, bytesMax, nowMs: () => nowMs, say });
+    return { path, said, file };
+  }
+  const linesOf = (path: string): readonly string[] =>
+    readFileSync(path, "utf8").split("\n").slice(0, -1);
+  const written = (file: LineFile, count: number): Promise<void> =>
+    eventually(`${count} lines are written`, () => {
+      file.flush();
+      return file.written === count;
+    });
+
+  it("has every line once, in order, in a folder that was not there", async () => {
+    const { path, file } = open();
+    const lines = Array.from({ length: 5_000 }, (_, count) => `line ${count} ${"x".repeat(50)}`);
+    for (const line of lines) file.append(`${line}\n`);
+    await written(file, lines.length);
+    assert.deepEqual(linesOf(path), lines);
+    assert.equal(file.dropped, 0);
+    await file.close();
+  });
+
+  it("is another one after a rename, and no line is lost over it", async () => {
+    const { path, file } = open();
+    file.append("before\n");
+    await written(file, 1);
+    renameSync(path, `${path}.1`);
+    file.append("after\n");
+    await written(file, 2);
+    assert.deepEqual([linesOf(`${path}.1`), linesOf(path)], [["before"], ["after"]]);
+    await file.close();
+  });
+
+  it("is shared by several writers, each line whole", async () => {
+    const one = open();
+    const other = new LineFile({ path: one.path, bytesMax: 0, nowMs: () => 0, say: () => {} });
+    for (let count = 0; count < 2_000; count++) {
+      one.file.append(`one ${count}\n`);
+      other.append(`other ${count}\n`);
+      if (count % 100 === 0) one.file.flush();
+      if (count % 130 === 0) other.flush();
+    }
+    await Promise.all([written(one.file, 2_000), written(other, 2_000)]);
+    const lines = linesOf(one.path);
+    assert.equal(lines.length, 4_000);
+    for (const line of lines) assert.match(line, /^(one|other) \d+$/);
+    await Promise.all([one.file.close(), other.close()]);
+  });
+
+  it("that the disk has no room for costs lines, which are counted and said, not too often", async () => {
+    const { path, said, file } = open();
+    file.append("fits\n");
+    await written(file, 1);
+    rmSync(path);
+    symlinkSync("/dev/full", path);
+    for (const count of [1, 2]) {
+      file.append("lost\n");
+      file.flush();
+      await eventually("it is counted", () => file.dropped === count);
+    }
+    assert.equal(said.length, 1);
+    assert.match(
+      said[0] ?? "",
+      /^1 line of .*access.log could not be written and are lost: ENOSPC/,
+    );
+    nowMs += 10_000;
+    file.append("lost\n");
+    file.flush();
+    await eventually("it is said again", () => said.length === 2);
+    assert.match(said[1] ?? "", /^2 lines of /);
+    rmSync(path);
+    file.append("fits again\n");
+    await written(file, 2);
+    assert.deepEqual(linesOf(path), ["fits again"]);
+    await file.close();
+  });
+
+  it("on a disk that hangs holds no more than its bound, and closes all the same", async () => {
+    const { path, file } = open();
+    file.append("first\n");
+    await written(file, 1);
+    rmSync(path);
+    // Opening a pipe that nobody reads does not return.
+    assert.equal(spawnSync("mkfifo", [path]).status, 0);
+    const line = `${"x".repeat(65_535)}\n`;
+    for (let count = 0; count < 200; count++) file.append(line);
+    const held = Math.floor(PENDING_LENGTH_MAX / line.length);
+    assert.ok(file.dropped >= 200 - held - 2 && file.dropped < 200, `${file.dropped} dropped`);
+    await file.close();
+    assert.equal(file.written, 1);
+    closeSync(openSync(path, constants.O_RDWR | constants.O_NONBLOCK));
+  });
+
+  it("that nobody has renamed for long gets no more lines until somebody has", async () => {
+    const { path, said, file } = open(100);
+    file.append("one\n");
+    await written(file, 1);
+    writeFileSync(path, "x".repeat(101));
+    file.append("two\n");
+    file.flush();
+    await eventually("it is counted", () => file.dropped === 1);
+    assert.match(said[0] ?? "", /it has 101 bytes and was not rotated$/);
+    renameSync(path, `${path}.1`);
+    file.append("three\n");
+    await written(file, 2);
+    assert.deepEqual(linesOf(path), ["three"]);
+    await file.close();
+  });
+
+  it("that is closed has what was appended before", async () => {
+    const { path, file } = open();
+    file.append("last\n");
+    await file.close();
+    assert.ok(existsSync(path));
+    assert.deepEqual(linesOf(path), ["last"]);
+  });
+});
