@@ -305,7 +305,7 @@ class Parent {
       drainUntilMs: 0,
       outdated: false,
       starved: false,
-      whenHeard: undefined,
+      whenHeard: readProcessorUse(identity.pid),
       lastLook: undefined,
       killed: false,
       link: undefined,

@@ -28,7 +28,8 @@ export function signalProcess(
 
 /**
  * Milliseconds that a process has spent on a processor (user and system), in steps of 10 ms, and
- * whether it runs or waits to run; undefined where nobody can tell.
+ * whether it runs or waits to run, or for a disk (which no signal ends); undefined where nobody can
+ * tell.
  */
 export function readProcessorUse(
   pid: number,
@@ -42,7 +43,7 @@ export function readProcessorUse(
   // Fields 3, 14 and 15 of proc(5), counted from behind the name; 100 ticks a second.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const usedMs = (Number(fields[11]) + Number(fields[12])) * 10;
-  return Number.isFinite(usedMs) ? { usedMs, runnable: fields[0] === "R" } : undefined;
+  return Number.isFinite(usedMs) ? { usedMs, runnable: /^[RD]$/.test(fields[0] ?? "") } : undefined;
 }
 
 /** One line to standard error, which is the gateway's log. A full disk costs the line, not us. */

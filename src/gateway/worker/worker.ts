@@ -24,6 +24,7 @@ import { keepLinked, type LinkClient } from "../link/client.ts";
 import { readFromControl } from "../link/messages.ts";
 import { createNoticeFilter } from "../link/notice-filter.ts";
 import { type Board, openBoard } from "../process/board.ts";
+import { HEARTBEAT_MS } from "../parent/plan.ts";
 import { affordableConnections } from "../process/descriptors.ts";
 import { beatEvery, endOnUncaught, type Identify, writeLog } from "../process/host.ts";
 import type { Launch } from "../process/launch.ts";
@@ -34,7 +35,6 @@ import { Accepting } from "./accepting.ts";
 import { ParentBond } from "./parent-bond.ts";
 
 const BEAT_MS = 50;
-const HEARTBEAT_EVERY_BEATS = 4;
 const SPENT_EVERY_BEATS = TELL_SPENT_MS / BEAT_MS;
 const STATS_EVERY_BEATS = 5;
 const NOTICE_QUIET_MS = 100;
@@ -86,6 +86,7 @@ class Worker {
   /** A new worker gives control the time to speak: else it would try what is not ready. */
   #controlHeardMs: number;
   #controlLinkedMs = -Infinity;
+  #heartbeatMs = -Infinity;
   #controlAlive = true;
   #beats = 0;
   #draining = false;
@@ -188,7 +189,11 @@ class Worker {
     this.#beats++;
     this.#accepting.publish();
     this.#bond.beat(nowMs, lateMs);
-    if (this.#beats % HEARTBEAT_EVERY_BEATS === 0) this.#bond.heartbeat();
+    // By the clock: of a busy worker's beats each may come late.
+    if (nowMs - this.#heartbeatMs > HEARTBEAT_MS - BEAT_MS) {
+      this.#heartbeatMs = nowMs;
+      this.#bond.heartbeat();
+    }
     if (this.#beats % SPENT_EVERY_BEATS === 0) this.#tellSpent();
     if (this.#beats % STATS_EVERY_BEATS === 0) this.#sendStats();
     if (lateMs > 0) this.#controlHeardMs += lateMs;
