@@ -29,6 +29,7 @@ import { loadProgram, pin, runLoad } from "./load.ts";
 import { measureMemory } from "./memory.ts";
 import { Nines } from "./nines.ts";
 import { measureOutage } from "./outage.ts";
+import { measureOverload } from "./overload.ts";
 import { measureReloads } from "./reloads.ts";
 import { measureSoak } from "./soak.ts";
 
@@ -91,7 +92,10 @@ class Bench {
       const options = { folder: this.#place("outage"), seconds: this.#options.seconds };
       this.figures.push(...(await measureOutage(options)));
     }
-    if (this.#wants("overload")) this.figures.push(overload);
+    if (this.#wants("overload")) {
+      const options = { folder: this.#place("overload"), seconds: this.#options.seconds };
+      this.figures.push(...(await measureOverload(options)));
+    }
     // Neither is a matter of time, so they may disturb each other.
     const lasting: Promise<readonly Figure[]>[] = [];
     if (this.#wants("reloads")) lasting.push(measureReloads(this.#place("reloads")));
@@ -184,14 +188,6 @@ class Bench {
     return figures;
   }
 }
-
-const overload = figure({
-  name: "overload at three times capacity: goodput",
-  value: undefined,
-  unit: "of capacity",
-  better: "higher",
-  note: "requests are not shed by priority yet",
-});
 
 /** What a contender's other processes used in all: small, and said. */
 function tellOthers(contenders: readonly Contender[]): void {

@@ -21,6 +21,8 @@ interface Status {
 export interface NinesOptions {
   readonly instances: readonly number[];
   readonly workers?: number;
+  /** Sheds what its instances cannot bear; `/high` is important. */
+  readonly shedding?: boolean;
   /** What proves that an instance is well; an answer to `GET /` when absent. */
   readonly health?: string;
 }
@@ -57,12 +59,13 @@ export class Nines {
 
   /** `note` makes one file differ from another: it is in a route that nobody asks for. */
   #write(note: number): void {
-    const { instances, workers = 1, health = "{ http: / }" } = this.#options;
+    const { instances, workers = 1, shedding = false, health = "{ http: / }" } = this.#options;
+    const concurrency = shedding ? ", concurrency: {}" : "";
     const endpoints = instances.map((port) => `"127.0.0.1:${port}"`).join(", ");
     writeFileSync(
       this.#file,
       `services:
-  web: { endpoints: [${endpoints}], health: ${health} }
+  web: { endpoints: [${endpoints}], health: ${health}${concurrency} }
 gateway:
   workers: ${workers}
   listen:
@@ -70,6 +73,7 @@ gateway:
     - { address: "127.0.0.1:${this.tcpPort}", protocol: tcp, service: web }
   routes:
     - { match: { path: /note-${note} }, service: web }
+    - { match: { path: /high }, service: web, priority: high }
     - { match: { path: / }, service: web }
 `,
     );

@@ -148,6 +148,7 @@ function checkService({ path, value }: Placed<WrittenService>): readonly Finding
     ...checkHealth([...path, "health"], value),
     ...checkEndpoints([...path, "endpoints"], value.endpoints ?? []),
     ...checkDetection([...path, "detection"], value),
+    ...checkConcurrency([...path, "concurrency"], value),
     ...checkRunning(path, value),
     ...checkFailover(path, value).map((finding) => ({ ...finding, part: "value" as const })),
     ...checkDeploy([...path, "deploy"], value),
@@ -160,6 +161,11 @@ function checkDetection(path: Path, { detection }: WrittenService): readonly Fin
   if (ejection <= ejectionMax) return [];
   const what = `is shorter than \`ejection\`, ${printDuration(ejection)}`;
   return [error([...path, "ejectionMax"], what, "Make it at least as long.")];
+}
+
+function checkConcurrency(path: Path, { concurrency }: WrittenService): readonly Finding[] {
+  if (concurrency === undefined || concurrency.min <= concurrency.max) return [];
+  return [error([...path, "max"], `is below \`min\`, ${concurrency.min}`, "Make it as large.")];
 }
 
 function checkHealth(path: Path, { health, endpoints }: WrittenService): readonly Finding[] {

@@ -3,6 +3,7 @@
 
 import type { FailoverSettings } from "../core/failover/settings.ts";
 import type { DeploySettings } from "../core/deploy/settings.ts";
+import type { ConcurrencySettings, Priority } from "../core/guard/concurrency-limit.ts";
 import type { KeepRules } from "../core/vault/keep.ts";
 import type { DutySchedule } from "../core/vault/duties.ts";
 import type { Geometry } from "../core/vault/shard.ts";
@@ -103,6 +104,7 @@ interface ServiceBase {
   readonly dependsOn: readonly string[];
   readonly maxConnections: number;
   readonly queueLength: number;
+  readonly concurrency?: ConcurrencySettings;
 }
 
 export interface CommandService extends ServiceBase {
@@ -162,6 +164,8 @@ export interface RoutePolicy {
 export interface RouteConfig extends RoutePolicy {
   readonly match: RouteMatch;
   readonly service: string;
+  /** Absent: normal. */
+  readonly priority?: Priority;
   readonly rateLimits: readonly RateLimit[];
   /** Absent: each request goes as `balance` says. */
   readonly sticky?: StickyPolicy;

@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import { WORKERS_MAX } from "../core/balance/accept-share.ts";
+import { priorities } from "../core/guard/concurrency-limit.ts";
 import {
   type BalanceRule,
   balanceAlgorithms,
@@ -375,6 +376,12 @@ export const route = z.strictObject({
       "host before `*.host` before none, then `exactPath`, the longer `path`, more conditions.",
   }),
   service: field(serviceName(), { meaning: "The service that the requests go to." }),
+  priority: field(choice(priorities).prefault("normal"), {
+    meaning:
+      "How important its requests are: of an overloaded service the least important are shed.",
+    interaction: "Only where the service has `concurrency`.",
+    see: ["services.NAME.concurrency"],
+  }),
   rateLimits: field(z.array(rateLimit).max(8).prefault([]), {
     meaning: "How often clients may ask. All of them must let a request in; past one: 429.",
     default: "none",

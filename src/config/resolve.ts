@@ -71,7 +71,7 @@ export function resolveConfig(written: WrittenFile, file: string, cores: number)
 }
 
 function resolveService(name: string, written: WrittenService, folder: string): ServiceConfig {
-  const { dependsOn, maxConnections, queueLength } = written;
+  const { dependsOn, maxConnections, queueLength, concurrency } = written;
   const base = {
     name,
     health: resolveHealth(written.health),
@@ -82,6 +82,7 @@ function resolveService(name: string, written: WrittenService, folder: string): 
     dependsOn: typeof dependsOn === "string" ? [dependsOn] : dependsOn,
     maxConnections,
     queueLength,
+    ...(concurrency === undefined ? {} : { concurrency }),
   };
   if (written.endpoints === undefined) {
     return { ...base, kind: "command", ...resolveCommand(written, folder) };
@@ -322,10 +323,11 @@ function resolvePolicy({ balance, retry, hedge, timeouts }: WrittenGateway): Rou
 }
 
 function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
-  const { retry, hedge, timeouts } = written;
+  const { priority, retry, hedge, timeouts } = written;
   return {
     match: resolveMatch(written.match),
     service: written.service,
+    ...(priority === "normal" ? {} : { priority }),
     rateLimits: written.rateLimits.map(resolveRateLimit),
     balance: written.balance === undefined ? policy.balance : resolveBalance(written.balance),
     ...(written.sticky === undefined ? {} : { sticky: resolveSticky(written.sticky) }),

@@ -5,6 +5,7 @@
 
 import { z } from "zod";
 import type { Amount } from "../core/deploy/settings.ts";
+import { defaultConcurrency } from "../core/guard/concurrency-limit.ts";
 import { LEVELS_MAX } from "../core/route/table.ts";
 import {
   asText,
@@ -420,6 +421,25 @@ const deploy = z.strictObject({
   }),
 });
 
+const concurrency = z.strictObject({
+  min: field(integer(1, 1_000_000).prefault(defaultConcurrency.min), {
+    meaning: "The limit is never below this, of each worker.",
+    interaction: "Not above `max`. Where they are equal, nothing is found out.",
+    see: ["services.NAME.concurrency.max"],
+  }),
+  max: field(integer(1, 1_000_000).prefault(defaultConcurrency.max), {
+    meaning: "The limit is never above this, of each worker.",
+    source: "Envoy's circuit breakers (1024), Netflix's limits (200).",
+    see: ["services.NAME.concurrency.min"],
+  }),
+  tolerance: field(number(1.1, 10).prefault(defaultConcurrency.tolerance), {
+    meaning:
+      "How many times what is being worked on may be under way: the rest is the queue that answers " +
+      "wait in. More of it bears rougher bursts, and makes everybody slower under overload.",
+    source: "Netflix's Gradient2 (1.5).",
+  }),
+});
+
 const scale = z.strictObject({
   requestsPerSecond: field(integer(1, 1_000_000).optional(), {
     meaning: "Requests a second that one instance is meant to serve.",
@@ -674,6 +694,18 @@ export const service = z.strictObject({
       "answered 503 at once.",
     source: "Envoy's pending requests (1024).",
     see: ["gateway.timeouts.queue", "services.NAME.maxConnections"],
+  }),
+  concurrency: field(concurrency.optional(), {
+    meaning:
+      "Finds out how many requests at once the service bears, and sheds what is more: 503 at once, " +
+      "with `Retry-After`, the least important first (`routes[].priority`). What counts is a request " +
+      "that is there as a whole, until its answer begins. Each worker finds out for itself.",
+    default: "none: nothing is shed",
+    interaction:
+      "For services whose answers take about the same time, not for those that let clients wait on " +
+      "purpose (long polling). WebSockets and long answers do not count once they have begun.",
+    source: "TCP BBR; Envoy's adaptive concurrency and Netflix's concurrency-limits.",
+    see: ["gateway.routes[].priority", "services.NAME.queueLength"],
   }),
   scale: field(scale.optional(), {
     meaning: "When to run more or fewer instances. Checked, and not acted on by this version.",

@@ -68,7 +68,7 @@ function serviceOf(
 ): TableService {
   const own = instances.filter((record) => record.service === service.name && record.port > 0);
   const { name, detection, slowStartMs, slowStartCurve, overProvision, failover } = service;
-  const { maxConnections, queueLength } = service;
+  const { maxConnections, queueLength, concurrency } = service;
   const weights = tableWeights(own.map((record) => weighed(record)));
   const standsInFor = new Map(Object.entries(failover.backups).map(([id, backup]) => [backup, id]));
   return {
@@ -81,6 +81,7 @@ function serviceOf(
     overProvision,
     maxConnections,
     queueLength,
+    ...(concurrency === undefined ? {} : { concurrency }),
     instances: own.map((record, index) => ({
       ...instanceOf(record, standsInFor.get(record.id)),
       weight: weights[index] ?? 1,

@@ -81,6 +81,12 @@ export const reasons = {
   // Routing and instances.
   NO_ROUTE: reason(404, "PR", "No route matches this request."),
   RATE_LIMITED: reason(429, "PR", "More requests came than the route's rate limit lets in.", true),
+  OVERLOADED: reason(
+    503,
+    "PR",
+    "The service has as much to do as it can, and this can wait.",
+    true,
+  ),
   NO_INSTANCE: reason(503, "SC", "No instance of the service can take the request.", true),
   QUEUE_FULL: reason(503, "RQ", "Every instance is busy and the queue is full.", true),
   QUEUE_TIMEOUT: reason(503, "sQ", "No instance became free in time.", true),

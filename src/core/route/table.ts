@@ -4,6 +4,7 @@
 // requests and keeps the last good one when control is gone (static stability, rule 3). It is plain
 // JSON, because it is also the file that a new worker starts from.
 
+import type { ConcurrencySettings, Priority } from "../guard/concurrency-limit.ts";
 import type { Rate } from "../guard/rate-limit.ts";
 
 export const balanceAlgorithms = [
@@ -154,6 +155,8 @@ export interface TableService {
   readonly maxConnections: number;
   /** Requests that wait for a free instance or for any instance at all; a bound, not a target. */
   readonly queueLength: number;
+  /** Sheds what the service cannot bear, the least important first; absent: nothing is shed. */
+  readonly concurrency?: ConcurrencySettings;
 }
 
 /** A service of which nothing else is said. */
@@ -241,6 +244,8 @@ export type SameSite = (typeof sameSites)[number];
 export interface TableRoute {
   readonly match: RouteMatch;
   readonly service: string;
+  /** What of an overloaded service is shed first; absent: normal. */
+  readonly priority?: Priority;
   /** All must let a request in. */
   readonly rateLimits: readonly RateLimit[];
   readonly balance: BalanceRule;

@@ -20,7 +20,7 @@ import { framing, RequestHead } from "../http1/request-head.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import { readLoggedHead } from "./access-log.ts";
 import { pass } from "./admission.ts";
-import { type Context, LINGER_MS, PIPELINE_BYTES_MAX } from "./context.ts";
+import { type Context, LINGER_MS, PIPELINE_BYTES_MAX, SHED_RETRY_AFTER_MS } from "./context.ts";
 import type { Exchange, ExchangeClient } from "./exchange.ts";
 import type { ExchangePool } from "./exchange-pool.ts";
 import type { InstanceConnection } from "./instance-connection.ts";
@@ -189,6 +189,13 @@ export class ClientConnection implements WireOwner, ExchangeClient {
         this.#logRefused("RATE_LIMITED", bytes, head, target.counts);
         return this.#refuseHere("RATE_LIMITED", bytes, head, to, waitMs);
       }
+    }
+    const { service, counts, route } = target;
+    if (service.limit !== undefined && !service.limit.admits(route.priority ?? "normal")) {
+      service.shed();
+      counts.requests++;
+      counts.ended(reasons.OVERLOADED.status, "OVERLOADED");
+      return this.#refuseHere("OVERLOADED", bytes, head, to, SHED_RETRY_AFTER_MS);
     }
     const exchange = this.#owner.exchanges.lend(this);
     this.#exchange = exchange;

@@ -28,6 +28,8 @@ export const IDLE_MARGIN_MS = 1000;
 export const IDLE_CONNECTION_MS_MAX = 60_000;
 /** Interim answers (1xx) to one request. */
 export const INTERIM_ANSWERS_MAX = 16;
+/** Whoever was shed for overload is asked to stay away for so long. */
+export const SHED_RETRY_AFTER_MS = 1000;
 /** After the last answer, for the client to read it and close. */
 export const LINGER_MS = 1000;
 /**

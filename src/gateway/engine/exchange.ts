@@ -19,6 +19,7 @@
 
 import { assert, present } from "../../core/base/assert.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
+import type { ConcurrencyLimit } from "../../core/guard/concurrency-limit.ts";
 import type { TableRoute } from "../../core/route/table.ts";
 import { BODY_FAULT } from "../http1/body.ts";
 import { FAULT, INCOMPLETE } from "../http1/fields.ts";
@@ -99,6 +100,9 @@ export class Exchange implements AttemptOwner, Waiter {
   #waitsFor = NO_INSTANCE;
 
   readonly #tries = new Tries(this);
+  /** Counts the request while it waits, whole, for its answer. */
+  #limit: ConcurrencyLimit | undefined = undefined;
+  #waitsFromMs = 0;
 
   constructor(context: Context) {
     this.#context = context;
@@ -166,6 +170,7 @@ export class Exchange implements AttemptOwner, Waiter {
       return next;
     }
     this.#received(next - head.methodFrom);
+    if (request.complete) this.#countWait(nowMs);
     this.#choose(nowMs);
     return next;
   }
@@ -180,6 +185,9 @@ export class Exchange implements AttemptOwner, Waiter {
       return next;
     }
     this.#received(next - from);
+    if (this.request.complete && this.#phase <= phase.trying) {
+      this.#countWait(this.#context.nowMs());
+    }
     if (out.used > 0) this.#send();
     this.#awaitIfWhole();
     return next;
@@ -200,6 +208,23 @@ export class Exchange implements AttemptOwner, Waiter {
     const attempt = this.#tries.attempt;
     if (this.#phase !== phase.trying || attempt.awaits || !this.request.complete) return;
     this.#service.awaits(attempt, this.#context.nowMs());
+  }
+
+  #countWait(nowMs: number): void {
+    this.#limit = this.#service.limit;
+    this.#waitsFromMs = nowMs;
+    this.#limit?.began(nowMs);
+  }
+
+  /** `status` of the answer that came, or 0. */
+  #endWait(status: number): void {
+    const limit = this.#limit;
+    if (limit === undefined) return;
+    this.#limit = undefined;
+    const nowMs = this.#context.nowMs();
+    if (status === 0) limit.gaveUp(nowMs);
+    else if (status < 500) limit.answered(nowMs);
+    else limit.failed(this.#waitsFromMs, nowMs);
   }
 
   /** Sends what the writer holds, or keeps it until there is a connection. */
@@ -487,6 +512,7 @@ export class Exchange implements AttemptOwner, Waiter {
     const mayKeep = !this.#client.halfClosed && !this.#context.draining;
     const answer = this.#answer;
     this.#phase = phase.answering;
+    this.#endWait(head.status);
     connection.heed(head, bytes);
     connection.stash.clear();
     const line = this.#stickyLine();
@@ -559,6 +585,7 @@ export class Exchange implements AttemptOwner, Waiter {
     const route = this.#route;
     this.#answer.status = head.status;
     this.#phase = phase.upgraded;
+    this.#endWait(head.status);
     this.#timer.stop();
     this.#tries.attempt.connection = undefined;
     writeResponseHead(out, bytes, start, head, {
@@ -678,6 +705,7 @@ export class Exchange implements AttemptOwner, Waiter {
   /** `status` of the answer that the client has whole, or 0. */
   #end(status: number, why?: EndingCode): void {
     const { service, counts } = present(this.#target, "an exchange under way has its target");
+    this.#endWait(0);
     service.active--;
     counts.ended(status, why);
     if (this.#logged !== undefined) this.#log(this.#logged, counts, status, why);

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
-import type { RateLimit } from "../../core/route/table.ts";
+import type { RateLimit, RoutingTable, TableRoute } from "../../core/route/table.ts";
 import type { Spent } from "../contract.ts";
 import { nobody, type Wire } from "../transport/wire.ts";
 import { createEngine } from "./engine.ts";
@@ -290,6 +290,90 @@ describe("a client that moves a byte now and then", () => {
       const [web] = gateway.engine.stats().services[0]?.instances ?? [];
       assert.equal(web?.ejected, false, "the instance did nothing wrong");
       assert.equal(web?.active, 0);
+    }),
+  );
+});
+
+describe("an overloaded service", () => {
+  const [route] = tableOf({ ports: [] }).routes as [TableRoute];
+  const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+  const to = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+
+  /** It bears two at once, and one more of each priority above the lowest. */
+  function tableOfTwo(port: number): RoutingTable {
+    const concurrency = { min: 2, max: 2, tolerance: 1.5 };
+    const routes: readonly TableRoute[] = [
+      { ...route, match: { path: "/low" }, priority: "low" },
+      { ...route, match: { path: "/high" }, priority: "high" },
+      route,
+    ];
+    return { ...tableOf({ ports: [port], service: { concurrency } }), routes };
+  }
+
+  async function crowded(open: Open) {
+    const origin = await open(startOrigin());
+    const gateway = await open(startGateway(tableOfTwo(origin.port)));
+    const clients = [await gateway.client(), await gateway.client()];
+    for (const client of clients) client.send(to("/low"));
+    await inTime("both", Promise.all([origin.peer(0), origin.peer(1)]));
+    for (const peer of origin.peers) await peer.takeThrough("\r\n\r\n");
+    return { origin, gateway, clients };
+  }
+
+  test(
+    "sheds what is least important with 503, when to come again, and the connection kept",
+    opening(async (open) => {
+      const { origin, gateway } = await crowded(open);
+      const client = await gateway.client();
+      client.send(to("/low"));
+      const { head, body } = await client.message();
+      assert.match(head, /^HTTP\/1.1 503 Service Unavailable\r\n/);
+      assert.match(head, /\r\nRetry-After: 1(\r\n|$)/);
+      assert.match(head, /\r\nX-Nines-Reason: OVERLOADED/);
+      assert.match(body, /reason: OVERLOADED/);
+      const { services, routes } = gateway.engine.stats();
+      assert.equal(services[0]?.requests, 3);
+      assert.equal(services[0]?.lost, 1, "its client saw a failure");
+      assert.deepEqual(routes[0]?.failures, { OVERLOADED: 1 });
+      client.send(to("/high"));
+      await (await origin.peer(2)).takeThrough("\r\n\r\n");
+      assert.equal(origin.peers.length, 3, "what matters more is let in beside them");
+    }),
+  );
+
+  test(
+    "has room again once an answer has begun, and once a client has gone",
+    opening(async (open) => {
+      const { origin, gateway, clients } = await crowded(open);
+      origin.peers[0]?.send(ok);
+      await Promise.race(clients.map((client) => client.takeThrough("\r\n\r\n")));
+      const third = await gateway.client();
+      third.send(to("/low"));
+      await (await origin.peer(2)).takeThrough("\r\n\r\n");
+      third.close();
+      await eventually("it is gone", () => gateway.engine.stats().services[0]?.active === 2);
+      (await gateway.client()).send(to("/low"));
+      await (await origin.peer(3)).takeThrough("\r\n\r\n");
+      assert.equal(gateway.engine.stats().services[0]?.lost, 0);
+    }),
+  );
+
+  test(
+    "keeps what it has found out over a new table, and counts anew when it asks for something else",
+    opening(async (open) => {
+      const { origin, gateway } = await crowded(open);
+      gateway.engine.swap({ ...tableOfTwo(origin.port), version: 2 });
+      assert.match((await gateway.ask(to("/low"))).head, /OVERLOADED/);
+      const roomier = tableOf({
+        ports: [origin.port],
+        service: { concurrency: { min: 3, max: 3, tolerance: 2 } },
+      });
+      gateway.engine.swap({ ...roomier, version: 3 });
+      (await gateway.client()).send(to("/low"));
+      await (await origin.peer(2)).takeThrough("\r\n\r\n");
+      // Those who were counted by the old one leave it in peace.
+      for (const peer of origin.peers) peer.send(`${ok}ok`);
+      await eventually("all are answered", () => gateway.engine.stats().services[0]?.active === 0);
     }),
   );
 });

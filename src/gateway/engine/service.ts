@@ -8,6 +8,7 @@ import {
   type Outcome,
   outcome,
 } from "../../core/dispatch/dispatcher.ts";
+import { ConcurrencyLimit } from "../../core/guard/concurrency-limit.ts";
 import { ejectionCode } from "../../core/dispatch/ejections.ts";
 import type { ServiceStats } from "../../core/measure/gateway-stats.ts";
 import { bucketOf, HISTOGRAM_BUCKETS, withoutZeros } from "../../core/measure/histogram.ts";
@@ -67,6 +68,8 @@ export class Service {
   /** What an HTTP/1.0 request without a Host is forwarded with. */
   readonly hostIfNone: Buffer;
   readonly dispatcher: Dispatcher;
+  /** How many may wait for their answers at once; undefined: as many as come. */
+  limit: ConcurrencyLimit | undefined;
   readonly #context: Context;
   #queueLength = 0;
   readonly #queue = new Set<Waiter>();
@@ -99,6 +102,7 @@ export class Service {
       random: () => context.random.ratio(),
       onEjection: (ejection) => this.#noticed(ejection),
     });
+    this.limit = limitOf(service, nowMs);
     this.#list(service);
   }
 
@@ -112,6 +116,7 @@ export class Service {
 
   update(service: TableService, workers: number, nowMs: number): void {
     this.dispatcher.update(shareOf(service, workers), nowMs);
+    this.limit = limitOf(service, nowMs, this.limit);
     this.#list(service);
     this.wake();
   }
@@ -220,6 +225,12 @@ export class Service {
     this.lost++;
   }
 
+  /** A request that was not let in, so that others are served. */
+  shed(): void {
+    this.requests++;
+    this.refuse();
+  }
+
   measured(latencyMs: number): void {
     const bucket = bucketOf(latencyMs);
     this.latency[bucket] = (this.latency[bucket] as number) + 1;
@@ -313,6 +324,19 @@ export class Service {
 /** Whether the table says that another one is, or will be, the primary. */
 function isFenced(service: TableService, { verdict }: TableInstance): boolean {
   return service.mode === "primary-standby" && (verdict === "standby" || verdict === "down");
+}
+
+/** What a worker has found out stays, unless the table asks for something else. */
+function limitOf(
+  { concurrency }: TableService,
+  nowMs: number,
+  known?: ConcurrencyLimit,
+): ConcurrencyLimit | undefined {
+  if (concurrency === undefined) return undefined;
+  const { min, max, tolerance } = concurrency;
+  const before = known?.settings;
+  const isSame = before?.min === min && before.max === max && before.tolerance === tolerance;
+  return isSame ? known : new ConcurrencyLimit(concurrency, nowMs);
 }
 
 /** `maxConnections` is for the instance; a worker takes its part, and at least one. */

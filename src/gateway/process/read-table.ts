@@ -2,6 +2,7 @@
 // the data plane follows is looked at, so that a torn file or another version's is refused as a
 // whole and never fails in the middle of a request.
 
+import { priorities } from "../../core/guard/concurrency-limit.ts";
 import {
   accessFormats,
   balanceAlgorithms,
@@ -98,6 +99,7 @@ function isRoute(route: Fields): boolean {
   return (
     isMatch(route["match"]) &&
     isText(route["service"]) &&
+    (route["priority"] === undefined || isOneOf(priorities)(route["priority"])) &&
     isList(route["rateLimits"], each(isRateLimit)) &&
     isBalanceRule(route["balance"]) &&
     (route["sticky"] === undefined || isSticky(route["sticky"])) &&
@@ -184,6 +186,7 @@ function isService(service: Fields): boolean {
     isNumber(service["overProvision"]) &&
     isNumber(service["maxConnections"]) &&
     isNumber(service["queueLength"]) &&
+    isConcurrency(service["concurrency"]) &&
     isList(service["instances"], each(isInstance))
   );
 }
@@ -192,6 +195,13 @@ function isRampCurve(value: unknown): boolean {
   const curve = fieldsOf(value);
   const aggression = curve?.["aggression"];
   return isShare(curve?.["minimum"]) && isNumber(aggression) && aggression >= 0;
+}
+
+function isConcurrency(value: unknown): boolean {
+  if (value === undefined) return true;
+  const { min, max, tolerance } = fieldsOf(value) ?? {};
+  if (!isNumber(min) || !isNumber(max) || !isNumber(tolerance)) return false;
+  return min >= 1 && max >= min && tolerance > 1;
 }
 
 function isInstance(instance: Fields): boolean {

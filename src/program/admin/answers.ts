@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { errorCatalogue } from "../../core/base/errors.ts";
 import { versionOrigins } from "../../core/deploy/versions.ts";
+import { priorities } from "../../core/guard/concurrency-limit.ts";
 import { incidentStates, momentKinds } from "../../core/incident/incident.ts";
 import {
   accessFormats,
@@ -182,6 +183,11 @@ const tableService = shape({
   instances: list(tableInstance),
   maxConnections: count("Requests at once to one instance; 0 is no limit"),
   queueLength: count("Requests that may wait for an instance"),
+  concurrency: z.exactOptional(
+    shape({ min: z.number(), max: z.number(), tolerance: z.number() }).describe(
+      "What is shed where the service bears no more; absent: nothing",
+    ),
+  ),
 });
 
 const tableRoute = shape({
@@ -193,6 +199,7 @@ const tableRoute = shape({
     headers: z.exactOptional(z.record(z.string(), z.string()).readonly()),
   }),
   service: z.string(),
+  priority: z.exactOptional(z.enum(priorities)).describe("Absent: normal"),
   rateLimits: list(
     shape({
       by: z.enum(rateLimitKeys),
