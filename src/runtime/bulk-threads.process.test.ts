@@ -1,10 +1,13 @@
 // Work on threads comes to the same as work done here, wherever its bytes lie.
 
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
+import { createHmac, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { describe, it, type TestContext } from "node:test";
+import type { Worker } from "node:worker_threads";
 import { type Sealing, tagBytes, type VaultCrypto } from "../core/vault/crypto.ts";
 import { sharedBytes } from "../core/vault/memory.ts";
+import { WindowCoder } from "../core/vault/window-coder.ts";
 import { createBulkThreads } from "./bulk-threads.ts";
 import { createVaultCrypto } from "./vault-crypto.ts";
 
@@ -18,7 +21,7 @@ const lengths = [0, 1, 32_767, 32_768, 65_536, 300_001];
 function threaded(t: TestContext): VaultCrypto {
   const workers = createBulkThreads(2);
   t.after(() => workers.close());
-  return createVaultCrypto(workers);
+  return createVaultCrypto(workers.bulk);
 }
 
 /** The same bytes in memory of the program's own, and in memory that threads share. */
@@ -34,7 +37,6 @@ describe("work on threads", () => {
     const all = lengths.flatMap((length) => bothOf(randomBytes(length)));
     await Promise.all(
       all.map(async (bytes) => {
-        assert.deepEqual(Buffer.from(await crypto.bulk.sha256(bytes)), crypto.sha256(bytes));
         const mac = await crypto.bulk.mac(sealing.key, bytes);
         assert.deepEqual(Buffer.from(mac), crypto.mac(sealing.key, bytes));
       }),
@@ -78,10 +80,41 @@ describe("work on threads", () => {
     }
   });
 
+  it("finds another thread when one has died, and what that had under way fails", async (t) => {
+    const { bulk } = threaded(t);
+    const { key } = sealing;
+    const bytes = sharedBytes(40_000_000);
+    const beginning = once(process, "worker");
+    const [first, second] = [bulk.mac(key, bytes), bulk.mac(key, bytes)];
+    const failed = assert.rejects(first, /has ended/);
+    const [thread] = (await beginning) as [Worker];
+    await thread.terminate();
+    await failed;
+    const expected = createHmac("sha256", key).update(bytes).digest();
+    const all = await Promise.all([second, bulk.mac(key, bytes), bulk.mac(key, bytes)]);
+    for (const mac of all) assert.deepEqual(Buffer.from(mac), expected);
+  });
+
+  it("codes as the program does", async (t) => {
+    const { bulk } = threaded(t);
+    const geometry = { codec: "rs-xor", dataShards: 4, parityShards: 2 } as const;
+    const here = new WindowCoder(geometry);
+    for (const length of [128, 65_536, 200_064]) {
+      const data = Array.from({ length: 4 }, () => randomBytes(length));
+      const parity = [sharedBytes(length), sharedBytes(length)];
+      const sums = await bulk.encode(geometry, data, parity);
+      const expected = [new Uint8Array(length), new Uint8Array(length)];
+      assert.deepEqual(sums, here.encode(data, expected));
+      assert.deepEqual(parity.map(Buffer.from), expected.map(Buffer.from));
+      const shards = [...data, ...parity];
+      assert.deepEqual(await Promise.all(shards.map((shard) => bulk.sum(shard))), sums);
+    }
+  });
+
   it("fails what is under way when the threads end", async () => {
     const workers = createBulkThreads(2);
-    const { bulk } = createVaultCrypto(workers);
-    const hashing = bulk.sha256(sharedBytes(50_000_000));
+    const { bulk } = createVaultCrypto(workers.bulk);
+    const hashing = bulk.mac(sealing.key, sharedBytes(50_000_000));
     const failed = assert.rejects(hashing, /has ended/);
     await workers.close();
     await failed;

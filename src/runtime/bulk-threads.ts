@@ -1,15 +1,18 @@
-// Threads that hash, seal and open beside the program, so that a backup uses every processor.
+// Threads that hash, seal, open and code beside the program, so that a backup uses every processor.
 //
 // node:crypto works where it is called; libuv's own threads are not for it, for a few slow flushes
 // occupy all four of them. Bytes are not moved: callers keep them in memory that threads share, and
 // what comes from elsewhere is copied once. How much is under way is bounded by the callers, each
 // of which waits for what it has given. Threads start with the first work, keep nobody alive, and
-// end with `close`. Small work is done at once: the way to a thread and back takes longer.
+// end with `close`; when one dies, what it had under way fails, and the next work finds another.
+// Small work is done at once: the way to a thread and back takes longer.
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
+import { assert } from "../core/base/assert.ts";
+import type { Bulk } from "../core/vault/crypto.ts";
 import { sharedBytes } from "../core/vault/memory.ts";
-import { type BulkResult, type BulkWork, doBulkWork } from "./bulk-work.ts";
+import { bulkDoing, type BulkKind } from "./bulk-work.ts";
 
 const smallBytes = 32_768;
 const threadsMax = 4;
@@ -18,58 +21,114 @@ const youngMebibytes = 2;
 
 export interface BulkRequest {
   readonly id: number;
-  readonly work: BulkWork;
+  readonly kind: BulkKind;
+  readonly given: readonly unknown[];
 }
 
 export interface BulkAnswer {
   readonly id: number;
-  readonly result: BulkResult;
+  readonly result: unknown;
   readonly failure: string | undefined;
 }
 
-export interface BulkWorkers {
-  run(work: BulkWork): Promise<BulkResult>;
+export interface BulkThreads {
+  readonly bulk: Bulk;
   close(): Promise<void>;
 }
 
+type Given<Kind extends BulkKind> = Parameters<Bulk[Kind]>;
+type Result<Kind extends BulkKind> = Awaited<ReturnType<Bulk[Kind]>>;
+
 /** For who has no threads, or wants none. */
-export const withoutThreads: BulkWorkers = {
-  run: async (work) => doBulkWork(work),
-  close: async () => {},
+export const bulkHere: Bulk = {
+  mac: async (...given) => bulkDoing.mac(...given),
+  deflate: async (...given) => bulkDoing.deflate(...given),
+  seal: async (...given) => bulkDoing.seal(...given),
+  open: async (...given) => bulkDoing.open(...given),
+  encode: async (...given) => bulkDoing.encode(...given),
+  sum: async (...given) => bulkDoing.sum(...given),
+  findForged: async (...given) => bulkDoing.findForged(...given),
 };
 
 export function createBulkThreads(
   count: number = Math.min(threadsMax, availableParallelism()),
-): BulkWorkers {
-  if (count === 1) return withoutThreads;
-  const threads: BulkThread[] = [];
-  return {
-    run: async (work) => {
-      if (work.bytes.length < smallBytes) return doBulkWork(work);
-      const idle = threads.find(({ waiting }) => waiting === 0);
-      if (idle !== undefined) return idle.run(work);
-      if (threads.length < count) threads.push(new BulkThread());
-      const least = threads.reduce((a, b) => (b.waiting < a.waiting ? b : a));
-      return least.run(work);
-    },
-    close: async () => {
-      await Promise.all(threads.splice(0).map((thread) => thread.close()));
-    },
+): BulkThreads {
+  if (count === 1) return { bulk: bulkHere, close: async () => {} };
+  const threads = new Threads(count);
+  const run = async <Kind extends BulkKind>(
+    kind: Kind,
+    bytes: readonly Uint8Array[],
+    filled: readonly Uint8Array[],
+    given: Given<Kind>,
+  ): Promise<Result<Kind>> => {
+    // Threads would write to a copy of anything else.
+    const isShared = filled.every(({ buffer }) => buffer instanceof SharedArrayBuffer);
+    assert(isShared, "what a thread fills is shared");
+    const weight = bytes.reduce((sum, { length }) => sum + length, 0);
+    if (weight < smallBytes) return bulkDoing[kind](...given);
+    return threads.run(kind, given);
   };
+  const bulk: Bulk = {
+    mac: (key, bytes) => run("mac", [bytes], [], [key, bytes]),
+    deflate: (bytes, into) => run("deflate", [bytes], [into], [bytes, into]),
+    seal: (sealing, plain, into) => run("seal", [plain], [into], [sealing, plain, into]),
+    open: (sealing, sealed, into, inflate) =>
+      run("open", [sealed], [into], [sealing, sealed, into, inflate]),
+    encode: (geometry, data, parity) => run("encode", data, parity, [geometry, data, parity]),
+    sum: (shard) => run("sum", [shard], [], [shard]),
+    findForged: (key, lengths, shards) => run("findForged", shards, [], [key, lengths, shards]),
+  };
+  return { bulk, close: () => threads.close() };
+}
+
+class Threads {
+  readonly #count: number;
+  /** Those that live. */
+  readonly #threads = new Set<Thread>();
+  #isClosed = false;
+
+  constructor(count: number) {
+    this.#count = count;
+  }
+
+  async run<Kind extends BulkKind>(kind: Kind, given: Given<Kind>): Promise<Result<Kind>> {
+    if (this.#isClosed) throw new Error("the threads of the vault are closed");
+    return (await this.#freest().run(kind, given.map(inSharedMemory))) as Result<Kind>;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#threads].map((thread) => thread.close()));
+  }
+
+  /** One that has nothing to do, a new one while there may be more, else the one with the least. */
+  #freest(): Thread {
+    let freest: Thread | undefined;
+    for (const thread of this.#threads) {
+      if (freest === undefined || thread.waiting < freest.waiting) freest = thread;
+    }
+    const isEnough = freest?.waiting === 0 || this.#threads.size === this.#count;
+    if (freest !== undefined && isEnough) return freest;
+    const thread: Thread = new Thread(() => this.#threads.delete(thread));
+    this.#threads.add(thread);
+    return thread;
+  }
 }
 
 interface Waiting {
-  readonly resolve: (result: BulkResult) => void;
+  readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
 }
 
-class BulkThread {
+class Thread {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
+  readonly #ended: () => void;
   #lastId = 0;
-  #ended: Error | undefined;
 
-  constructor() {
+  /** `ended` is called when it can take no more work. */
+  constructor(ended: () => void) {
+    this.#ended = ended;
     this.#worker = new Worker(new URL("./bulk-work-thread.js", import.meta.url), {
       name: "nines-vault",
       resourceLimits: { maxYoungGenerationSizeMb: youngMebibytes },
@@ -84,13 +143,12 @@ class BulkThread {
     return this.#waiting.size;
   }
 
-  run(work: BulkWork): Promise<BulkResult> {
+  run(kind: BulkKind, given: readonly unknown[]): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) return reject(this.#ended);
       const id = ++this.#lastId;
       this.#waiting.set(id, { resolve, reject });
       this.#worker.ref();
-      const request: BulkRequest = { id, work: { ...work, bytes: inSharedMemory(work.bytes) } };
+      const request: BulkRequest = { id, kind, given };
       this.#worker.postMessage(request);
     });
   }
@@ -108,15 +166,20 @@ class BulkThread {
   }
 
   #fail(cause: Error): void {
-    this.#ended ??= cause;
-    for (const { reject } of this.#waiting.values()) reject(this.#ended);
+    this.#ended();
+    for (const { reject } of this.#waiting.values()) reject(cause);
     this.#waiting.clear();
   }
 }
 
-function inSharedMemory(bytes: Uint8Array): Uint8Array {
-  if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
-  const copy = sharedBytes(bytes.length);
-  copy.set(bytes);
+/** Keys and other short things go along with the message. */
+const shortBytes = 1_024;
+
+function inSharedMemory(given: unknown): unknown {
+  if (Array.isArray(given)) return given.map(inSharedMemory);
+  if (!(given instanceof Uint8Array) || given.length <= shortBytes) return given;
+  if (given.buffer instanceof SharedArrayBuffer) return given;
+  const copy = sharedBytes(given.length);
+  copy.set(given);
   return copy;
 }

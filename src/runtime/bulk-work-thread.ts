@@ -2,14 +2,15 @@
 
 import { parentPort } from "node:worker_threads";
 import { present } from "../core/base/assert.ts";
-import { doBulkWork } from "./bulk-work.ts";
+import { bulkDoing } from "./bulk-work.ts";
 import type { BulkAnswer, BulkRequest } from "./bulk-threads.ts";
 
 const port = present(parentPort, "this file runs as a thread");
 
-function answer({ id, work }: BulkRequest): BulkAnswer {
+function answer({ id, kind, given }: BulkRequest): BulkAnswer {
   try {
-    return { id, result: doBulkWork(work), failure: undefined };
+    const work = bulkDoing[kind] as (...given: readonly unknown[]) => unknown;
+    return { id, result: work(...given), failure: undefined };
   } catch (error) {
     return { id, result: undefined, failure: error instanceof Error ? error.message : "unknown" };
   }

@@ -1,55 +1,56 @@
-// Whole chunks and shards hashed, deflated, sealed and opened: what a thread of vault-threads.ts
-// does, and who has no threads does by itself.
+// Whole chunks hashed, deflated, sealed and opened, and shards coded and summed: what a thread of
+// bulk-threads.ts does, and who has no threads does by itself.
 //
 // node:crypto gives every result in memory of its own. Results of a megabyte would be new memory
 // each time, which the kernel has to find and clear, and garbage that is noticed late; so what is
-// sealed or opened goes in pieces that stay in the processor's cache to where it belongs.
+// sealed or opened goes in pieces that stay in the processor's cache to where it belongs. There
+// pieces begin at whole words: to shared memory the engine copies all else byte by byte.
 
-import { createCipheriv, createDecipheriv, createHash, createHmac } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, type DecipherGCM } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { type Sealing, tagBytes } from "../core/vault/crypto.ts";
+import { type Bulk, type Sealing, tagBytes } from "../core/vault/crypto.ts";
+import { ObjectBytes } from "../core/vault/object-coder.ts";
+import { findForged } from "../core/vault/pack.ts";
+import type { Geometry } from "../core/vault/shard.ts";
+import { ShardSummer, WindowCoder } from "../core/vault/window-coder.ts";
 
 export const cipher = "aes-256-gcm";
 /** Fast rather than small: a backup waits for it. */
 const deflateLevel = 1;
 const pieceBytes = 65_536;
+const wordBytes = 8;
 /** zlib's results come in one piece where there is room for it, and need not be put together. */
 const chunkBytesLeast = 64;
 
-export type BulkWork =
-  | { readonly kind: "sha256"; readonly bytes: Uint8Array }
-  | { readonly kind: "mac"; readonly key: Uint8Array; readonly bytes: Uint8Array }
-  | { readonly kind: "deflate"; readonly bytes: Uint8Array; readonly into: Uint8Array }
-  | {
-      readonly kind: "seal";
-      readonly sealing: Sealing;
-      readonly bytes: Uint8Array;
-      readonly into: Uint8Array;
-    }
-  | {
-      readonly kind: "open";
-      readonly sealing: Sealing;
-      readonly bytes: Uint8Array;
-      readonly into: Uint8Array;
-      readonly inflate: boolean;
-    };
+export type BulkKind = keyof Bulk;
 
-/** A hash, a length, whether it was done: what this kind of work comes to. */
-export type BulkResult = Uint8Array | number | boolean | undefined;
+/** The same as `Bulk`, done at once. */
+type BulkDoing = {
+  readonly [Kind in BulkKind]: (
+    ...given: Parameters<Bulk[Kind]>
+  ) => Awaited<ReturnType<Bulk[Kind]>>;
+};
 
-export function doBulkWork(work: BulkWork): BulkResult {
-  switch (work.kind) {
-    case "sha256":
-      return createHash("sha256").update(work.bytes).digest();
-    case "mac":
-      return createHmac("sha256", work.key).update(work.bytes).digest();
-    case "deflate":
-      return deflate(work.bytes, work.into);
-    case "seal":
-      return seal(work.sealing, work.bytes, work.into);
-    case "open":
-      return open(work.sealing, work.bytes, work.into, work.inflate);
-  }
+export const bulkDoing: BulkDoing = {
+  mac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
+  deflate,
+  seal,
+  open,
+  encode: (geometry, data, parity) => coderFor(geometry).encode(data, parity),
+  sum: (shard) => (summer ??= new ShardSummer()).sum(shard),
+  findForged: (key, lengths, shards) =>
+    findForged(key, new ObjectBytes(lengths, shards), openWhole, isAuthentic),
+};
+
+let summer: ShardSummer | undefined;
+/** A vault has one geometry, or few. */
+const coders = new Map<string, WindowCoder>();
+
+function coderFor({ codec, dataShards, parityShards }: Geometry): WindowCoder {
+  const key = `${codec} ${dataShards} ${parityShards}`;
+  const coder = coders.get(key) ?? new WindowCoder({ codec, dataShards, parityShards });
+  coders.set(key, coder);
+  return coder;
 }
 
 function deflate(bytes: Uint8Array, into: Uint8Array): number | undefined {
@@ -60,34 +61,45 @@ function deflate(bytes: Uint8Array, into: Uint8Array): number | undefined {
   return deflated.length;
 }
 
-function seal({ key, nonce, about }: Sealing, plain: Uint8Array, into: Uint8Array): boolean {
+function seal({ key, nonce, about }: Sealing, plain: Uint8Array, into: Uint8Array): void {
   const sealing = createCipheriv(cipher, key, nonce, { authTagLength: tagBytes });
   sealing.setAAD(about);
-  pieceByPiece(plain, (piece, at) => into.set(sealing.update(piece), at));
+  pieceByPiece(plain, into, (piece, at) => into.set(sealing.update(piece), at));
   sealing.final();
   into.set(sealing.getAuthTag(), plain.length);
-  return true;
 }
 
-function open(
-  { key, nonce, about }: Sealing,
-  sealed: Uint8Array,
-  into: Uint8Array,
-  inflate: boolean,
-): boolean {
+function open(sealing: Sealing, sealed: Uint8Array, into: Uint8Array, inflate: boolean): boolean {
   const end = sealed.length - tagBytes;
   if (end < 0 || (!inflate && end !== into.length)) return false;
+  const opening = createOpening(sealing, sealed.subarray(end));
+  const body = inflate ? bodyOf(end) : into;
+  const cipherText = sealed.subarray(0, end);
+  pieceByPiece(cipherText, body, (piece, at) => body.set(opening.update(piece), at));
+  // Only what is authentic is inflated.
+  return isFinal(opening) && (!inflate || inflateInto(into, body));
+}
+
+function createOpening({ key, nonce, about }: Sealing, tag: Uint8Array): DecipherGCM {
   const opening = createDecipheriv(cipher, key, nonce, { authTagLength: tagBytes });
   opening.setAAD(about);
-  opening.setAuthTag(sealed.subarray(end));
-  const body = inflate ? bodyOf(end) : into;
-  pieceByPiece(sealed.subarray(0, end), (piece, at) => body.set(opening.update(piece), at));
+  return opening.setAuthTag(tag);
+}
+
+function isFinal(opening: DecipherGCM): boolean {
   try {
     opening.final();
-    if (!inflate) return true;
-    // Only what is authentic is inflated.
-    const maxOutputLength = Math.max(1, into.length);
-    const chunkSize = Math.max(chunkBytesLeast, into.length + 1);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** False when it is of another length, or no deflate. */
+function inflateInto(into: Uint8Array, body: Uint8Array): boolean {
+  const maxOutputLength = Math.max(1, into.length);
+  const chunkSize = Math.max(chunkBytesLeast, into.length + 1);
+  try {
     const plain = inflateRawSync(body, { maxOutputLength, chunkSize });
     if (plain.length !== into.length) return false;
     into.set(plain);
@@ -95,6 +107,19 @@ function open(
   } catch {
     return false;
   }
+}
+
+function openWhole({ key, nonce, about }: Sealing, sealed: Uint8Array): Uint8Array | undefined {
+  const plain = new Uint8Array(Math.max(0, sealed.length - tagBytes));
+  return open({ key, nonce, about }, sealed, plain, false) ? plain : undefined;
+}
+
+function isAuthentic(sealing: Sealing, sealed: Uint8Array): boolean {
+  const end = sealed.length - tagBytes;
+  if (end < 0) return false;
+  const opening = createOpening(sealing, sealed.subarray(end));
+  pieceByPiece(sealed.subarray(0, end), sealed, (piece) => void opening.update(piece));
+  return isFinal(opening);
 }
 
 /** What is opened before it is inflated, one at a time. */
@@ -105,8 +130,15 @@ function bodyOf(length: number): Uint8Array {
   return opened.subarray(0, length);
 }
 
-function pieceByPiece(bytes: Uint8Array, take: (piece: Uint8Array, at: number) => void): void {
-  for (let at = 0; at < bytes.length; at += pieceBytes) {
+/** Pieces of `bytes` so that those of `into` at the same places begin at whole words. */
+function pieceByPiece(
+  bytes: Uint8Array,
+  into: Uint8Array,
+  take: (piece: Uint8Array, at: number) => void,
+): void {
+  const lead = (wordBytes - (into.byteOffset % wordBytes)) % wordBytes;
+  if (lead > 0) take(bytes.subarray(0, lead), 0);
+  for (let at = lead; at < bytes.length; at += pieceBytes) {
     take(bytes.subarray(at, at + pieceBytes), at);
   }
 }

@@ -87,8 +87,11 @@ describe("a place to restore to", () => {
   });
 
   it("passes over files that an earlier restore has finished", async (t) => {
-    const { tree } = await place(t);
-    await write(tree, ["file"], "whole");
+    const { root, tree: earlier } = await place(t);
+    await write(earlier, ["file"], "whole");
+    await earlier.close();
+    const tree = await createFileTreePlace({ root, mayHold: true });
+    t.after(() => tree.close());
     assert.equal(await tree.openFile(["file"], 5, facts), undefined);
     const other = { ...facts, modifiedNs: facts.modifiedNs + 1_000_000_000n };
     const again = await tree.openFile(["file"], 5, other);

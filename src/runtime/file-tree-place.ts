@@ -19,7 +19,7 @@ import {
   lstatSync,
   lutimesSync,
   mkdirSync,
-  open,
+  openSync,
   readdirSync,
   renameSync,
   symlinkSync,
@@ -45,7 +45,6 @@ const leftOutMax = 100;
 const attributedMax = 1_000;
 /** For less, the way to another thread and back takes longer. */
 const smallBytes = 32_768;
-const openAsync = promisify(open);
 const writeAsync = promisify(write);
 
 export interface FileTreePlaceOptions {
@@ -63,7 +62,7 @@ export async function createFileTreePlace(options: FileTreePlaceOptions): Promis
   if (!isEmpty && !mayHold) {
     throw new NinesError("NINES_RESTORE_PLACE", `${root} is not empty, and is left as it is.`);
   }
-  const place = new FileTreePlace(root);
+  const place = new FileTreePlace(root, !isEmpty);
   if (!isEmpty) place.removeUnfinished([]);
   return place;
 }
@@ -77,10 +76,13 @@ class FileTreePlace implements TreePlace {
     string,
     { readonly path: TreePath; readonly entries: WantedAttributes[] }
   >();
+  /** Whether an earlier restore may have left something. */
+  readonly #mayHold: boolean;
   #made = 0;
 
-  constructor(root: string) {
+  constructor(root: string, mayHold: boolean) {
     this.#root = root;
+    this.#mayHold = mayHold;
     this.#inside = new InsideRoot(root);
   }
 
@@ -124,10 +126,11 @@ class FileTreePlace implements TreePlace {
     sizeBytes: number,
     facts: EntryFacts,
   ): Promise<PlaceWriter | undefined> {
-    if (this.#at(path, (place) => isSame(place, sizeBytes, facts))) return undefined;
+    const isThere = this.#mayHold && this.#at(path, (place) => isSame(place, sizeBytes, facts));
+    if (isThere) return undefined;
     const parent = path.slice(0, -1);
     const temporary = [...parent, `${unfinished}.${process.pid}.${++this.#made}`];
-    const file = await this.#make(temporary);
+    const file = this.#at(temporary, makeFile);
     const writer: Writer = new Writer(file, {
       finish: (bytes, kept) => {
         if (bytes !== writer.endBytes) ftruncateSync(file, bytes);
@@ -142,14 +145,6 @@ class FileTreePlace implements TreePlace {
       },
     });
     return writer;
-  }
-
-  /** Making a file is what waits for the device, so this alone waits elsewhere. */
-  async #make(path: TreePath): Promise<number> {
-    this.#at(path, unlinkIfThere);
-    return this.#inside.during(path.slice(0, -1), (folder) =>
-      openAsync(within(folder, path.at(-1) ?? ""), makingFlags, 0o600),
-    );
   }
 
   async linkSame(path: TreePath, first: TreePath): Promise<void> {
@@ -285,6 +280,17 @@ function isSame(place: Buffer, sizeBytes: number, facts: EntryFacts): boolean {
   const stat = lstatSync(place, { throwIfNoEntry: false });
   if (stat === undefined || !stat.isFile() || stat.size !== sizeBytes) return false;
   return Math.abs(stat.mtimeMs / 1000 - secondsOf(facts)) < 0.001;
+}
+
+/** Looks whether it is there only when it is: a failure costs as much as making ten. */
+function makeFile(place: Buffer): number {
+  try {
+    return openSync(place, makingFlags, 0o600);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    unlinkSync(place);
+    return openSync(place, makingFlags, 0o600);
+  }
 }
 
 function unlinkIfThere(place: Buffer): void {

@@ -5,12 +5,11 @@
 // what is swapped for a link meanwhile is refused and not followed. Names are bytes, one character
 // each.
 //
-// Most calls are synchronous: on a tree of small files the way to another thread and back would
-// take several times as long as the kernel does. The folder used last stays open, for the next name
-// is mostly in it as well, and for as long as a call that is under way holds it.
+// Calls are synchronous: on a tree of small files the way to another thread and back would take
+// several times as long as the kernel does. The folder used last stays open, for the next name is
+// mostly in it as well.
 
 import { closeSync, constants, openSync } from "node:fs";
-import { present } from "../core/base/assert.ts";
 import { NinesError } from "../core/base/errors.ts";
 import { isEntryName } from "../core/vault/tree.ts";
 
@@ -28,8 +27,6 @@ export function within(folder: number, name: string): Buffer {
 interface OpenFolder {
   readonly path: readonly string[];
   readonly folder: number;
-  /** Calls under way in it. */
-  holders: number;
 }
 
 export class InsideRoot {
@@ -51,21 +48,8 @@ export class InsideRoot {
     }
     const folder = this.open(path);
     this.close();
-    this.#last = { path: [...path], folder, holders: 0 };
+    this.#last = { path: [...path], folder };
     return folder;
-  }
-
-  /** The folder at `path`, open at least until `run` has settled. */
-  async during<T>(path: readonly string[], run: (folder: number) => Promise<T>): Promise<T> {
-    this.folder(path);
-    const held = present(this.#last, "the folder used last is open");
-    held.holders++;
-    try {
-      return await run(held.folder);
-    } finally {
-      held.holders--;
-      if (held !== this.#last && held.holders === 0) closeSync(held.folder);
-    }
   }
 
   /** The same, for the caller to close. */
@@ -86,7 +70,7 @@ export class InsideRoot {
   }
 
   close(): void {
-    if (this.#last?.holders === 0) closeSync(this.#last.folder);
+    if (this.#last !== undefined) closeSync(this.#last.folder);
     this.#last = undefined;
   }
 }

@@ -8,13 +8,12 @@ import {
   randomBytes,
   scrypt,
 } from "node:crypto";
-import { assert } from "../core/base/assert.ts";
-import { type BulkCrypto, keyBytes, tagBytes, type VaultCrypto } from "../core/vault/crypto.ts";
-import { type BulkWorkers, withoutThreads } from "./bulk-threads.ts";
-import { type BulkWork, cipher } from "./bulk-work.ts";
+import { type Bulk, keyBytes, tagBytes, type VaultCrypto } from "../core/vault/crypto.ts";
+import { bulkHere } from "./bulk-threads.ts";
+import { cipher } from "./bulk-work.ts";
 
-/** `workers` belong to the caller, who closes them. */
-export function createVaultCrypto(workers: BulkWorkers = withoutThreads): VaultCrypto {
+/** Threads behind `bulk` belong to the caller, who closes them. */
+export function createVaultCrypto(bulk: Bulk = bulkHere): VaultCrypto {
   return {
     randomBytes: (length) => randomBytes(length),
     sha256: (...pieces) => {
@@ -54,37 +53,6 @@ export function createVaultCrypto(workers: BulkWorkers = withoutThreads): VaultC
           else reject(error);
         });
       }),
-    bulk: createBulk(workers),
+    bulk,
   };
-}
-
-function createBulk(workers: BulkWorkers): BulkCrypto {
-  const hash = async (work: BulkWork): Promise<Uint8Array> => {
-    const result = await workers.run(work);
-    assert(result instanceof Uint8Array, "a hash is bytes");
-    return result;
-  };
-  return {
-    sha256: (bytes) => hash({ kind: "sha256", bytes }),
-    mac: (key, bytes) => hash({ kind: "mac", key, bytes }),
-    deflate: async (bytes, into) => {
-      checkShared(into);
-      const length = await workers.run({ kind: "deflate", bytes, into });
-      return typeof length === "number" ? length : undefined;
-    },
-    seal: async (sealing, bytes, into) => {
-      checkShared(into);
-      assert(into.length === bytes.length + tagBytes, "there is room for the tag");
-      await workers.run({ kind: "seal", sealing, bytes, into });
-    },
-    open: async (sealing, bytes, into, inflate) => {
-      checkShared(into);
-      return (await workers.run({ kind: "open", sealing, bytes, into, inflate })) === true;
-    },
-  };
-}
-
-/** Threads would write to a copy of anything else. */
-function checkShared(into: Uint8Array): void {
-  assert(into.buffer instanceof SharedArrayBuffer, "what a thread writes to is shared");
 }

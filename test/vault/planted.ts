@@ -93,7 +93,7 @@ export const faults: readonly VaultFault[] = [
   {
     name: "a scrub passes over what is rotten",
     file: `${folder}/object-store.js`,
-    find: "if (!sameBytes(hash, header.hash))",
+    find: "if (!sameBytes(sum, header.sum))",
     replace: "if (false)",
     foundBy: "damage",
   },

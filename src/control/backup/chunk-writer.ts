@@ -4,7 +4,8 @@
 // deflated if that is worth it, and sealed into their places in the open pack of their domain; a
 // pack that is full is put while the next is filled. Chunks are named, deflated and sealed beside
 // each other, on all processors; who adds them bounds how many at a time by waiting for them.
-// Memory is bounded by packs: those being put, and one being filled for each domain and holding.
+// Memory is bounded by packs: those being put, and one being filled for each domain and holding,
+// which waits for those before it when it is full.
 // An error of what goes on beside is thrown by the next call.
 
 import { chunkNamer, type Domain, ObjectSealer } from "../../core/vault/keys.ts";
@@ -25,7 +26,9 @@ import type { Vault } from "./vault.ts";
 const worthRatio = 0.95;
 const putsMax = 1;
 /** Memory of packs that were put, for the next ones. */
-const sparesMax = putsMax + 1;
+const sparesMax = putsMax;
+/** Each takes the memory of a chunk. */
+const deflatesMax = 4;
 
 export class ChunkWriter {
   /** Packs that are durable now. */
@@ -38,6 +41,9 @@ export class ChunkWriter {
   /** Names of chunks that are in no durable pack yet, as byte strings. */
   readonly #pending = new Set<string>();
   readonly #puts = new Crew(new Limit(putsMax));
+  /** Full packs on their way to a put. */
+  readonly #closing = new Map<PackBuilder, Promise<void>>();
+  readonly #deflates = new Limit(deflatesMax);
   readonly #spares: Uint8Array[] = [];
 
   constructor(vault: Vault, lease: HeldLease) {
@@ -94,6 +100,7 @@ export class ChunkWriter {
   ): Promise<void> {
     if (!mayShrink(plain)) return this.#place(domain, holds, name, plain, plain.length);
     const { world, plainMemory } = this.#vault;
+    await this.#deflates.take(1);
     const memory = plainMemory.take(Math.floor(worthRatio * plain.length));
     try {
       const length = await world.crypto.bulk.deflate(plain, memory);
@@ -101,6 +108,7 @@ export class ChunkWriter {
       await this.#place(domain, holds, name, body, plain.length);
     } finally {
       plainMemory.give(memory);
+      this.#deflates.give(1);
     }
   }
 
@@ -136,17 +144,24 @@ export class ChunkWriter {
     return builder;
   }
 
-  async #close(key: string, builder: PackBuilder): Promise<void> {
-    // Somebody else may have met the full pack before.
-    if (this.#builders.get(key) !== builder) return;
-    this.#builders.delete(key);
-    await this.#puts.run(1, () => this.#put(builder));
+  /** All who have met the full pack wait for the same. */
+  #close(key: string, builder: PackBuilder): Promise<void> {
+    const known = this.#closing.get(builder);
+    if (known !== undefined) return known;
+    const closing = this.#puts.run(1, () => {
+      this.#builders.delete(key);
+      return this.#put(builder);
+    });
+    this.#closing.set(builder, closing);
+    const ended = () => this.#closing.delete(builder);
+    closing.then(ended, ended);
+    return closing;
   }
 
   async #put(builder: PackBuilder): Promise<void> {
     await this.#lease.keep();
     const { bytes, ...table } = await builder.finish();
-    const isOver = await this.#vault.store.put("pack", table.id, bytes);
+    const isOver = await this.#vault.store.put("pack", table.id, bytes, builder.memory);
     this.addedBytes += table.packBytes;
     this.#vault.takeIn(table);
     this.written.push(table);

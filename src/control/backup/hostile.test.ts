@@ -13,6 +13,7 @@ import { type Target, TargetError } from "../../ports/target.ts";
 import { withDeadline } from "./deadline.ts";
 import { masterOfPassphrase } from "./master-key.ts";
 import { runBackup } from "./run-backup.ts";
+import { scrub, verify } from "./scrub.ts";
 import {
   master,
   newDisks,
@@ -142,6 +143,32 @@ describe("a header that was made up", () => {
       await world.targets[at]?.put(headerName(masterIdOf(world.crypto, key)), [bytes]);
     }
     assert.deepEqual((await masterOfPassphrase(world, passphrase)).master, key);
+  });
+});
+
+describe("a pack that was made up, with sums and parity that are right", () => {
+  it("passes a scrub, and a verify names it and the files in it", async () => {
+    const world = await backedUp();
+    const vault = await openVault(world, settings, opening);
+    const wanted = [...vault.packs.values()].find(({ holds }) => holds === "data");
+    const id = wanted?.id ?? assert.fail();
+    for (const at of [0, (wanted?.packBytes ?? 0) - 40]) {
+      const bytes = Uint8Array.from((await vault.store.read("pack", id)).all());
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      await vault.store.put("pack", id, bytes);
+      const again = await openVault(world, settings, opening);
+      assert.deepEqual((await scrub(again)).lost, []);
+      const { lost, mended, missingCount } = await verify(
+        await openVault(world, settings, opening),
+      );
+      const what = at === 0 ? "the chunk at 0" : "its table";
+      assert.deepEqual(lost, [`pack ${id}: ${what} is not what was sealed there`]);
+      assert.equal(mended, 0);
+      assert.ok(missingCount > 0);
+      bytes[at] = (bytes[at] ?? 0) ^ 1;
+      await vault.store.put("pack", id, bytes);
+      assert.deepEqual((await verify(await openVault(world, settings, opening))).lost, []);
+    }
   });
 });
 

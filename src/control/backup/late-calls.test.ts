@@ -18,6 +18,7 @@ import {
   treeOf,
 } from "./vault.fixture.ts";
 import { openVault } from "./vault.ts";
+import { VaultReader } from "./vault-reader.ts";
 
 const opening = { master, create: false, withIndex: true };
 const options = { master, service: "shop", subjectOf: () => undefined };
@@ -81,6 +82,40 @@ class MemoryPlace implements TreePlace {
     return [];
   }
 }
+
+describe("a pack that could not be read", () => {
+  it("is tried again by the same reader once its targets may be back", async () => {
+    let isAway = false;
+    const world = await worldWith(3, (target) => target);
+    const away = world.targets.map((target) =>
+      changed(target, {
+        read: (name, ...rest) => {
+          if (!isAway) return target.read(name, ...rest);
+          return Promise.reject(new TargetError("unreachable", "it is away"));
+        },
+      }),
+    );
+    Object.assign(world, { targets: away });
+    const { snapshot } = await runBackup(world, settings, new TestSource("data", tree), options);
+    const vault = await openVault(world, settings, opening);
+    const reader = new VaultReader(vault);
+    const names: Uint8Array[] = [];
+    for await (const { kind, content } of reader.entries(snapshot.root)) {
+      for (const segment of content.segments) {
+        if (kind === "file" && segment.kind === "chunk") names.push(segment.name);
+      }
+    }
+    const name = names[0] ?? assert.fail();
+    const plain = await reader.chunk(name);
+    const other = new VaultReader(vault);
+    isAway = true;
+    await assert.rejects(other.chunk(name), { code: "NINES_VAULT_LOST" });
+    isAway = false;
+    await assert.rejects(other.chunk(name), { code: "NINES_VAULT_LOST" });
+    world.clock.nowMs += 10_000;
+    assert.deepEqual(await other.chunk(name), plain);
+  });
+});
 
 describe("calls that were given up", () => {
   it("still have the bytes that they were to put, when all else is done", async () => {

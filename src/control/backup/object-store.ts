@@ -52,9 +52,18 @@ export interface Examination {
   readonly wrong: readonly string[];
   /** Shards made anew. */
   readonly mended: number;
-  /** It cannot be read any more. */
+  /** It cannot be read any more, or is not what it should be. */
   readonly lost: boolean;
 }
+
+/** What is wrong with an object's bytes, if anything; they are there as long as this takes. */
+export type Look = (
+  kind: ObjectKind,
+  id: ObjectId,
+  bytes: ObjectBytes,
+) => Promise<string | undefined>;
+
+const noLook: Look = async () => undefined;
 
 export class ObjectStore {
   readonly vault: string;
@@ -85,15 +94,20 @@ export class ObjectStore {
 
   /**
    * Puts an object whole. Whether nobody reads `bytes` any more, so that their memory may be used
-   * again: a put that was given up may still be under way. Throws NINES_VAULT_TARGETS when too few
-   * targets have taken a shard.
+   * again: a put that was given up may still be under way. `room`: memory that `bytes` begin, and
+   * that is otherwise free. Throws NINES_VAULT_TARGETS when too few targets have taken a shard.
    */
-  async put(kind: ObjectKind, id: ObjectId, bytes: Uint8Array): Promise<boolean> {
+  async put(
+    kind: ObjectKind,
+    id: ObjectId,
+    bytes: Uint8Array,
+    room: Uint8Array = bytes,
+  ): Promise<boolean> {
     const { geometry } = this.#settings;
     const loan = new Loan(this.memory);
     const refusedBefore = this.#refused.size;
     const name = { kind, id, vault: this.vault };
-    const shards = await this.#coderFor(geometry).encode(name, bytes, loan.take);
+    const shards = await this.#coderFor(geometry).encode(name, bytes, loan.take, room);
     const ranked = [...rank(id, this.#takers(), this.#rules(geometry))];
     const spare = ranked.splice(shards.length);
     const written = await Promise.all(
@@ -133,17 +147,17 @@ export class ObjectStore {
     return bytes;
   }
 
-  /** Reads every shard, and makes anew what is missing or wrong. */
-  examine(kind: ObjectKind, id: ObjectId): Promise<Examination> {
+  /** Reads every shard, and makes anew what is missing or wrong; `look`s at what they hold. */
+  examine(kind: ObjectKind, id: ObjectId, look: Look = noLook): Promise<Examination> {
     // Two readers may find the same fault; it is mended once.
     const underWay = this.#examined.get(id);
     if (underWay !== undefined) return underWay;
-    const examination = this.#examine(kind, id).finally(() => this.#examined.delete(id));
+    const examination = this.#examine(kind, id, look).finally(() => this.#examined.delete(id));
     this.#examined.set(id, examination);
     return examination;
   }
 
-  async #examine(kind: ObjectKind, id: ObjectId): Promise<Examination> {
+  async #examine(kind: ObjectKind, id: ObjectId, look: Look): Promise<Examination> {
     const object = this.catalog.find(kind, id);
     if (object === undefined) {
       const wrong = ["no target has any of it"];
@@ -151,34 +165,40 @@ export class ObjectStore {
     }
     const loan = new Loan(this.memory);
     try {
-      return await this.#examineShards(object, loan);
+      return await this.#examineShards(object, loan, look);
     } finally {
       loan.end();
     }
   }
 
-  async #examineShards(object: CatalogObject, loan: Loan): Promise<Examination> {
+  async #examineShards(object: CatalogObject, loan: Loan, look: Look): Promise<Examination> {
     const { kind, id } = object;
     const count = object.dataShards + object.parityShards;
     const { good, wrong, bad } = await this.#gather(object, count, loan);
     const bytesRead = [...good.values()].reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
     const header = good.values().next().value?.header;
-    const isReadable = header !== undefined && good.size >= object.dataShards;
-    if (isReadable && good.size === count && header.dataShards > 0) {
-      const shards = bytesOfAll(good);
-      // Hashes are right one by one; that they belong together only parity tells.
-      for (const shard of this.#coderFor(header).inconsistent(header, shards)) {
+    if (header === undefined || good.size < object.dataShards) {
+      return { kind, id, bytesRead, wrong, mended: 0, lost: true };
+    }
+    const coder = this.#coderFor(header);
+    if (good.size === count) {
+      const headers = new Map([...good].map(([shard, found]) => [shard, found.header ?? header]));
+      // Sums are right one by one; that they belong together only parity tells.
+      for (const shard of await coder.inconsistent(bytesOfAll(good), headers)) {
         wrong.push(`shard ${shard} does not belong to the others`);
         bad.push(good.get(shard) as FoundShard);
         good.delete(shard);
       }
+    }
+    const forged = await look(kind, id, coder.decode(header, bytesOfAll(good)));
+    if (forged !== undefined) {
+      return { kind, id, bytesRead, wrong: [forged], mended: 0, lost: true };
     }
     if (wrong.length === 0) {
       // Damaged shards beside good ones: left by a mend that was cut off, or that might not remove.
       await this.#discard(bad);
       return { kind, id, bytesRead, wrong, mended: 0, lost: false };
     }
-    if (!isReadable) return { kind, id, bytesRead, wrong, mended: 0, lost: true };
     const mended = await this.#mend(object, header, good, bad);
     this.#say(kind, id, wrong, mended, count - good.size);
     return { kind, id, bytesRead, wrong, mended, lost: false };
@@ -360,8 +380,8 @@ export class ObjectStore {
     if (bytes.length !== header.shardBytes) {
       return { place: shard, wrong: `it has ${bytes.length} bytes of ${header.shardBytes}` };
     }
-    const hash = await crypto.bulk.sha256(bytes);
-    if (!sameBytes(hash, header.hash)) return { place: shard, wrong: "it is rotten" };
+    const sum = await crypto.bulk.sum(bytes);
+    if (!sameBytes(sum, header.sum)) return { place: shard, wrong: "it is rotten" };
     return { place: shard, header, bytes };
   }
 

@@ -2,15 +2,18 @@
 //
 // Redundancy that nobody looks at decays: a shard that has rotted today is one less to lose
 // tomorrow. So a scrub goes round and round at a rate that nobody notices, mends what it finds by
-// writing new shards, and says so. A verify is one round at full speed, and then looks whether
+// writing new shards, and says so. A verify is one round at full speed that also opens every chunk,
+// for right sums say that a shard is as it was written, and not who wrote it; then it looks whether
 // every chunk of every snapshot is in a pack that can be read.
 
 import { sayBytes } from "../../core/base/bytes.ts";
 import { sayCount } from "../../core/base/count.ts";
 import { objectKinds, type ObjectId, type ObjectKind } from "../../core/vault/names.ts";
 import type { Clock } from "../../ports/clock.ts";
+import { ObjectSealer } from "../../core/vault/keys.ts";
 import { readCatalog } from "./catalog.ts";
 import { Crew, Limit } from "./crew.ts";
+import type { Look } from "./object-store.ts";
 import { callRoll } from "./roll.ts";
 import { type Missing, markNeeded } from "./tree-walk.ts";
 import type { Vault } from "./vault.ts";
@@ -49,7 +52,15 @@ const missingNamedMax = 1_000;
 /** Objects beside each other; each takes a pack of memory with its parity. */
 const examinedMax = 2;
 
-export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<ScrubOutcome> {
+export function scrub(vault: Vault, options: ScrubOptions = {}): Promise<ScrubOutcome> {
+  return examineAll(vault, options, undefined);
+}
+
+async function examineAll(
+  vault: Vault,
+  options: ScrubOptions,
+  look: Look | undefined,
+): Promise<ScrubOutcome> {
   const objects = objectsAfter(vault, options.after ?? "");
   const pace = new Pace(vault.world.clock, options.bytesPerSecond ?? Number.POSITIVE_INFINITY);
   let [done, bytes, mended, degraded] = [0, 0, 0, 0];
@@ -58,7 +69,7 @@ export async function scrub(vault: Vault, options: ScrubOptions = {}): Promise<S
   const read = new Set<ObjectId>();
   const reasons = new Map<ObjectKey, string>();
   const examine = async (object: ObjectKey): Promise<void> => {
-    const found = await vault.store.examine(...object);
+    const found = await vault.store.examine(...object, look);
     done++;
     bytes += found.bytesRead;
     mended += found.mended;
@@ -127,9 +138,20 @@ function missingPacks(vault: Vault): readonly string[] {
   );
 }
 
-/** A scrub at full speed, and then every chunk of every snapshot. */
+/** Opens each chunk of each pack that there is a key for. */
+function forgedIn({ packs, keys, world: { crypto } }: Vault): Look {
+  return async (_, id, bytes) => {
+    const domain = keys.find(packs.get(id)?.domainId ?? "");
+    if (domain === undefined) return undefined;
+    const { key } = new ObjectSealer(crypto, domain, id);
+    const forged = await crypto.bulk.findForged(key, bytes.lengths, bytes.shards);
+    return forged === undefined ? undefined : `${forged} is not what was sealed there`;
+  };
+}
+
+/** A scrub at full speed that opens all it reads, and then every chunk of every snapshot. */
 export async function verify(vault: Vault, options: ScrubOptions = {}): Promise<VerifyOutcome> {
-  const scrubbed = await scrub(vault, options);
+  const scrubbed = await examineAll(vault, options, forgedIn(vault));
   const missing: Missing[] = [];
   let missingCount = 0;
   await markNeeded(vault, vault.snapshots, (what) => {

@@ -23,6 +23,8 @@ import { ByteReader, hexOf } from "../../core/vault/wire.ts";
 import type { Vault } from "./vault.ts";
 
 const packsKept = 2;
+/** A pack that could not be read is tried again after this: its target may be back. */
+const againMs = 10_000;
 
 interface OpenPack {
   readonly bytes: ObjectBytes;
@@ -35,6 +37,7 @@ interface HeldPack {
   /** The pack's memory: it goes back when the pack is not kept and nobody uses it any more. */
   readonly loan: Loan;
   users: number;
+  failedAtMs?: number;
 }
 
 export class VaultReader {
@@ -119,8 +122,16 @@ export class VaultReader {
     const loan = new Loan(this.#vault.store.memory);
     const known = this.#packs.get(id);
     this.#packs.delete(id);
-    const held = known ?? { id, open: this.#readPack(id, domainId, loan), loan, users: 0 };
+    const { clock } = this.#vault.world;
+    const failedAtMs = known?.failedAtMs ?? Number.POSITIVE_INFINITY;
+    const held: HeldPack =
+      known === undefined || clock.monotonicMs() - failedAtMs >= againMs
+        ? { id, open: this.#readPack(id, domainId, loan), loan, users: 0 }
+        : known;
     held.users++;
+    held.open.catch(() => {
+      held.failedAtMs ??= clock.monotonicMs();
+    });
     this.#packs.set(id, held);
     const [oldest] = this.#packs.values();
     if (this.#packs.size > packsKept && oldest !== undefined) {

@@ -5,6 +5,8 @@
 // Keys are 32 bytes, nonces 12, tags 16. Who calls this never uses a nonce twice under one key:
 // each object has a key of its own (core/vault/keys.ts), and counts.
 
+import type { Geometry, ObjectLengths } from "./shard.ts";
+
 export const keyBytes = 32;
 export const hashBytes = 32;
 export const nonceBytes = 12;
@@ -41,16 +43,15 @@ export interface VaultCrypto {
   ): Uint8Array | undefined;
   /** A key from a passphrase. */
   scrypt(passphrase: Uint8Array, salt: Uint8Array, cost: ScryptCost): Promise<Uint8Array>;
-  readonly bulk: BulkCrypto;
+  readonly bulk: Bulk;
 }
 
 /**
- * The same for whole chunks and shards, on other processors where there are any. What is given must
- * stay as it is until the promise settles; memory that threads share (memory.ts) is used where it
- * lies, other memory is copied first. `into` is shared.
+ * Work on whole chunks and shards, on other processors where there are any. What is given must stay
+ * as it is until the promise settles; memory that threads share (memory.ts) is used where it lies,
+ * other memory is copied first. What is filled is shared.
  */
-export interface BulkCrypto {
-  sha256(bytes: Uint8Array): Promise<Uint8Array>;
+export interface Bulk {
   mac(key: Uint8Array, bytes: Uint8Array): Promise<Uint8Array>;
   /** Deflate, level 1, into `into`: how long it is, or undefined when it has no room there. */
   deflate(bytes: Uint8Array, into: Uint8Array): Promise<number | undefined>;
@@ -61,4 +62,24 @@ export interface BulkCrypto {
    * that of `seal`, or is of another length; then what is in `into` means nothing.
    */
   open(sealing: Sealing, sealed: Uint8Array, into: Uint8Array, inflate: boolean): Promise<boolean>;
+  /**
+   * Fills `parity` for `data`, unless it is empty; the sums of all shards that there should be, the
+   * data's first (window-coder.ts).
+   */
+  encode(
+    geometry: Geometry,
+    data: readonly Uint8Array[],
+    parity: readonly Uint8Array[],
+  ): Promise<readonly Uint8Array[]>;
+  /** The sum of a shard. */
+  sum(shard: Uint8Array): Promise<Uint8Array>;
+  /**
+   * What is in a pack that was not sealed with this key, its own, in words; undefined when there is
+   * nothing. `shards`: its data shards.
+   */
+  findForged(
+    key: Uint8Array,
+    lengths: ObjectLengths,
+    shards: readonly Uint8Array[],
+  ): Promise<string | undefined>;
 }

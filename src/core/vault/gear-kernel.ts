@@ -2,7 +2,9 @@
 // it goes over every byte of every backup.
 //
 // Bytes are copied to the kernel in windows that stay in the processor's cache; the hash goes on
-// from one window to the next. Its memory: the hash and where it stopped, the gear table, a window.
+// from one window to the next. They lie there as they lay within a word, since the engine copies
+// what lies otherwise byte by byte, at a seventh of the speed. The kernel's memory: the hash and
+// where it stopped, the gear table, a window.
 
 import { i32, op, wasmModule } from "../base/wasm-module.ts";
 import { webAssembly } from "../base/web-assembly.ts";
@@ -10,7 +12,8 @@ import { webAssembly } from "../base/web-assembly.ts";
 const stoppedAt = 4;
 const tableAt = 1_024;
 const windowAt = 4_096;
-const windowBytes = 65_536 - windowAt;
+const wordBytes = 8;
+const windowBytes = 65_536 - windowAt - wordBytes;
 
 export interface GearKernel {
   /**
@@ -28,16 +31,20 @@ export function createGearKernel(gear: Int32Array): GearKernel {
   const { exports } = new webAssembly.Instance(module, { host: { memory } });
   const run = exports["run"] as (at: number, end: number, mask: number) => void;
   const words = new Int32Array(memory.buffer, 0, 2);
-  const window = new Uint8Array(memory.buffer, windowAt, windowBytes);
+  const windows = Array.from({ length: wordBytes }, (_, shift) => {
+    return new Uint8Array(memory.buffer, windowAt + shift, windowBytes);
+  });
   new Int32Array(memory.buffer, tableAt, gear.length).set(gear);
   return {
     find: (bytes, start, end, mask) => {
       for (let from = start; from < end; from += windowBytes) {
         const length = Math.min(windowBytes, end - from);
+        const window = windows[(bytes.byteOffset + from) % wordBytes] as Uint8Array;
+        const at = window.byteOffset;
         window.set(bytes.subarray(from, from + length));
-        run(windowAt, windowAt + length, mask);
+        run(at, at + length, mask);
         const [hash = 0, stopped = 0] = words;
-        if ((hash & mask) === 0) return from + stopped - windowAt;
+        if ((hash & mask) === 0) return from + stopped - at;
       }
       return undefined;
     },

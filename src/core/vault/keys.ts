@@ -70,18 +70,16 @@ export function chunkNamer(
 /** Seals and opens one object: its key is derived with its id, its nonces are places within it. */
 export class ObjectSealer {
   readonly crypto: VaultCrypto;
-  readonly #key: Uint8Array;
+  /** The object's own: it opens nothing else. */
+  readonly key: Uint8Array;
 
   constructor(crypto: VaultCrypto, domain: Domain, id: ObjectId) {
     this.crypto = crypto;
-    this.#key = deriveKey(crypto, domain.key, "seal of an object", bytesOfHex(id));
+    this.key = deriveKey(crypto, domain.key, "seal of an object", bytesOfHex(id));
   }
 
-  /** For a piece at this place of the object. */
   at(place: number, about: Uint8Array): Sealing {
-    const nonce = new Uint8Array(nonceBytes);
-    new DataView(nonce.buffer).setUint32(0, place, true);
-    return { key: this.#key, nonce, about };
+    return sealingAt(this.key, place, about);
   }
 
   seal(place: number, about: Uint8Array, plain: Uint8Array): Uint8Array {
@@ -93,6 +91,13 @@ export class ObjectSealer {
     const { key, nonce } = this.at(place, about);
     return this.crypto.open(key, nonce, about, sealed);
   }
+}
+
+/** For a piece at this place of the object that the key is for. */
+export function sealingAt(key: Uint8Array, place: number, about: Uint8Array): Sealing {
+  const nonce = new Uint8Array(nonceBytes);
+  new DataView(nonce.buffer).setUint32(0, place, true);
+  return { key, nonce, about };
 }
 
 export interface WrappedKey {

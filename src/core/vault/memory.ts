@@ -11,9 +11,9 @@ import { assert } from "../base/assert.ts";
 const steps = 8;
 const leastBytes = 65_536;
 /** A spare of up to so many times the length will do. */
-const looseRatio = 1.5;
+const looseRatio = 4;
 /** More than this is left to the engine. */
-const keptBytesMax = 128 * 1_048_576;
+const keptBytesMax = 64 * 1_048_576;
 
 /** Zeros that threads can share. */
 export function sharedBytes(length: number): Uint8Array {

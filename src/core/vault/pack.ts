@@ -10,10 +10,11 @@
 // cannot stand in for another. Its nonce is where it begins: no two begin at one place.
 
 import { assert } from "../base/assert.ts";
-import { hashBytes, tagBytes, type VaultCrypto } from "./crypto.ts";
+import { hashBytes, type Sealing, tagBytes, type VaultCrypto } from "./crypto.ts";
 import { chunkBytesMax } from "./chunker.ts";
-import { type Domain, ObjectSealer } from "./keys.ts";
+import { type Domain, ObjectSealer, sealingAt } from "./keys.ts";
 import { idBytes, type ObjectId } from "./names.ts";
+import type { ObjectBytes } from "./object-coder.ts";
 import { ByteReader, ByteWriter, bytesOfHex, byteStringOf, hexOf } from "./wire.ts";
 
 const footerBytes = idBytes + 8;
@@ -53,9 +54,13 @@ export interface FinishedPack extends PackTable {
 const rowBytesMax = hashBytes + 4 + 4 + 1;
 const endBytesMax = 1 + 4 + tagBytes + footerBytes;
 
+/** For the zeros with which the last shards of a pack end. */
+const paddingBytesMax = 65_536;
+
 /** How much memory a pack takes of so many bytes of chunks, with room for its table. */
 export function packRoomBytes(bytes: number): number {
-  return bytes + Math.ceil(bytes / 64) + rowBytesMax + tagBytes + endBytesMax;
+  const least = bytes + Math.ceil(bytes / 64) + rowBytesMax + tagBytes + endBytesMax;
+  return least + paddingBytesMax;
 }
 
 /**
@@ -95,7 +100,7 @@ export class PackBuilder {
   fits(bodyBytes: number): boolean {
     const rows = this.#chunks.length + 1;
     const end = this.#bytes + bodyBytes + tagBytes + rows * rowBytesMax + endBytesMax;
-    return rows <= packChunksMax && end <= this.memory.length;
+    return rows <= packChunksMax && end <= this.memory.length - paddingBytesMax;
   }
 
   /**
@@ -144,6 +149,37 @@ export function openChunk(
   return sealer.crypto.bulk.open(sealing, sealed, into, deflated);
 }
 
+/**
+ * Opens all that is in a pack and keeps nothing of it. What is not as it was sealed with this key
+ * of the pack's, or undefined.
+ */
+export function findForged(
+  key: Uint8Array,
+  pack: ObjectBytes,
+  open: (sealing: Sealing, sealed: Uint8Array) => Uint8Array | undefined,
+  isAuthentic: (sealing: Sealing, sealed: Uint8Array) => boolean,
+): string | undefined {
+  const { length } = pack;
+  const footer = readFooter(pack.slice(Math.max(0, length - footerBytes), length), length);
+  if (footer === undefined) return "its end";
+  const start = length - footerBytes - footer.tableBytes;
+  const sealed = pack.slice(start, length - footerBytes);
+  const table = open(sealingAt(key, start, bytesOfHex(footer.domainId)), sealed);
+  if (table === undefined) return "its table";
+  let scratch = new Uint8Array(0);
+  const allocate = (bytes: number) => {
+    if (scratch.length < bytes) scratch = new Uint8Array(bytes);
+    return scratch.subarray(0, bytes);
+  };
+  for (const chunk of readTable(table, start).chunks) {
+    const { name, offset, sealedBytes, plainBytes, deflated } = chunk;
+    const sealing = sealingAt(key, offset, aboutChunk(name, plainBytes, deflated));
+    const isRight = isAuthentic(sealing, pack.slice(offset, offset + sealedBytes, allocate));
+    if (!isRight) return `the chunk at ${offset}`;
+  }
+  return undefined;
+}
+
 /** The domain of a whole pack; undefined when it does not end like one. */
 export function packDomainOf(pack: Uint8Array): string | undefined {
   const footer = readFooter(pack);
@@ -164,11 +200,15 @@ export function readPackTable(
   const sealer = new ObjectSealer(crypto, domain, id);
   const plain = sealer.open(start, bytesOfHex(domain.id), sealed);
   if (plain === undefined) return undefined;
-  const reader = new ByteReader(plain, `the table of pack ${id}`);
+  return { id, domainId: domain.id, packBytes: pack.length, ...readTable(plain, start) };
+}
+
+function readTable(plain: Uint8Array, bytesMax: number): Pick<PackTable, "holds" | "chunks"> {
+  const reader = new ByteReader(plain, "the table of a pack");
   const holds = packHoldings[reader.u8()] ?? reader.refuse("it holds nothing that is known");
-  const chunks = readChunks(reader, start);
+  const chunks = readChunks(reader, bytesMax);
   reader.end();
-  return { id, domainId: domain.id, holds, packBytes: pack.length, chunks };
+  return { holds, chunks };
 }
 
 export function writeChunks(writer: ByteWriter, chunks: readonly PackedChunk[]): void {
@@ -199,15 +239,17 @@ export function readChunks(reader: ByteReader, bytesMax: number): readonly Packe
   return chunks;
 }
 
+/** Of a whole pack, or its end where the pack is of so many bytes. */
 function readFooter(
-  pack: Uint8Array,
+  end: Uint8Array,
+  packBytes: number = end.length,
 ): { readonly domainId: string; readonly tableBytes: number } | undefined {
-  if (pack.length < footerBytes) return undefined;
-  const reader = new ByteReader(pack.subarray(pack.length - footerBytes), "a pack's end");
+  if (end.length < footerBytes) return undefined;
+  const reader = new ByteReader(end.subarray(end.length - footerBytes), "a pack's end");
   const domainId = hexOf(reader.raw(idBytes));
   const tableBytes = reader.u32();
   const isWhole = byteStringOf(reader.raw(4)) === footerMagic;
-  if (!isWhole || tableBytes > pack.length - footerBytes) return undefined;
+  if (!isWhole || tableBytes > packBytes - footerBytes) return undefined;
   return { domainId, tableBytes };
 }
 

@@ -35,7 +35,7 @@ export async function openVaultPlace(
   const targets = createTargets(config.targets, clock);
   const workers = createBulkThreads();
   const world: VaultWorld = {
-    crypto: createVaultCrypto(workers),
+    crypto: createVaultCrypto(workers.bulk),
     clock,
     events: { record },
     mark: {

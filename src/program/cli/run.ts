@@ -2,6 +2,7 @@
 // Each command's own file is loaded when it is the one that runs.
 
 import { type Command, CommanderError } from "commander";
+import { compileLate } from "../../runtime/compiling.ts";
 import { readVersion } from "../version.ts";
 import type { Actions } from "./actions.ts";
 import { buildCommandLine } from "./command-line.ts";
@@ -12,7 +13,10 @@ const steering = async () => (await import("./steer.ts")).steeringCommands;
 const failovers = async () => (await import("./failover.ts")).failoverCommands;
 const deploying = async () => (await import("./deploy.ts")).deploying;
 const journals = async () => (await import("./journal.ts")).journalCommands;
-const backups = async () => (await import("./backup.ts")).backupCommands;
+const backups = async () => {
+  compileLate();
+  return (await import("./backup.ts")).backupCommands;
+};
 const files = async () => (await import("./files.ts")).fileCommands;
 
 const actions: Actions = {
