@@ -9,6 +9,7 @@
 // what is allocated for a request while nothing changes (numbers that are handed from function to
 // function; no objects). Then what becomes of the requests (spread.ts).
 
+import { hashes } from "../../src/core/balance/algorithms.ts";
 import { createPrng } from "../../src/core/base/prng.ts";
 import { createDispatcher } from "../../src/core/dispatch/create-dispatcher.ts";
 import { type Dispatcher, outcome } from "../../src/core/dispatch/dispatcher.ts";
@@ -145,10 +146,6 @@ function measure(algorithm: BalanceAlgorithm, seconds: number): Measured {
     bytes: Math.max(0, median(quiet)),
     refused: run.refused,
   };
-}
-
-function hashes(algorithm: BalanceAlgorithm): boolean {
-  return ["source-hash", "rendezvous", "ring", "maglev"].includes(algorithm);
 }
 
 const quick = process.argv.includes("--quick");

@@ -22,6 +22,7 @@ import type {
   RouteMatch,
   StickyPolicy,
   Timeouts,
+  ZonePolicy,
 } from "../core/route/table.ts";
 
 /** How an instance is asked; "none": it is not, its heartbeats are all there is. */
@@ -184,6 +185,8 @@ export interface GatewayConfig extends RoutePolicy {
   /** Absent: nothing is logged. Its file is absolute. */
   readonly accessLog?: AccessLogPolicy;
   readonly drainMs: number;
+  /** Where the gateway runs; absent: zones do not count. */
+  readonly zone?: ZonePolicy;
 }
 
 export interface Config {

@@ -31,7 +31,7 @@ import {
   unlike,
 } from "./fields.ts";
 import { accessLog } from "./access-log-schema.ts";
-import { serviceName, urlPath } from "./service-schema.ts";
+import { serviceName, urlPath, word } from "./service-schema.ts";
 import { type Address, parseAddress, parsePercent, printPercent } from "./units.ts";
 
 const hashedKind: Kind = {
@@ -483,6 +483,33 @@ const limits = z.strictObject({
   }),
 });
 
+const enteringKind: Kind = {
+  accepts: "a share from 1% to 99%",
+  example: "50%",
+  json: { type: "string", pattern: "^\\d+(\\.\\d+)?%$" },
+};
+
+const entering = scalar<string, number>(enteringKind, (written) => {
+  const ratio = parsePercent(asText(written));
+  const isPart = ratio !== undefined && ratio >= 0.01 && ratio <= 0.99;
+  return isPart ? ratio : unlike(enteringKind, written);
+});
+
+const zoneName = word("east");
+
+const zone = z.strictObject({
+  name: field(zoneName, { meaning: "The zone that this gateway runs in." }),
+  entering: field(entering.optional(), {
+    meaning: "Of all that clients send to all gateways, the part that enters in this zone.",
+    default: "the same for each zone that endpoints are in",
+  }),
+  minimum: field(integer(2, 1000).optional(), {
+    meaning: "With fewer usable endpoints of a service its zones are not looked at.",
+    default: "6",
+    source: "Envoy `min_cluster_size` (6).",
+  }),
+});
+
 export const gateway = z.strictObject({
   workers: field(integer(1, WORKERS_MAX).optional(), {
     meaning: "Processes that carry the traffic. All accept on the same ports.",
@@ -536,6 +563,18 @@ export const gateway = z.strictObject({
       "A line for each request, written beside the traffic: a disk that is slow costs lines.",
     default: "nothing is logged; `accessLog: {}` logs with the defaults of its keys",
   }),
+  zone: field(z.union([zoneName, zone]).optional(), {
+    meaning:
+      "Where this gateway runs. Requests stay with the endpoints of that `zone` as far as these are as " +
+      "large a part of all as their share of the traffic; what is beyond it goes to zones that have " +
+      "more than theirs. Its name, or a map of `name`, `entering` and `minimum`.",
+    default: "none: zones do not count",
+    interaction:
+      "Counts for the endpoints of priority 0, with one at least in the zone, and not in panic. " +
+      "Rules that hash keep a key in one zone.",
+    source: "Envoy's zone-aware routing.",
+    see: ["services.NAME.endpoints[].zone"],
+  }),
   drain: field(duration("0s", "1h").prefault("5s"), {
     meaning:
       "Longest that a stop, a reload or a replaced worker waits for requests under way. The rest is " +
@@ -548,6 +587,7 @@ export type GatewayInput = z.input<typeof gateway>;
 export type WrittenGateway = z.output<typeof gateway>;
 export type WrittenBalance = z.output<typeof balance>;
 export type WrittenHedge = WrittenRoute["hedge"];
+export type WrittenZone = NonNullable<WrittenGateway["zone"]>;
 export type WrittenSticky = NonNullable<WrittenRoute["sticky"]>;
 export type WrittenListener = z.output<typeof listener>;
 export type WrittenRateLimit = WrittenRoute["rateLimits"][number];

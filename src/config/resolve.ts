@@ -14,6 +14,7 @@ import {
   type BalanceRule,
   plainRule,
   type StickyPolicy,
+  type ZonePolicy,
 } from "../core/route/table.ts";
 import type {
   CheckConfig,
@@ -41,6 +42,7 @@ import type {
   WrittenRateLimit,
   WrittenRoute,
   WrittenSticky,
+  WrittenZone,
 } from "./gateway-schema.ts";
 import { resolveBackup } from "./resolve-backup.ts";
 import { resolveCosts, resolvePredict } from "./resolve-predict.ts";
@@ -270,6 +272,7 @@ function resolveGateway(
     },
     ...(accessLog === undefined ? {} : { accessLog: resolveAccessLog(accessLog, folder) }),
     drainMs: written.drain,
+    ...(written.zone === undefined ? {} : { zone: resolveZone(written.zone) }),
   };
 }
 
@@ -277,6 +280,14 @@ function resolveAccessLog(written: WrittenAccessLog, folder: string): AccessLogP
   const { file, format, sample, query, rotateAt, keep } = written;
   const place = file === undefined ? {} : { file: resolvePath(folder, file) };
   return { ...place, format, sampleRatio: sample, query, rotateBytes: rotateAt, keep };
+}
+
+const ZONE_MINIMUM = 6;
+
+function resolveZone(written: WrittenZone): ZonePolicy {
+  if (typeof written === "string") return { name: written, entering: 0, minimum: ZONE_MINIMUM };
+  const { name, entering = 0, minimum = ZONE_MINIMUM } = written;
+  return { name, entering, minimum };
 }
 
 function resolveListener({ address, protocol, service }: WrittenListener): ListenConfig {

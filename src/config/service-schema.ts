@@ -520,7 +520,8 @@ const endpoint = z.union([
       see: ["services.NAME.overProvisioning"],
     }),
     zone: field(word("east").optional(), {
-      meaning: "Where it runs. Kept beside the endpoint; this version does not route by it.",
+      meaning: "Where it runs.",
+      see: ["gateway.zone"],
       default: "none",
     }),
   }),

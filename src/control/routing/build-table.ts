@@ -8,6 +8,7 @@ import {
   type TableListener,
   type TableRoute,
   type TableService,
+  type ZonePolicy,
 } from "../../core/route/table.ts";
 import { tableWeights, type Weighed } from "../../core/steer/weights.ts";
 import type { InstanceRecord } from "../registry/registry.ts";
@@ -30,7 +31,7 @@ export function buildTable(
     version,
     ...frame,
     services: config.services.map((service) =>
-      serviceOf(service, instances, epochOf(service.name)),
+      serviceOf(service, instances, epochOf(service.name), config.gateway.zone),
     ),
   };
 }
@@ -65,6 +66,7 @@ function serviceOf(
   service: ServiceConfig,
   instances: readonly InstanceRecord[],
   epoch: number,
+  zone: ZonePolicy | undefined,
 ): TableService {
   const own = instances.filter((record) => record.service === service.name && record.port > 0);
   const { name, detection, slowStartMs, slowStartCurve, overProvision, failover } = service;
@@ -82,9 +84,11 @@ function serviceOf(
     maxConnections,
     queueLength,
     ...(concurrency === undefined ? {} : { concurrency }),
+    ...(zone === undefined ? {} : { zones: zone }),
     instances: own.map((record, index) => ({
       ...instanceOf(record, standsInFor.get(record.id)),
       weight: weights[index] ?? 1,
+      ...(zone === undefined || record.zone === "" ? {} : { zone: record.zone }),
     })),
   };
 }

@@ -128,6 +128,7 @@ function changesRouting({ before, after }: RegistryChange): boolean {
     before.weight !== after.weight ||
     before.backup !== after.backup ||
     before.priority !== after.priority ||
+    before.zone !== after.zone ||
     before.share !== after.share ||
     before.draining !== after.draining ||
     before.steered !== after.steered ||

@@ -29,6 +29,17 @@ export const algorithms: Readonly<Record<BalanceAlgorithm, CreateBalancer>> = {
   maglev: createMaglev,
 };
 
+/** Whether a key leads to its instance. */
+export function hashes(algorithm: BalanceAlgorithm): boolean {
+  return hashing.has(algorithm);
+}
+const hashing: ReadonlySet<BalanceAlgorithm> = new Set([
+  "source-hash",
+  "rendezvous",
+  "ring",
+  "maglev",
+]);
+
 /** Whatever any route of the service asks for; each is told everything from its first use on. */
 export class Algorithms {
   readonly #view: SlotView;

@@ -583,6 +583,42 @@ test("an attempt keeps its instance when the table loses it, and another gets an
   assert.equal(story.dispatcher.instance(slot).id, "web-3", "then the slot is lent anew");
 });
 
+test("requests stay in the gateway's zone, and spill to zones that have something to spare", () => {
+  const zoned = (counts: readonly number[]): TableInstance[] =>
+    counts.flatMap((count, zone) =>
+      Array.from({ length: count }, (_unused, index) =>
+        instance(100 * zone + index, { zone: `zone-${zone}` }),
+      ),
+    );
+  const random = createPrng(3);
+  const options = { random: () => random.ratio(), onEjection: () => {} };
+  const zones = { name: "zone-0", entering: 0, minimum: 6 };
+  const shares = (instances: TableInstance[], rule = roundRobin): number[] => {
+    const dispatcher = createDispatcher({ ...service(instances), zones }, 0, options);
+    const counts = [0, 0, 0];
+    for (let request = 0; request < 6_000; request++) {
+      const slot = dispatcher.choose(rule, 0, 77 * request, NONE_TRIED, 0, true);
+      const zone = Math.floor((dispatcher.instance(slot).port - 9_000) / 100);
+      counts[zone] = (counts[zone] ?? 0) + 1 / 6_000;
+    }
+    return counts;
+  };
+  const near = (got: readonly number[], wanted: readonly number[]): void => {
+    for (const [zone, share] of wanted.entries()) {
+      assert.ok(Math.abs((got[zone] ?? 0) - share) < 0.03, `${String(got)} is ${String(wanted)}`);
+    }
+  };
+  near(shares(zoned([4, 4, 4])), [1, 0, 0]);
+  near(shares(zoned([6, 3, 3])), [1, 0, 0]);
+  // A third of the traffic enters here, a sixth of the instances is: a half of it stays.
+  near(shares(zoned([2, 5, 5])), [0.5, 0.25, 0.25]);
+  near(shares(zoned([2, 4, 6])), [0.5, 0, 0.5]);
+  for (const algorithm of ["least-request", "weighted", "ring", "rendezvous"] as const) {
+    near(shares(zoned([2, 5, 5]), plainRule(algorithm)), [0.5, 0.25, 0.25]);
+  }
+  near(shares(zoned([1, 2, 2])), [0.2, 0.4, 0.4]);
+});
+
 test("10,000 instances are served, and a thousand come and go", () => {
   const many = Array.from({ length: 10_000 }, (_unused, number) => instance(number));
   const story = new Story(many);
@@ -653,6 +689,18 @@ const TIERS = "src/core/dispatch/tiers.js";
 const PRESENCE = "src/core/dispatch/presence.js";
 const OUTLIER = "src/core/detect/outlier.js";
 const planted: readonly PlantedFault[] = [
+  {
+    name: "who is at its limit holds up those of another zone",
+    file: DISPATCHER,
+    find: "if (other >= 0)",
+    replace: "if (other < -2)",
+  },
+  {
+    name: "in the gateway's zone nobody else is known",
+    file: TIERS,
+    find: "wells.unshift(this.#tier(NEAR))",
+    replace: "return [this.#tier(NEAR)]",
+  },
   {
     name: "a client stays with a backup while others serve",
     file: TIERS,

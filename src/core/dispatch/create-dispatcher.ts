@@ -13,8 +13,10 @@
 // connections, errors, silence) might be the request's fault or everybody's: it ejects only while
 // no more than `maxEjectedRatio` of the instances are out, the candidate counted in.
 
-import { Algorithms } from "../balance/algorithms.ts";
+import { Algorithms, hashes } from "../balance/algorithms.ts";
 import { type Balancer, NOBODY } from "../balance/balancer.ts";
+import { mixPair } from "../balance/hashing.ts";
+import { ZONES_MAX } from "../balance/zone-spill.ts";
 import { assert } from "../base/assert.ts";
 import { Outlier } from "../detect/outlier.ts";
 import { StallDetector, UNANSWERED_MIN } from "../detect/stall.ts";
@@ -45,7 +47,7 @@ import {
 } from "./ejections.ts";
 import { Presences } from "./presence.ts";
 import { levelOf, NOBODY as NO_STAND_IN, type Place, Slots, verdictCode } from "./slots.ts";
-import { lateOf, type Rules, type Tier, Tiers, usableOf } from "./tiers.ts";
+import { lateOf, NEAR, type Rules, type Tier, Tiers, usableOf } from "./tiers.ts";
 
 /**
  * A late instance gets a request that may be sent again this often, or once in its patience; less
@@ -54,6 +56,8 @@ import { lateOf, type Rules, type Tier, Tiers, usableOf } from "./tiers.ts";
 export const LATE_PROBE_MS_MIN = 50;
 const LATE_PROBE_RARE_MS = 250;
 const LATE_LONG_MS = 500;
+/** So that a key's zone says nothing of its place there. */
+const ZONE_SALT = 0x85ebca6b;
 /** So many choices of who has a part of a share only are refused by lot for one request. */
 const REFUSALS_MAX = 16;
 
@@ -81,6 +85,7 @@ class ServiceDispatcher implements Dispatcher {
   readonly #hedgeBudget: RetryBudget;
   readonly #refused = new Int32Array(REFUSALS_MAX);
   #lateProbeDueMs = -Infinity;
+  readonly #zones = new Map<string, number>();
   #controlAlive = true;
   /** Some whom control holds back, and who are not needed yet. */
   #isAnyHeldBack = false;
@@ -131,6 +136,9 @@ class ServiceDispatcher implements Dispatcher {
     triedCount: number,
   ): number {
     this.#tiers.refresh(nowMs);
+    const near = this.#tiers.all[NEAR] as Tier;
+    const nearby = this.#fromTier(near, rule, nowMs, key, tried, triedCount);
+    if (nearby >= 0) return nearby;
     for (let level = 0; level < this.#tiers.levels; level++) {
       const tier = this.#tiers.all[usableOf(level)] as Tier;
       const slot = this.#fromTier(tier, rule, nowMs, key, tried, triedCount);
@@ -265,6 +273,8 @@ class ServiceDispatcher implements Dispatcher {
     this.#tiers.rules = this.#rules;
     // Nobody looks for silence any more: nobody is avoided for it.
     if (!service.detection.stall) this.#stall.late.fill(0);
+    this.#zones.clear();
+    if (service.zones !== undefined) this.#zones.set(service.zones.name, 0);
     slots.unlist();
     this.#isAnyHeldBack = false;
     const members: number[] = [];
@@ -282,6 +292,7 @@ class ServiceDispatcher implements Dispatcher {
       const news = found === undefined || renewed || before !== slots.verdict[slot];
       if (news && !this.#controlAlive) this.#suspectIfDown(slot, nowMs);
     }
+    this.#tiers.zones = this.#zones.size;
     slots.pair(service.instances);
     this.#settleGone(nowMs);
     for (const slot of members) this.#settle(slot, nowMs, true);
@@ -298,7 +309,18 @@ class ServiceDispatcher implements Dispatcher {
     if (isMoved) this.#tiers.take(slot);
     const isElsewhere = this.#slots.order[slot] !== order;
     this.#slots.list(slot, instance, order);
+    this.#slots.zone[slot] = this.#zoneOf(instance);
     if (isElsewhere) this.#algorithms.changed(slot);
+  }
+
+  /** By the order in which they are met in the table, behind the gateway's. */
+  #zoneOf({ zone = "" }: TableInstance): number {
+    if (this.#service.zones === undefined) return 0;
+    const known = this.#zones.get(zone);
+    if (known !== undefined) return known;
+    const number = Math.min(this.#zones.size, ZONES_MAX - 1);
+    if (number === this.#zones.size) this.#zones.set(zone, number);
+    return number;
   }
 
   setControlAlive(alive: boolean, nowMs: number): void {
@@ -337,6 +359,7 @@ class ServiceDispatcher implements Dispatcher {
       mode,
       panicRatio: detection.panicRatio,
       overProvision,
+      zones: this.#service.zones,
       ramp: { lengthMs: slowStartMs, ...(slowStartCurve ?? straightRamp) },
       maxConnections,
       controlAlive: this.#controlAlive,
@@ -359,11 +382,26 @@ class ServiceDispatcher implements Dispatcher {
         if (slot >= 0) return slot;
       }
     }
+    if (level === 0 && this.#tiers.isZoned) {
+      const isNear = this.#lotOf(rule, key) < this.#tiers.nearShare;
+      // Busy is gone here: who is at its limit has others beside it, in another zone.
+      const first = isNear ? NEAR : usableOf(0);
+      const second = isNear ? usableOf(0) : NEAR;
+      const slot = this.#fromTier(all[first] as Tier, rule, nowMs, key, tried, triedCount);
+      if (slot >= 0) return slot;
+      const other = this.#fromTier(all[second] as Tier, rule, nowMs, key, tried, triedCount);
+      if (other >= 0) return other;
+    }
     for (const tier of open) {
       const slot = this.#fromTier(tier, rule, nowMs, key, tried, triedCount);
       if (slot !== NO_INSTANCE) return slot;
     }
     return NO_INSTANCE;
+  }
+
+  /** Which zone a request begins in: those that hash keep a key in one. */
+  #lotOf({ algorithm }: BalanceRule, key: number): number {
+    return hashes(algorithm) ? mixPair(key, ZONE_SALT) / 2 ** 32 : this.#options.random();
   }
 
   #fromTier(

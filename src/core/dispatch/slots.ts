@@ -43,6 +43,8 @@ export class Slots implements SlotView {
   verdict = new Uint8Array(FIRST_CAPACITY);
   generation = new Float64Array(FIRST_CAPACITY);
   share = new Float64Array(FIRST_CAPACITY);
+  /** The number of its zone: 0 is the gateway's own. */
+  zone = new Uint8Array(FIRST_CAPACITY);
   /** 1: control holds it back, and here too few others are left for that. */
   needed = new Uint8Array(FIRST_CAPACITY);
   /** The slot of the instance that this one stands in for, NOBODY, or ABSENT. */
@@ -155,6 +157,7 @@ export class Slots implements SlotView {
     this.verdict = grown(this.verdict, new Uint8Array(capacity));
     this.generation = grown(this.generation, new Float64Array(capacity));
     this.share = grown(this.share, new Float64Array(capacity));
+    this.zone = grown(this.zone, new Uint8Array(capacity));
     this.needed = grown(this.needed, new Uint8Array(capacity));
     this.backs = grown(this.backs, new Int32Array(capacity).fill(NOBODY));
     this.standIn = grown(this.standIn, new Int32Array(capacity).fill(NOBODY));

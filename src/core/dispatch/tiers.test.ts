@@ -15,6 +15,7 @@ const rules = {
   overProvision: 0,
   maxConnections: 0,
   ramp: { lengthMs: 10_000, ...straightRamp },
+  zones: undefined,
   controlAlive: true,
 } as const;
 

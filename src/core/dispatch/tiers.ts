@@ -9,7 +9,9 @@
 // control calls down, what it holds back while others are enough, and who stands in for one that
 // is usable itself. Who is at its limit waits beside its tier until an attempt ends. With
 // over-provisioning a request begins at the level that is drawn for it
-// (core/balance/priority-load.ts), not always at 0.
+// (core/balance/priority-load.ts), not always at 0. Where zones count, the usable of level 0 are in
+// two tiers, near and elsewhere, and each request begins in one of the two
+// (core/balance/zone-spill.ts).
 //
 // Of a service with one primary nobody but control names another: while its primary is ejected,
 // requests wait for the next table, and one of them at a time finds out whether it is back.
@@ -24,17 +26,20 @@ import type { Algorithms } from "../balance/algorithms.ts";
 import { type Candidates, NO_TIER } from "../balance/balancer.ts";
 import { spreadOverLevels } from "../balance/priority-load.ts";
 import { type Ramp, rampShare } from "../balance/slow-start.ts";
+import { spillOverZones, ZONES_MAX, type ZoneShares } from "../balance/zone-spill.ts";
 import { assert } from "../base/assert.ts";
 import { grown } from "../base/grown.ts";
 import type { StallDetector } from "../detect/stall.ts";
-import { LEVELS_MAX, type ServiceMode } from "../route/table.ts";
+import { LEVELS_MAX, type ServiceMode, type ZonePolicy } from "../route/table.ts";
 import type { Ejections } from "./ejections.ts";
 import { ABSENT, NOBODY, type Slots, verdictCode } from "./slots.ts";
 
 export const usableOf = (level: number): number => 2 * level;
 export const lateOf = (level: number): number => 2 * level + 1;
 const outOf = (level: number): number => 2 * LEVELS_MAX + level;
-const TIERS = 3 * LEVELS_MAX;
+/** Usable, of level 0, and in the gateway's zone; `usableOf(0)` then has those of the others. */
+export const NEAR = 3 * LEVELS_MAX;
+const TIERS = NEAR + 1;
 
 const unknown = 0;
 const wasUsable = 1;
@@ -50,6 +55,7 @@ export interface Rules {
   readonly ramp: Ramp;
   readonly maxConnections: number;
   readonly controlAlive: boolean;
+  readonly zones: ZonePolicy | undefined;
 }
 
 export class Tier implements Candidates {
@@ -123,6 +129,11 @@ export class Tiers {
   readonly #members = new Int32Array(LEVELS_MAX);
   readonly #well = new Int32Array(LEVELS_MAX);
   readonly #loads = { load: new Float64Array(LEVELS_MAX), panic: new Uint8Array(LEVELS_MAX) };
+  /** How requests spread over the zones, and the usable of level 0 by zone. */
+  readonly #spill: ZoneShares = { on: false, near: 1, taken: new Float64Array(ZONES_MAX).fill(1) };
+  readonly #wellOfZone = new Int32Array(ZONES_MAX);
+  /** Zones of the table; the first is the gateway's. */
+  zones = 1;
   readonly #slots: Slots;
   readonly #ejections: Ejections;
   readonly #stall: StallDetector;
@@ -133,6 +144,7 @@ export class Tiers {
   #home = new Int8Array(16).fill(NO_TIER);
   #counted = new Uint8Array(16);
   #countedLevel = new Uint8Array(16);
+  #countedZone = new Uint8Array(16);
   readonly #touched = new Int32Array(TOUCHED_MAX);
   #touchedCount = 0;
   #isStale = true;
@@ -166,12 +178,25 @@ export class Tiers {
 
   /** Whether anybody who is no backup is usable, late or not. */
   get isAnyWell(): boolean {
-    return this.#tier(usableOf(0)).size + this.#tier(lateOf(0)).size > 0;
+    return this.#sizeOfFirst > 0;
   }
 
   /** Whether nobody could be compared with anybody: one of the first level, at most. */
   get isAlone(): boolean {
-    return this.#tier(usableOf(0)).size + this.#tier(lateOf(0)).size <= 1;
+    return this.#sizeOfFirst <= 1;
+  }
+
+  get #sizeOfFirst(): number {
+    return this.#tier(NEAR).size + this.#tier(usableOf(0)).size + this.#tier(lateOf(0)).size;
+  }
+
+  /** Whether requests of level 0 are spread over zones; and how many of them stay in ours. */
+  get isZoned(): boolean {
+    return this.#spill.on;
+  }
+
+  get nearShare(): number {
+    return this.#spill.near;
   }
 
   /** Whether nobody is usable, not even a backup. */
@@ -201,6 +226,7 @@ export class Tiers {
       this.#home = grown(this.#home, new Int8Array(capacity).fill(NO_TIER));
       this.#counted = grown(this.#counted, new Uint8Array(capacity));
       this.#countedLevel = grown(this.#countedLevel, new Uint8Array(capacity));
+      this.#countedZone = grown(this.#countedZone, new Uint8Array(capacity));
     }
     this.#before[slot] = unknown;
     this.#rampFromMs[slot] = -Infinity;
@@ -329,9 +355,14 @@ export class Tiers {
     return this.#slots.listed[slot] === 1 && this.#slots.verdict[slot] === verdictCode.failing;
   }
 
-  /** Its part of what it would be given: below 1 for a canary, and while it ramps up. */
+  /**
+   * Its part of what it would be given: below 1 for a canary, while it ramps up, and in a zone that
+   * has less to spare than another.
+   */
   shareOf(slot: number, nowMs: number): number {
-    const share = this.#slots.share[slot] as number;
+    const isFar = this.#spill.on && this.#home[slot] === usableOf(0);
+    const taken = isFar ? (this.#spill.taken[this.#slots.zone[slot] as number] as number) : 1;
+    const share = taken * (this.#slots.share[slot] as number);
     return share * rampShare(nowMs - (this.#rampFromMs[slot] as number), this.rules.ramp);
   }
 
@@ -392,25 +423,28 @@ export class Tiers {
   /** Takes back what it was counted as, and counts it as what it is. */
   #count(slot: number, isListed: boolean, isMember: boolean): void {
     const before = this.#counted[slot] as number;
-    this.#add(before, this.#countedLevel[slot] as number, -1);
+    this.#add(before, this.#countedLevel[slot] as number, this.#countedZone[slot] as number, -1);
     const isUsable = isListed && this.isUsable(slot);
     const level = this.#slots.level[slot] as number;
     const now =
       (isListed ? counted.listed : 0) |
       (isUsable ? counted.usable : 0) |
       (isMember ? counted.member : 0);
-    this.#add(now, level, 1);
+    const zone = this.#slots.zone[slot] as number;
+    this.#add(now, level, zone, 1);
+    this.#countedZone[slot] = zone;
     this.#counted[slot] = now | (before & counted.ejected);
     this.#countedLevel[slot] = level;
   }
 
-  #add(flags: number, level: number, change: number): void {
+  #add(flags: number, level: number, zone: number, change: number): void {
     if ((flags & counted.listed) !== 0) this.listed += change;
     if ((flags & counted.usable) !== 0) this.usable += change;
     if ((flags & counted.member) === 0) return;
     this.#members[level] = (this.#members[level] as number) + change;
     if ((flags & counted.usable) === 0) return;
     this.#well[level] = (this.#well[level] as number) + change;
+    if (level === 0) this.#wellOfZone[zone] = (this.#wellOfZone[zone] as number) + change;
   }
 
   /** Who panics, and so which tiers are open. */
@@ -418,6 +452,7 @@ export class Tiers {
     const { panicRatio, overProvision } = this.#rules;
     const { panic } = this.#loads;
     const before = panicBits(panic);
+    const wasZoned = this.#spill.on;
     const well = sum(this.#well);
     if (overProvision > 0) {
       spreadOverLevels(this.#well, this.#members, overProvision, panicRatio, this.#loads);
@@ -426,7 +461,8 @@ export class Tiers {
       panic.fill(0);
       panic[0] = well > 0 && well <= panicRatio * this.members ? 1 : 0;
     }
-    if (panicBits(panic) !== before) {
+    this.#spillOver(panic[0] === 1);
+    if (panicBits(panic) !== before || this.#spill.on !== wasZoned) {
       for (let slot = 0; slot < this.#slots.count; slot++) {
         if (this.#home[slot] !== NO_TIER || this.#ejections.isEjected(slot)) {
           this.#move(slot, this.isMember(slot) ? this.#homeOf(slot) : NO_TIER);
@@ -434,13 +470,23 @@ export class Tiers {
       }
     }
     const opened = well > 0 ? this.levels : -this.levels;
-    if (this.#opened === opened) return;
+    if (this.#opened === opened && this.#spill.on === wasZoned) return;
     this.#opened = opened;
     this.open = this.#openTiers(well > 0);
   }
 
+  #spillOver(isPanic: boolean): void {
+    const { zones } = this.#rules;
+    this.#spill.on = false;
+    if (zones === undefined || isPanic) return;
+    spillOverZones(this.#wellOfZone, this.zones, zones.entering, zones.minimum, this.#spill);
+    const isUneven = this.#spill.on && this.#spill.taken.some((taken) => taken < 1);
+    if (isUneven) this.partialUntilMs = Infinity;
+  }
+
   #openTiers(isAnyWell: boolean): readonly Tier[] {
     const wells = this.all.slice(0, 2 * this.levels);
+    if (this.#spill.on) wells.unshift(this.#tier(NEAR));
     return isAnyWell ? wells : [...wells, ...this.all.slice(outOf(0), outOf(this.levels))];
   }
 
@@ -452,7 +498,9 @@ export class Tiers {
       // Backups that carry nothing yet could not show that they answer again.
       const isLateTold = level === 0 || this.#rules.overProvision > 0;
       const isLate = isLateTold && this.#stall.late[slot] === 1;
-      return isLate && !isPanic ? lateOf(level) : usableOf(level);
+      if (isLate && !isPanic) return lateOf(level);
+      const isNear = this.#spill.on && level === 0 && this.#slots.zone[slot] === 0;
+      return isNear ? NEAR : usableOf(level);
     }
     const isLeftAlone = this.#ejections.isEjected(slot) && this.rules.mode === "primary-standby";
     if (isLeftAlone) return NO_TIER;

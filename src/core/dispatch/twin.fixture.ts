@@ -470,6 +470,7 @@ export type Command =
       readonly mode: ServiceMode;
       readonly maxEjectedRatio: number;
       readonly panicRatio: number;
+      readonly zoned: boolean;
       readonly instances: readonly (TableInstance | undefined)[];
     };
 
@@ -519,6 +520,7 @@ function table(): fc.Arbitrary<Command> {
         verdict: fc.constantFrom<InstanceVerdict>("up", "up", "up", ...instanceVerdicts),
         generation: fc.constantFrom(1, 1, 1, 2, 3),
         share: fc.constant(1),
+        zone: fc.constantFrom("", "east", "west"),
         ...(index === 2 ? { backupOf: fc.constantFrom("web-1", "web-9") } : {}),
       }),
       { nil: undefined },
@@ -530,6 +532,7 @@ function table(): fc.Arbitrary<Command> {
     mode: fc.constantFrom<ServiceMode>("active-active", "active-active", "primary-standby"),
     maxEjectedRatio: fc.constantFrom(0.5, 1),
     panicRatio: fc.constantFrom(0, 0, 0.5),
+    zoned: fc.boolean(),
     instances: fc.tuple(...instances),
   });
 }
@@ -540,7 +543,8 @@ function serviceOf(command: Extract<Command, { kind: "table" }>): TableService {
   const limits = { consecutiveErrors: 2, maxEjectedRatio, panicRatio };
   const detection = { ...defaultDetection, ...times, ...limits };
   const instances = command.instances.filter((each) => each !== undefined);
-  return { ...plainService, name: "web", instances, maxConnections, mode, detection };
+  const zones = command.zoned ? { zones: { name: "east", entering: 0, minimum: 2 } } : {};
+  return { ...plainService, name: "web", instances, maxConnections, mode, detection, ...zones };
 }
 
 /** Plays the commands to a new dispatcher and to its twin; throws where they part. */

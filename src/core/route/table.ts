@@ -66,6 +66,16 @@ export type InstanceVerdict = (typeof instanceVerdicts)[number];
 export const serviceModes = ["active-active", "primary-standby", "hot-standby"] as const;
 export type ServiceMode = (typeof serviceModes)[number];
 
+/** Requests stay in the gateway's zone as far as its instances can carry them. */
+export interface ZonePolicy {
+  /** The gateway's own. */
+  readonly name: string;
+  /** Of all that clients send, what enters here; 0: each zone has the same. */
+  readonly entering: number;
+  /** With fewer usable instances zones are not looked at. */
+  readonly minimum: number;
+}
+
 export interface TableInstance {
   /** "web-2" or "web-10.0.0.7:8080". */
   readonly id: string;
@@ -84,6 +94,8 @@ export interface TableInstance {
   readonly share: number;
   /** In `hot-standby`: the id of the instance that this one stands in for. */
   readonly backupOf?: string;
+  /** Where it runs, where that counts. */
+  readonly zone?: string;
 }
 
 /** How a worker judges instances by what it sees itself. */
@@ -150,6 +162,8 @@ export interface TableService {
    * next ones (core/balance/priority-load.ts). 0: nothing does while one of the level is usable.
    */
   readonly overProvision: number;
+  /** Absent: all zones are one. */
+  readonly zones?: ZonePolicy;
   readonly instances: readonly TableInstance[];
   /** Requests and connections at once to one instance; 0 is no limit. */
   readonly maxConnections: number;

@@ -187,7 +187,19 @@ function isService(service: Fields): boolean {
     isNumber(service["maxConnections"]) &&
     isNumber(service["queueLength"]) &&
     isConcurrency(service["concurrency"]) &&
+    (service["zones"] === undefined || isZonePolicy(service["zones"])) &&
     isList(service["instances"], each(isInstance))
+  );
+}
+
+function isZonePolicy(value: unknown): boolean {
+  const zones = fieldsOf(value);
+  return (
+    zones !== undefined &&
+    isText(zones["name"]) &&
+    isNumber(zones["entering"]) &&
+    zones["entering"] <= 1 &&
+    isCount(zones["minimum"])
   );
 }
 
@@ -216,7 +228,8 @@ function isInstance(instance: Fields): boolean {
     isOneOf(instanceVerdicts)(instance["verdict"]) &&
     isCount(instance["generation"]) &&
     isShare(instance["share"]) &&
-    (instance["backupOf"] === undefined || isText(instance["backupOf"]))
+    (instance["backupOf"] === undefined || isText(instance["backupOf"])) &&
+    (instance["zone"] === undefined || isText(instance["zone"]))
   );
 }
 

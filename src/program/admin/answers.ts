@@ -155,6 +155,7 @@ const tableInstance = shape({
   generation: count("Grows at each start and each passed re-check"),
   share: z.number().describe("Of a full instance's traffic; less than 1 for a canary"),
   backupOf: z.exactOptional(z.string()).describe("The instance that this one stands in for"),
+  zone: z.exactOptional(z.string()).describe("Where it runs, where that counts"),
 });
 
 const detectionPolicy = shape({
@@ -180,6 +181,13 @@ const tableService = shape({
     }),
   ),
   overProvision: z.number().describe("Of what a priority level must carry, what it can; 0: off"),
+  zones: z.exactOptional(
+    shape({
+      name: z.string().describe("The gateway's own"),
+      entering: z.number().describe("Of all requests, what enters here; 0: each zone has the same"),
+      minimum: count("With fewer usable instances zones are not looked at"),
+    }),
+  ),
   instances: list(tableInstance),
   maxConnections: count("Requests at once to one instance; 0 is no limit"),
   queueLength: count("Requests that may wait for an instance"),
