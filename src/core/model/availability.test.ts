@@ -12,14 +12,14 @@ import {
   sayAvailability,
   unavailability,
 } from "./availability.ts";
-import { near, nearRelative } from "./golden.fixture.ts";
+import { near, nearRelative, published } from "./golden.fixture.ts";
 
 describe("what articles say, and what it is", () => {
-  it("AWS, Availability: 99 % is 3 days 15 hours a year", () => {
+  published("aws", "availability: 99 % is 3 days 15 hours a year", () => {
     near(downtimeMinutesPerYear(0.01) / 60, 3 * 24 + 15, 1);
   });
 
-  it("AWS, Availability: 99.999 % is 5 minutes a year, and 99.99 % is 52.6 and not 5", () => {
+  published("aws", "availability: 99.999 % is 5 minutes a year, and 99.99 % is 52.6 and not 5", () => {
     near(downtimeMinutesPerYear(1e-5), 5, 0.5);
     near(downtimeMinutesPerYear(1e-4), 52.6, 0.05);
   });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { createPrng } from "../../base/prng.ts";
-import { near, nearRelative } from "../golden.fixture.ts";
+import { near, nearRelative, published } from "../golden.fixture.ts";
 import { liveThrough } from "../montecarlo/trajectory.ts";
 import { kOfNAlike, series } from "../structure/redundancy.ts";
 import { meanTimeToAbsorption } from "./absorption.ts";
@@ -29,7 +29,7 @@ function nearEach(actual: ArrayLike<number>, expected: readonly number[], tolera
 }
 
 describe("published results of chains", () => {
-  it("Bolch et al. 1998, example 3.1 p. 123: M/M/1 with room for three", () => {
+  published("bolch", "example 3.1 p. 123: M/M/1 with room for three", () => {
     const chain = fromMatrix([
       [0, 1, 0, 0],
       [2, 0, 1, 0],
@@ -39,7 +39,7 @@ describe("published results of chains", () => {
     nearEach(steadyState(chain).probabilities, [8 / 15, 4 / 15, 2 / 15, 1 / 15], 1e-15);
   });
 
-  it("Bolch et al. 1998, example 3.2 p. 128: seven states", () => {
+  published("bolch", "example 3.2 p. 128: seven states", () => {
     const chain = fromMatrix([
       [0, 1, 0, 0, 0, 0, 0],
       [0, 0, 1, 0, 2, 0, 0],
@@ -49,11 +49,11 @@ describe("published results of chains", () => {
       [0, 2, 0, 0, 0, 0, 1],
       [0, 0, 2, 0, 0, 0, 0],
     ]);
-    const published = [0.2192, 0.1644, 0.1507, 0.0753, 0.1096, 0.137, 0.1438];
-    nearEach(steadyState(chain).probabilities, published, 1e-4);
+    const expected = [0.2192, 0.1644, 0.1507, 0.0753, 0.1096, 0.137, 0.1438];
+    nearEach(steadyState(chain).probabilities, expected, 1e-4);
   });
 
-  it("Bolch et al. 1998, example 3.4 p. 138: two queues in a ring", () => {
+  published("bolch", "example 3.4 p. 138: two queues in a ring", () => {
     const chain = fromMatrix([
       [0, 0.4, 0.6, 0, 0, 0],
       [2, 0, 0, 0.4, 0.6, 0],
@@ -62,8 +62,8 @@ describe("published results of chains", () => {
       [0, 3, 2, 0, 0, 0],
       [0, 0, 3, 0, 0, 0],
     ]);
-    const published = [0.6578, 0.1315, 0.1315, 0.0263, 0.0263, 0.0263];
-    nearEach(steadyState(chain).probabilities, published, 1e-4);
+    const expected = [0.6578, 0.1315, 0.1315, 0.0263, 0.0263, 0.0263];
+    nearEach(steadyState(chain).probabilities, expected, 1e-4);
   });
 
   /** Tijms 2003, p. 172: six satellites of which one works, and a shuttle that takes its time. */
@@ -80,7 +80,7 @@ describe("published results of chains", () => {
     return chainOf(9, transitions);
   }
 
-  it("Tijms 2003, p. 172: after 10 years the system has crashed with probability 0.000504", () => {
+  published("tijms", "p. 172: after 10 years the system has crashed with probability 0.000504", () => {
     near(
       transient(satellites(true), { start: 5, time: 10 }).probabilities[8] as number,
       0.000504,
@@ -88,14 +88,14 @@ describe("published results of chains", () => {
     );
   });
 
-  it("Tijms 2003, p. 172: the nine states after 2 years", () => {
-    const published = [
+  published("tijms", "p. 172: the nine states after 2 years", () => {
+    const expected = [
       3.83e-7, 1.938e-4, 0.0654032, 0.2216998, 0.4016008, 0.3079701, 0.0030271, 0.0000998, 5e-6,
     ];
-    nearEach(transient(satellites(true), { start: 5, time: 2 }).probabilities, published, 1e-5);
+    nearEach(transient(satellites(true), { start: 5, time: 2 }).probabilities, expected, 1e-5);
   });
 
-  it("Tijms 2003, p. 172: no shuttle is needed in 10 years with probability 0.3901", () => {
+  published("tijms", "p. 172: no shuttle is needed in 10 years with probability 0.3901", () => {
     const { probabilities } = transient(satellites(false), { start: 5, time: 10 });
     near(1 - probabilities.slice(6).reduce((sum, p) => sum + p, 0), 0.3901, 1e-4);
   });
@@ -111,8 +111,8 @@ describe("published results of chains", () => {
     failover: { coverage: 0.9, reconfigurationRate: 120, manualRate: 6 },
   });
 
-  it("Heimann, Mittal, Trivedi 1990, 2.4: two processors with coverage 0.9", () => {
-    const published: Readonly<Record<string, number>> = {
+  published("trivedi", "section 2.4: two processors with coverage 0.9", () => {
+    const expected: Readonly<Record<string, number>> = {
       "0 normal": 0.9983916,
       "1 reconfiguring": 0.000002995,
       "1 uncovered": 0.0000066559,
@@ -122,14 +122,14 @@ describe("published results of chains", () => {
     const { states, solved, because } = twoProcessors;
     assert.equal(states.length, 5);
     for (const [at, { failed, phase }] of states.entries()) {
-      nearRelative(solved.probabilities[at] as number, published[`${failed} ${phase}`], 2e-4);
+      nearRelative(solved.probabilities[at] as number, expected[`${failed} ${phase}`], 2e-4);
     }
     nearRelative(because.reconfiguration, 0.000002995, 2e-4);
     nearRelative(because.uncovered, 0.0000066559, 5e-5);
     nearRelative(because.tooFewInstances, 0.0000012779, 5e-5);
   });
 
-  it("Heimann, Mittal, Trivedi 1990, 2.5: 24,857 hours until a reboot or a double failure", () => {
+  published("trivedi", "section 2.5: 24,857 hours until a reboot or a double failure", () => {
     const { chain, states } = twoProcessors;
     const final = [...states.keys()].filter((at) => {
       const state = states[at];
@@ -138,7 +138,7 @@ describe("published results of chains", () => {
     assert.equal(Math.trunc(meanTimeToAbsorption(chain, { start: 0, final }).meanTime), 24_857);
   });
 
-  it("Octave queueing, ctmcmtta: one state until the end", () => {
+  published("octave", "ctmcmtta: one state until the end", () => {
     const chain = chainOf(2, [{ from: 0, to: 1, rate: 1 }]);
     assert.equal(meanTimeToAbsorption(chain, { start: 1, final: [1] }).meanTime, 0);
     near(meanTimeToAbsorption(chain, { start: 0, final: [1] }).meanTime, 1, 1e-15);

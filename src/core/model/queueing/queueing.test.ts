@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { near, nearRelative } from "../golden.fixture.ts";
+import { near, nearRelative, published } from "../golden.fixture.ts";
 import { type Transition, chainOf } from "../markov/chain.ts";
 import { steadyState } from "../markov/steady-state.ts";
 import { type ClosedStation, closedNetwork, meanValueAnalysis } from "./closed.ts";
@@ -17,46 +17,60 @@ function nearEach(actual: readonly number[], expected: readonly number[], tolera
 }
 
 describe("published results of single stations", () => {
-  it("Erlang B, erlang.com calculator manual: 15 lines lose 1 % at 8.108 erlangs", () => {
+  published("erlangCom", "Erlang B: 15 lines lose 1 % at 8.108 erlangs", () => {
     near(erlangBLoad(0.01, 15), 8.108, 5e-4);
     near(erlangB(8.108, 15), 0.01, 5e-6);
   });
 
-  it("Erlang B, CS 6030 lecture 12: one line at one erlang loses half", () => {
+  published("cs6030", "Erlang B: one line at one erlang loses half", () => {
     assert.equal(erlangB(1, 1), 0.5);
   });
 
-  it("M/M/2, ETH Advanced Systems Lab 2017: 9 arrivals, service rate 5", () => {
+  published("eth", "M/M/2: 9 arrivals, service rate 5", () => {
     const { meanWaiting, meanResponse } = mmc({ arrivalRate: 9, serviceRate: 5, servers: 2 });
     near(meanWaiting, 7.674, 1e-3);
     near(meanResponse, 1.053, 1e-3);
   });
 
-  it("M/M/4, ETH Advanced Systems Lab 2017: 9 arrivals, service rate 5", () => {
+  published("eth", "M/M/4: 9 arrivals, service rate 5", () => {
     const { meanWaiting, meanResponse } = mmc({ arrivalRate: 9, serviceRate: 5, servers: 4 });
     near(meanWaiting, 0.105, 1e-3);
     near(meanResponse, 0.212, 1e-3);
   });
 
-  it("M/M/1, Course Hero 37729019: 15 arrivals and 17.5 services an hour", () => {
+  published("courseHero", "M/M/1: 15 arrivals and 17.5 services an hour", () => {
     const queue = mmc({ arrivalRate: 15, serviceRate: 17.5, servers: 1 });
     near(queue.meanPresent, 6, 1e-12);
     near(queue.meanResponse * 60, 24, 1e-12);
     near(queue.meanWait, 0.3429, 5e-5);
   });
 
-  it("M/M/3/7, Octave queueing package qsmmmk: 40 arrivals, service rate 30", () => {
+  published("medhi", "M/M/1: 100, 150 and 175 of 200 packets a second take 10, 20 and 40 ms", () => {
+    const of = (arrivalRate: number) => mmc({ arrivalRate, serviceRate: 200, servers: 1 });
+    for (const [arrivalRate, present, ms] of [
+      [100, 1, 10],
+      [150, 3, 20],
+      [175, 7, 40],
+    ] as const) {
+      near(of(arrivalRate).meanPresent, present, 1e-12);
+      near(of(arrivalRate).meanResponse * 1000, ms, 1e-12);
+    }
+    const faster = mmc({ arrivalRate: 500, serviceRate: 533.33, servers: 1 });
+    near(faster.meanResponse, 0.03, 1e-5);
+  });
+
+  published("octave", "qsmmmk, M/M/3/7: 40 arrivals, service rate 30", () => {
     const queue = mmck({ arrivalRate: 40, serviceRate: 30, servers: 3, capacity: 7 });
     near(queue.probabilities[0] as number, 0.255037, 1e-6);
     near(queue.meanResponse, 0.036517, 1e-6);
   });
 
-  it("M/M/4/6, Octave queueing package qsmmmk: 50 arrivals, service rate 10", () => {
+  published("octave", "qsmmmk, M/M/4/6: 50 arrivals, service rate 10", () => {
     const queue = mmck({ arrivalRate: 50, serviceRate: 10, servers: 4, capacity: 6 });
     near(queue.lossProbability, 0.293543, 1e-6);
   });
 
-  it("M/M/2/5, Octave queueing package qsmmmk: 3 arrivals, service rate 2", () => {
+  published("octave", "qsmmmk, M/M/2/5: 3 arrivals, service rate 2", () => {
     const queue = mmck({ arrivalRate: 3, serviceRate: 2, servers: 2, capacity: 5 });
     near(queue.probabilities[0] as number, 0.179334, 1e-6);
     near(queue.lossProbability, 0.085113, 1e-6);
@@ -64,7 +78,7 @@ describe("published results of single stations", () => {
     near(queue.meanWait, 0.230857, 1e-6);
   });
 
-  it("M/D/1, K. Christensen, USF, assignment 3 of 1999: 70, 80 and 90 % busy", () => {
+  published("christensen", "M/D/1: 70, 80 and 90 % busy", () => {
     for (const [load, present] of [
       [0.7, 1.517],
       [0.8, 2.4],
@@ -77,7 +91,7 @@ describe("published results of single stations", () => {
 });
 
 describe("published results of networks", () => {
-  it("Bolch et al. 1998, example 7.4 p. 287: an open network of four stations", () => {
+  published("bolch", "example 7.4 p. 287: an open network of four stations", () => {
     const node = (
       name: string,
       arrivalRate: number,
@@ -112,14 +126,14 @@ describe("published results of networks", () => {
     );
   });
 
-  it("Lazowska et al. 1984, p. 113: the first station of an open system", () => {
+  published("lazowska", "p. 113: the first station of an open system", () => {
     const first = mmc({ arrivalRate: 0.3 * 121, serviceRate: 1 / 0.005, servers: 1 });
     near(first.utilisation, 0.182, 1e-3);
     near(0.3 * 121, 36.3, 1e-2);
     near(first.meanPresent, 0.222, 1e-3);
   });
 
-  it("Jain 1991, example 34.1 p. 572: three devices of an open system", () => {
+  published("jain", "example 34.1 p. 572: three devices of an open system", () => {
     const [visits, times] = [
       [16, 7, 8],
       [0.01, 0.02, 0.03],
@@ -149,7 +163,7 @@ describe("published results of networks", () => {
     ],
   };
 
-  it("Jain 1991, example 34.2 p. 577: MVA of 20 users of three devices", () => {
+  published("jain", "example 34.2 p. 577: MVA of 20 users of three devices", () => {
     const { stations } = meanValueAnalysis(jain);
     nearEach(
       stations.map(({ responseTime }) => responseTime),
@@ -163,7 +177,7 @@ describe("published results of networks", () => {
     );
   });
 
-  it("Bolch et al. 1998, example 8.3 p. 331: MVA of six jobs at four stations", () => {
+  published("bolch", "example 8.3 p. 331: MVA of six jobs at four stations", () => {
     const visits = [1, 0.4, 0.2, 0.1];
     const times = [0.02, 0.2, 0.4, 0.6];
     const stations = visits.map((v, at) => ({ visits: v, serviceTime: times[at] as number }));
@@ -190,7 +204,7 @@ describe("published results of networks", () => {
     );
   });
 
-  it("Bolch et al. 1998, example 8.4 p. 333: three jobs, two servers, and a delay", () => {
+  published("bolch", "example 8.4 p. 333: three jobs, two servers, and a delay", () => {
     const { stations } = closedNetwork({
       users: 3,
       stations: [
@@ -212,7 +226,7 @@ describe("published results of networks", () => {
     );
   });
 
-  it("Bolch et al. 1998, example 8.7 p. 349: the same by load-dependent service", () => {
+  published("bolch", "example 8.7 p. 349: the same by load-dependent service", () => {
     const { stations } = closedNetwork({
       users: 3,
       stations: [
@@ -229,7 +243,7 @@ describe("published results of networks", () => {
     );
   });
 
-  it("Bolch et al. 1998, example 8.1 p. 318: convolution of stations with 2, 3 and 1 servers", () => {
+  published("bolch", "example 8.1 p. 318: convolution of stations with 2, 3 and 1 servers", () => {
     const { stations } = closedNetwork({
       users: 3,
       stations: [

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { createPrng } from "../../base/prng.ts";
-import { near, nearRelative } from "../golden.fixture.ts";
+import { near, nearRelative, published } from "../golden.fixture.ts";
 import { ageReplacement, costRateAt } from "./replacement.ts";
 import {
   exponentialSurvival,
@@ -22,18 +22,18 @@ import {
 } from "./weibull.ts";
 
 describe("published results of counts and rates", () => {
-  it("Reliability Analytics, Poisson example 1: at most 2 failures in 500 h at 0.001, 0.986", () => {
+  published("reliabilityAnalytics", "Poisson example 1: at most 2 failures in 500 h at 0.001, 0.986", () => {
     near(poissonAtMost({ rate: 0.001, time: 500, count: 2 }), 0.986, 5e-4);
   });
 
-  it("Alion SRC Poisson calculator: two failures in 55 million hours at 0.04 per million", () => {
+  published("alion", "two failures in 55 million hours at 0.04 per million", () => {
     const options = { rate: 0.04e-6, time: 55e6, count: 2 };
     near(poissonProbability(options), 0.2681, 5e-5);
     near(poissonAtMost(options), 0.6227, 5e-5);
     near(1 - poissonAtMost(options), 0.3773, 5e-5);
   });
 
-  it("Alion SRC Poisson calculator: 1,312,000 h without a failure show 1.4469 per million at 85 %", () => {
+  published("alion", "1,312,000 h without a failure show 1.4469 per million at 85 %", () => {
     const { rateUpper, rate } = fitExponential({
       failures: 0,
       totalTime: 1_312_000,
@@ -43,7 +43,7 @@ describe("published results of counts and rates", () => {
     assert.equal(rate, undefined);
   });
 
-  it("NIST/SEMATECH 8.4.5.1: without failures the lower bound of the MTBF is T / -ln(alpha)", () => {
+  published("nist", "section 8.4.5.1: without failures the lower bound of the MTBF is T / -ln(alpha)", () => {
     const { meanTimeLower, meanTimeUpper } = fitExponential({
       failures: 0,
       totalTime: 1000,
@@ -53,9 +53,17 @@ describe("published results of counts and rates", () => {
     assert.equal(meanTimeUpper, Infinity);
   });
 
-  it("scram AnalyzeProbabilityOverTime: an exponential at 1e-5 over 120 h, each 24 h", () => {
-    const published = [0, 2.399e-4, 4.7989e-4, 7.197e-4, 9.595e-4, 1.199e-3];
-    for (const [step, value] of published.entries()) {
+  published("nist", "section 8.4.5.1: two failures in 800 h, 127 to 2,251 h with 90 %", () => {
+    const fit = fitExponential({ failures: 2, totalTime: 800, confidence: 0.9 });
+    near(fit.meanTimeLower, 127, 0.5);
+    near(fit.meanTimeUpper, 2251, 0.5);
+    near(fit.meanTimeLower / 400, 0.3177, 5e-5);
+    near(fit.meanTimeUpper / 400, 5.6281, 5e-5);
+  });
+
+  published("scram", "AnalyzeProbabilityOverTime: an exponential at 1e-5 over 120 h, each 24 h", () => {
+    const expected = [0, 2.399e-4, 4.7989e-4, 7.197e-4, 9.595e-4, 1.199e-3];
+    for (const [step, value] of expected.entries()) {
       nearRelative(1 - exponentialSurvival(1e-5, 24 * step), value, 1e-3);
     }
   });
@@ -66,22 +74,22 @@ describe("published results of lifetimes", () => {
   const failures = [54, 187, 216, 240, 244, 335, 361, 373, 375, 386];
   const nist = fitWeibull({ failures, censored: new Array<number>(10).fill(500) });
 
-  it("NIST/SEMATECH 8.4.1.3: shape 1.7208 and scale 606.5280 of a censored Weibull fit", () => {
+  published("nist", "section 8.4.1.3: shape 1.7208 and scale 606.5280 of a censored Weibull fit", () => {
     near(nist.shape, 1.7208, 5e-5);
     near(nist.scale, 606.528, 5e-3);
   });
 
-  it("NIST/SEMATECH 8.4.1.3: log-likelihood -75.135 and AIC 154.27", () => {
+  published("nist", "section 8.4.1.3: log-likelihood -75.135 and AIC 154.27", () => {
     near(nist.logLikelihood, -75.135, 5e-4);
     near(nist.aic, 154.27, 5e-3);
   });
 
-  it("NIST/SEMATECH 8.4.1.3: mean life 540.737 h and standard deviation 323.806 h", () => {
+  published("nist", "section 8.4.1.3: mean life 540.737 h and standard deviation 323.806 h", () => {
     near(weibullMean(nist), 540.737, 5e-3);
     near(weibullStandardDeviation(nist), 323.806, 5e-3);
   });
 
-  it("MatthewReid854/reliability: replacement of Weibull(2.5, 1000), costs 1 and 5, 0.0034620429", () => {
+  published("reid", "replacement of Weibull(2.5, 1000), costs 1 and 5, 0.0034620429", () => {
     const lifetime = { shape: 2.5, scale: 1000 };
     const best = ageReplacement({ lifetime, plannedCost: 1, failureCost: 5 });
     near(best.costRate, 0.0034620429189943167, 1e-9);
@@ -95,13 +103,20 @@ describe("published results of trends", () => {
     328.2, 366.2, 396.7, 421.1, 438.2, 501.2, 620,
   ];
 
-  it("ReliaWiki, Crow-AMSAA parameter estimation: beta 0.6142, lambda 0.4239", () => {
+  published("reliaWiki", "Crow-AMSAA parameter estimation: beta 0.6142, lambda 0.4239", () => {
     const fit = fitPowerLaw({ times: crow });
     near(fit.beta, 0.6142, 5e-5);
     near(fit.lambda, 0.4239, 5e-5);
   });
 
-  it("MatthewReid854/reliability, ROCOF: Laplace's U of 30 times between failures is 2.4094", () => {
+  published("reliaWiki", "Laplace trend test: U of the first system is -2.6121", () => {
+    const times = [1.2, 55.6, 72.7, 111.9, 121.9, 303.6, 326.9, 1568.4, 1913.5];
+    const { statistic, pValue } = laplaceTrend({ times, end: 2000 });
+    near(statistic, -2.6121, 5e-5);
+    assert.ok(pValue < 0.1);
+  });
+
+  published("reid", "ROCOF: Laplace's U of 30 times between failures is 2.4094", () => {
     const between = [
       104, 131, 1597, 59, 4, 503, 157, 6, 118, 173, 114, 62, 101, 216, 106, 140, 1, 102, 3, 393, 96,
       232, 89, 61, 37, 293, 7, 165, 87, 99,
