@@ -101,10 +101,14 @@ export class ClientRequest {
     this.#send(this.#attempt);
   }
 
+  get mayHedge(): boolean {
+    if (this.#ended || !this.#idempotent || this.#rival !== undefined) return false;
+    return this.#triedCount < ATTEMPTS_MAX;
+  }
+
   /** A second attempt beside one that waits for longer than usual on a late instance. */
   hedge(): void {
-    if (this.#ended || !this.#idempotent || this.#rival !== undefined) return;
-    if (this.#triedCount >= ATTEMPTS_MAX) return;
+    if (!this.mayHedge) return;
     const nowMs = this.#worker.nowMs();
     const { dispatcher } = this.#lane;
     const { balance, hedge } = this.#route;
@@ -257,6 +261,10 @@ export class Attempt implements Exchange {
   /** By the worker's own clock. */
   get latencyMs(): number {
     return this.#worker.nowMs() - this.beganMs;
+  }
+
+  get mayHedge(): boolean {
+    return this.#request.mayHedge;
   }
 
   hedge(): void {

@@ -69,6 +69,7 @@ export class EventLoop {
   readonly #perMs: number;
   #sequence = 0;
   #mustSettle = false;
+  #mustPause = false;
   #atThisInstant = 0;
 
   constructor(boundary: Boundary, { settleAlways = false, perMs = 0 }: EventLoopOptions = {}) {
@@ -98,11 +99,17 @@ export class EventLoop {
     this.failure ??= error ?? new Error("something threw nothing");
   }
 
-  /** Runs what is due until `untilMs`, or until something failed. */
+  /** The run under way is to end after this task. */
+  pause(): void {
+    this.#mustPause = true;
+  }
+
+  /** Runs what is due until `untilMs`, or until something failed or asked for a pause. */
   async run(untilMs: number): Promise<void> {
     if (this.#mustSettle) await this.#boundary();
     this.#mustSettle = false;
-    while (this.failure === undefined) {
+    this.#mustPause = false;
+    while (this.failure === undefined && !this.#mustPause) {
       const next = this.#heap[0];
       if (next === undefined || next.timeMs > untilMs) break;
       this.#pop();
@@ -112,39 +119,50 @@ export class EventLoop {
       this.#mustSettle = false;
       await this.#boundary();
     }
-    if (this.failure === undefined) this.nowMs = Math.max(this.nowMs, untilMs);
+    if (this.failure !== undefined || this.#mustPause) return;
+    this.nowMs = Math.max(this.nowMs, untilMs);
   }
 
   /**
    * Passes over the time in which what is due would only repeat itself: up to where each recurring
    * work has one more turn before the next task that is no repetition, or before `untilMs`; or to
-   * just before one that changes what is its own alone. False when that is not worth it.
-   * `unchangedForMs`: for so long nothing in the world has changed; a turn counts for a repetition
-   * only if it began since, and ended.
+   * just before one that changes what is its own alone. `unchangedForMs`: for so long nothing in the
+   * world has changed; a turn counts for a repetition only if it began since, and ended.
+   *
+   * Returns when it is worth asking again: after what stands in the way now.
    */
-  passOver(untilMs: number, unchangedForMs: number): boolean {
+  passOver(untilMs: number, unchangedForMs: number): number {
     const rests = new Map<Recurring, Rest>();
     let boundMs = untilMs;
     let ownMs = Number.POSITIVE_INFINITY;
+    let againMs = 0;
     for (const { run, recurring, timeMs } of this.#heap) {
       if (run === undefined) continue;
       const rest = recurring && (rests.get(recurring) ?? recurring.atRest());
-      if (recurring === undefined || rest === undefined) boundMs = Math.min(boundMs, timeMs);
-      else {
-        const { everyMs, agoMs, forMs = Number.POSITIVE_INFINITY } = rest;
-        const isUnderWay = timeMs - this.nowMs < everyMs - agoMs - GRID_MS;
-        if (unchangedForMs < (isUnderWay ? agoMs + everyMs : agoMs)) return false;
-        rests.set(recurring, rest);
-        ownMs = Math.min(ownMs, this.nowMs + forMs);
+      if (recurring === undefined || rest === undefined) {
+        boundMs = Math.min(boundMs, timeMs);
+        // Another turn of it must come first.
+        if (recurring !== undefined) againMs = Math.max(againMs, timeMs);
+        continue;
       }
-      if (Math.min(boundMs, ownMs) <= this.nowMs) return false;
+      const { everyMs, agoMs, forMs = Number.POSITIVE_INFINITY } = rest;
+      const isUnderWay = timeMs - this.nowMs < everyMs - agoMs - GRID_MS;
+      if (unchangedForMs < (isUnderWay ? agoMs + everyMs : agoMs)) {
+        againMs = Math.max(againMs, timeMs);
+      }
+      rests.set(recurring, rest);
+      ownMs = Math.min(ownMs, this.nowMs + forMs);
     }
+    if (againMs > 0) return againMs;
+    const nextMs = Math.min(boundMs, ownMs);
+    if (nextMs <= this.nowMs) return this.nowMs + GRID_MS;
     const lastTurnsMs = this.#lastTurnsMs(boundMs - MARGIN_MS, rests);
     const landingMs = this.#onGrid(Math.min(lastTurnsMs, ownMs - MARGIN_MS) - GRID_MS);
     const aheadMs = landingMs - this.nowMs;
-    if (!(aheadMs > longestTurnMs(rests) && aheadMs < Number.POSITIVE_INFINITY)) return false;
-    this.#moveTo(landingMs, rests);
-    return true;
+    if (aheadMs > longestTurnMs(rests) && aheadMs < Number.POSITIVE_INFINITY) {
+      this.#moveTo(landingMs, rests);
+    }
+    return nextMs;
   }
 
   /** From then on each has its last turn that begins before `boundMs`. */

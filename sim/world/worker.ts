@@ -20,11 +20,14 @@ import { bucketOf, HISTOGRAM_BUCKETS } from "../../src/core/measure/histogram.ts
 import { createRouter, type Router } from "../../src/core/route/router.ts";
 import type { RoutingTable, TableService } from "../../src/core/route/table.ts";
 import { type Attempt as Try, ClientRequest, type RequestEnd } from "./client-request.ts";
-import type { EventLoop } from "./event-loop.ts";
+import type { EventLoop, Task } from "./event-loop.ts";
 import { Gate } from "./gate.ts";
 import type { MachineClock } from "./machine-clock.ts";
 import type { Program } from "./program.ts";
 import type { Attempt } from "./watcher.ts";
+
+/** In a calm world, so long after something was asked or answered there is a scan for certain. */
+const quietMsMax = 100;
 
 /** The choosing of one service, and who waits for an instance of it. */
 export interface Lane {
@@ -52,6 +55,8 @@ export interface WorkerPorts {
   readonly loop: EventLoop;
   readonly clock: MachineClock;
   readonly random: Random;
+  /** See WorldOptions.calm: nobody is stopped, so that a scan that would find nothing is left out. */
+  readonly isCalm: boolean;
   listener(host: string, port: number): Program | undefined;
   cutOff(instance: string): boolean;
   attempted(attempt: Attempt): void;
@@ -92,7 +97,9 @@ export class Worker {
   #stats: WorkerStats | undefined;
   /** Who is ejected or late may have changed since it was counted. */
   #wasScanned = false;
-  #scanning = false;
+  #scan: { readonly task: Task; readonly dueMs: number } | undefined;
+  /** Scans are whole steps from here. */
+  #scansFromMs = 0;
 
   constructor(number: number, ports: WorkerPorts, table: RoutingTable | undefined) {
     this.number = number;
@@ -293,35 +300,51 @@ export class Worker {
   }
 
   /** As gateway/engine/scanner.ts: while anything is unanswered, and by how much it is late. */
-  #scanSoon(): void {
-    if (this.#scanning) return;
-    this.#scanning = true;
-    const dueMs = this.nowMs() + SCAN_MS;
-    this.loop.after(SCAN_MS, () =>
-      this.gate.enter(() => {
-        const lateByMs = this.nowMs() - dueMs;
-        if (lateByMs <= SCAN_MS) this.#scan(0);
-        // What has arrived meanwhile is read before anything is judged.
-        else this.loop.after(0, () => this.gate.enter(() => this.#scan(lateByMs)));
-      }),
-    );
+  #scanSoon(wasScanned = false): void {
+    const nowMs = this.nowMs();
+    if (this.#scan === undefined) this.#scansFromMs = nowMs;
+    const dueMs = this.#nextScanMs(nowMs, wasScanned);
+    if (dueMs === Infinity || (this.#scan !== undefined && this.#scan.dueMs <= dueMs)) return;
+    this.#scan?.task[Symbol.dispose]();
+    const run = (): void => this.gate.enter(() => this.#scanned(this.nowMs() - dueMs));
+    this.#scan = { task: this.loop.after(Math.max(0, dueMs - nowMs), run), dueMs };
   }
 
-  #scan(lateByMs: number): void {
+  /** The next step; in a calm world the first one at which a scan may find something. */
+  #nextScanMs(nowMs: number, wasScanned: boolean): number {
+    const next = Math.floor((nowMs - this.#scansFromMs) / SCAN_MS) + 1;
+    if (!this.#ports.isCalm) return this.#scansFromMs + next * SCAN_MS;
+    let quietMs = wasScanned ? Infinity : nowMs + quietMsMax;
+    for (const lane of this.#lanes.values()) {
+      if (lane.unanswered.size === 0) continue;
+      quietMs = Math.min(quietMs, quietUntilMs(lane, nowMs, wasScanned));
+    }
+    const steps = Math.max(next, Math.ceil((quietMs - this.#scansFromMs) / SCAN_MS));
+    return this.#scansFromMs + steps * SCAN_MS;
+  }
+
+  #scanned(lateByMs: number): void {
+    if (lateByMs <= SCAN_MS) this.#scanNow(0);
+    // What has arrived meanwhile is read before anything is judged.
+    else this.loop.after(0, () => this.gate.enter(() => this.#scanNow(lateByMs)));
+  }
+
+  #scanNow(lateByMs: number): void {
     const nowMs = this.nowMs();
-    this.#scanning = false;
+    this.#scan = undefined;
     this.#wasScanned = true;
     for (const { dispatcher, unanswered } of this.#lanes.values()) {
       dispatcher.tick(nowMs);
       if (unanswered.size === 0 && lateByMs === 0) continue;
       dispatcher.scan(nowMs, lateByMs);
-      if (unanswered.size > 0) this.#scanSoon();
       if (dispatcher.late().length === 0) continue;
       for (const attempt of unanswered) {
         const hedgeMs = attempt.beganMs + dispatcher.hedgeAfterMs(attempt.slot);
         if (hedgeMs <= nowMs) attempt.hedge();
       }
     }
+    const isAnyAsked = [...this.#lanes.values()].some(({ unanswered }) => unanswered.size > 0);
+    if (isAnyAsked) this.#scanSoon(true);
   }
 
   listener(host: string, port: number): Program | undefined {
@@ -337,6 +360,8 @@ export class Worker {
   }
 
   attemptEnded(instance: string, result: Outcome, beganMs: number): void {
+    // Who is still asked may be late sooner, now that somebody has answered.
+    if (this.#scan !== undefined && this.#ports.isCalm) this.#scanSoon();
     this.#ports.attemptEnded(this, instance, result, beganMs);
   }
 
@@ -368,6 +393,12 @@ export class Worker {
     this.linkedSinceMs = undefined;
     this.gate.end();
   }
+}
+
+/** Who waits for a late one may be sent elsewhere at any scan. */
+function quietUntilMs({ dispatcher, unanswered }: Lane, nowMs: number, wasScanned: boolean) {
+  const isTried = dispatcher.late().length > 0 && [...unanswered].some((one) => one.mayHedge);
+  return isTried ? nowMs : dispatcher.quietUntilMs(nowMs, wasScanned);
 }
 
 function noHeader(): undefined {

@@ -318,6 +318,7 @@ export class World {
       loop: this.loop,
       clock: this.clock,
       random: this.random.stream(`worker-${number}`),
+      isCalm: this.#calm !== undefined,
       listener: (host, port) => this.machine.listener(host, port),
       cutOff: (instance) => this.network.cutFromWorkers.has(instance),
       attempted: (attempt) => {

@@ -41,8 +41,6 @@ export interface LifetimeOptions extends Subject {
 
 /** Everything starts at once, and is not yet what is asked for. */
 export const settlesMs = 60_000;
-/** Between two looks for whether time can be passed over; no divisor of usual intervals. */
-const lookMs = 101;
 /**
  * Clients who have gone come back so soon while a worker keeps an instance out that works: only a
  * request readmits it, and the real ones never stop.
@@ -113,11 +111,13 @@ export class Lifetime {
   async #goOn(untilMs: number): Promise<void> {
     const { loop } = this.world;
     const passesOver = this.#options.passesOver ?? true;
+    let askMs = passesOver ? loop.nowMs : untilMs;
     while (loop.nowMs < untilMs && loop.failure === undefined) {
-      await loop.run(Math.min(untilMs, loop.nowMs + lookMs));
+      await loop.run(Math.min(untilMs, askMs));
+      if (!passesOver) continue;
+      // While clients call every call is lived through; when they go, the loop pauses.
       const unchangedForMs = loop.nowMs - this.world.changedAtMs;
-      if (!passesOver || this.#callers.areCalling || unchangedForMs < lookMs) continue;
-      loop.passOver(untilMs, unchangedForMs);
+      askMs = this.#callers.areCalling ? untilMs : loop.passOver(untilMs, unchangedForMs);
     }
   }
 
@@ -192,6 +192,7 @@ export class Lifetime {
   }
 
   #callersWent(): void {
+    this.world.loop.pause();
     for (const ledger of this.ledgers) ledger.callers(false, this.world.loop.nowMs);
     if (!this.#standings.isAnyKeptOut()) return;
     this.world.loop.after(returnMs, () => this.#callersCome());

@@ -48,15 +48,11 @@ export class ReturnsKeeper {
   #lookAt(record: InstanceRecord, count: number): Presence {
     const { id, service } = record;
     const { clock, events, registry } = this.#ports;
-    const isSpare = (): boolean => this.#othersUp(id) >= Math.ceil(count / 2);
     const facts = {
       ejected: record.ejectedGeneration === record.generation,
       well: verdictIfActive(record) === "up",
       withdrawn: isHeldOut(record),
-      // Asked for only when it flaps: a look at every instance would look at all others.
-      get spare() {
-        return isSpare();
-      },
+      isSpare: (): boolean => this.#othersUp(id) >= Math.ceil(count / 2),
     };
     const before = this.#presences.get(id) ?? unseen;
     const { presence, says } = followPresence(before, facts, id, clock.monotonicMs());

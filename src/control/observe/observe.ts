@@ -69,6 +69,8 @@ export class ObserveLoop {
   readonly #views: WorkerViews;
   /** When a notice said so: it counts until each worker has reported since. */
   readonly #ejectedMs = new Map<string, number>();
+  /** Somebody may be ejected by what was noticed, or by what the registry says of it. */
+  #areEjectionsOpen = false;
   /** Whom workers keep out for no more than having come and gone too often. */
   readonly #heldByWorkers = new Set<string>();
   /** Accounts that have changed since they were kept. */
@@ -115,6 +117,7 @@ export class ObserveLoop {
     this.#observe(record.service, { kind: "sign", atMs, sentence: detail });
     if (kind !== "ejected") return;
     this.#ejectedMs.set(instance, atMs);
+    this.#areEjectionsOpen = true;
     this.#ports.registry.patch(instance, { ejectedGeneration: record.generation });
     this.#fault(record, atMs, detail, certainty.ejection);
   }
@@ -184,7 +187,7 @@ export class ObserveLoop {
   #reported(stats: WorkerStats): void {
     const nowMs = this.#nowMs();
     this.#views.reported(stats, nowMs);
-    this.#noteEjections();
+    if (this.#areEjectionsOpen || this.#views.isAnyEjected) this.#noteEjections();
     const isTroubled = (service: string) => this.#account(service).state !== "quiet";
     for (const { service, ...counted } of this.#losses.report(stats, nowMs, isTroubled)) {
       this.#observe(service, { kind: "counted", ...counted });
@@ -193,8 +196,10 @@ export class ObserveLoop {
   }
 
   #noteEjections(): void {
+    this.#areEjectionsOpen = false;
     for (const { id, generation, ejectedGeneration } of this.#ports.registry.instances()) {
       const isEjected = this.#isEjected(id);
+      this.#areEjectionsOpen ||= isEjected;
       if (isEjected === (ejectedGeneration !== undefined)) continue;
       if (isEjected && this.#heldByWorkers.has(id)) continue;
       const ejected = isEjected ? generation : undefined;
@@ -203,8 +208,8 @@ export class ObserveLoop {
   }
 
   /** Those that are out may have their place again, or their traffic has gone elsewhere. */
-  #reviewOut({ service, incident }: Account): void {
-    if (incident === undefined) return;
+  #reviewOut({ service, state, incident }: Account): void {
+    if (incident === undefined || state === "quiet") return;
     for (const id of Object.keys(incident.out)) {
       const record = this.#ports.registry.get(id);
       if (record !== undefined && this.#isInPlace(record)) this.#mend(record, record.why);

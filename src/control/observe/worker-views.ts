@@ -42,6 +42,10 @@ export class WorkerViews {
     return [...this.#views.values()].some(({ ejected }) => ejected.size > 0);
   }
 
+  get isAnyEjected(): boolean {
+    return this.#isAnyEjected;
+  }
+
   linked(): readonly number[] {
     return this.#reports.linkedWorkers();
   }

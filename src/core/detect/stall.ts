@@ -64,6 +64,23 @@ export function patienceMs(srttMs: number, rttvarMs: number): number {
 }
 
 const UNMARKED = -1;
+/** What silence is compared with: so many patiences, or milliseconds. */
+const limitPatiences = [1, IDLE_PEERS_PATIENCES, 2, STALLED_PATIENCES, 1 / 2];
+const limitsMs = [SUSPECT_MS_MIN, SUSPECT_UNKNOWN_MS, STALLED_MS_MIN, SICK_PATIENCE_MS_MIN];
+
+/** When a silence that began then reaches the next of all limits, however many are silent. */
+function nextLimitMs(beganMs: number, patience: number, nowMs: number): number {
+  let nextMs = Infinity;
+  const reach = (silentMs: number): void => {
+    if (beganMs + silentMs > nowMs) nextMs = Math.min(nextMs, beganMs + silentMs);
+  };
+  for (const limitMs of limitsMs) reach(limitMs);
+  for (const patiences of limitPatiences) {
+    for (let silent = 1; silent <= SILENT_AT_ONCE_MAX; silent++)
+      reach(patiences * patience * silent);
+  }
+  return nextMs;
+}
 
 export class StallDetector {
   /** Requests that lie wholly with the instance and have no byte of an answer. */
@@ -162,6 +179,30 @@ export class StallDetector {
       changed = true;
     }
     return changed;
+  }
+
+  /**
+   * Until then a scan finds nothing, if nothing is asked or answered before. `wasScanned`: nothing
+   * was since the latest scan, and what it could find at once it has found.
+   */
+  quietUntilMs(nowMs: number, count: number, wasScanned: boolean): number {
+    this.#compare(nowMs, count);
+    let untilMs = Infinity;
+    for (let slot = 0; slot < count; slot++) {
+      if (this.awaiting[slot] === 0) continue;
+      const patience = this.#patienceMs[slot] as number;
+      const sinceMs = this.#sinceMs[slot] as number;
+      const firstMs = sinceMs + Math.min(patience / 2, SUSPECT_MS_MIN);
+      if (firstMs > nowMs || !wasScanned) {
+        untilMs = Math.min(untilMs, firstMs);
+        continue;
+      }
+      if (this.isStalled(slot, nowMs)) return nowMs;
+      for (const beganMs of [sinceMs, this.#workMs[slot] as number]) {
+        untilMs = Math.min(untilMs, nextLimitMs(beganMs, patience, nowMs));
+      }
+    }
+    return untilMs;
   }
 
   #turnsLate(slot: number, nowMs: number, count: number): boolean {

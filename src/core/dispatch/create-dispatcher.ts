@@ -212,6 +212,11 @@ class ServiceDispatcher implements Dispatcher {
     }
   }
 
+  quietUntilMs(nowMs: number, wasScanned: boolean): number {
+    if (!this.#service.detection.stall) return Infinity;
+    return this.#stall.quietUntilMs(nowMs, this.#slots.count, wasScanned);
+  }
+
   tick(nowMs: number): void {
     const { successRate } = this.#service.detection;
     for (const { slot, rate } of this.#outlier.sweep(nowMs, this.#slots.count)) {

@@ -123,6 +123,11 @@ export interface Dispatcher {
    * meant to: who was away himself has not seen the instances be silent.
    */
   scan(nowMs: number, lateByMs: number): void;
+  /**
+   * Until then a scan finds nothing, if nothing is asked or answered before; `wasScanned`: nor was
+   * since the latest scan.
+   */
+  quietUntilMs(nowMs: number, wasScanned: boolean): number;
   /** Judges success rates; every second or more often. */
   tick(nowMs: number): void;
   /** After how long unanswered a request on the slot is worth a second attempt; Infinity: never. */

@@ -27,7 +27,7 @@ test("every pair of phase and event is decided, once", () => {
 class Story {
   presence = unseen;
   nowMs = 0;
-  facts: PresenceFacts = { well: true, ejected: false, withdrawn: false, spare: true };
+  facts: PresenceFacts = { well: true, ejected: false, withdrawn: false, isSpare: () => true };
   readonly sentences: string[] = [];
   /** When it changed, as the traffic sees it. */
   readonly changes: number[] = [];
@@ -66,13 +66,13 @@ test("the second return within a minute waits, and says until when", () => {
 });
 
 test("nobody is held whom the others cannot spare", () => {
-  const story = new Story().see({ spare: false });
+  const story = new Story().see({ isSpare: () => false });
   for (const well of [false, true, false, true, false, true]) story.see({ well }, 1_000);
   assert.equal(story.now, "taking");
   const needed = new Story().see({});
   for (const well of [false, true, false, true]) needed.see({ well }, 1_000);
   assert.equal(needed.now, "held");
-  assert.equal(needed.see({ spare: false }, 1).now, "taking");
+  assert.equal(needed.see({ isSpare: () => false }, 1).now, "taking");
 });
 
 test("what workers eject and take back counts as well, and with it who was ejected is away", () => {

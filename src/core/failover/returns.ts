@@ -95,8 +95,8 @@ export interface PresenceFacts {
   readonly ejected: boolean;
   /** Somebody wants it to take none. */
   readonly withdrawn: boolean;
-  /** At least half of the service takes traffic without it. */
-  readonly spare: boolean;
+  /** At least half of the service takes traffic without it; asked for only when that matters. */
+  readonly isSpare: () => boolean;
 }
 
 /**
@@ -118,7 +118,7 @@ export function followPresence(
 ): PresenceStep {
   const kind = eventOf(presence, facts, nowMs);
   const soonMs = nowMs + HEARD_LATER_MS_MAX;
-  const flaps = !mayReturn(presence.changes, soonMs) && !presence.withdrawn && facts.spare;
+  const flaps = !mayReturn(presence.changes, soonMs) && !presence.withdrawn && facts.isSpare();
   const row = presenceTable.find(
     ({ from, on, when }) => from === presence.phase && on === kind && (when === undefined || flaps),
   );
@@ -133,14 +133,14 @@ export function followPresence(
 
 function eventOf(
   { phase, changes }: Presence,
-  { well, ejected, withdrawn, spare }: PresenceFacts,
+  { well, ejected, withdrawn, isSpare }: PresenceFacts,
   nowMs: number,
 ): PresenceEventKind {
   if (withdrawn) return "withdrawn";
   // A held one gets nothing to be ejected for: what a worker says of it is from before.
   if (!well || (ejected && phase !== "held")) return "lost";
   if (phase !== "held") return "well";
-  if (!spare) return "needed";
+  if (!isSpare()) return "needed";
   return mayReturn(changes, nowMs) ? "due" : "well";
 }
 
