@@ -45,19 +45,23 @@ describe("published results of single stations", () => {
     near(queue.meanWait, 0.3429, 5e-5);
   });
 
-  published("medhi", "M/M/1: 100, 150 and 175 of 200 packets a second take 10, 20 and 40 ms", () => {
-    const of = (arrivalRate: number) => mmc({ arrivalRate, serviceRate: 200, servers: 1 });
-    for (const [arrivalRate, present, ms] of [
-      [100, 1, 10],
-      [150, 3, 20],
-      [175, 7, 40],
-    ] as const) {
-      near(of(arrivalRate).meanPresent, present, 1e-12);
-      near(of(arrivalRate).meanResponse * 1000, ms, 1e-12);
-    }
-    const faster = mmc({ arrivalRate: 500, serviceRate: 533.33, servers: 1 });
-    near(faster.meanResponse, 0.03, 1e-5);
-  });
+  published(
+    "medhi",
+    "M/M/1: 100, 150 and 175 of 200 packets a second take 10, 20 and 40 ms",
+    () => {
+      const of = (arrivalRate: number) => mmc({ arrivalRate, serviceRate: 200, servers: 1 });
+      for (const [arrivalRate, present, ms] of [
+        [100, 1, 10],
+        [150, 3, 20],
+        [175, 7, 40],
+      ] as const) {
+        near(of(arrivalRate).meanPresent, present, 1e-12);
+        near(of(arrivalRate).meanResponse * 1000, ms, 1e-12);
+      }
+      const faster = mmc({ arrivalRate: 500, serviceRate: 533.33, servers: 1 });
+      near(faster.meanResponse, 0.03, 1e-5);
+    },
+  );
 
   published("octave", "qsmmmk, M/M/3/7: 40 arrivals, service rate 30", () => {
     const queue = mmck({ arrivalRate: 40, serviceRate: 30, servers: 3, capacity: 7 });
