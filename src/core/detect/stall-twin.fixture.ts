@@ -235,3 +235,53 @@ function compare(detector: StallDetector, twin: Twin, nowMs: number): void {
 function isClose(a: number, b: number): boolean {
   return a === b || Math.abs(a - b) <= 1e-9 * Math.abs(b);
 }
+
+const STEP_MS = 5;
+
+/** One that is scanned at each step finds no more than one that is scanned when it says so. */
+export function playSparsely(create: () => StallDetector, history: readonly Step[]): void {
+  const [often, seldom] = [create(), create()];
+  const both = [often, seldom];
+  let waiting: { readonly slot: number; readonly sinceMs: number }[] = [];
+  let nowMs = 1_000;
+  let dueMs = Infinity;
+  for (const step of history) {
+    if (step.kind === "passed") {
+      for (let steps = Math.ceil(step.durationMs / STEP_MS); steps > 0; steps--) {
+        nowMs += STEP_MS;
+        often.scan(nowMs, 0, SLOTS);
+        if (nowMs >= dueMs) {
+          seldom.scan(nowMs, 0, SLOTS);
+          dueMs = seldom.quietUntilMs(nowMs, SLOTS, true);
+        }
+        for (let slot = 0; slot < SLOTS; slot++) agree(often, seldom, slot, nowMs);
+      }
+      continue;
+    }
+    if (step.kind === "asked") {
+      for (const one of both) one.awaits(step.slot, nowMs);
+      waiting.push({ slot: step.slot, sinceMs: nowMs });
+    } else if (step.kind === "ended") {
+      const ended = waiting[step.which % Math.max(1, waiting.length)];
+      if (ended === undefined) continue;
+      waiting = waiting.filter((each) => each !== ended);
+      const { slot, sinceMs } = ended;
+      for (const one of both) {
+        if (step.how === "answered") one.answered(slot, nowMs, nowMs - sinceMs);
+        else one[step.how](slot);
+      }
+    } else for (const one of both) one.forget(step.slot);
+    dueMs = Math.min(dueMs, seldom.quietUntilMs(nowMs, SLOTS, false));
+  }
+}
+
+function agree(often: StallDetector, seldom: StallDetector, slot: number, nowMs: number): void {
+  // Nobody is asked who is not waited for.
+  if (often.awaiting[slot] === 0) return;
+  assert.equal(seldom.late[slot], often.late[slot], `late, slot ${slot}`);
+  assert.equal(seldom.isStalled(slot, nowMs), often.isStalled(slot, nowMs), `stalled, ${slot}`);
+  for (const isAlone of [true, false]) {
+    const expected = often.isSuspect(slot, nowMs, isAlone);
+    assert.equal(seldom.isSuspect(slot, nowMs, isAlone), expected, `suspect, slot ${slot}`);
+  }
+}

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { type PlantedFault, randomInputsFind } from "../../../test/planted.fixture.ts";
-import { histories, play } from "./stall-twin.fixture.ts";
+import { histories, play, playSparsely } from "./stall-twin.fixture.ts";
 import { patienceMs, SCAN_MS, SICK_MS_MIN, StallDetector } from "./stall.ts";
 
 const SLOTS = 3;
@@ -140,6 +140,16 @@ it("does what its obvious twin does", () => {
   );
 });
 
+const sparsely = (create: () => StallDetector) =>
+  fc.property(histories(), (history) => playSparsely(create, history));
+
+it("finds as much when it is scanned only from when it says that it may find something", () => {
+  fc.assert(
+    sparsely(() => new StallDetector()),
+    { numRuns: 100 },
+  );
+});
+
 const FILE = "src/core/detect/stall.js";
 const planted: readonly PlantedFault[] = [
   {
@@ -200,4 +210,23 @@ const planted: readonly PlantedFault[] = [
 
 randomInputsFind<{ StallDetector: typeof StallDetector }>(FILE, planted, (module) =>
   property(() => new module.StallDetector()),
+);
+
+const sleepers: readonly PlantedFault[] = [
+  {
+    name: "it takes half of a patience for a whole one",
+    file: FILE,
+    find: "sinceMs + Math.min(patience / 2, SUSPECT_MS_MIN)",
+    replace: "sinceMs + Math.min(patience, 250)",
+  },
+  {
+    name: "what was answered meanwhile is no reason to look again",
+    file: FILE,
+    find: "firstMs > nowMs || !wasScanned",
+    replace: "firstMs > nowMs",
+  },
+];
+
+randomInputsFind<{ StallDetector: typeof StallDetector }>(FILE, sleepers, (module) =>
+  sparsely(() => new module.StallDetector()),
 );
