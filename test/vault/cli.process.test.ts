@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -161,6 +162,19 @@ describe("nines backup", () => {
     nines(["verify"]);
     assert.match(nines(["erase", "shop", "ann"], 1), /NINES_VAULT_ERASED/);
     assert.match(nines(["erase", "shop", "anne"], 2), /NINES_SUBJECT_UNKNOWN/);
+    const [c, elsewhere] = [join(folder, "c"), join(folder, "unplugged")];
+    renameSync(c, elsewhere);
+    const pending = nines(["erase", "shop", "bob"], 1);
+    assert.match(pending, /"pending": \[\s*"c"\s*\]/);
+    const told =
+      /Subject [0-9a-f]{16} was erased .* ago; the copy of its key on c is destroyed when/;
+    assert.match(nines(["status"], 1), told);
+    const keys = readdirSync(join(elsewhere, "key")).length;
+    renameSync(elsewhere, c);
+    const back = nines(["status"]);
+    assert.doesNotMatch(back, /erased|cannot be read/);
+    assert.equal(readdirSync(join(c, "key")).length, keys - 1);
+    nines(["verify"]);
   });
 
   it("lists, browses, compares, prunes, and changes its key", (t) => {
