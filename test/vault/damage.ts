@@ -314,6 +314,10 @@ class Damage {
       throw new Error(`what needs pack ${pack} is not what is named`);
     }
     await this.#holds(this.#worldOn(disks), this.#kept.slice(0, 1));
+    // What is still at hand comes again, and heals the snapshot that lacked it.
+    const source = new TestSource("data", last?.tree ?? {});
+    await this.#operations.runBackup(this.#worldOn(disks), this.#settings, source, service);
+    await this.#holds(this.#worldOn(disks));
   }
 
   #worldWithoutMark(disks: readonly SimulatedDisk[]): TestWorld {

@@ -126,6 +126,13 @@ export const faults: readonly VaultFault[] = [
     foundBy: "crashes",
   },
   {
+    name: "later runs build on a pack that nobody can read",
+    file: `${folder}/scrub.js`,
+    find: "await vault.noteDamage(read, lostPacks);",
+    replace: "",
+    foundBy: "damage",
+  },
+  {
     name: "a mount that is missing is taken for its disk",
     file: `${folder}/roll.js`,
     find: "const isKnown = [...marks.values()].flat().some((mark) => mark.label === label);\n    return isKnown",
