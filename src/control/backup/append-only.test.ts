@@ -6,7 +6,9 @@ import { describe, it } from "node:test";
 import { NinesError } from "../../core/base/errors.ts";
 import type { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";
 import { withoutRemoval } from "./append-only.ts";
+import { erase } from "./erase.ts";
 import { createFolderTarget } from "./folder-target.ts";
+import { redundancyOf } from "./look.ts";
 import { prune } from "./prune.ts";
 import { rebalance } from "./rebalance.ts";
 import { rotateKey } from "./rotate-key.ts";
@@ -134,5 +136,26 @@ describe("a machine that may only add", () => {
       rotating,
       (error) => error instanceof NinesError && /disk-a is append-only/.test(error.message),
     );
+  });
+
+  it("erases where it may, names where it may not, and counts what is left there for no loss", async () => {
+    const disks = await newDisks(3);
+    const mixed = (seed: number, from?: TestWorld) =>
+      new TestWorld(disks, seed, from, (disk, about) => {
+        const target = createFolderTarget(disk, about);
+        return about.name === "disk-a" ? withoutRemoval(target) : target;
+      });
+    const world = mixed(1);
+    const source = new TestSource("data", { ann: { mail: noise(1, 500) }, text: "all the same" });
+    const subjectOf = ([name]: readonly string[]) => (name === "ann" ? name : undefined);
+    await runBackup(world, settings, source, { ...options, subjectOf });
+    const record = await erase(world, settings, { master, service: "shop", subject: "ann" });
+    assert.deepEqual(record.pending, ["disk-a"]);
+    const later = await openVault(mixed(2), settings, opening);
+    assert.equal(redundancyOf(later).unreadable, 0);
+    assert.deepEqual(redundancyOf(later).erasures?.[0]?.pending, ["disk-a"]);
+    assert.deepEqual((await scrub(later)).lost, []);
+    const able = await openVault(new TestWorld(disks, 3), settings, opening);
+    assert.deepEqual(redundancyOf(able).erasures, []);
   });
 });

@@ -136,7 +136,7 @@ export class KeyRing {
     this.#tombstones.set(domainId, kept ?? now);
     try {
       const { id } = kept ?? (await this.#putTombstone(now));
-      for (const old of same) if (old.id !== id) await this.#store.remove("tombstone", old.id);
+      for (const old of same) if (old.id !== id) await this.#store.supersede("tombstone", old.id);
     } catch (error) {
       // Who opens the vault next time tries again.
       if (!(error instanceof NinesError)) throw error;

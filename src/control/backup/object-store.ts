@@ -217,6 +217,15 @@ export class ObjectStore {
     return failures;
   }
 
+  /**
+   * Removes what a newer record stands for, or leaves it whole: where it may not be removed from
+   * one target, it would only be short of shards for ever.
+   */
+  async supersede(kind: ObjectKind, id: ObjectId): Promise<void> {
+    const places = this.catalog.find(kind, id)?.places ?? [];
+    if (!places.some(({ target }) => target.isAppendOnly)) await this.remove(kind, id);
+  }
+
   /** Of these targets, or of all, the names of those that were not listed. */
   unseen(names?: readonly string[]): readonly string[] {
     const { unreachable } = this.catalog;

@@ -156,7 +156,7 @@ export class Vault {
         const id = await this.putRecord("damaged", writeDamage(damage));
         this.damages = [{ ...damage, id }];
       } else this.damages = [];
-      for (const { id } of before) await this.store.remove("damaged", id);
+      for (const { id } of before) await this.store.supersede("damaged", id);
     } catch (error) {
       // The next scrub finds it again.
       if (!(error instanceof NinesError)) throw error;
