@@ -16,6 +16,7 @@ import type { EventEntry } from "../../src/ports/events.ts";
 import type { FreePorts } from "../../src/ports/free-ports.ts";
 import type { Heartbeats } from "../../src/ports/heartbeats.ts";
 import type { History } from "../../src/ports/history.ts";
+import type { Agents } from "../../src/ports/agents.ts";
 import type { ProbeResult, Probes } from "../../src/ports/probe.ts";
 import type { Processes, RunningProcess, StartRequest } from "../../src/ports/processes.ts";
 import type { Recurring } from "../../src/ports/recurring.ts";
@@ -119,6 +120,7 @@ export class Incarnation {
       random: this.#world.controlRandom(this.number),
       processes: this.#processes(),
       probes: this.#probes(),
+      agents: this.#agents(),
       records: files.for(() => this.#touch()),
       events: {
         record: (entry) => {
@@ -250,6 +252,11 @@ export class Incarnation {
         });
       },
     };
+  }
+
+  /** No agent runs in a simulated world: what one says is nobody's failure. */
+  #agents(): Agents {
+    return { ask: async () => ({ outcome: "unreachable", text: "no agent is simulated" }) };
   }
 
   /**

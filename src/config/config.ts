@@ -48,8 +48,18 @@ export interface HeartbeatConfig {
   readonly file: string;
 }
 
+/** HAProxy's agent-check. */
+export interface AgentConfig {
+  readonly port: number;
+  readonly intervalMs: number;
+  /** Sent as it is; empty: nothing. */
+  readonly send: string;
+}
+
 export interface HealthConfig {
   readonly check: CheckConfig;
+  /** Beside the check: says what the check cannot know. */
+  readonly agent?: AgentConfig;
   /** Beside the check: an instance is well when both say so. */
   readonly heartbeat?: HeartbeatConfig;
   readonly intervalMs: number;

@@ -17,6 +17,7 @@ import {
   type ZonePolicy,
 } from "../core/route/table.ts";
 import type {
+  AgentConfig,
   CheckConfig,
   AdminConfig,
   CommandService,
@@ -97,13 +98,14 @@ function resolveService(name: string, written: WrittenService, folder: string): 
 }
 
 function resolveHealth(written: WrittenService["health"]): HealthConfig {
-  const { interval, fall, rise, initialState, heartbeat } = written;
+  const { interval, fall, rise, initialState, heartbeat, agent } = written;
   const check = resolveCheck(written);
   // To start a program takes longer than to open a connection.
   const usualTimeoutMs = check.kind === "command" ? interval : HEALTH_TIMEOUT_MS;
   return {
     check,
     ...(heartbeat === undefined ? {} : { heartbeat: resolveHeartbeat(heartbeat) }),
+    ...(agent === undefined ? {} : { agent: resolveAgent(agent) }),
     intervalMs: interval,
     timeoutMs: written.timeout ?? Math.min(usualTimeoutMs, interval),
     fall,
@@ -175,6 +177,14 @@ function resolveHeartbeat(
 ): HeartbeatConfig {
   const { every, detector, misses, phi, file } = written;
   return { everyMs: every, detector, misses, phi, file };
+}
+
+function resolveAgent({
+  port,
+  interval,
+  send,
+}: NonNullable<WrittenService["health"]["agent"]>): AgentConfig {
+  return { port, intervalMs: interval, send: send ?? "" };
 }
 
 type StatusRange = readonly [number, number];

@@ -163,6 +163,24 @@ const heartbeat = z.strictObject({
   ),
 });
 
+const agent = z.strictObject({
+  port: field(integer(1, 65_535), {
+    meaning: "The port that the agent listens on, at the instance's address.",
+    source: "HAProxy `agent-port`.",
+  }),
+  interval: field(duration("100ms", "1h").prefault("2s"), {
+    meaning: "Time between two questions; the whole answer has as long.",
+    source: "HAProxy `agent-inter`: 2 s.",
+  }),
+  send: field(text("text of at most 256 characters", "state\\n", /^[^\0]{0,256}$/).optional(), {
+    meaning:
+      "What the agent is sent when it has taken the connection, as it is written: end it with a line " +
+      "feed where the agent waits for one. `{instance}` and `{service}` stand for their names.",
+    default: "nothing",
+    source: "HAProxy `agent-send`.",
+  }),
+});
+
 const health = z.strictObject({
   http: field(urlPath.optional(), {
     meaning:
@@ -224,6 +242,21 @@ const health = z.strictObject({
     interaction:
       "Beside a check both must be well; without one there is no check. For `command` services.",
     see: ["services.NAME.health.command"],
+  }),
+  agent: field(agent.optional(), {
+    meaning:
+      "A program beside the instance that says how it is, one line to each connection: a weight " +
+      "(`75%` of the file's), a limit (`maxconn:30`), `up`, `down`, `fail` or `stopped` with a reason " +
+      "after `#`, `ready`, `drain` or `maint`. What a line does not say stays; a line that is not " +
+      "understood changes nothing.",
+    default: "none",
+    interaction:
+      "It is no check: one that cannot be reached changes nothing, and only it ends what it said: " +
+      "`ready` a `drain` or `maint`, `up` a `down`. While it says `down`, the instance counts as one " +
+      "whose check fails, `restart.unhealthyAfter` included; in `maint` it is not checked. A new " +
+      "control asks before it changes anything, and does not know what an agent said earlier.",
+    source: "HAProxy `agent-check`.",
+    see: ["services.NAME.health.agent.port", "services.NAME.maxConnections"],
   }),
   interval: field(duration("10ms", "1h").prefault("1s"), {
     meaning: "Time between two checks of an instance while its verdict is settled.",

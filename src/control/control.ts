@@ -9,6 +9,7 @@ import type { Ledger } from "../core/deploy/versions.ts";
 import type { Incident } from "../core/incident/incident.ts";
 import type { RoutingTable } from "../core/route/table.ts";
 import type { WeightWord } from "../core/steer/weights.ts";
+import type { Agents } from "../ports/agents.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventEntry, Events } from "../ports/events.ts";
 import type { FreePorts } from "../ports/free-ports.ts";
@@ -42,6 +43,7 @@ export interface ControlPorts {
   readonly random: Random;
   readonly processes: Processes;
   readonly probes: Probes;
+  readonly agents: Agents;
   readonly heartbeats: Heartbeats;
   readonly records: Records;
   readonly events: Events;

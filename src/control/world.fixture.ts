@@ -32,6 +32,7 @@ import type {
   RunningProcess,
   StartRequest,
 } from "../ports/processes.ts";
+import type { Agents } from "../ports/agents.ts";
 import type { ProbeRequest, ProbeResult, Probes, ProbeTarget } from "../ports/probe.ts";
 import type { Records } from "../ports/records.ts";
 import type { WorkerReports } from "../ports/worker-reports.ts";
@@ -181,6 +182,7 @@ export class World {
       random: createPrng(seed),
       processes: this.#processes(control),
       probes: this.#probes(control),
+      agents: this.#agents(control),
       records: this.#records(control),
       events: { record: (entry) => void (control.dead || this.events.push(entry)) },
       routingTables: { publish: (table) => void (control.dead || this.tables.push(table)) },
@@ -472,6 +474,26 @@ export class World {
           });
         });
       },
+    };
+  }
+
+  /** What the agents say, by address; nobody listens at the others. */
+  readonly agents = new Map<string, string>();
+  agentDelayMs = 1;
+  /** What they were sent. */
+  readonly agentsSent: string[] = [];
+
+  #agents(control: ControlProcess): Agents {
+    return {
+      ask: ({ host, port }, { send }) =>
+        new Promise((resolve) => {
+          this.agentsSent.push(send);
+          const line = this.agents.get(`${host}:${port}`);
+          const nobody = { outcome: "unreachable", text: "connection refused" } as const;
+          this.#after(control, this.agentDelayMs, () =>
+            resolve(line === undefined ? nobody : { outcome: "said", text: line }),
+          );
+        }),
     };
   }
 

@@ -1,6 +1,8 @@
 // The health loop: watches every instance that may take traffic, and writes into the registry
 // whether it is well. An instance has one signal or two: a check (active-check.ts), heartbeats
-// (heartbeat-watch.ts). Well is what all its signals call up, down is what one of them does.
+// (heartbeat-watch.ts). Well is what all its signals call up, down is what one of them does. It may
+// have an agent beside them (agent-check.ts), whose `down` counts as a signal's, and whose `maint`
+// ends the others for as long as it lasts.
 //
 // Invariant: evidence counts only for the process that gave it. The signals end with the process,
 // and what they hear of it later is dropped.
@@ -13,7 +15,10 @@ import type { Heartbeats } from "../../ports/heartbeats.ts";
 import type { Probes } from "../../ports/probe.ts";
 import type { Health, InstanceRecord, Registry, RegistryChange } from "../registry/registry.ts";
 import type { Surroundings } from "../registry/surroundings.ts";
+import { sayChange, silentAgent, withReason } from "../../core/steer/agent-state.ts";
+import type { Agents } from "../../ports/agents.ts";
 import { ActiveCheck } from "./active-check.ts";
+import { AgentCheck, type AgentNews } from "./agent-check.ts";
 import { HeartbeatWatch } from "./heartbeat-watch.ts";
 import { Observer } from "./observer.ts";
 import type { News, Signal, Subject } from "./signal.ts";
@@ -22,6 +27,7 @@ export interface HealthPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly probes: Probes;
+  readonly agents: Agents;
   readonly heartbeats: Heartbeats;
   readonly events: Events;
   readonly registry: Registry;
@@ -34,8 +40,16 @@ export interface HealthPorts {
 /** When many are checked from one moment on, their first checks are this far apart on average. */
 const spreadMs = 5;
 
+/** An agent that changes its weight with every word is quoted this often. */
+const AGENT_QUOTED_MS = 10_000;
+
 interface Watch {
-  readonly signals: readonly Signal[];
+  /** None while its agent says `maint`. */
+  signals: readonly Signal[];
+  isPaused: boolean;
+  agent: AgentCheck | undefined;
+  /** When its agent was quoted last. */
+  quotedMs: number;
   /** What it was begun with: which signals it asks for, what differs is begun anew. */
   health: HealthConfig;
 }
@@ -88,8 +102,9 @@ export class HealthLoop {
     if (health === undefined || !isWatched(record)) {
       if (watch === undefined) return;
       this.#end(id);
-      return this.#ports.registry.patch(id, { health: "unknown", failingSinceMs: undefined });
+      return this.#ports.registry.patch(id, unchecked);
     }
+    if (watch !== undefined && watch.isPaused !== isPaused(record)) this.#pause(record, watch);
     if (watch?.health === health) return;
     if (watch !== undefined && askedBy(watch.health) === askedBy(health)) {
       watch.health = health;
@@ -101,11 +116,47 @@ export class HealthLoop {
 
   #begin(record: InstanceRecord, health: HealthConfig): void {
     const { id } = record;
+    const paused = isPaused(record);
+    const none = { signals: [], agent: undefined, quotedMs: -Infinity };
+    const watch: Watch = { ...none, isPaused: paused, health };
+    this.#watches.set(id, watch);
+    this.#watchAgent(record, watch);
+    if (!paused) this.#watchSignals(record, watch);
+  }
+
+  /** Its agent has said `maint`, or ended that: then it is as one that nobody has checked yet. */
+  #pause(record: InstanceRecord, watch: Watch): void {
+    watch.isPaused = isPaused(record);
+    for (const signal of watch.signals) signal[Symbol.dispose]();
+    watch.signals = [];
+    this.#ports.registry.patch(record.id, unchecked);
+    if (!watch.isPaused) this.#watchSignals(record, watch);
+  }
+
+  #watchAgent(record: InstanceRecord, watch: Watch): void {
+    const { id } = record;
+    const { agent } = watch.health;
+    if (agent === undefined) {
+      if (record.agent !== undefined) {
+        this.#ports.registry.patch(id, { agent: undefined, agentHeard: undefined });
+      }
+      return;
+    }
+    const current = (): InstanceRecord | undefined => this.#subject(id, watch)?.record;
+    const delayMs = this.#firstDelayMs(record, watch.health);
+    watch.agent = new AgentCheck(this.#ports, agent, record, delayMs, current, (news) =>
+      this.#agentSaid(id, watch, news),
+    );
+    // What it said of an earlier process is forgotten; and weights that are shares begin here.
+    this.#ports.registry.patch(id, { agent: watch.agent.state });
+  }
+
+  #watchSignals(record: InstanceRecord, watch: Watch): void {
+    const { id } = record;
+    const { health } = watch;
     const signals: Signal[] = [];
-    const watch: Watch = { signals, health };
     const subject: Subject = () => this.#subject(id, watch);
     const tell = (news: News): void => this.#heard(id, watch, news);
-    this.#watches.set(id, watch);
     if (health.check.kind !== "none") {
       const delayMs = this.#firstDelayMs(record, health);
       signals.push(new ActiveCheck(this.#ports, health, subject, delayMs, tell));
@@ -115,23 +166,26 @@ export class HealthLoop {
     if (heartbeat !== undefined && file !== undefined) {
       signals.push(new HeartbeatWatch(this.#ports, file, { health, heartbeat }, subject, tell));
     }
-    this.#assume(record, signals);
+    watch.signals = signals;
+    this.#assume(record, watch);
   }
 
   /**
    * What it counts as before the first evidence. One that runs and that nobody asks anything of (it
    * was started before heartbeats were asked for) is well until it is replaced.
    */
-  #assume(record: InstanceRecord, signals: readonly Signal[]): void {
-    const assumed = overall(signals);
+  #assume(record: InstanceRecord, watch: Watch): void {
+    const assumed = overall(watch);
     const starting = record.phase === "starting";
     if (assumed === "unknown" || (starting && assumed === "down")) return;
-    if (starting && signals.length === 0) return;
+    if (starting && watch.signals.length === 0) return;
     this.#ports.registry.patch(record.id, { health: assumed, lastCheck: "not checked yet" });
   }
 
   #end(id: string): void {
-    for (const signal of this.#watches.get(id)?.signals ?? []) signal[Symbol.dispose]();
+    const watch = this.#watches.get(id);
+    for (const signal of watch?.signals ?? []) signal[Symbol.dispose]();
+    watch?.agent?.[Symbol.dispose]();
     this.#watches.delete(id);
   }
 
@@ -147,11 +201,53 @@ export class HealthLoop {
   #heard(id: string, watch: Watch, { detail, changed }: News): void {
     const record = this.#subject(id, watch)?.record;
     if (record === undefined) return;
-    const health = overall(watch.signals);
+    const health = overall(watch);
     const same = health === "unknown" || health === record.health;
     const failingSinceMs = earliest(watch.signals);
     this.#ports.registry.patch(id, { lastCheck: detail, failingSinceMs });
-    if (!same && changed !== undefined) this.#changed(record, health, changed);
+    if (same || changed === undefined) return;
+    const isAgents = health === "down" && watch.signals.every(({ verdict }) => verdict !== "down");
+    this.#changed(record, health, isAgents ? agentsDown(watch) : changed);
+  }
+
+  #agentSaid(id: string, watch: Watch, { before, state, heard }: AgentNews): void {
+    const record = this.#subject(id, watch)?.record;
+    if (record === undefined) return;
+    const { registry } = this.#ports;
+    this.#quote(record, watch, { before, state, heard });
+    const isSame = record.agentHeard?.text === heard.text;
+    registry.patch(id, { agent: state, ...(isSame ? {} : { agentHeard: heard }) });
+    const now = this.#subject(id, watch)?.record;
+    const health = overall(watch);
+    if (now === undefined || watch.isPaused || health === "unknown" || health === now.health) {
+      return;
+    }
+    const up = "up: its checks pass, and its agent says nothing against it";
+    this.#changed(now, health, health === "up" ? up : agentsDown(watch));
+  }
+
+  /** What follows from its word, or that none came any more. */
+  #quote(record: InstanceRecord, watch: Watch, { before, state, heard }: AgentNews): void {
+    const { events, clock } = this.#ports;
+    const { id, service, agentHeard } = record;
+    const isNew = agentHeard?.outcome !== heard.outcome || agentHeard.text !== heard.text;
+    const said = sayChange(before, state);
+    const isState =
+      before.operating !== state.operating || before.administrative !== state.administrative;
+    const nowMs = clock.monotonicMs();
+    let sentence = "";
+    if (said !== "" && (isState || nowMs >= watch.quotedMs + AGENT_QUOTED_MS)) {
+      sentence = `${id}: its agent says ${said}`;
+      watch.quotedMs = nowMs;
+    } else if (heard.outcome === "refused" && isNew) {
+      sentence = `${id}: what its agent says is not understood and changes nothing: ${heard.text}`;
+    } else if (heard.outcome !== "said" && agentHeard?.outcome !== heard.outcome) {
+      sentence = `${id}: its agent cannot be asked, what it said last holds: ${heard.text}`;
+    }
+    if (sentence === "") return;
+    const level = heard.outcome === "refused" ? "warning" : "info";
+    const kind = heard.outcome === "said" ? "instance.agent-said" : "instance.agent-not-heard";
+    events.record({ kind, level, sentence, service, instance: id });
   }
 
   /** Announces a new verdict. The end of a start is for the supervisor to say. */
@@ -187,14 +283,29 @@ function isWatched(record: InstanceRecord): boolean {
 }
 
 /** Which signals these settings ask for; all else is followed as they go. */
-function askedBy({ check, heartbeat }: HealthConfig): string {
-  return JSON.stringify([check.kind === "none", heartbeat]);
+function askedBy({ check, heartbeat, agent }: HealthConfig): string {
+  return JSON.stringify([check.kind === "none", heartbeat, agent]);
 }
 
-/** Up when all say so, down when one does. */
-function overall(signals: readonly Signal[]): Health {
-  if (signals.some(({ verdict }) => verdict === "down")) return "down";
-  return signals.every(({ verdict }) => verdict === "up") ? "up" : "unknown";
+/** Nobody knows how it is. */
+const unchecked = { health: "unknown", failingSinceMs: undefined } as const;
+
+/** Its agent says that it is not to be checked. */
+function isPaused({ agent }: InstanceRecord): boolean {
+  return agent?.administrative === "maint";
+}
+
+function agentsDown({ agent }: Watch): string {
+  const { operating, reason } = agent?.state ?? silentAgent;
+  return `down: its agent says ${operating}${withReason({ reason })}`;
+}
+
+/** Up when all say so, down when one does; in `maint` nobody is asked. */
+function overall({ signals, agent, isPaused: paused }: Watch): Health {
+  if (paused) return "unknown";
+  const verdicts = [...signals, ...(agent === undefined ? [] : [agent])].map((one) => one.verdict);
+  if (verdicts.includes("down")) return "down";
+  return verdicts.every((verdict) => verdict === "up") ? "up" : "unknown";
 }
 
 function earliest(signals: readonly Signal[]): number | undefined {

@@ -102,5 +102,8 @@ function instanceOf(record: InstanceRecord, backupOf: string | undefined): Table
   const level = priority === undefined ? {} : { priority };
   const verdict = verdictOf(record);
   const stands = backupOf === undefined ? {} : { backupOf };
-  return { id, host, port, weight, backup, ...level, generation, share, verdict, ...stands };
+  const maxConnections = record.agent?.maxConnections;
+  const limit = maxConnections === undefined ? {} : { maxConnections };
+  const place = { id, host, port, weight, backup, ...level };
+  return { ...place, generation, share, verdict, ...stands, ...limit };
 }

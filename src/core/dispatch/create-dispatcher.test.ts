@@ -944,8 +944,14 @@ const planted: readonly PlantedFault[] = [
   {
     name: "the busy are chosen",
     file: TIERS,
-    find: "this.#slots.active[slot] >= maxConnections",
-    replace: "this.#slots.active[slot] > maxConnections",
+    find: "active[slot] >= most",
+    replace: "active[slot] > most",
+  },
+  {
+    name: "an instance's own limit is not looked at",
+    file: TIERS,
+    find: "own === OF_SERVICE ? this.#rules.maxConnections : own",
+    replace: "this.#rules.maxConnections",
   },
   {
     name: "who was busy never comes back",

@@ -46,7 +46,14 @@ import {
   UNANSWERED_MAX,
 } from "./ejections.ts";
 import { Presences } from "./presence.ts";
-import { levelOf, NOBODY as NO_STAND_IN, type Place, Slots, verdictCode } from "./slots.ts";
+import {
+  levelOf,
+  limitOf,
+  NOBODY as NO_STAND_IN,
+  type Place,
+  Slots,
+  verdictCode,
+} from "./slots.ts";
 import { lateOf, NEAR, type Rules, type Tier, Tiers, usableOf } from "./tiers.ts";
 
 /**
@@ -151,7 +158,7 @@ class ServiceDispatcher implements Dispatcher {
     this.#tiers.refresh(nowMs);
     const slot = this.#slots.find(instance);
     if (slot === undefined || !this.#tiers.takes(slot)) return NO_INSTANCE;
-    return this.#isBusy(slot) || this.#stall.late[slot] === 1 ? ALL_BUSY : slot;
+    return this.#tiers.isBusy(slot) || this.#stall.late[slot] === 1 ? ALL_BUSY : slot;
   }
 
   started(slot: number, nowMs: number): void {
@@ -309,8 +316,11 @@ class ServiceDispatcher implements Dispatcher {
   }
 
   #list(slot: number, instance: TableInstance, order: number): void {
-    const { weight, level } = this.#slots;
-    const isMoved = weight[slot] !== instance.weight || level[slot] !== levelOf(instance);
+    const { weight, level, limit } = this.#slots;
+    const isMoved =
+      weight[slot] !== instance.weight ||
+      level[slot] !== levelOf(instance) ||
+      limit[slot] !== limitOf(instance);
     if (isMoved) this.#tiers.take(slot);
     const isElsewhere = this.#slots.order[slot] !== order;
     this.#slots.list(slot, instance, order);
@@ -467,7 +477,7 @@ class ServiceDispatcher implements Dispatcher {
         const slot = ejected.slots[index] as number;
         if ((this.#slots.level[slot] as number) > 0 && isAnyWell) continue;
         if (!isPanic && !this.#tiers.isOpen(slot)) continue;
-        if (this.#isDue(slot, nowMs, repeatable) && !this.#isBusy(slot)) return slot;
+        if (this.#isDue(slot, nowMs, repeatable) && !this.#tiers.isBusy(slot)) return slot;
       }
       this.#tiers.findNextDue();
     }
@@ -496,11 +506,6 @@ class ServiceDispatcher implements Dispatcher {
     const againMs = Math.max(isLong ? LATE_PROBE_RARE_MS : LATE_PROBE_MS_MIN, patienceMs);
     this.#lateProbeDueMs = nowMs + againMs / late.count;
     return slot;
-  }
-
-  #isBusy(slot: number): boolean {
-    const { maxConnections } = this.#service;
-    return maxConnections > 0 && (this.#slots.active[slot] as number) >= maxConnections;
   }
 
   // Learning.

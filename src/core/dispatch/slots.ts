@@ -18,6 +18,9 @@ export const NOBODY = -1;
 /** for one that is not in the table. */
 export const ABSENT = -2;
 
+/** In `limit`. */
+export const OF_SERVICE = -1;
+
 export const verdictCode = {
   up: 0,
   draining: 1,
@@ -45,6 +48,8 @@ export class Slots implements SlotView {
   share = new Float64Array(FIRST_CAPACITY);
   /** The number of its zone: 0 is the gateway's own. */
   zone = new Uint8Array(FIRST_CAPACITY);
+  /** Attempts at once: its own limit, 0 for none, or OF_SERVICE. */
+  limit = new Int32Array(FIRST_CAPACITY).fill(OF_SERVICE);
   /** 1: control holds it back, and here too few others are left for that. */
   needed = new Uint8Array(FIRST_CAPACITY);
   /** The slot of the instance that this one stands in for, NOBODY, or ABSENT. */
@@ -114,6 +119,7 @@ export class Slots implements SlotView {
     this.verdict[slot] = verdictCode[instance.verdict];
     this.generation[slot] = instance.generation;
     this.share[slot] = instance.share;
+    this.limit[slot] = limitOf(instance);
     if (instance.verdict !== "standby") this.needed[slot] = 0;
   }
 
@@ -158,6 +164,7 @@ export class Slots implements SlotView {
     this.generation = grown(this.generation, new Float64Array(capacity));
     this.share = grown(this.share, new Float64Array(capacity));
     this.zone = grown(this.zone, new Uint8Array(capacity));
+    this.limit = grown(this.limit, new Int32Array(capacity).fill(OF_SERVICE));
     this.needed = grown(this.needed, new Uint8Array(capacity));
     this.backs = grown(this.backs, new Int32Array(capacity).fill(NOBODY));
     this.standIn = grown(this.standIn, new Int32Array(capacity).fill(NOBODY));
@@ -169,6 +176,10 @@ export class Slots implements SlotView {
 /** A backup is of the next level, unless the table says of which. */
 export function levelOf({ priority, backup }: TableInstance): number {
   return Math.min(priority ?? (backup ? 1 : 0), LEVELS_MAX - 1);
+}
+
+export function limitOf({ maxConnections }: TableInstance): number {
+  return maxConnections ?? OF_SERVICE;
 }
 
 function keyOf(instance: Place): string {

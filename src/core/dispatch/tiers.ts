@@ -32,7 +32,7 @@ import { grown } from "../base/grown.ts";
 import type { StallDetector } from "../detect/stall.ts";
 import { LEVELS_MAX, type ServiceMode, type ZonePolicy } from "../route/table.ts";
 import type { Ejections } from "./ejections.ts";
-import { ABSENT, NOBODY, type Slots, verdictCode } from "./slots.ts";
+import { ABSENT, NOBODY, OF_SERVICE, type Slots, verdictCode } from "./slots.ts";
 
 export const usableOf = (level: number): number => 2 * level;
 export const lateOf = (level: number): number => 2 * level + 1;
@@ -257,9 +257,17 @@ export class Tiers {
     this.#judge();
   }
 
-  /** Its weight or level is about to change: out of its tier until the next `refresh`. */
+  /** Its weight, level or limit is about to change: out of its tier until the next `refresh`. */
   take(slot: number): void {
     this.#move(slot, NO_TIER);
+  }
+
+  /** Whether it takes no more now. */
+  isBusy(slot: number): boolean {
+    const { active, limit } = this.#slots;
+    const own = limit[slot] as number;
+    const most = own === OF_SERVICE ? this.#rules.maxConnections : own;
+    return most > 0 && (active[slot] as number) >= most;
   }
 
   /** An attempt on it began (1) or ended (-1): `active` says so already. */
@@ -268,13 +276,13 @@ export class Tiers {
     if (home === NO_TIER) return;
     const tier = this.#tier(home);
     if (this.#slots.rank[slot] === NO_TIER) {
-      if (this.#isBusy(slot)) return;
+      if (this.isBusy(slot)) return;
       tier.busy--;
       this.#enter(tier, slot);
       return;
     }
     tier.active += change;
-    if (this.#isBusy(slot)) {
+    if (this.isBusy(slot)) {
       this.#leave(tier, slot);
       tier.busy++;
     } else {
@@ -520,7 +528,7 @@ export class Tiers {
     }
     this.#home[slot] = home;
     if (home === NO_TIER) return;
-    if (this.#isBusy(slot)) this.#tier(home).busy++;
+    if (this.isBusy(slot)) this.#tier(home).busy++;
     else this.#enter(this.#tier(home), slot);
   }
 
@@ -540,11 +548,6 @@ export class Tiers {
     tier.active -= active[slot] as number;
     rank[slot] = NO_TIER;
     this.#algorithms.left(slot, tier.rank);
-  }
-
-  #isBusy(slot: number): boolean {
-    const { maxConnections } = this.#rules;
-    return maxConnections > 0 && (this.#slots.active[slot] as number) >= maxConnections;
   }
 
   #empty(): void {

@@ -414,7 +414,8 @@ class Twin {
 
   #busy(id: string): boolean {
     const active = this.attempts.filter((attempt) => attempt.id === id).length;
-    return this.service.maxConnections > 0 && active >= this.service.maxConnections;
+    const most = this.#of(id).table.maxConnections ?? this.service.maxConnections;
+    return most > 0 && active >= most;
   }
 
   #of(id: string): Known {
@@ -521,6 +522,7 @@ function table(): fc.Arbitrary<Command> {
         generation: fc.constantFrom(1, 1, 1, 2, 3),
         share: fc.constant(1),
         zone: fc.constantFrom("", "east", "west"),
+        ...(index === 1 ? { maxConnections: fc.constantFrom(0, 1, 2) } : {}),
         ...(index === 2 ? { backupOf: fc.constantFrom("web-1", "web-9") } : {}),
       }),
       { nil: undefined },

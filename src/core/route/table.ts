@@ -96,6 +96,8 @@ export interface TableInstance {
   readonly backupOf?: string;
   /** Where it runs, where that counts. */
   readonly zone?: string;
+  /** Requests at once to this one, in place of the service's; 0 is no limit. */
+  readonly maxConnections?: number;
 }
 
 /** How a worker judges instances by what it sees itself. */

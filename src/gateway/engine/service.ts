@@ -341,7 +341,12 @@ function limitOf(
 
 /** `maxConnections` is for the instance; a worker takes its part, and at least one. */
 function shareOf(service: TableService, workers: number): TableService {
-  if (service.maxConnections === 0) return service;
-  const share = Math.max(1, Math.floor(service.maxConnections / workers));
-  return { ...service, maxConnections: share };
+  const share = (limit: number): number =>
+    limit === 0 ? 0 : Math.max(1, Math.floor(limit / workers));
+  const instances = service.instances.map((instance) =>
+    instance.maxConnections === undefined
+      ? instance
+      : { ...instance, maxConnections: share(instance.maxConnections) },
+  );
+  return { ...service, instances, maxConnections: share(service.maxConnections) };
 }

@@ -229,7 +229,8 @@ function isInstance(instance: Fields): boolean {
     isCount(instance["generation"]) &&
     isShare(instance["share"]) &&
     (instance["backupOf"] === undefined || isText(instance["backupOf"])) &&
-    (instance["zone"] === undefined || isText(instance["zone"]))
+    (instance["zone"] === undefined || isText(instance["zone"])) &&
+    (instance["maxConnections"] === undefined || isCount(instance["maxConnections"]))
   );
 }
 

@@ -156,6 +156,9 @@ const tableInstance = shape({
   share: z.number().describe("Of a full instance's traffic; less than 1 for a canary"),
   backupOf: z.exactOptional(z.string()).describe("The instance that this one stands in for"),
   zone: z.exactOptional(z.string()).describe("Where it runs, where that counts"),
+  maxConnections: z
+    .exactOptional(z.int().min(0))
+    .describe("Requests at once to this one, in place of the service's; 0 is no limit"),
 });
 
 const detectionPolicy = shape({

@@ -3,7 +3,7 @@
 
 import { randomBytes } from "node:crypto";
 import { VaultDuties } from "../../control/backup/duties.ts";
-import { type Control, createControl } from "../../control/control.ts";
+import { type Control, type ControlPorts, createControl } from "../../control/control.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { Random } from "../../core/base/prng.ts";
 import { openSteward, type Steward } from "../../gateway/steward/steward.ts";
@@ -17,6 +17,7 @@ import { createFreePorts } from "../../runtime/free-ports.ts";
 import { openHeartbeats } from "../../runtime/heartbeats.ts";
 import { closeInheritedDescriptors } from "../../runtime/inherited-descriptors.ts";
 import { createLogRotation, type LogRotation } from "../../runtime/log-rotation.ts";
+import { createAgents } from "../../runtime/agents.ts";
 import { createProbes } from "../../runtime/probes.ts";
 import { identify } from "../../runtime/process-identity.ts";
 import { createProcesses } from "../../runtime/processes.ts";
@@ -90,7 +91,7 @@ export async function assemble({ state, print }: AssembleOptions): Promise<Parts
     clock,
     random: random.stream("control"),
     processes,
-    probes: createProbes(),
+    ...howInstancesAreAsked(),
     heartbeats,
     records,
     events,
@@ -153,4 +154,8 @@ function ownEnvironment(): Readonly<Record<string, string>> {
     if (value !== undefined && !name.startsWith("NINES_")) inherited[name] = value;
   }
   return inherited;
+}
+
+function howInstancesAreAsked(): Pick<ControlPorts, "probes" | "agents"> {
+  return { probes: createProbes(), agents: createAgents() };
 }
