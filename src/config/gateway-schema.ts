@@ -6,6 +6,7 @@
 import { z } from "zod";
 import { WORKERS_MAX } from "../core/balance/accept-share.ts";
 import { priorities } from "../core/guard/concurrency-limit.ts";
+import { defaultRetryOn, type RetryCondition, retryWords } from "../core/guard/retry-conditions.ts";
 import {
   type BalanceRule,
   balanceAlgorithms,
@@ -22,6 +23,7 @@ import {
   flag,
   integer,
   type Kind,
+  listed,
   percent,
   Refusal,
   scalar,
@@ -202,6 +204,22 @@ const budget = percent();
 const budgetPerSecond = integer(0, 1_000_000);
 const replay = size("0B", "64MiB");
 
+const conditionKind: Kind = {
+  accepts: `${listed(retryWords)}, or a status from 400 to 599`,
+  example: "gateway-error",
+  json: { type: ["string", "integer"] },
+};
+
+const condition = scalar<RetryCondition, RetryCondition>(conditionKind, (written) => {
+  const word = retryWords.find((one) => one === written);
+  if (word !== undefined) return word;
+  const isStatus = Number.isInteger(written) && Number(written) >= 400 && Number(written) < 600;
+  return isStatus ? Number(written) : unlike(conditionKind, written);
+});
+
+const retryOn = z.array(condition).max(32);
+const perTry = duration("10ms", "1d");
+
 const retry = z.strictObject({
   attempts: field(attempts.prefault(3), {
     meaning:
@@ -210,6 +228,28 @@ const retry = z.strictObject({
       "same instance is not tried twice while another is left. `0` is none.",
     source: "HAProxy `retries` (3).",
     see: ["gateway.retry.budget", "gateway.retry.replay"],
+  }),
+  on: field(retryOn.optional(), {
+    meaning:
+      "What is tried again. `connect-failure`: no connection came about. `reset`: it broke before the " +
+      "answer began. `response-timeout`: no answer in time. `junk-response`: the answer is not valid " +
+      "HTTP. `gateway-error`: 502, 503 or 504. `5xx`, `retriable-4xx` (409), or single statuses. When " +
+      "no try is left, the client gets the last answer.",
+    default: listed(defaultRetryOn.map((one) => `\`${one}\``)),
+    interaction:
+      "What an instance may have begun to work on is tried again only when it may be sent twice " +
+      "(`attempts`). An instance that is in doubt has its errors tried elsewhere whatever stands here.",
+    source: "Envoy `retry_on`, HAProxy `retry-on`.",
+    see: ["gateway.retry.attempts", "services.NAME.detection.consecutiveErrors"],
+  }),
+  perTry: field(perTry.optional(), {
+    meaning:
+      "An instance that has had the whole request for so long and has not begun to answer makes way " +
+      "for another one. Where no other try can follow, it is waited for until `timeouts.response`.",
+    default: "none: each try has `timeouts.response`",
+    interaction: "Counts for the instance as unanswered: three in a row eject it.",
+    source: "Envoy `per_try_timeout`, which fails the request where no try is left.",
+    see: ["gateway.timeouts.response"],
   }),
   budget: field(budget.prefault("20%"), {
     meaning:
@@ -408,6 +448,8 @@ export const route = z.strictObject({
     z
       .strictObject({
         attempts: field(attempts.optional(), override("retry.attempts")),
+        on: field(retryOn.optional(), override("retry.on")),
+        perTry: field(perTry.optional(), override("retry.perTry")),
         budget: field(budget.optional(), override("retry.budget")),
         budgetPerSecond: field(budgetPerSecond.optional(), override("retry.budgetPerSecond")),
         replay: field(replay.optional(), override("retry.replay")),

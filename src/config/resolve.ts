@@ -10,6 +10,7 @@ import {
   defaultHedge,
   type HedgePolicy,
   type RateLimit,
+  type RetryPolicy,
   type RouteMatch,
   type BalanceRule,
   plainRule,
@@ -321,6 +322,14 @@ function resolveBalance(written: WrittenBalance): BalanceRule {
   return { algorithm: rule, hash: by, loadFactor: boundedLoad ?? 0 };
 }
 
+/** What is not said is absent, and that of the gateway. */
+function resolveConditions({ on, perTry }: WrittenRoute["retry"]): Partial<RetryPolicy> {
+  return {
+    ...(on === undefined ? {} : { on }),
+    ...(perTry === undefined ? {} : { perTryMs: perTry }),
+  };
+}
+
 function resolvePolicy({ balance, retry, hedge, timeouts }: WrittenGateway): RoutePolicy {
   return {
     balance: resolveBalance(balance),
@@ -329,6 +338,7 @@ function resolvePolicy({ balance, retry, hedge, timeouts }: WrittenGateway): Rou
       budgetRatio: retry.budget,
       budgetPerSecond: retry.budgetPerSecond,
       replayBytes: retry.replay,
+      ...resolveConditions(retry),
     },
     hedge: resolveHedge(hedge, defaultHedge),
     timeouts: {
@@ -353,6 +363,8 @@ function resolveRoute(written: WrittenRoute, policy: RoutePolicy): RouteConfig {
     balance: written.balance === undefined ? policy.balance : resolveBalance(written.balance),
     ...(written.sticky === undefined ? {} : { sticky: resolveSticky(written.sticky) }),
     retry: {
+      ...policy.retry,
+      ...resolveConditions(retry),
       attempts: retry.attempts ?? policy.retry.attempts,
       budgetRatio: retry.budget ?? policy.retry.budgetRatio,
       budgetPerSecond: retry.budgetPerSecond ?? policy.retry.budgetPerSecond,

@@ -113,6 +113,7 @@ export const endings = {
 export const retryReasons = {
   STALE_CONNECTION: reason(0, "SH", "The instance had just closed the connection it was sent on."),
   DOUBTED_ERROR: reason(0, "SH", "An instance that is in doubt answered with an error."),
+  ASKED_STATUS: reason(0, "SH", "The route asks for another try after an answer of that status."),
   FENCED: reason(0, "KH", "Control named another primary while the request was under way."),
 } as const satisfies Record<string, Reason>;
 

@@ -6,6 +6,7 @@
 
 import type { ConcurrencySettings, Priority } from "../guard/concurrency-limit.ts";
 import type { Rate } from "../guard/rate-limit.ts";
+import type { RetryCondition } from "../guard/retry-conditions.ts";
 
 export const balanceAlgorithms = [
   "round-robin",
@@ -206,6 +207,10 @@ export interface RetryPolicy {
   readonly budgetPerSecond: number;
   /** Largest request body that is kept for another try. */
   readonly replayBytes: number;
+  /** Absent: `defaultRetryOn`. */
+  readonly on?: readonly RetryCondition[];
+  /** An attempt that has no answer by then makes way for another one, where one can follow. */
+  readonly perTryMs?: number;
 }
 
 /** Second attempts for requests that wait on an instance that has fallen silent; both 0: none. */

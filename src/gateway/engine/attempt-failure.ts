@@ -3,6 +3,7 @@
 
 import type { EndingCode, ReasonCode, RetryCode } from "../../core/base/reasons.ts";
 import { type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
+import type { RetryCause } from "../../core/guard/retry-conditions.ts";
 import type { InstanceNotice } from "../contract.ts";
 
 export interface AttemptFailure {
@@ -15,6 +16,8 @@ export interface AttemptFailure {
   readonly stale: boolean;
   /** Nobody's failure, or paid for already: another try costs no budget. */
   readonly free: boolean;
+  /** What the route must ask for; absent: another try is not its choice. */
+  readonly cause?: RetryCause;
 }
 
 function failure(
@@ -26,20 +29,28 @@ function failure(
   return { result, code, why, wasSent, stale: false, free: false };
 }
 
+function caused(cause: RetryCause, result: Outcome, code: ReasonCode): AttemptFailure {
+  return { ...failure(result, code, cause !== "connect-failure"), cause };
+}
+
 /**
  * No client has asked to be a probe: what a doubted instance answers with an error, another tries.
  */
 const doubtedError = failure(outcome.serverError, "ANSWER_LOST", true, "DOUBTED_ERROR");
-const answerLost = failure(outcome.reset, "ANSWER_LOST", true);
+const answerTimedOut = caused("response-timeout", outcome.timedOut, "ANSWER_TIMEOUT");
+const askedError = failure(outcome.serverError, "ANSWER_LOST", true, "ASKED_STATUS");
 const fencedSent = failure(outcome.abandoned, "ANSWER_LOST", true, "FENCED");
 
 export const failures = {
-  connectFailed: failure(outcome.connectFailed, "CONNECT_FAILED", false),
-  connectTimedOut: failure(outcome.connectFailed, "CONNECT_TIMEOUT", false),
+  connectFailed: caused("connect-failure", outcome.connectFailed, "CONNECT_FAILED"),
+  connectTimedOut: caused("connect-failure", outcome.connectFailed, "CONNECT_TIMEOUT"),
   /** This machine's fault, which must not eject an instance. */
-  connectGivenUp: failure(outcome.abandoned, "CONNECT_FAILED", false),
-  answerLost,
-  answerTimedOut: failure(outcome.timedOut, "ANSWER_TIMEOUT", true),
+  connectGivenUp: caused("connect-failure", outcome.abandoned, "CONNECT_FAILED"),
+  answerLost: caused("reset", outcome.reset, "ANSWER_LOST"),
+  answerTimedOut,
+  /** No answer within the time of one try, and the retry budget has paid for the next. */
+  tryTimedOut: { ...answerTimedOut, free: true },
+  badAnswer: caused("junk-response", outcome.serverError, "BAD_ANSWER"),
   /** The instance closed, in order, a connection that had served before. */
   staleConnection: { ...fencedSent, why: "STALE_CONNECTION", stale: true, free: true },
   /** Control has named another primary. */
@@ -48,6 +59,9 @@ export const failures = {
   doubtedError,
   /** The same once the retry budget has paid for it. */
   paidError: { ...doubtedError, free: true },
+  /** An answer that the route wants tried again, paid for; below 500 it is not the instance's fault. */
+  askedError: { ...askedError, free: true },
+  askedStatus: { ...askedError, result: outcome.abandoned, free: true },
 } as const;
 
 /** Why a request ended whose answer broke off. */

@@ -195,6 +195,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       service.shed();
       counts.requests++;
       counts.ended(reasons.OVERLOADED.status, "OVERLOADED");
+      this.#logRefused("OVERLOADED", bytes, head, counts);
       return this.#refuseHere("OVERLOADED", bytes, head, to, SHED_RETRY_AFTER_MS);
     }
     const exchange = this.#owner.exchanges.lend(this);

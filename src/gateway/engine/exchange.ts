@@ -20,6 +20,7 @@
 import { assert, present } from "../../core/base/assert.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
 import type { ConcurrencyLimit } from "../../core/guard/concurrency-limit.ts";
+import { isRetriedCause, isRetriedStatus } from "../../core/guard/retry-conditions.ts";
 import type { TableRoute } from "../../core/route/table.ts";
 import { BODY_FAULT } from "../http1/body.ts";
 import { FAULT, INCOMPLETE } from "../http1/fields.ts";
@@ -38,7 +39,7 @@ import {
   noticeOf,
   ownFaults,
 } from "./attempt-failure.ts";
-import { type Context, HALF_CLOSED_MS, INTERIM_ANSWERS_MAX } from "./context.ts";
+import { type Context, HALF_CLOSED_MS, INTERIM_ANSWERS_MAX, TICK_MS } from "./context.ts";
 import { hashKeyOf } from "./hash-key.ts";
 import { IncomingAnswer } from "./incoming-answer.ts";
 import { CUT, type Instance, InstanceConnection } from "./instance-connection.ts";
@@ -207,7 +208,9 @@ export class Exchange implements AttemptOwner, Waiter {
   #awaitIfWhole(): void {
     const attempt = this.#tries.attempt;
     if (this.#phase !== phase.trying || attempt.awaits || !this.request.complete) return;
-    this.#service.awaits(attempt, this.#context.nowMs());
+    const nowMs = this.#context.nowMs();
+    this.#service.awaits(attempt, nowMs);
+    if (attempt.sent) this.#setSentDeadline(attempt, nowMs);
   }
 
   #countWait(nowMs: number): void {
@@ -372,8 +375,9 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#choose(nowMs);
   }
 
-  #mayTryAgain({ wasSent, free }: AttemptFailure, nowMs: number): boolean {
+  #mayTryAgain({ wasSent, free, cause }: AttemptFailure, nowMs: number): boolean {
     if (wasSent && !this.#mayRepeat()) return false;
+    if (cause !== undefined && !isRetriedCause(cause, this.#route.retry.on)) return false;
     return this.#tries.mayGoOn(this.#service, this.#route, free, nowMs);
   }
 
@@ -460,11 +464,11 @@ export class Exchange implements AttemptOwner, Waiter {
       if (end === FAULT) return this.#refuseAnswer(attempt);
       if (end === INCOMPLETE) break;
       connection.head = undefined;
-      const isError = head.status >= 500;
+      const { status } = head;
+      const isError = status >= 500;
       this.#heard(attempt, !isError && !head.interim);
-      if (isError && this.#isBetterElsewhere(attempt)) {
-        return this.#failAttempt(attempt, failures.paidError, head.status);
-      }
+      const better = status < 400 ? undefined : this.#betterElsewhere(attempt, status);
+      if (better !== undefined) return this.#failAttempt(attempt, better, status);
       if (!head.interim) return this.#beginAnswer(connection, bytes, start, head, to);
       if (head.status === 101) return this.#upgrade(connection, bytes, start, head, to);
       if (this.#answer.interims++ === INTERIM_ANSWERS_MAX) return this.#refuseAnswer(attempt);
@@ -475,10 +479,17 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#flush();
   }
 
-  /** An error of an instance in doubt; a client sees it when trying again is not safe. */
-  #isBetterElsewhere({ slot }: Attempt): boolean {
-    if (!this.#service.dispatcher.isDoubted(slot)) return false;
-    return this.#mayTryAgain(failures.doubtedError, this.#context.nowMs());
+  /**
+   * An error of an instance in doubt, or an answer that the route wants tried again. A client sees
+   * it when trying again is not safe.
+   */
+  #betterElsewhere({ slot }: Attempt, status: number): AttemptFailure | undefined {
+    const isError = status >= 500;
+    const isAsked = isRetriedStatus(status, this.#route.retry.on);
+    if (!isAsked && !(isError && this.#service.dispatcher.isDoubted(slot))) return undefined;
+    if (!this.#mayTryAgain(failures.doubtedError, this.#context.nowMs())) return undefined;
+    if (!isAsked) return failures.paidError;
+    return isError ? failures.askedError : failures.askedStatus;
   }
 
   /** The first sign of life of an attempt: it goes on alone. */
@@ -651,10 +662,8 @@ export class Exchange implements AttemptOwner, Waiter {
 
   #refuseAnswer(attempt: Attempt): void {
     if (this.#tries.rival !== undefined) this.#wins(attempt);
-    const instance = attempt.onInstance;
-    this.#finishAll(outcome.serverError, this.#context.nowMs());
-    this.#tell(instance, outcome.reset, "BAD_ANSWER");
-    this.#giveUp("BAD_ANSWER");
+    this.#tell(attempt.onInstance, outcome.reset, "BAD_ANSWER");
+    this.#failAttempt(attempt, failures.badAnswer);
   }
 
   /** The answer can't be completed. What the client has must not look complete. */
@@ -735,8 +744,10 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   #setSentDeadline(attempt: Attempt, nowMs: number): void {
-    const { responseMs, idleMs } = this.#route.timeouts;
-    this.#attemptDeadline(attempt, nowMs, this.request.complete ? responseMs : idleMs);
+    const { timeouts, retry } = this.#route;
+    const { responseMs, idleMs } = timeouts;
+    const tryMs = attempt.awaits ? Math.min(responseMs, retry.perTryMs ?? Infinity) : responseMs;
+    this.#attemptDeadline(attempt, nowMs, this.request.complete ? tryMs : idleMs);
   }
 
   #onDeadline(nowMs: number): void {
@@ -776,7 +787,20 @@ export class Exchange implements AttemptOwner, Waiter {
     const { wire } = attempt.openConnection;
     if (wire.progressed()) this.#setSentDeadline(attempt, this.#context.nowMs());
     else if (this.#isClientsTurn(wire)) this.#giveUp("BODY_TIMEOUT");
-    else this.#failAttempt(attempt, failures.answerTimedOut);
+    else this.#onAnswerLate(attempt, this.#context.nowMs());
+  }
+
+  /** A try whose own time is over is waited for all the same where no other one can follow. */
+  #onAnswerLate(attempt: Attempt, nowMs: number): void {
+    const { timeouts, retry } = this.#route;
+    const leftMs = attempt.awaitsSinceMs + timeouts.responseMs - nowMs;
+    if (retry.perTryMs === undefined || !attempt.awaits || leftMs <= TICK_MS) {
+      this.#failAttempt(attempt, failures.answerTimedOut);
+    } else if (this.#tries.isAlone && this.#mayTryAgain(failures.answerTimedOut, nowMs)) {
+      this.#failAttempt(attempt, failures.tryTimedOut);
+    } else {
+      this.#attemptDeadline(attempt, nowMs, leftMs);
+    }
   }
 
   /** The client owes more of the body, and everybody has taken what it sent. */

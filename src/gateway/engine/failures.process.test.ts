@@ -2,7 +2,7 @@
 // answers.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { defaultDetection, plainRule } from "../../core/route/table.ts";
+import { defaultDetection, plainRule, type RetryPolicy } from "../../core/route/table.ts";
 import {
   eventually,
   freePort,
@@ -543,6 +543,98 @@ describe("the gateway's own answers", () => {
       client.send(`HEAD / HTTP/1.1\r\n${host}\r\n${get}`);
       await client.message({ bodiless: true });
       assertReason(await client.message(), 502, "CONNECT_FAILED");
+    }),
+  );
+});
+
+describe("what a route wants tried again", () => {
+  const unavailable = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy";
+  const conflict = "HTTP/1.1 409 Conflict\r\nContent-Length: 0\r\n\r\n";
+
+  function answering(text: string) {
+    return async (peer: Peer): Promise<void> => {
+      while (peer.end === "open") {
+        await peer.message();
+        peer.send(text);
+      }
+    };
+  }
+
+  /** The first instance as scripted, the second one well. */
+  function wanting(first: number, second: number, retry: Partial<RetryPolicy>) {
+    const table = tableOf({ ports: [first, second], instances: inOrder });
+    const routes = table.routes.map((route) => ({ ...route, retry: { ...route.retry, ...retry } }));
+    return startGateway({ ...table, routes });
+  }
+
+  for (const { on, answer } of [
+    { on: [503], answer: unavailable },
+    { on: ["gateway-error"], answer: unavailable },
+    { on: ["5xx"], answer: unavailable },
+    { on: ["retriable-4xx"], answer: conflict },
+    { on: ["junk-response"], answer: "SMTP hello\r\n\r\n" },
+  ] as const) {
+    test(
+      `${on[0]}: another instance answers what may be sent twice, and nothing else`,
+      opening(async (open) => {
+        const first = await open(startOrigin(answering(answer)));
+        const second = await open(startOrigin(naming("well")));
+        const gateway = await open(wanting(first.port, second.port, { on }));
+        assert.equal((await gateway.ask(get)).body, "well");
+        const [service] = gateway.engine.stats().services;
+        assert.equal(service?.lost, 0);
+        const why = on[0] === "junk-response" ? "BAD_ANSWER" : "ASKED_STATUS";
+        assert.deepEqual(service?.retriedFor, { [why]: 1 });
+        const status = on[0] === "junk-response" ? "502" : answer.slice(9, 12);
+        assert.equal((await gateway.ask(post)).head.slice(9, 12), status);
+        assert.equal(second.peers.length, 1);
+      }),
+    );
+  }
+
+  test(
+    "the client gets the last answer when no try is left",
+    opening(async (open) => {
+      const [first, second] = [
+        await open(startOrigin(answering(unavailable))),
+        await open(startOrigin(answering(unavailable))),
+      ];
+      const gateway = await open(wanting(first.port, second.port, { on: [503], attempts: 1 }));
+      assert.equal((await gateway.ask(get)).body, "busy");
+      assert.equal(gateway.engine.stats().services[0]?.serverErrors, 1);
+    }),
+  );
+
+  test(
+    "nothing: a broken or refused connection is the client's to hear of",
+    opening(async (open) => {
+      const first = await open(startOrigin(resetting));
+      const second = await open(startOrigin(naming("well")));
+      const broken = await open(wanting(first.port, second.port, { on: [] }));
+      assertReason(await broken.ask(get), 502, "ANSWER_LOST");
+      const refused = await open(wanting(await freePort(), second.port, { on: ["reset"] }));
+      assertReason(await refused.ask(get), 502, "CONNECT_FAILED");
+      assert.equal(second.peers.length, 0);
+    }),
+  );
+
+  test(
+    "within the time of one try: what may be sent twice goes on, what may not is waited for",
+    opening(async (open) => {
+      const first = await open(startOrigin());
+      const second = await open(startOrigin(naming("well")));
+      const gateway = await open(wanting(first.port, second.port, { perTryMs: 50 }));
+      const poster = await gateway.client();
+      poster.send(post);
+      const posted = await first.peer(0);
+      await posted.takeThrough("hello");
+      // It begins later, so that once its try is over, that of the other one is as well.
+      assert.equal((await gateway.ask(get)).body, "well");
+      posted.send(ok);
+      assert.equal((await poster.message()).body, "ok");
+      const [service] = gateway.engine.stats().services;
+      assert.deepEqual(service?.retriedFor, { ANSWER_TIMEOUT: 1 });
+      assert.equal(service?.instances[0]?.timeouts, 1);
     }),
   );
 });

@@ -5,6 +5,7 @@
 import type { EndingCode } from "../../core/base/reasons.ts";
 import { fnv1a32 } from "../../core/base/prng.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
+import { isRetriedCause } from "../../core/guard/retry-conditions.ts";
 import type { TableRoute } from "../../core/route/table.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
 import { LoggedRequest } from "./access-log.ts";
@@ -160,8 +161,9 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
       this.#context.notice({ kind: "connect-failed", instance: id, sentence });
     }
     const nowMs = this.#context.nowMs();
-    const { attempts, budgetRatio, budgetPerSecond } = this.#route.retry;
+    const { attempts, budgetRatio, budgetPerSecond, on } = this.#route.retry;
     const isRetried =
+      isRetriedCause("connect-failure", on) &&
       this.#triedCount <= Math.min(attempts, ATTEMPTS_MAX - 1) &&
       this.#service.dispatcher.takeRetry(nowMs, budgetRatio, budgetPerSecond);
     if (!isRetried) {

@@ -44,6 +44,10 @@ export class Tries {
     this.freshOnly = false;
   }
 
+  get isAlone(): boolean {
+    return this.rival === undefined;
+  }
+
   /** Whether instances have been tried already. */
   get areSome(): boolean {
     return this.#triedCount > 0;

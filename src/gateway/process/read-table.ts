@@ -3,6 +3,7 @@
 // whole and never fails in the middle of a request.
 
 import { priorities } from "../../core/guard/concurrency-limit.ts";
+import { retryWords } from "../../core/guard/retry-conditions.ts";
 import {
   accessFormats,
   balanceAlgorithms,
@@ -104,8 +105,16 @@ function isRoute(route: Fields): boolean {
     isBalanceRule(route["balance"]) &&
     (route["sticky"] === undefined || isSticky(route["sticky"])) &&
     areNumbers(route["retry"], retryFields) &&
+    areConditions(fieldsOf(route["retry"]) ?? {}) &&
     areNumbers(route["hedge"], ["budgetRatio", "budgetPerSecond"]) &&
     areNumbers(route["timeouts"], timeoutFields)
+  );
+}
+
+function areConditions({ on, perTryMs }: Fields): boolean {
+  const isCondition = (value: unknown): boolean => isNumber(value) || isOneOf(retryWords)(value);
+  return (
+    (on === undefined || isList(on, isCondition)) && (perTryMs === undefined || isNumber(perTryMs))
   );
 }
 

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { errorCatalogue } from "../../core/base/errors.ts";
 import { versionOrigins } from "../../core/deploy/versions.ts";
 import { priorities } from "../../core/guard/concurrency-limit.ts";
+import { retryWords } from "../../core/guard/retry-conditions.ts";
 import { incidentStates, momentKinds } from "../../core/incident/incident.ts";
 import {
   accessFormats,
@@ -240,6 +241,10 @@ const tableRoute = shape({
     budgetRatio: z.number(),
     budgetPerSecond: z.number(),
     replayBytes: count("Largest request body that is kept for another try"),
+    on: z.exactOptional(
+      list(z.union([z.enum(retryWords), z.int()])).describe("What is tried again; absent: usual"),
+    ),
+    perTryMs: z.exactOptional(ms),
   }),
   hedge: shape({ budgetRatio: z.number(), budgetPerSecond: z.number() }),
   timeouts: shape({
