@@ -10,12 +10,15 @@
 // What is measured is the time without an instance, not without a service: at rates at which a
 // service is down for a share of minutes that can be measured well, little else would happen.
 //
-// Last it tells how many years are simulated in a minute (speed.ts).
+// Beside it: what the formulas and the simulator say where the right answer is known (claims.ts),
+// and how many years are simulated in a minute (speed.ts).
 //
-// `--quick`: one life of three minutes instead of three, and fewer simulated ones.
+// `--quick`: one life of three minutes instead of three, fewer simulated ones, and fewer years.
+// `--known`: only what is known, without any real life.
 
 import { type Figure, figure, printFigures } from "../shared/figures.ts";
 import { removeFolder, temporaryFolder } from "../shared/system.ts";
+import { agreement, largeChain } from "./claims.ts";
 import { type Band, bandOf, halfWidthRatio, isWithin } from "./band.ts";
 import type { Life } from "./life.ts";
 import { measure } from "./measured.ts";
@@ -23,12 +26,14 @@ import { simulate } from "./simulated.ts";
 import { speed } from "./speed.ts";
 
 const quick = process.argv.includes("--quick");
+const onlyKnown = process.argv.includes("--known");
 const lastsMs = 180_000;
-const rounds = quick ? 1 : 3;
+const rounds = onlyKnown ? 0 : quick ? 1 : 3;
 const lives = quick ? 40 : 150;
 const firstSeed = 7;
 const halfWidthMax = 0.4;
 const yearsTimed = quick ? 200 : 1_000;
+const yearsAgreed = quick ? 500 : 10_000;
 
 interface Compared {
   readonly key: "missing" | "detectMs" | "transferMs" | "recoverMs" | "unanswered";
@@ -89,6 +94,6 @@ function short(value: number): number {
 
 const figures: Figure[] = [];
 for (let at = 0; at < rounds; at++) figures.push(...(await round(firstSeed + at, at)));
-figures.push(await speed(yearsTimed));
+figures.push(...largeChain(), await agreement(yearsAgreed), await speed(yearsTimed));
 printFigures("predict", figures);
 if (figures.some(({ ok }) => !ok)) process.exitCode = 1;

@@ -10,7 +10,7 @@ import type { Rates, ServiceRates } from "../../src/core/predict/rates.ts";
 import { drawPlan, makeConfig } from "../plan.ts";
 import { subjectOf } from "./drawn.ts";
 import { live, type Subject } from "./lifetime.ts";
-import { twoOfThree } from "./two-of-three.fixture.ts";
+import { twoOfThree } from "./two-of-three.ts";
 
 const hourMs = 3_600_000;
 const boundary = (): Promise<void> => new Promise((resolve) => nextTick(resolve));

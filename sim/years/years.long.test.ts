@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { nextTick } from "node:process";
 import { it } from "node:test";
 import { simulateYears } from "./simulate-years.ts";
-import { exactly, twoOfThree } from "./two-of-three.fixture.ts";
+import { exactly, twoOfThree } from "./two-of-three.ts";
 
 const years = 10_000;
 const [everyHours, repairHours] = [8_766, 168];

@@ -11,7 +11,7 @@ import { emptySums } from "./ledger.ts";
 import { loadOf, unservedMs } from "./load.ts";
 import { Sample } from "./sample.ts";
 import { replay, simulateYears } from "./simulate-years.ts";
-import { exactly, twoOfThree } from "./two-of-three.fixture.ts";
+import { exactly, twoOfThree } from "./two-of-three.ts";
 
 const boundary = (): Promise<void> => new Promise((resolve) => nextTick(resolve));
 

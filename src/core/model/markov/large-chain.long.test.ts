@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { performance } from "node:perf_hooks";
 import { test } from "node:test";
 import { nearRelative } from "../golden.fixture.ts";
-import { sharedCrew } from "./crew.fixture.ts";
+import { sharedCrew } from "./shared-crew.ts";
 import { steadyState } from "./steady-state.ts";
 
 const kinds = [2, 2, 2, 2, 2, 2, 2, 2, 3, 3];

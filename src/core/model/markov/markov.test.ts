@@ -9,7 +9,7 @@ import { liveThrough } from "../montecarlo/trajectory.ts";
 import { kOfNAlike, series } from "../structure/redundancy.ts";
 import { meanTimeToAbsorption } from "./absorption.ts";
 import { type Chain, type Transition, chainOf, chainOfNames, exploreChain } from "./chain.ts";
-import { sharedCrew } from "./crew.fixture.ts";
+import { sharedCrew } from "./shared-crew.ts";
 import { redundantService } from "./redundant-service.ts";
 import { steadyState } from "./steady-state.ts";
 import { poissonWeights, transient } from "./transient.ts";

@@ -1,8 +1,8 @@
 // Three endpoints of which two are needed, each failing and coming back by itself, and nothing else
 // that fails: what every textbook solves.
 
-import assert from "node:assert/strict";
 import type { Config } from "../../src/config/config.ts";
+import { assert } from "../../src/core/base/assert.ts";
 import { createPrng } from "../../src/core/base/prng.ts";
 import { kOfNAlike } from "../../src/core/model/structure/redundancy.ts";
 import { drawPlan, makeConfig } from "../plan.ts";
@@ -17,7 +17,7 @@ const none = { machine: never, zone: never, gateway: never, gatewayWorker: never
 function threeEndpoints(): Config {
   const { config } = drawPlan(createPrng(1));
   const cache = config.services.find((one) => one.kind === "endpoints");
-  assert.ok(cache?.kind === "endpoints" && config.gateway !== undefined);
+  assert(cache?.kind === "endpoints" && config.gateway !== undefined, "the cache has a route");
   const endpoints = [1, 2, 3].map((number) => {
     return { host: `10.0.0.${number}`, port: 6379, weight: 1, backup: false, zone: "" };
   });
