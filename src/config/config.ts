@@ -109,6 +109,8 @@ interface ServiceBase {
   readonly slowStartMs: number;
   /** Absent: a straight line from a tenth. */
   readonly slowStartCurve?: RampCurve;
+  /** Weights follow what instances report of their load. */
+  readonly loadReports?: true;
   /** How much larger a priority level is than it need be; 0: no spill-over before it is gone. */
   readonly overProvision: number;
   readonly failover: FailoverSettings;

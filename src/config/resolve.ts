@@ -81,6 +81,7 @@ function resolveService(name: string, written: WrittenService, folder: string): 
     health: resolveHealth(written.health),
     detection: resolveDetection(written.detection),
     ...resolveSlowStart(written.slowStart),
+    ...(written.loadReports ? { loadReports: true as const } : {}),
     overProvision: written.overProvisioning === "off" ? 0 : written.overProvisioning,
     failover: resolveFailover(written.failover),
     dependsOn: typeof dependsOn === "string" ? [dependsOn] : dependsOn,

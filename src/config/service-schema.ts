@@ -653,6 +653,19 @@ export const service = z.strictObject({
     source: "HAProxy `slowstart` (off), nginx `slow_start` (off); a tenth as in Envoy.",
     see: ["services.NAME.failover.failback"],
   }),
+  loadReports: field(flag().prefault(false), {
+    meaning:
+      "Weights follow what instances say of their load in each answer's field `endpoint-load-metrics` " +
+      "(`TEXT cpu_utilization=0.4` or `JSON {...}`; `application_utilization` stands above it, and " +
+      "`rps_fractional` and `eps` count where they are said): each gets what it could do at full load.",
+    interaction:
+      "In place of `weight`, within eight times of it either way, and by the rules that follow " +
+      "weights; those that hash keep their keys. Who reports nothing is average. The field goes on to " +
+      "clients.",
+    source:
+      "ORCA; gRPC's weighted round robin (A58): from 10 s after the first report on, each second.",
+    see: ["services.NAME.endpoints[].weight"],
+  }),
   overProvisioning: field(overProvisioning.prefault("off"), {
     meaning:
       "How large each priority level is built beside what it must carry. At `140%` a level of which " +

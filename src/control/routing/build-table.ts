@@ -84,6 +84,7 @@ function serviceOf(
     maxConnections,
     queueLength,
     ...(concurrency === undefined ? {} : { concurrency }),
+    ...(service.loadReports ? { loadReports: true } : {}),
     ...(zone === undefined ? {} : { zones: zone }),
     instances: own.map((record, index) => ({
       ...instanceOf(record, standsInFor.get(record.id)),

@@ -36,8 +36,10 @@ export interface SlotView {
   readonly capacity: number;
   /** Attempts under way. */
   readonly active: Int32Array;
-  /** 1 to 256. */
+  /** 1 to 256: the table's, or what load reports make of it. */
   readonly weight: Int32Array;
+  /** The table's: where keys lead does not follow the load. */
+  readonly tableWeight: Int32Array;
   /** A hash of the instance's id: the same in every worker and after every restart. */
   readonly identity: Uint32Array;
   /** Its place in the table, from 0. */
@@ -48,7 +50,7 @@ export interface SlotView {
   readonly rank: Int8Array;
   /** 1: not for this request, which has tried it. */
   readonly shut: Uint8Array;
-  /** Of `listed`, `weight` and `identity`: another one after every table. */
+  /** Of `listed`, `tableWeight` and `identity`: another one after every table. */
   readonly version: number;
 }
 

@@ -23,6 +23,7 @@ export class World {
       capacity: length,
       active: new Int32Array(length),
       weight: Int32Array.from(weights),
+      tableWeight: new Int32Array(length),
       identity: Uint32Array.from(weights, (_weight, slot) => fnv1a32(`web-${slot + 1}`)),
       order: Int32Array.from(weights, (_weight, slot) => slot),
       listed: new Uint8Array(length).fill(1),
@@ -30,6 +31,8 @@ export class World {
       shut: new Uint8Array(length),
       version: 1,
     };
+    // Nothing is reported here.
+    this.view.tableWeight = this.view.weight;
     this.balancer = algorithms[algorithm](this.view, () => random.ratio());
     for (const slot of weights.keys()) this.balancer.forget(slot);
     for (const slot of weights.keys()) this.join(slot);

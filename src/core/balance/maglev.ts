@@ -108,7 +108,7 @@ class Filling {
   #left = ENTRIES;
 
   constructor(view: SlotView) {
-    const { count, listed, weight, identity } = view;
+    const { count, listed, tableWeight: weight, identity } = view;
     this.identity = grown(identity, new Uint32Array(identity.length));
     const slots: number[] = [];
     for (let slot = 0; slot < count; slot++) if (listed[slot] === 1) slots.push(slot);

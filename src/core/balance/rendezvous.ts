@@ -121,7 +121,7 @@ class Rendezvous extends Hashing {
 
   /** Of the open ones of a tier. */
   #closest({ slots, count, rank }: Candidates, key: number): number {
-    const { identity, weight: weights } = this.view;
+    const { identity, tableWeight: weights } = this.view;
     const mixed = mix(key);
     let best = NOBODY;
     let bestScore = Infinity;
@@ -139,7 +139,7 @@ class Rendezvous extends Hashing {
   }
 
   #follow(): void {
-    const { count, capacity, listed, weight, identity, version } = this.view;
+    const { count, capacity, listed, tableWeight: weight, identity, version } = this.view;
     this.#version = version;
     if (this.#members.length < capacity) {
       this.#members = new Int32Array(capacity);

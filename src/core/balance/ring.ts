@@ -68,7 +68,7 @@ class Ring extends Hashing {
 
   /** Adds and removes points until everybody in the table has its number. */
   #follow(): void {
-    const { count, capacity, listed, weight, identity, version } = this.view;
+    const { count, capacity, listed, tableWeight: weight, identity, version } = this.view;
     this.#version = version;
     this.#points = lengthened(this.#points, capacity);
     if (this.#identity.length < capacity) {

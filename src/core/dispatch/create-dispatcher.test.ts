@@ -7,6 +7,7 @@ import fc from "fast-check";
 import { type PlantedFault, randomInputsFind } from "../../../test/planted.fixture.ts";
 import { createPrng } from "../base/prng.ts";
 import {
+  type BalanceAlgorithm,
   balanceAlgorithms,
   defaultDetection,
   type DetectionPolicy,
@@ -617,6 +618,48 @@ test("requests stay in the gateway's zone, and spill to zones that have somethin
     near(shares(zoned([2, 5, 5]), plainRule(algorithm)), [0.5, 0.25, 0.25]);
   }
   near(shares(zoned([1, 2, 2])), [0.2, 0.4, 0.4]);
+});
+
+test("weights follow reported loads from ten seconds on, and are the table's without them", () => {
+  const random = createPrng(5);
+  const options = { random: () => random.ratio(), onEjection: () => {} };
+  const instances = [1, 2, 3].map((number) => instance(number, { weight: 2 }));
+  const plain = { ...service(instances), loadReports: true } as const;
+  const dispatcher = createDispatcher(plain, 0, options);
+  const capacity = [400, 200, 100];
+  let nowMs = 0;
+  /** A second of requests; who answers says how much of what it can do that was. */
+  const second = (algorithm: BalanceAlgorithm): number[] => {
+    const counts = [0, 0, 0];
+    for (let request = 0; request < 210; request++) {
+      nowMs += 1000 / 210;
+      const slot = dispatcher.choose(plainRule(algorithm), nowMs, request, NONE_TRIED, 0, true);
+      const index = dispatcher.instance(slot).port - 9001;
+      counts[index] = (counts[index] ?? 0) + 1;
+      dispatcher.started(slot, nowMs);
+      dispatcher.answering(slot, nowMs, 0, -1, true);
+      const utilization = ((counts[index] ?? 0) * 210) / (request + 1) / (capacity[index] ?? 1);
+      const report = { utilization, requestsPerSecond: 0, errorsPerSecond: 0 };
+      dispatcher.reported(slot, nowMs, report);
+      dispatcher.finished(slot, nowMs, outcome.answered, 0, false);
+    }
+    dispatcher.tick(nowMs);
+    return counts;
+  };
+  for (let passed = 0; passed < 10; passed++) assert.deepEqual(second("weighted"), [70, 70, 70]);
+  for (let passed = 0; passed < 5; passed++) second("weighted");
+  for (const [index, count] of second("weighted").entries()) {
+    const part = (210 * (capacity[index] ?? 0)) / 700;
+    assert.ok(Math.abs(count - part) < 0.2 * part, `${count} of ${part}`);
+  }
+  const keys = (): readonly number[] =>
+    Array.from({ length: 200 }, (_unused, key) =>
+      dispatcher.choose(plainRule("rendezvous"), nowMs, key, NONE_TRIED, 0, true),
+    );
+  const before = keys();
+  dispatcher.update(service(instances), nowMs);
+  assert.deepEqual(keys(), before, "keys have not followed the load");
+  for (const count of second("weighted")) assert.ok(Math.abs(count - 70) <= 1);
 });
 
 test("10,000 instances are served, and a thousand come and go", () => {

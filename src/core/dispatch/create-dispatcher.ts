@@ -16,6 +16,8 @@
 import { Algorithms, hashes } from "../balance/algorithms.ts";
 import { type Balancer, NOBODY } from "../balance/balancer.ts";
 import { mixPair } from "../balance/hashing.ts";
+import type { LoadReport } from "../balance/load-report.ts";
+import { LoadWeights } from "../balance/load-weights.ts";
 import { ZONES_MAX } from "../balance/zone-spill.ts";
 import { assert } from "../base/assert.ts";
 import { Outlier } from "../detect/outlier.ts";
@@ -90,6 +92,12 @@ class ServiceDispatcher implements Dispatcher {
   readonly #algorithms: Algorithms;
   readonly #retryBudget: RetryBudget;
   readonly #hedgeBudget: RetryBudget;
+  readonly #loads: LoadWeights;
+  readonly #setWeight = (slot: number, weight: number): void => {
+    this.#tiers.take(slot);
+    this.#slots.weight[slot] = weight;
+    this.#tiers.touch(slot);
+  };
   readonly #refused = new Int32Array(REFUSALS_MAX);
   #lateProbeDueMs = -Infinity;
   readonly #zones = new Map<string, number>();
@@ -104,6 +112,7 @@ class ServiceDispatcher implements Dispatcher {
     this.#ejections = new Ejections(ejectionTimes(service));
     this.#slots = new Slots((slot) => this.#lent(slot));
     this.#algorithms = new Algorithms(this.#slots, options.random);
+    this.#loads = new LoadWeights(this.#slots);
     this.#tiers = new Tiers(
       this.#slots,
       this.#ejections,
@@ -224,7 +233,12 @@ class ServiceDispatcher implements Dispatcher {
     return this.#stall.quietUntilMs(nowMs, this.#slots.count, wasScanned);
   }
 
+  reported(slot: number, nowMs: number, report: LoadReport): void {
+    this.#loads.reported(slot, nowMs, report);
+  }
+
   tick(nowMs: number): void {
+    if (this.#service.loadReports === true) this.#loads.tick(nowMs, this.#setWeight);
     const { successRate } = this.#service.detection;
     for (const { slot, rate } of this.#outlier.sweep(nowMs, this.#slots.count)) {
       // It may have left since it answered.
@@ -305,6 +319,7 @@ class ServiceDispatcher implements Dispatcher {
       if (news && !this.#controlAlive) this.#suspectIfDown(slot, nowMs);
     }
     this.#tiers.zones = this.#zones.size;
+    this.#weigh(nowMs);
     slots.pair(service.instances);
     this.#settleGone(nowMs);
     for (const slot of members) this.#settle(slot, nowMs, true);
@@ -315,10 +330,22 @@ class ServiceDispatcher implements Dispatcher {
     this.#tiers.refresh(nowMs);
   }
 
+  /** Who is new in the table, or has another weight there, is measured with the others at once. */
+  #weigh(nowMs: number): void {
+    if (this.#service.loadReports === true) this.#loads.settle(nowMs, this.#setWeight);
+    else {
+      const { count, listed, weight, tableWeight } = this.#slots;
+      for (let slot = 0; slot < count; slot++) {
+        const own = tableWeight[slot] as number;
+        if (listed[slot] === 1 && weight[slot] !== own) this.#setWeight(slot, own);
+      }
+    }
+  }
+
   #list(slot: number, instance: TableInstance, order: number): void {
-    const { weight, level, limit } = this.#slots;
+    const { tableWeight, level, limit } = this.#slots;
     const isMoved =
-      weight[slot] !== instance.weight ||
+      tableWeight[slot] !== instance.weight ||
       level[slot] !== levelOf(instance) ||
       limit[slot] !== limitOf(instance);
     if (isMoved) this.#tiers.take(slot);
@@ -512,6 +539,7 @@ class ServiceDispatcher implements Dispatcher {
 
   #learn(slot: number, nowMs: number, result: Outcome, beganMs: number): void {
     if (result === outcome.answered) {
+      this.#loads.answered(slot);
       this.#ejections.answered(slot);
       this.#outlier.good(slot);
       return;
@@ -754,6 +782,7 @@ class ServiceDispatcher implements Dispatcher {
     this.#presences.forget(slot);
     this.#tiers.forget(slot);
     this.#algorithms.forget(slot);
+    this.#loads.forget(slot, capacity);
   }
 }
 

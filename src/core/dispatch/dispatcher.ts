@@ -32,6 +32,7 @@
 //   not, `choose` tries all (panic): a request is refused only when there is nothing to try.
 // - Backups are chosen only when no other instance can be.
 
+import type { LoadReport } from "../balance/load-report.ts";
 import type { BalanceRule, TableService } from "../route/table.ts";
 import type { CauseName } from "./ejections.ts";
 import type { Place } from "./slots.ts";
@@ -128,7 +129,9 @@ export interface Dispatcher {
    * since the latest scan.
    */
   quietUntilMs(nowMs: number, wasScanned: boolean): number;
-  /** Judges success rates; every second or more often. */
+  /** An answer said how loaded its instance is; counts where the service has `loadReports`. */
+  reported(slot: number, nowMs: number, report: LoadReport): void;
+  /** Judges success rates and loads; every second or more often. */
   tick(nowMs: number): void;
   /** After how long unanswered a request on the slot is worth a second attempt; Infinity: never. */
   hedgeAfterMs(slot: number): number;

@@ -37,6 +37,7 @@ export class Slots implements SlotView {
   count = 0;
   active = new Int32Array(FIRST_CAPACITY);
   weight = new Int32Array(FIRST_CAPACITY);
+  tableWeight = new Int32Array(FIRST_CAPACITY);
   identity = new Uint32Array(FIRST_CAPACITY);
   /** 1 while the instance is in the table. */
   listed = new Uint8Array(FIRST_CAPACITY);
@@ -110,11 +111,14 @@ export class Slots implements SlotView {
   /** Writes what the table says of the slot's instance. */
   list(slot: number, instance: TableInstance, order: number): void {
     const wasListed = this.#listedBefore[slot] === 1;
-    if (!wasListed || this.weight[slot] !== instance.weight) this.#isSame = false;
+    if (!wasListed || this.tableWeight[slot] !== instance.weight) {
+      this.#isSame = false;
+      this.weight[slot] = instance.weight;
+    }
     this.#listedBefore[slot] = 0;
     this.listed[slot] = 1;
     this.order[slot] = order;
-    this.weight[slot] = instance.weight;
+    this.tableWeight[slot] = instance.weight;
     this.level[slot] = levelOf(instance);
     this.verdict[slot] = verdictCode[instance.verdict];
     this.generation[slot] = instance.generation;
@@ -156,6 +160,7 @@ export class Slots implements SlotView {
     const capacity = this.capacity * 2;
     this.active = grown(this.active, new Int32Array(capacity));
     this.weight = grown(this.weight, new Int32Array(capacity));
+    this.tableWeight = grown(this.tableWeight, new Int32Array(capacity));
     this.identity = grown(this.identity, new Uint32Array(capacity));
     this.listed = grown(this.listed, new Uint8Array(capacity));
     this.level = grown(this.level, new Uint8Array(capacity));

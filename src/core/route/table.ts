@@ -165,6 +165,8 @@ export interface TableService {
    * next ones (core/balance/priority-load.ts). 0: nothing does while one of the level is usable.
    */
   readonly overProvision: number;
+  /** Weights follow what instances report of their load. */
+  readonly loadReports?: true;
   /** Absent: all zones are one. */
   readonly zones?: ZonePolicy;
   readonly instances: readonly TableInstance[];

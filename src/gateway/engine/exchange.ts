@@ -525,6 +525,7 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#phase = phase.answering;
     this.#endWait(head.status);
     connection.heed(head, bytes);
+    this.#service.heedLoad(this.#tries.attempt.slot, head, bytes);
     connection.stash.clear();
     const line = this.#stickyLine();
     answer.writeHead(this.#context.writer, bytes, start, head, this.request, mayKeep, line);

@@ -1,6 +1,7 @@
 // A service in one worker: its dispatcher, its instances by slot, its queue, its counters.
 
 import type { RetryCode } from "../../core/base/reasons.ts";
+import { readLoadReport } from "../../core/balance/load-report.ts";
 import { createDispatcher } from "../../core/dispatch/create-dispatcher.ts";
 import {
   type Dispatcher,
@@ -18,6 +19,7 @@ import type {
   TableRoute,
   TableService,
 } from "../../core/route/table.ts";
+import type { ResponseHead } from "../http1/response-head.ts";
 import type { Gate } from "./admission.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Context } from "./context.ts";
@@ -72,6 +74,7 @@ export class Service {
   limit: ConcurrencyLimit | undefined;
   readonly #context: Context;
   #queueLength = 0;
+  #heedsLoad = false;
   readonly #queue = new Set<Waiter>();
   #waking = false;
   /** Listed now, by id. */
@@ -166,6 +169,14 @@ export class Service {
   /** A sign of life of the attempt that began `latencyMs` ago. */
   answering(slot: number, nowMs: number, latencyMs: number, waitedMs = -1, good = true): void {
     this.dispatcher.answering(slot, nowMs, latencyMs, waitedMs, good);
+  }
+
+  /** Looked for only where it counts: a field costs a comparison for each of the answer's. */
+  heedLoad(slot: number, head: ResponseHead, bytes: Buffer): void {
+    if (!this.#heedsLoad) return;
+    const text = head.fields.find(bytes, "endpoint-load-metrics");
+    const report = text === undefined ? undefined : readLoadReport(text);
+    if (report !== undefined) this.dispatcher.reported(slot, this.#context.nowMs(), report);
   }
 
   /** The whole request lies with the instance. */
@@ -301,6 +312,7 @@ export class Service {
 
   #list(service: TableService): void {
     this.#queueLength = service.queueLength;
+    this.#heedsLoad = service.loadReports === true;
     const before = this.#listed;
     this.#listed = new Map();
     for (const entry of service.instances) {

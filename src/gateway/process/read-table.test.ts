@@ -53,6 +53,7 @@ const table: RoutingTable = {
       },
       overProvision: 0,
       slowStartMs: 0,
+      loadReports: true,
       zones: { name: "east", entering: 0.5, minimum: 6 },
       slowStartCurve: { minimum: 0.2, aggression: 1.5 },
       maxConnections: 0,

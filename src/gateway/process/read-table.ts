@@ -196,6 +196,7 @@ function isService(service: Fields): boolean {
     isNumber(service["maxConnections"]) &&
     isNumber(service["queueLength"]) &&
     isConcurrency(service["concurrency"]) &&
+    (service["loadReports"] === undefined || service["loadReports"] === true) &&
     (service["zones"] === undefined || isZonePolicy(service["zones"])) &&
     isList(service["instances"], each(isInstance))
   );

@@ -1,0 +1,46 @@
+// What of an answer's head a service hands to its dispatcher, and only where that counts.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createPrng } from "../../core/base/prng.ts";
+import type { LoadReport } from "../../core/balance/load-report.ts";
+import { ResponseHead } from "../http1/response-head.ts";
+import { connectWire } from "../transport/handle-wire.ts";
+import { Context } from "./context.ts";
+import { tableOf } from "./engine.fixture.ts";
+import { Scanner } from "./scanner.ts";
+import { Service } from "./service.ts";
+
+function heard(fields: string, loadReports?: true): readonly LoadReport[] {
+  const said = loadReports === undefined ? {} : { loadReports };
+  const table = tableOf({ ports: [1], service: said });
+  const [entry] = table.services;
+  assert.ok(entry !== undefined);
+  const context = new Context({
+    limits: table.limits,
+    random: createPrng(1),
+    nowMs: 0,
+    scanner: new Scanner(() => false),
+    notice: () => {},
+    stickyKey: () => Buffer.alloc(32),
+    connect: connectWire,
+  });
+  const service = new Service(context, entry, 1, 0);
+  const reports: LoadReport[] = [];
+  service.dispatcher.reported = (_slot, _nowMs, report) => void reports.push(report);
+  const head = new ResponseHead(table.limits);
+  const bytes = Buffer.from(`HTTP/1.1 200 OK\r\n${fields}Content-Length: 0\r\n\r\n`);
+  head.reset(0);
+  assert.ok(head.scan(bytes, bytes.length) > 0);
+  service.heedLoad(0, head, bytes);
+  return reports;
+}
+
+test("a load report is heard in a service that asks for them, whatever the field's case", () => {
+  const field = "Endpoint-Load-Metrics: TEXT cpu_utilization=0.25,eps=1\r\n";
+  const report = { utilization: 0.25, requestsPerSecond: 0, errorsPerSecond: 1 };
+  assert.deepEqual(heard(field, true), [report]);
+  assert.deepEqual(heard(field), []);
+  assert.deepEqual(heard("", true), []);
+  assert.deepEqual(heard("Endpoint-Load-Metrics: nothing\r\n", true), []);
+});
