@@ -26,11 +26,11 @@ export const faults: readonly VaultFault[] = [
   {
     name: "an index is there before the packs that it lists",
     file: `${folder}/chunk-writer.js`,
-    find: 'const isOver = await this.#vault.store.put("pack", table.id, bytes);',
+    find: 'const isOver = await this.#vault.store.put("pack", table.id, bytes, builder.memory);',
     replace:
       'const { writeIndex } = await import("../../core/vault/records.js");\n' +
       '        await this.#vault.putRecord("index", writeIndex([table]));\n' +
-      '        const isOver = await this.#vault.store.put("pack", table.id, bytes);',
+      '        const isOver = await this.#vault.store.put("pack", table.id, bytes, builder.memory);',
     foundBy: "crashes",
   },
   {

@@ -9,7 +9,13 @@
 
 import { type Allocate, sharedBytes } from "../../core/vault/memory.ts";
 import { objectKinds, wholeKinds } from "../../core/vault/names.ts";
-import { diskErrorKind, type DiskErrorKind, type Disk, type DiskFolder } from "../../ports/disk.ts";
+import {
+  diskErrorKind,
+  type DiskErrorKind,
+  type Disk,
+  type DiskFile,
+  type DiskFolder,
+} from "../../ports/disk.ts";
 import { listPageMax, type Target, TargetError, type TargetErrorKind } from "../../ports/target.ts";
 
 import { messageOf } from "./catalog.ts";
@@ -61,8 +67,7 @@ class FolderTarget implements Target {
       const { path, leaf } = placeOf(name);
       const folder = await this.#folder(path, true);
       const temporary = `${leaf}${unfinished}`;
-      await removeIfThere(folder, temporary);
-      const file = await folder.create(temporary);
+      const file = await createAnew(folder, temporary);
       try {
         let offset = 0;
         for (const piece of pieces) {
@@ -204,6 +209,17 @@ function placeOf(name: string): { readonly path: string; readonly leaf: string }
 
 function pathsOf(kind: string): readonly string[] {
   return spreadKinds.includes(kind) ? digits.map((digit) => `${kind}/${digit}`) : [kind];
+}
+
+/** What a put that was cut off has left goes first; there hardly ever is any. */
+async function createAnew(folder: DiskFolder, name: string): Promise<DiskFile> {
+  try {
+    return await folder.create(name);
+  } catch (error) {
+    if (diskErrorKind(error) !== "exists") throw error;
+    await removeIfThere(folder, name);
+    return folder.create(name);
+  }
 }
 
 async function removeIfThere(folder: DiskFolder, name: string): Promise<void> {

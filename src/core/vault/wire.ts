@@ -69,11 +69,14 @@ export class ByteWriter {
   byteString(text: string): this {
     this.count(text.length);
     const at = this.#grow(text.length);
+    const bytes = this.#bytes;
+    let all = 0;
     for (let index = 0; index < text.length; index++) {
       const code = text.charCodeAt(index);
-      assert(code < 256, "a byte string has one character a byte");
-      this.#bytes[at + index] = code;
+      all |= code;
+      bytes[at + index] = code;
     }
+    assert(all < 256, "a byte string has one character a byte");
     return this;
   }
 
@@ -195,16 +198,24 @@ export function bytesOf(byteString: string): Uint8Array {
 
 /** The UTF-8 of a text, as a byte string. */
 export function utf8Of(text: string): string {
+  if (isAscii(text)) return text;
   return unescape(encodeURIComponent(text.replaceAll(/\p{Surrogate}/gu, "\ufffd")));
 }
 
 /** The text of which a byte string is the UTF-8; undefined when it is none. */
 export function textOf(byteString: string): string | undefined {
+  if (isAscii(byteString)) return byteString;
   try {
     return decodeURIComponent(escape(byteString));
   } catch {
     return undefined;
   }
+}
+
+function isAscii(text: string): boolean {
+  let all = 0;
+  for (let at = 0; at < text.length; at++) all |= text.charCodeAt(at);
+  return all < 128;
 }
 
 const hexDigits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
