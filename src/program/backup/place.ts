@@ -37,7 +37,7 @@ export async function openVaultPlace(
   const world: VaultWorld = {
     crypto: createVaultCrypto(workers.bulk),
     clock,
-    events: { record },
+    events: { record: onceOfTargets(record) },
     mark: {
       read: () => readVaultMark(state.path),
       write: (mark) => writeVaultMark(state.path, mark),
@@ -56,6 +56,16 @@ export async function openVaultPlace(
     close: async () => {
       await Promise.allSettled([...targets, workers].map((each) => each.close()));
     },
+  };
+}
+
+/** A vault is opened several times for one errand; what ails a target is said once. */
+function onceOfTargets(record: (entry: EventEntry) => void): (entry: EventEntry) => void {
+  const said = new Set<string>();
+  return (entry) => {
+    if (said.has(entry.sentence)) return;
+    if (entry.kind.startsWith("target.")) said.add(entry.sentence);
+    record(entry);
   };
 }
 

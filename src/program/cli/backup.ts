@@ -247,12 +247,7 @@ async function inPlace(
   const { config, warnings } = await loadConfigFile(file);
   if (warnings !== "") complain(warnings.trimEnd());
   if (config.backup === undefined) throw noBackup(`${file} says nothing of a backup`);
-  const said = new Set<string>();
-  const place = await openVaultPlace(
-    config.backup,
-    stateDirectoryOf({ ...options, file }),
-    (entry) => record(entry, said),
-  );
+  const place = await openVaultPlace(config.backup, stateDirectoryOf({ ...options, file }), record);
   try {
     return await run(place);
   } finally {
@@ -277,14 +272,9 @@ function findFile({ file }: PlaceOptions): string {
 
 const results: readonly string[] = ["backup.finished", "vault.scrubbed", "backup.drill-failed"];
 
-/**
- * What the command prints as its result is not said twice, and what ails a target once, however
- * often it is asked.
- */
-function record({ level, sentence, kind }: EventEntry, said: Set<string>): void {
-  if (level === "info" || results.includes(kind) || said.has(sentence)) return;
-  if (kind.startsWith("target.")) said.add(sentence);
-  complain(sentence);
+/** What the command prints as its result is not said twice. */
+function record({ level, sentence, kind }: EventEntry): void {
+  if (level !== "info" && !results.includes(kind)) complain(sentence);
 }
 
 /** Whether every target was looked at; which was not has been said. */
