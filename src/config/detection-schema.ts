@@ -4,8 +4,35 @@
 
 import { z } from "zod";
 import { defaultDetection as usual } from "../core/route/table.ts";
-import { duration, field, flag, integer, percent } from "./fields.ts";
-import { printDuration, printPercent } from "./units.ts";
+import {
+  asText,
+  duration,
+  field,
+  flag,
+  integer,
+  type Kind,
+  percent,
+  scalar,
+  unlike,
+} from "./fields.ts";
+import {
+  parsePercent,
+  percentPattern,
+  type PercentText,
+  printDuration,
+  printPercent,
+} from "./units.ts";
+
+const shareKind: Kind = {
+  accepts: "a share from 1% to 100%",
+  example: "85%",
+  json: { type: "string", pattern: percentPattern.source },
+};
+
+const share = scalar<PercentText, number>(shareKind, (written) => {
+  const ratio = parsePercent(asText(written));
+  return ratio === undefined || ratio < 0.01 ? unlike(shareKind, written) : ratio;
+});
 
 export const detection = z.strictObject({
   stall: field(flag().prefault(usual.stall), {
@@ -36,6 +63,16 @@ export const detection = z.strictObject({
     interaction: "Each worker counts what it sees itself.",
     source: "Envoy's success-rate ejection.",
     see: ["services.NAME.detection.consecutiveErrors"],
+  }),
+  failures: field(share.optional(), {
+    meaning:
+      "Share of errors that ejects an instance, however its peers do: where five and more had 50 " +
+      "requests in 10 s each. It finds a half of the instances that is broken, which pulls the mean " +
+      "that `successRate` goes by.",
+    default: "none",
+    interaction: "`maxEjected` holds as for the others.",
+    source: "Envoy's failure-percentage ejection (85%, and not enforced unless asked for).",
+    see: ["services.NAME.detection.successRate", "services.NAME.detection.maxEjected"],
   }),
   ejection: field(duration("10ms", "1h").prefault(printDuration(usual.ejectionBaseMs)), {
     meaning:

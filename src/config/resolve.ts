@@ -123,6 +123,7 @@ function resolveDetection(written: WrittenDetection): DetectionPolicy {
     stall: written.stall,
     consecutiveErrors: written.consecutiveErrors,
     successRate: written.successRate,
+    ...(written.failures === undefined ? {} : { failureRatio: written.failures }),
     ejectionBaseMs: written.ejection,
     ejectionMaxMs: written.ejectionMax,
     maxEjectedRatio: written.maxEjected,

@@ -57,6 +57,7 @@ const detection = fc.record(
     stall: fc.boolean(),
     consecutiveErrors: count(0, 100),
     successRate: fc.boolean(),
+    failures: fc.constantFrom("1%", "85%", "100%"),
     ejection: duration(10, 1000),
     ejectionMax: duration(1000, 60_000),
     maxEjected: percent,

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { type PlantedFault, randomInputsFind } from "../../../test/planted.fixture.ts";
-import { Outlier, rateThreshold } from "./outlier.ts";
+import { Outlier, type OutlyingRate, rateThreshold } from "./outlier.ts";
 
 interface Seen {
   readonly slot: number;
@@ -43,35 +43,39 @@ class Twin {
     return good >= runMax && good >= peers.length - good;
   }
 
-  sweep(nowMs: number, count: number): number[] {
+  sweep(nowMs: number, count: number, failureRatio: number): OutlyingRate[] {
     if (this.#windowEndsMs !== undefined && nowMs < this.#windowEndsMs) return [];
     const isFirst = this.#windowEndsMs === undefined;
     this.#windowEndsMs = nowMs + 10_000;
     const from = this.#windowAt;
     this.#windowAt = this.seen.length;
     if (isFirst) return [];
-    const rates = new Map<number, number>();
-    for (let slot = 0; slot < count; slot++) {
+    const slots = Array.from({ length: count }, (_, slot) => {
       const own = this.seen.filter(
         (one, at) => one.slot === slot && at >= Math.max(from, this.forgottenAt.get(slot) ?? 0),
       );
-      if (own.length < 100) continue;
-      rates.set(slot, own.filter(({ isGood }) => isGood).length / own.length);
-    }
-    if (rates.size < 5) return [];
-    const all = [...rates.values()];
-    const mean = all.reduce((sum, rate) => sum + rate, 0) / all.length;
-    const variance = all.reduce((sum, rate) => sum + (rate - mean) ** 2, 0) / all.length;
-    return [...rates]
-      .filter(([, rate]) => rate < mean - 1.9 * Math.sqrt(variance))
-      .map(([id]) => id);
+      const good = own.filter(({ isGood }) => isGood).length;
+      return { slot, all: own.length, rate: good / own.length };
+    });
+    const rates = slots.filter(({ all }) => all >= 100).map(({ rate }) => rate);
+    const mean = rates.reduce((sum, rate) => sum + rate, 0) / rates.length;
+    const variance = rates.reduce((sum, rate) => sum + (rate - mean) ** 2, 0) / rates.length;
+    const areMany = slots.filter(({ all }) => all >= 50).length >= 5;
+    return slots
+      .map(({ slot, all, rate }) => ({
+        slot,
+        rate,
+        isFar: rates.length >= 5 && all >= 100 && rate < mean - 1.9 * Math.sqrt(variance),
+        isFailing: failureRatio > 0 && areMany && all >= 50 && 1 - rate >= failureRatio - 1e-9,
+      }))
+      .filter(({ isFar, isFailing }) => isFar || isFailing);
   }
 }
 
 type Step =
   | { readonly kind: "answers"; readonly slot: number; readonly good: number; readonly bad: number }
   | { readonly kind: "forget"; readonly slot: number }
-  | { readonly kind: "pass"; readonly durationMs: number };
+  | { readonly kind: "pass"; readonly durationMs: number; readonly failureRatio: number };
 
 const SLOTS = 7;
 
@@ -87,6 +91,7 @@ function histories(): fc.Arbitrary<readonly Step[]> {
   const pass = fc.record({
     kind: fc.constant("pass" as const),
     durationMs: fc.constantFrom(1, 5_000, 9_999, 10_000),
+    failureRatio: fc.constantFrom(0, 0.5, 0.85, 1),
   });
   const one = fc.oneof(
     { arbitrary: answers, weight: 20 },
@@ -103,8 +108,9 @@ function play(create: () => Outlier, history: readonly Step[]): void {
   for (const step of history) {
     if (step.kind === "pass") {
       nowMs += step.durationMs;
-      const found = outlier.sweep(nowMs, SLOTS).map(({ slot }) => slot);
-      assert.deepEqual(found, twin.sweep(nowMs, SLOTS));
+      const { failureRatio } = step;
+      const found = outlier.sweep(nowMs, SLOTS, failureRatio);
+      assert.deepEqual(found, twin.sweep(nowMs, SLOTS, failureRatio));
     } else if (step.kind === "forget") {
       outlier.forget(step.slot);
       twin.forget(step.slot);
@@ -173,8 +179,26 @@ const planted: readonly PlantedFault[] = [
   {
     name: "few requests are judged by rate",
     file: FILE,
-    find: "if (all >= RATE_REQUESTS_MIN)",
-    replace: "if (all > 0)",
+    find: "({ all }) => all >= RATE_REQUESTS_MIN",
+    replace: "() => true",
+  },
+  {
+    name: "few requests are judged by their errors",
+    file: FILE,
+    find: "if (all < FAILURE_REQUESTS_MIN)",
+    replace: "if (all === 0)",
+  },
+  {
+    name: "few instances are judged by their errors",
+    file: FILE,
+    find: "seen.length < RATE_INSTANCES_MIN",
+    replace: "seen.length < 1",
+  },
+  {
+    name: "who fails exactly as often as was said goes on",
+    file: FILE,
+    find: "1 - rate >= failsAt - ROUNDING",
+    replace: "1 - rate > failsAt + ROUNDING",
   },
 ];
 

@@ -8,6 +8,8 @@
 // By rate: every 10 s, an instance whose share of good answers lies more than 1.9 standard
 // deviations below the mean of all, where five instances and more had 100 requests and more
 // (Envoy's success-rate detection). It finds what fails half of the time and never in a row.
+// Where so many are bad that the mean is, too, a share of errors that is set finds them: of five
+// instances and more that had 50 requests and more (Envoy's failure-percentage detection).
 //
 // Rejected: a rate over few requests, or a decayed average: the first is chance, the second hides
 // an outage behind the burst before it (Linkerd's breaker/unified.rs tells of one).
@@ -17,7 +19,10 @@ import { grown } from "../base/grown.ts";
 
 export const RATE_WINDOW_MS = 10_000;
 export const RATE_REQUESTS_MIN = 100;
+export const FAILURE_REQUESTS_MIN = 50;
 export const RATE_INSTANCES_MIN = 5;
+/** Of a share that was counted. */
+const ROUNDING = 1e-9;
 export const RATE_DEVIATIONS = 1.9;
 
 /** Success rates below this are outliers: the mean less 1.9 standard deviations. */
@@ -30,6 +35,16 @@ export function rateThreshold(rates: ArrayLike<number>): number {
   for (let index = 0; index < rates.length; index++)
     squares += ((rates[index] as number) - mean) ** 2;
   return mean - RATE_DEVIATIONS * Math.sqrt(squares / rates.length);
+}
+
+export interface OutlyingRate {
+  readonly slot: number;
+  /** Of good answers. */
+  readonly rate: number;
+  /** From its peers' rates. */
+  readonly isFar: boolean;
+  /** As often as was said, or more. */
+  readonly isFailing: boolean;
 }
 
 export class Outlier {
@@ -92,22 +107,27 @@ export class Outlier {
     return this.#peersBad(slot) - (this.#peersBadAtStart[slot] as number);
   }
 
-  /** Once every window: the slots below `count` whose success rate is an outlier, with that rate. */
-  sweep(nowMs: number, count: number): readonly { readonly slot: number; readonly rate: number }[] {
+  /** Once every window: who of the slots below `count` is an outlier by rate, or fails so often. */
+  sweep(nowMs: number, count: number, failureRatio = 0): readonly OutlyingRate[] {
     if (nowMs < this.#windowEndsMs) return [];
     const isFirst = this.#windowEndsMs === -Infinity;
     this.#windowEndsMs = nowMs + RATE_WINDOW_MS;
-    const judged = [];
+    const seen: { readonly slot: number; readonly all: number; readonly rate: number }[] = [];
     for (let slot = 0; slot < count && !isFirst; slot++) {
       const all = this.#windowAll[slot] as number;
-      if (all >= RATE_REQUESTS_MIN)
-        judged.push({ slot, rate: (this.#windowGood[slot] as number) / all });
+      if (all < FAILURE_REQUESTS_MIN) continue;
+      seen.push({ slot, all, rate: (this.#windowGood[slot] as number) / all });
     }
     this.#windowGood.fill(0);
     this.#windowAll.fill(0);
-    if (judged.length < RATE_INSTANCES_MIN) return [];
-    const threshold = rateThreshold(judged.map(({ rate }) => rate));
-    return judged.filter(({ rate }) => rate < threshold);
+    const rates = seen.filter(({ all }) => all >= RATE_REQUESTS_MIN).map(({ rate }) => rate);
+    const threshold = rates.length < RATE_INSTANCES_MIN ? -Infinity : rateThreshold(rates);
+    const failsAt = failureRatio === 0 || seen.length < RATE_INSTANCES_MIN ? 2 : failureRatio;
+    return seen.flatMap(({ slot, all, rate }) => {
+      const isFar = all >= RATE_REQUESTS_MIN && rate < threshold;
+      const isFailing = 1 - rate >= failsAt - ROUNDING;
+      return isFar || isFailing ? [{ slot, rate, isFar, isFailing }] : [];
+    });
   }
 
   /** The slot is another instance's, or what was held against it is past. */

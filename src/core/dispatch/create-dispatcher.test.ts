@@ -436,6 +436,31 @@ test("one of a pair that answers errors alone is taken over, and is not where no
   assert.deepEqual(alone.dispatcher.ejected(0), []);
 });
 
+test("a half that fails, and pulls the mean with it, is found by its share of errors", () => {
+  const all = [1, 2, 3, 4, 5, 6].map((number) => instance(number));
+  const rounds = (detection: Partial<DetectionPolicy>): Story => {
+    const story = new Story(all);
+    const told = { ...service(all), detection: { ...defaultDetection, ...detection } };
+    story.dispatcher.update(told, 0);
+    story.dispatcher.tick(0);
+    for (let round = 0; round < 60; round++) {
+      const isGood = round % 5 === 0;
+      story.attempts(3, isGood ? outcome.answered : outcome.serverError);
+      story.attempts(3);
+    }
+    story.dispatcher.tick(10_000);
+    return story;
+  };
+  assert.deepEqual(rounds({}).sentences, []);
+  assert.deepEqual(rounds({ failureRatio: 0.81 }).sentences, []);
+  const { dispatcher, sentences } = rounds({ failureRatio: 0.8 });
+  assert.deepEqual(dispatcher.ejected(10_000), ["web-1", "web-2", "web-3"]);
+  assert.equal(
+    sentences[0],
+    "web-1 ejected for 1 s: 20% of its answers were good, and 20% is too few",
+  );
+});
+
 test("who has left is not ejected for the answers that it gave", () => {
   const all = [1, 2, 3, 4, 5, 6, 7, 8].map((number) => instance(number));
   const story = new Story(all);

@@ -239,13 +239,18 @@ class ServiceDispatcher implements Dispatcher {
 
   tick(nowMs: number): void {
     if (this.#service.loadReports === true) this.#loads.tick(nowMs, this.#setWeight);
-    const { successRate } = this.#service.detection;
-    for (const { slot, rate } of this.#outlier.sweep(nowMs, this.#slots.count)) {
+    const { successRate, failureRatio = 0 } = this.#service.detection;
+    const outlying = this.#outlier.sweep(nowMs, this.#slots.count, failureRatio);
+    for (const { slot, rate, isFailing } of outlying) {
       // It may have left since it answered.
       if (this.#slots.listed[slot] === 0) continue;
-      if (!successRate || this.#ejections.isEjected(slot) || !this.#mayEject(slot, nowMs)) continue;
+      if (!successRate && !isFailing) continue;
+      if (this.#ejections.isEjected(slot) || !this.#mayEject(slot, nowMs)) continue;
       const percent = Math.floor(100 * rate);
-      const words = `${percent}% of its answers were good, far fewer than its peers'`;
+      const compared = isFailing
+        ? `and ${Math.ceil(100 * (1 - failureRatio))}% is too few`
+        : "far fewer than its peers'";
+      const words = `${percent}% of its answers were good, ${compared}`;
       this.#eject(slot, nowMs, "errors", words);
     }
   }

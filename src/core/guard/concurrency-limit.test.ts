@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import { importPlanted, type PlantedFault } from "../../../test/planted.fixture.ts";
 import { createPrng, type Random } from "../base/prng.ts";
 import {
   ConcurrencyLimit,
@@ -52,9 +53,10 @@ function live(
   phases: readonly Phase[],
   kind: keyof typeof kinds = "random",
   isLimited = true,
+  Limit = ConcurrencyLimit,
 ): readonly Told[] {
   const random = createPrng(7);
-  const limit = new ConcurrencyLimit(defaultConcurrency, 0);
+  const limit = new Limit(defaultConcurrency, 0);
   /** When each slot is free again. */
   const free = new Float64Array(slots);
   /** Under way, those that are answered first at the end. */
@@ -230,3 +232,54 @@ describe("a proof with half as many under way", () => {
     assert.equal(proven(30, before, during(1, 39)), 30);
   });
 });
+
+const FILE = "src/core/guard/concurrency-limit.js";
+const planted: readonly PlantedFault[] = [
+  {
+    name: "the baseline is never put to the proof",
+    file: FILE,
+    find: "if (--this.#windowsToProof > 0 && wanted >= this.#limit * CUT_RATIO)",
+    replace: "if (wanted > 0)",
+  },
+  {
+    name: "a proof always finds a queue",
+    file: FILE,
+    find: "answers / waiting < 0.5",
+    replace: "answers < 9",
+  },
+  {
+    name: "a proof never finds a queue",
+    file: FILE,
+    find: "answers / waiting < 0.5",
+    replace: "answers > 9",
+  },
+  {
+    name: "who is important has no more room than the others",
+    file: FILE,
+    find: "rank[priority] * beyond",
+    replace: "beyond",
+  },
+];
+
+describe("the simulation finds it when", () => {
+  for (const fault of planted) {
+    test(fault.name, async () => {
+      await importPlanted<Module>(FILE, fault, (module) => {
+        const slower = { ...overload, serviceMs: 80 };
+        const phases = [{ ...calm, serviceMs: 20 }, { ...overload, serviceMs: 20 }, slower, slower];
+        const told = live(8, phases, "random", true, module.ConcurrencyLimit);
+        const [, during, , late] = told as [Told, Told, Told, Told];
+        const isFine =
+          during.goodput >= 0.9 &&
+          during.highLost <= during.arrived * overload.highRatio * 0.04 &&
+          during.highMs <= 20 * 25 &&
+          late.goodput >= 0.85;
+        assert.ok(!isFine, JSON.stringify([during, late]));
+      });
+    });
+  }
+});
+
+interface Module {
+  readonly ConcurrencyLimit: typeof ConcurrencyLimit;
+}

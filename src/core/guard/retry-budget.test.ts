@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { type PlantedFault, randomInputsFind } from "../../../test/planted.fixture.ts";
 import { BUCKET_MS, RETRY_SAVED_MS, RETRY_WINDOW_MS, RetryBudget } from "./retry-budget.ts";
 
 function taken(budget: RetryBudget, nowMs: number, tries: number, ratio: number, floor: number) {
@@ -66,38 +67,80 @@ test("a quiet service may retry within its floor", () => {
   assert.equal(taken(new RetryBudget(0, RETRY_SAVED_MS), 0, 10, 0, 0), 0, "no budget, no retry");
 });
 
-test("agrees with counting everything in both windows", () => {
-  const step = fc.record({ gapMs: fc.oneof(fc.nat(300), fc.nat(3000)), retry: fc.boolean() });
-  const savedMs = fc.integer({ min: 1, max: 100 }).map((buckets) => buckets * BUCKET_MS);
-  fc.assert(
-    fc.property(
-      fc.array(step, { maxLength: 200 }),
-      fc.nat(10_000),
-      savedMs,
-      (steps, beganMs, saved) => {
-        const budget = new RetryBudget(beganMs, saved);
-        const answers: number[] = [];
-        const retries: number[] = [];
-        let nowMs = beganMs;
-        const within = (times: readonly number[], ms: number) =>
-          times.filter((at) => {
-            const age = Math.floor(nowMs / BUCKET_MS) - Math.floor(at / BUCKET_MS);
-            return age < ms / BUCKET_MS;
-          }).length;
-        const isWithin = (ms: number) => within(retries, ms) + 1 <= 0.2 * within(answers, ms);
-        for (const { gapMs, retry } of steps) {
-          nowMs += gapMs;
-          if (retry) {
-            const isFew = within(retries, RETRY_WINDOW_MS) + 1 <= 0.1 * 10;
-            const allowed = isFew || (isWithin(RETRY_WINDOW_MS) && isWithin(saved));
-            assert.equal(budget.take(nowMs, 0.2, 0.1), allowed);
-            if (allowed) retries.push(nowMs);
-          } else {
-            budget.earn(nowMs);
-            answers.push(nowMs);
-          }
-        }
-      },
-    ),
-  );
+/** So many answers come, or retries are wanted. */
+const step = fc.record({
+  gapMs: fc.oneof(fc.nat(300), fc.nat(3000)),
+  retry: fc.boolean(),
+  count: fc.integer({ min: 1, max: 20 }),
 });
+const savedMs = fc.integer({ min: 1, max: 100 }).map((buckets) => buckets * BUCKET_MS);
+const walks = fc.tuple(fc.array(step, { maxLength: 60, size: "max" }), fc.nat(10_000), savedMs);
+
+type Walk = typeof walks extends fc.Arbitrary<infer Value> ? Value : never;
+
+/** Beside a twin that keeps every answer and every retry. */
+function play(Budget: typeof RetryBudget, [steps, beganMs, saved]: Walk): void {
+  const budget = new Budget(beganMs, saved);
+  const answers: number[] = [];
+  const retries: number[] = [];
+  let nowMs = beganMs;
+  const within = (times: readonly number[], ms: number) =>
+    times.filter((at) => {
+      const age = Math.floor(nowMs / BUCKET_MS) - Math.floor(at / BUCKET_MS);
+      return age < ms / BUCKET_MS;
+    }).length;
+  const isWithin = (ms: number) => within(retries, ms) + 1 <= 0.2 * within(answers, ms);
+  const one = (isRetry: boolean): void => {
+    if (isRetry) {
+      const isFew = within(retries, RETRY_WINDOW_MS) + 1 <= 0.1 * 10;
+      const allowed = isFew || (isWithin(RETRY_WINDOW_MS) && isWithin(saved));
+      assert.equal(budget.take(nowMs, 0.2, 0.1), allowed);
+      if (allowed) retries.push(nowMs);
+    } else {
+      budget.earn(nowMs);
+      answers.push(nowMs);
+    }
+  };
+  for (const { gapMs, retry, count } of steps) {
+    nowMs += gapMs;
+    for (let time = 0; time < count; time++) one(retry);
+  }
+}
+
+const property = (Budget: typeof RetryBudget) => fc.property(walks, (walk) => play(Budget, walk));
+
+test("agrees with counting everything in both windows", () => {
+  fc.assert(property(RetryBudget));
+});
+
+const FILE = "src/core/guard/retry-budget.js";
+const planted: readonly PlantedFault[] = [
+  {
+    name: "savings have no bound",
+    file: FILE,
+    find: "&& recently + 1 <= ratio * earned.recently",
+    replace: "",
+  },
+  {
+    name: "the floor is on top of the share",
+    file: FILE,
+    find: "inWindow + 1 <= ratio * earned.inWindow",
+    replace: "inWindow + 1 <= ratio * earned.inWindow + perSecond * 10",
+  },
+  {
+    name: "a bucket stays in the window after its time",
+    file: FILE,
+    find: "this.inWindow -= this.#counts[index];",
+    replace: "",
+  },
+  {
+    name: "retries are not spent",
+    file: FILE,
+    find: "this.#spent.add(this.#bucket);",
+    replace: "",
+  },
+];
+
+randomInputsFind<{ RetryBudget: typeof RetryBudget }>(FILE, planted, (module) =>
+  property(module.RetryBudget),
+);

@@ -109,6 +109,8 @@ export interface DetectionPolicy {
   readonly consecutiveErrors: number;
   /** Whether an instance whose success rate is far below its peers' is ejected. */
   readonly successRate: boolean;
+  /** Share of errors that ejects, whatever the peers do; absent: none does. */
+  readonly failureRatio?: number;
   /** First ejection; doubled at each further one within a minute, up to `ejectionMaxMs`. */
   readonly ejectionBaseMs: number;
   readonly ejectionMaxMs: number;

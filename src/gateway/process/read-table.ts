@@ -180,6 +180,7 @@ function isDetection(value: unknown): boolean {
     detection !== undefined &&
     isBoolean(detection["stall"]) &&
     isBoolean(detection["successRate"]) &&
+    (detection["failureRatio"] === undefined || isShare(detection["failureRatio"])) &&
     areNumbers(detection, detectionFields)
   );
 }

@@ -166,6 +166,7 @@ const detectionPolicy = shape({
   stall: z.boolean(),
   consecutiveErrors: count("Errors in a row that eject; 0 is never"),
   successRate: z.boolean(),
+  failureRatio: z.exactOptional(z.number()).describe("Share of errors that ejects; absent: none"),
   ejectionBaseMs: ms,
   ejectionMaxMs: ms,
   maxEjectedRatio: z.number(),
