@@ -17,7 +17,7 @@ import { framing, type RequestHead } from "../http1/request-head.ts";
 import type { Writer } from "../http1/writer.ts";
 
 /** What of one read is kept without an allocation. */
-const ROOM_BYTES = 1024;
+const ROOM_BYTES = 4096;
 const NOTHING = Buffer.alloc(0);
 
 export class OutgoingRequest {
