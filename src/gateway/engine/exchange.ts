@@ -19,7 +19,6 @@
 
 import { assert, present } from "../../core/base/assert.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
-import type { ConcurrencyLimit } from "../../core/guard/concurrency-limit.ts";
 import { isRetriedCause, isRetriedStatus } from "../../core/guard/retry-conditions.ts";
 import type { TableRoute } from "../../core/route/table.ts";
 import { BODY_FAULT } from "../http1/body.ts";
@@ -29,7 +28,7 @@ import { type EndingCode, type ReasonCode, reasons } from "../../core/base/reaso
 import { framing, type RequestHead } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Wire } from "../transport/wire.ts";
-import { LoggedRequest, readLoggedHead } from "./access-log.ts";
+import { Account } from "./account.ts";
 import type { Attempt, AttemptOwner } from "./attempt.ts";
 import {
   type AttemptFailure,
@@ -44,7 +43,6 @@ import { hashKeyOf } from "./hash-key.ts";
 import { IncomingAnswer } from "./incoming-answer.ts";
 import { CUT, type Instance, InstanceConnection } from "./instance-connection.ts";
 import { OutgoingRequest } from "./outgoing-request.ts";
-import type { RouteCounts } from "./route-counts.ts";
 import type { Service, Target, Waiter } from "./service.ts";
 import { Timer } from "./timer-wheel.ts";
 import { Tries } from "./tries.ts";
@@ -92,21 +90,17 @@ export class Exchange implements AttemptOwner, Waiter {
   readonly #answer = new IncomingAnswer();
   #phase: Phase = phase.idle;
   #target: Target | undefined = undefined;
-  #startedMs = 0;
-  /** What the access log will tell of it; undefined when that is off. */
-  #logged: LoggedRequest | undefined = undefined;
   /** What leads to its instance, for the rules that hash. */
   #key = 0;
   /** Why it is queued: NO_INSTANCE or ALL_BUSY. */
   #waitsFor = NO_INSTANCE;
 
   readonly #tries = new Tries(this);
-  /** Counts the request while it waits, whole, for its answer. */
-  #limit: ConcurrencyLimit | undefined = undefined;
-  #waitsFromMs = 0;
+  readonly #account: Account;
 
   constructor(context: Context) {
     this.#context = context;
+    this.#account = new Account(context);
     this.#timer = new Timer((nowMs) => this.#onDeadline(nowMs));
   }
 
@@ -147,18 +141,11 @@ export class Exchange implements AttemptOwner, Waiter {
     const { request } = this;
     const nowMs = this.#context.nowMs();
     this.#target = target;
-    this.#startedMs = nowMs;
+    this.#account.begin(target, nowMs, this.#client.address, bytes, head);
     this.#tries.start(target.sticky?.heldBy(bytes, head));
     this.#phase = phase.queued;
     this.#key = hashKeyOf(target.route.balance.hash, bytes, head, this.#client.addressHash);
     this.#answer.start();
-    if (this.#context.accessLog !== undefined) {
-      this.#logged = new LoggedRequest(this.#client.address, readLoggedHead(bytes, head));
-    }
-    service.requests++;
-    service.active++;
-    target.counts.requests++;
-    service.dispatcher.requestSeen(nowMs);
     request.start(bytes, head);
     const next = request.keepHead(this.#context.writer, bytes, head, to, {
       provenance: this.#client.provenance,
@@ -170,8 +157,8 @@ export class Exchange implements AttemptOwner, Waiter {
       this.#giveUp(request.fault);
       return next;
     }
-    this.#received(next - head.methodFrom);
-    if (request.complete) this.#countWait(nowMs);
+    this.#account.received(next - head.methodFrom);
+    if (request.complete) this.#account.waits(nowMs);
     this.#choose(nowMs);
     return next;
   }
@@ -185,23 +172,13 @@ export class Exchange implements AttemptOwner, Waiter {
       this.#giveUp(this.request.fault);
       return next;
     }
-    this.#received(next - from);
+    this.#account.received(next - from);
     if (this.request.complete && this.#phase <= phase.trying) {
-      this.#countWait(this.#context.nowMs());
+      this.#account.waits(this.#context.nowMs());
     }
     if (out.used > 0) this.#send();
     this.#awaitIfWhole();
     return next;
-  }
-
-  #received(byteCount: number): void {
-    this.#service.bytesIn += byteCount;
-    if (this.#logged !== undefined) this.#logged.receivedBytes += byteCount;
-  }
-
-  #sent(byteCount: number): void {
-    this.#service.bytesOut += byteCount;
-    if (this.#logged !== undefined) this.#logged.sentBytes += byteCount;
   }
 
   /** From when all of the request has come, the instance is what is waited for. */
@@ -211,23 +188,6 @@ export class Exchange implements AttemptOwner, Waiter {
     const nowMs = this.#context.nowMs();
     this.#service.awaits(attempt, nowMs);
     if (attempt.sent) this.#setSentDeadline(attempt, nowMs);
-  }
-
-  #countWait(nowMs: number): void {
-    this.#limit = this.#service.limit;
-    this.#waitsFromMs = nowMs;
-    this.#limit?.began(nowMs);
-  }
-
-  /** `status` of the answer that came, or 0. */
-  #endWait(status: number): void {
-    const limit = this.#limit;
-    if (limit === undefined) return;
-    this.#limit = undefined;
-    const nowMs = this.#context.nowMs();
-    if (status === 0) limit.gaveUp(nowMs);
-    else if (status < 500) limit.answered(nowMs);
-    else limit.failed(this.#waitsFromMs, nowMs);
   }
 
   /** Sends what the writer holds, or keeps it until there is a connection. */
@@ -300,8 +260,7 @@ export class Exchange implements AttemptOwner, Waiter {
     attempt.begin(slot, instance, nowMs);
     service.started(slot, instance, nowMs);
     // The one beside it is told of when it wins.
-    if (attempt === this.#tries.attempt)
-      this.#logged?.triedOn(instance.id, nowMs - this.#startedMs);
+    if (attempt === this.#tries.attempt) this.#account.triedOn(instance.id, nowMs);
     if (this.request.complete) service.awaits(attempt, nowMs);
     const mayReuse = this.#mayRepeat() || this.#client.requestsBefore > 0;
     const idle = mayReuse && !this.#tries.freshOnly ? instance.takeIdle() : undefined;
@@ -346,7 +305,7 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** The other one was silent for longer than usual, until this one was heard. */
   #wins(attempt: Attempt): void {
-    if (this.#logged !== undefined) this.#logged.instance = attempt.onInstance.id;
+    this.#account.wonBy(attempt.onInstance.id);
     const other = this.#tries.goOnWith(attempt);
     other.dropConnection();
     this.#tries.finish(this.#service, other, outcome.silent, this.#context.nowMs());
@@ -523,7 +482,7 @@ export class Exchange implements AttemptOwner, Waiter {
     const mayKeep = !this.#client.halfClosed && !this.#context.draining;
     const answer = this.#answer;
     this.#phase = phase.answering;
-    this.#endWait(head.status);
+    this.#account.waited(head.status);
     connection.heed(head, bytes);
     this.#service.heedLoad(this.#tries.attempt.slot, head, bytes);
     connection.stash.clear();
@@ -550,7 +509,7 @@ export class Exchange implements AttemptOwner, Waiter {
   #flush(): boolean {
     const out = this.#context.writer;
     if (out.used === 0) return true;
-    this.#sent(out.used);
+    this.#account.sent(out.used);
     return out.flush(this.#client.wire);
   }
 
@@ -580,7 +539,7 @@ export class Exchange implements AttemptOwner, Waiter {
     if (status >= 500) this.#service.serverErrors++;
     const result = status >= 500 ? outcome.serverError : outcome.answered;
     this.#tries.finish(this.#service, attempt, result, nowMs, status);
-    this.#measure(nowMs);
+    this.#account.measured(nowMs);
     this.#end(status);
     this.#client.exchangeEnded(keepsClient);
   }
@@ -597,7 +556,7 @@ export class Exchange implements AttemptOwner, Waiter {
     const route = this.#route;
     this.#answer.status = head.status;
     this.#phase = phase.upgraded;
-    this.#endWait(head.status);
+    this.#account.waited(head.status);
     this.#timer.stop();
     this.#tries.attempt.connection = undefined;
     writeResponseHead(out, bytes, start, head, {
@@ -612,8 +571,8 @@ export class Exchange implements AttemptOwner, Waiter {
     connection.stash.clear();
     const taken = this.#flush();
     const onPassed = (byteCount: number, toClient: boolean): void => {
-      if (toClient) this.#sent(byteCount);
-      else this.#received(byteCount);
+      if (toClient) this.#account.sent(byteCount);
+      else this.#account.received(byteCount);
     };
     this.#client.upgraded(connection, route, onPassed, (end) => {
       const { status } = this.#answer;
@@ -687,38 +646,15 @@ export class Exchange implements AttemptOwner, Waiter {
     service.leaveQueue(this);
     if (reasons[code].status >= 500) service.refuse();
     this.#finishAll(outcome.abandoned, nowMs);
-    this.#measure(nowMs);
+    this.#account.measured(nowMs);
     this.#end(isAnswering ? 0 : reasons[code].status, code);
     if (isAnswering) this.#client.cutOff(this.#answer.leavesUntilClose);
     else this.#client.refuse(code, keep);
   }
 
-  #measure(nowMs: number): void {
-    const { service, counts } = present(this.#target, "an exchange under way has its target");
-    service.measured(nowMs - this.#startedMs);
-    counts.measured(nowMs - this.#startedMs);
-  }
-
-  #log(logged: LoggedRequest, counts: RouteCounts, status: number, why?: EndingCode): void {
-    this.#logged = undefined;
-    this.#context.accessLog?.ended(logged, {
-      protocol: "http",
-      durationMs: this.#context.nowMs() - this.#startedMs,
-      // An answer that broke off had begun with its own.
-      status: status === 0 ? this.#answer.status : status,
-      route: counts.name,
-      service: counts.service,
-      why,
-    });
-  }
-
   /** `status` of the answer that the client has whole, or 0. */
   #end(status: number, why?: EndingCode): void {
-    const { service, counts } = present(this.#target, "an exchange under way has its target");
-    this.#endWait(0);
-    service.active--;
-    counts.ended(status, why);
-    if (this.#logged !== undefined) this.#log(this.#logged, counts, status, why);
+    this.#account.ended(status, this.#answer.status, why);
     this.#timer.stop();
     this.#phase = phase.idle;
     this.#target = undefined;

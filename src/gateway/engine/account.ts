@@ -1,0 +1,114 @@
+// What is counted and told of one request, from its head to its end: in its service's and its
+// route's numbers, in a line of the access log where that is on, and by the service's limit of
+// concurrency while the whole request waits for its answer.
+//
+// Kept from one request to the next, as the exchange that it belongs to.
+
+import { present } from "../../core/base/assert.ts";
+import type { EndingCode } from "../../core/base/reasons.ts";
+import type { ConcurrencyLimit } from "../../core/guard/concurrency-limit.ts";
+import type { RequestHead } from "../http1/request-head.ts";
+import { LoggedRequest, readLoggedHead } from "./access-log.ts";
+import type { Context } from "./context.ts";
+import type { RouteCounts } from "./route-counts.ts";
+import type { Target } from "./service.ts";
+
+export class Account {
+  readonly #context: Context;
+  #target: Target | undefined = undefined;
+  #startedMs = 0;
+  /** What the access log will tell of it; undefined when that is off. */
+  #logged: LoggedRequest | undefined = undefined;
+  /** Counts the request while it waits, whole, for its answer. */
+  #limit: ConcurrencyLimit | undefined = undefined;
+  #waitsFromMs = 0;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  get #of(): Target {
+    return present(this.#target, "an account is of a request under way");
+  }
+
+  begin(target: Target, nowMs: number, address: string, bytes: Buffer, head: RequestHead): void {
+    const { service, counts } = target;
+    this.#target = target;
+    this.#startedMs = nowMs;
+    if (this.#context.accessLog !== undefined) {
+      this.#logged = new LoggedRequest(address, readLoggedHead(bytes, head));
+    }
+    service.requests++;
+    service.active++;
+    counts.requests++;
+    service.dispatcher.requestSeen(nowMs);
+  }
+
+  received(byteCount: number): void {
+    this.#of.service.bytesIn += byteCount;
+    if (this.#logged !== undefined) this.#logged.receivedBytes += byteCount;
+  }
+
+  sent(byteCount: number): void {
+    this.#of.service.bytesOut += byteCount;
+    if (this.#logged !== undefined) this.#logged.sentBytes += byteCount;
+  }
+
+  /** The whole request has come. */
+  waits(nowMs: number): void {
+    this.#limit = this.#of.service.limit;
+    this.#waitsFromMs = nowMs;
+    this.#limit?.began(nowMs);
+  }
+
+  /** It waits no more. `status` of the answer that came, or 0. */
+  waited(status: number): void {
+    const limit = this.#limit;
+    if (limit === undefined) return;
+    this.#limit = undefined;
+    const nowMs = this.#context.nowMs();
+    if (status === 0) limit.gaveUp(nowMs);
+    else if (status < 500) limit.answered(nowMs);
+    else limit.failed(this.#waitsFromMs, nowMs);
+  }
+
+  triedOn(instance: string, nowMs: number): void {
+    this.#logged?.triedOn(instance, nowMs - this.#startedMs);
+  }
+
+  /** Of two instances this one answers. */
+  wonBy(instance: string): void {
+    if (this.#logged !== undefined) this.#logged.instance = instance;
+  }
+
+  /** The last byte of an answer has been written; one that broke off is not measured. */
+  measured(nowMs: number): void {
+    const { service, counts } = this.#of;
+    service.measured(nowMs - this.#startedMs);
+    counts.measured(nowMs - this.#startedMs);
+  }
+
+  /** `status` of the answer that the client has whole, or 0; `begunAs` of one that broke off. */
+  ended(status: number, begunAs: number, why?: EndingCode): void {
+    const { service, counts } = this.#of;
+    this.waited(0);
+    service.active--;
+    counts.ended(status, why);
+    if (this.#logged !== undefined) {
+      this.#log(this.#logged, counts, status === 0 ? begunAs : status, why);
+    }
+    this.#target = undefined;
+  }
+
+  #log(logged: LoggedRequest, counts: RouteCounts, status: number, why?: EndingCode): void {
+    this.#logged = undefined;
+    this.#context.accessLog?.ended(logged, {
+      protocol: "http",
+      durationMs: this.#context.nowMs() - this.#startedMs,
+      status,
+      route: counts.name,
+      service: counts.service,
+      why,
+    });
+  }
+}
