@@ -136,6 +136,8 @@ export class KeyRing {
     this.#tombstones.set(domainId, kept ?? now);
     try {
       const { id } = kept ?? (await this.#putTombstone(now));
+      // Who keeps a key may keep shards of an old tombstone as well: it stays whole.
+      if (left.length > 0) return;
       for (const old of same) if (old.id !== id) await this.#store.supersede("tombstone", old.id);
     } catch (error) {
       // Who opens the vault next time tries again.
