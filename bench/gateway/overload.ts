@@ -2,9 +2,9 @@
 // important waits, and how soon all is as before when that ends.
 //
 // The service is ours, so that its capacity is known: so many requests at a time, in the order they
-// came, each for as long as a timer takes on this machine. The load is open: who is not answered does not hold back the next
-// one, and an answer after a second is of no use to anybody any more. One request in ten is of high
-// priority.
+// came, each for as long as a timer takes on this machine. The load is open: who is not answered
+// does not hold back the next one, and an answer after a second is of no use to anybody any more.
+// One request in ten is of high priority.
 
 import { Agent, createServer, request as ask } from "node:http";
 import { type Figure, figure } from "../shared/figures.ts";

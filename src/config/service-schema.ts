@@ -457,7 +457,8 @@ const deploy = z.strictObject({
 const concurrency = z.strictObject({
   min: field(integer(1, 1_000_000).prefault(defaultConcurrency.min), {
     meaning: "The limit is never below this, of each worker.",
-    interaction: "Not above `max`. Where they are equal, nothing is found out.",
+    interaction:
+      "Not above `max`. Where they are equal, that is the limit, as with Envoy's `max_requests`.",
     see: ["services.NAME.concurrency.max"],
   }),
   max: field(integer(1, 1_000_000).prefault(defaultConcurrency.max), {

@@ -19,15 +19,14 @@
 // service has become slower, and nothing ever tells. So while the limit binds the baseline is put
 // to the proof: now and then, and whenever the limit is cut, half of it is let in for a moment. If
 // answers come as often as before, somebody queued, and what they take now is nearer the truth. If
-// they come as much less often, nobody did, and what they took before is the baseline. Only
-// overload is put to the proof, and by shedding: whoever is let in waits less, not longer. Rejected:
+// they come as much less often, nobody did, and what they took before is the baseline. Only in
+// overload there are proofs, and by shedding: whoever is let in waits less, not longer. Rejected:
 // Envoy's pause to three requests at once every minute, overload or not.
 //
 // Priorities: the lowest may fill the limit, each one above it 1 + sqrt(limit) more, so that bursts
-// find room. Under overload the lowest that is there fills its part, and whoever is above finds room
-// at once. Rejected: shares by
-// priority (what the one does not use must be given to the other, which is this), dropping by chance
-// (the most important requests are lost by chance as well).
+// find room. Under overload the lowest that is there fills its part, and whoever is above finds
+// room at once. Rejected: shares by priority (what the one does not use must be given to the other,
+// which is this), dropping by chance (the most important requests are lost by chance as well).
 //
 // Invariant: min <= limit <= max; a window without answers changes nothing.
 
@@ -46,12 +45,12 @@ export interface ConcurrencySettings {
 
 export const defaultConcurrency: ConcurrencySettings = { min: 2, max: 1_000, tolerance: 1.5 };
 
-/** A window lasts for so long, and on until it has enough answers to count by, and as many as may */
-export const WINDOW_MS = 100;
-/** wait, so that a new limit is seen in the next one; */
+/** A window lasts for so long, and on until it has enough answers to count by, */
+const WINDOW_MS = 100;
+/** so many, and as many as may wait, so that a new limit is seen in the next one; */
 const ANSWERS_MIN = 100;
 /** but not longer than this. */
-export const WINDOW_MS_MAX = 2_000;
+const WINDOW_MS_MAX = 2_000;
 /** What one window weighs in the baseline, and in the rate of answers while the limit binds. */
 const WEIGHT = 0.1;
 const WEIGHT_RATE = 0.3;

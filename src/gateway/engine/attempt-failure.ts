@@ -59,7 +59,7 @@ export const failures = {
   doubtedError,
   /** The same once the retry budget has paid for it. */
   paidError: { ...doubtedError, free: true },
-  /** An answer that the route wants tried again, paid for; below 500 it is not the instance's fault. */
+  /** An answer that the route wants tried again, paid for; below 500 it is nobody's fault. */
   askedError: { ...askedError, free: true },
   askedStatus: { ...askedError, result: outcome.abandoned, free: true },
 } as const;
