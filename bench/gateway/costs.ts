@@ -42,7 +42,9 @@ export class Costs {
   private constructor(workload: Workload, names: readonly string[], rounds: readonly Round[]) {
     this.#rounds = rounds;
     this.figures = [
-      ...names.filter((name) => name !== "nines").map((name) => this.beside(workload, name)),
+      ...names
+        .filter((name) => !name.startsWith("nines"))
+        .map((name) => this.beside(workload, name)),
       ...names.map((name) => this.#alone(workload, name)),
     ];
   }

@@ -126,6 +126,7 @@ class Bench {
       if (canPin) pin(origin.pid, LOAD_CORE);
       const starting = [
         () => Nines.start(folder, { instances: [origin.port] }),
+        () => Nines.start(this.#place("logging"), { instances: [origin.port], accessLog: "{}" }),
         () => startHaproxy(folder, origin.port),
         () => startNginx(folder, origin.port),
         ...nodeProxies.map((name) => () => startNodeProxy(name, origin.port)),
@@ -150,9 +151,10 @@ class Bench {
     const { rounds, seconds, warmUpSeconds } = this.#options;
     const plan: Plan = { rounds, seconds, warmUpSeconds, folder };
     this.figures.push(...(await measureMemory(contenders, ["nines", "haproxy"])));
-    const getting = [...everybody, ...nodeProxies, "bun"];
+    const getting = [...everybody, ...nodeProxies, "bun", "nines logging"];
     const gets = await Costs.measure(contenders, getting, get, plan);
-    this.figures.push(...gets.figures, gets.beside(get, "haproxy", "bun"));
+    const logging = gets.beside(get, "nines", "nines logging");
+    this.figures.push(...gets.figures, gets.beside(get, "haproxy", "bun"), logging);
     const costUs = (name: string): number | undefined => gets.us(name);
     const latency = { contenders, costUs, rounds, seconds, folder };
     this.figures.push(...(await measureLatency(latency)));

@@ -25,10 +25,12 @@ export interface NinesOptions {
   readonly shedding?: boolean;
   /** What proves that an instance is well; an answer to `GET /` when absent. */
   readonly health?: string;
+  /** The value of `gateway.accessLog`; nothing is logged when absent. */
+  readonly accessLog?: string;
 }
 
 export class Nines {
-  readonly name = "nines";
+  readonly name: string;
   readonly port: number;
   readonly tcpPort: number;
   readonly #options: NinesOptions;
@@ -39,6 +41,7 @@ export class Nines {
   #status: Status | undefined;
 
   private constructor(folder: string, port: number, tcpPort: number, options: NinesOptions) {
+    this.name = options.accessLog === undefined ? "nines" : "nines logging";
     this.port = port;
     this.tcpPort = tcpPort;
     this.#options = options;
@@ -59,8 +62,14 @@ export class Nines {
 
   /** `note` makes one file differ from another: it is in a route that nobody asks for. */
   #write(note: number): void {
-    const { instances, workers = 1, shedding = false, health = "{ http: / }" } = this.#options;
+    const { instances, workers = 1, shedding = false, accessLog } = this.#options;
+    const { health = "{ http: / }" } = this.#options;
     const concurrency = shedding ? ", concurrency: {}" : "";
+    const log =
+      accessLog === undefined
+        ? ""
+        : `  accessLog: ${accessLog}
+`;
     const endpoints = instances.map((port) => `"127.0.0.1:${port}"`).join(", ");
     writeFileSync(
       this.#file,
@@ -75,7 +84,7 @@ gateway:
     - { match: { path: /note-${note} }, service: web }
     - { match: { path: /high }, service: web, priority: high }
     - { match: { path: / }, service: web }
-`,
+${log}`,
     );
   }
 

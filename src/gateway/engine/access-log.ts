@@ -5,7 +5,7 @@
 // written later (line-file.ts). What went well is sampled; what did not is always logged, and so every
 // head is remembered: whether it will fail is not known when it begins.
 
-import { type EndingCode, type ReasonCode, reasons } from "../../core/base/reasons.ts";
+import { type ReasonCode, reasons } from "../../core/base/reasons.ts";
 import type { AccessLogPolicy } from "../../core/route/table.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { type AccessEntry, accessLine, type LoggedHead } from "./access-line.ts";
@@ -40,8 +40,6 @@ export type LoggedEnd = Pick<
   "durationMs" | "status" | "route" | "service" | "why" | "protocol"
 >;
 
-const nothingDone = { waitedMs: 0, receivedBytes: 0, sentBytes: 0, instance: "", tries: 0 };
-
 export class AccessLog {
   readonly policy: AccessLogPolicy;
   readonly file: LineFile;
@@ -55,27 +53,35 @@ export class AccessLog {
   }
 
   ended(request: LoggedRequest, end: LoggedEnd): void {
-    const { client, head, waitedMs, receivedBytes, sentBytes, instance, tries } = request;
-    const done = { waitedMs, receivedBytes, sentBytes, instance, tries };
-    this.#write({ ...end, ...done, client, head });
+    const { sampleRatio } = this.policy;
+    const wentWell = end.why === undefined && end.status < 500;
+    if (sampleRatio < 1 && wentWell && this.#random() >= sampleRatio) return;
+    // Field by field: spreading objects costs ten times what the line does.
+    const entry: AccessEntry = {
+      head: request.head,
+      client: request.client,
+      protocol: end.protocol,
+      wallMs: Date.now(),
+      durationMs: end.durationMs,
+      waitedMs: request.waitedMs,
+      status: end.status,
+      receivedBytes: request.receivedBytes,
+      sentBytes: request.sentBytes,
+      route: end.route,
+      service: end.service,
+      instance: request.instance,
+      tries: request.tries,
+      why: end.why,
+    };
+    this.file.append(accessLine(entry, this.policy));
   }
 
   /** A head that was refused (none is told then), or one that was let in nowhere. */
   refused(client: string, why: ReasonCode, head?: LoggedHead, route = "", service = ""): void {
     const { status } = reasons[why];
     const end = { protocol: "http", durationMs: 0, status, why, route, service } as const;
-    this.#write({ ...end, ...nothingDone, client, head });
+    this.ended(new LoggedRequest(client, head), end);
   }
-
-  #write(entry: Omit<AccessEntry, "wallMs">): void {
-    const { sampleRatio } = this.policy;
-    if (sampleRatio < 1 && wentWell(entry) && this.#random() >= sampleRatio) return;
-    this.file.append(accessLine({ ...entry, wallMs: Date.now() }, this.policy));
-  }
-}
-
-function wentWell(end: { readonly why: EndingCode | undefined; readonly status: number }): boolean {
-  return end.why === undefined && end.status < 500;
 }
 
 export function readLoggedHead(bytes: Buffer, head: RequestHead): LoggedHead {

@@ -44,6 +44,7 @@ const timeoutsWithoutRoute: Timeouts = {
 };
 
 const PACE_EVERY_TICKS = 1000 / TICK_MS;
+const LOG_EVERY_TICKS = 100 / TICK_MS;
 
 const noGates: readonly Gate[] = [];
 
@@ -278,7 +279,7 @@ class WorkerEngine implements Engine, ClientOwner {
     if (lateMs > this.#loopDelayMs) this.#loopDelayMs = lateMs;
     this.#context.timers.advance(nowMs);
     for (const service of this.#services.values()) service.tick(nowMs);
-    this.#log.flush();
+    if (this.#ticks % LOG_EVERY_TICKS === 0) this.#log.flush();
     if (this.#ticks++ % PACE_EVERY_TICKS === 0) this.#keepPace(nowMs);
     const drain = this.#drain;
     if (drain === undefined) return;

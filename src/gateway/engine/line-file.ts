@@ -1,23 +1,28 @@
 // A file that lines are appended to, without anybody waiting for the disk.
 //
-// Lines gather in memory and are written together, by the thread pool: when there is much, and at each
-// tick. One write is under way at a time and holds whole lines, so that workers may share a file. A
-// disk that is slow, full or gone costs lines and nothing else: past PENDING_LENGTH_MAX they are
-// dropped, counted, and said. Somebody else renames the file when it is large (parent/rotation.ts);
-// each write looks whether the name is still that of the open file. Rejected: a stream (it buffers
-// without a bound), a pipe to a process (one more that can hang), writing at once (a disk's pause
-// would be a request's).
+// Lines gather in chunks of memory, as bytes, and are written by the thread pool ten times a second or
+// when a chunk is full. One write is under way at a time and holds whole lines, so that workers may
+// share a file. A disk that is slow, full or gone costs lines and nothing else: when CHUNKS_MAX wait,
+// further lines are dropped, counted, and said. Somebody else renames the file when it is large
+// (parent/rotation.ts); once a second a write looks whether the name is still that of the open file.
+// Rejected: a stream (it buffers without a bound), lines kept as strings (they outlive a collection of
+// garbage), a pipe to a process (one more that can hang), writing at once (a disk's pause would be a
+// request's).
 
 import { mkdir, open, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 
-/** Characters that wait for the disk. */
-export const PENDING_LENGTH_MAX = 4 * 1024 * 1024;
-const FLUSH_LENGTH = 64 * 1024;
+export const CHUNK_BYTES = 256 * 1024;
+/** Chunks that wait for the disk: 4 MiB. */
+export const CHUNKS_MAX = 16;
+/** A code unit of text takes no more as UTF-8. */
+const UNIT_BYTES_MAX = 3;
+const LOOK_EVERY_MS = 1_000;
 const SAY_EVERY_MS = 10_000;
 const CLOSE_MS = 500;
 const NEWLINE = 10;
+const newline = Buffer.from("\n");
 
 export interface LineFileOptions {
   readonly path: string;
@@ -28,15 +33,25 @@ export interface LineFileOptions {
   readonly say: (sentence: string) => void;
 }
 
+interface Chunk {
+  readonly bytes: Buffer;
+  readonly lines: number;
+}
+
 export class LineFile {
   /** Written, and dropped, since this file was opened. */
   written = 0;
   dropped = 0;
   readonly #options: LineFileOptions;
-  #pending = "";
-  #pendingLines = 0;
+  #chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  #used = 0;
+  #lines = 0;
+  /** Full, or on their way. */
+  #waiting: Chunk[] = [];
   #file: { readonly handle: FileHandle; readonly inode: number } | undefined = undefined;
+  #lookedMs = -Infinity;
   #writing: Promise<void> | undefined = undefined;
+  #gaveUp = false;
   /** The last write ended within a line. */
   #torn = false;
   #said = { atMs: -Infinity, dropped: 0 };
@@ -45,27 +60,28 @@ export class LineFile {
     this.#options = options;
   }
 
-  /** `line` with its newline. */
+  /** `line` with its newline; one that fills a chunk by itself is dropped. */
   append(line: string): void {
-    if (this.#pending.length + line.length > PENDING_LENGTH_MAX) {
-      this.#drop(1, "the disk takes less than there is to write");
-      return;
+    const bytesMax = line.length * UNIT_BYTES_MAX;
+    if (bytesMax > CHUNK_BYTES - this.#used) this.flush();
+    if (bytesMax > CHUNK_BYTES - this.#used) {
+      if (bytesMax > CHUNK_BYTES || this.#waiting.length >= CHUNKS_MAX) {
+        this.#drop(1, "the disk takes less than there is to write");
+        return;
+      }
+      this.#seal();
     }
-    this.#pending += line;
-    this.#pendingLines++;
-    if (this.#pending.length >= FLUSH_LENGTH) this.flush();
+    this.#used += this.#chunk.write(line, this.#used);
+    this.#lines++;
   }
 
+  /** Begins to write what there is, unless a write is under way. */
   flush(): void {
-    if (this.#writing !== undefined || this.#pendingLines === 0) return;
-    const mending = this.#torn ? "\n" : "";
-    const bytes = Buffer.from(mending + this.#pending);
-    const lines = this.#pendingLines;
-    this.#pending = "";
-    this.#pendingLines = 0;
-    this.#writing = this.#write(bytes, mending.length, lines).then(() => {
+    if (this.#writing !== undefined) return;
+    if (this.#used > 0) this.#seal();
+    if (this.#waiting.length === 0) return;
+    this.#writing = this.#writeAll().finally(() => {
       this.#writing = undefined;
-      if (this.#pending.length >= FLUSH_LENGTH) this.flush();
     });
   }
 
@@ -73,27 +89,55 @@ export class LineFile {
   async close(): Promise<void> {
     const all = async (): Promise<void> => {
       await this.#writing;
-      this.flush();
+      if (!this.#gaveUp) this.flush();
       await this.#writing;
-      await this.#file?.handle.close().catch(() => undefined);
+      const file = this.#file;
+      this.#file = undefined;
+      await file?.handle.close().catch(() => undefined);
     };
     const late = new AbortController();
-    const overdue = wait(CLOSE_MS, undefined, { signal: late.signal }).catch(() => undefined);
+    const overdue = wait(CLOSE_MS, undefined, { signal: late.signal }).then(
+      () => this.#giveUp(),
+      () => undefined,
+    );
     await Promise.race([all(), overdue]);
     late.abort();
   }
 
-  /** The lines begin at `from`. */
-  async #write(bytes: Buffer, from: number, lines: number): Promise<void> {
+  /** What waits behind the write under way will not be written. */
+  #giveUp(): void {
+    this.#gaveUp = true;
+    for (const { lines } of this.#waiting.splice(1)) this.dropped += lines;
+    this.dropped += this.#lines;
+    this.#used = 0;
+    this.#lines = 0;
+  }
+
+  #seal(): void {
+    this.#waiting.push({ bytes: this.#chunk.subarray(0, this.#used), lines: this.#lines });
+    this.#chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    this.#used = 0;
+    this.#lines = 0;
+  }
+
+  async #writeAll(): Promise<void> {
+    for (let chunk = this.#waiting[0]; chunk !== undefined; chunk = this.#waiting[0]) {
+      await this.#write(chunk);
+      this.#waiting.shift();
+    }
+  }
+
+  async #write({ bytes, lines }: Chunk): Promise<void> {
     let done = 0;
     try {
       const handle = await this.#opened();
-      while (done < bytes.length) done += (await handle.write(bytes, done)).bytesWritten;
+      if (this.#torn) await handle.write(newline);
       this.#torn = false;
+      while (done < bytes.length) done += (await handle.write(bytes, done)).bytesWritten;
       this.written += lines;
     } catch (error) {
       if (done > 0) this.#torn = bytes[done - 1] !== NEWLINE;
-      const whole = countLines(bytes.subarray(Math.min(from, done), done));
+      const whole = countLines(bytes.subarray(0, done));
       this.written += whole;
       this.#drop(lines - whole, error instanceof Error ? error.message : String(error));
     }
@@ -101,7 +145,11 @@ export class LineFile {
 
   /** The file that has the name now: another one where it was renamed. */
   async #opened(): Promise<FileHandle> {
-    const { path, bytesMax } = this.#options;
+    const { path, bytesMax, nowMs } = this.#options;
+    if (this.#file !== undefined && nowMs() - this.#lookedMs < LOOK_EVERY_MS) {
+      return this.#file.handle;
+    }
+    this.#lookedMs = -Infinity;
     const named = await stat(path).catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return undefined;
       throw error;
@@ -109,6 +157,7 @@ export class LineFile {
     if (named !== undefined && bytesMax > 0 && named.size > bytesMax) {
       throw new Error(`it has ${named.size} bytes and was not rotated`);
     }
+    this.#lookedMs = nowMs();
     if (this.#file !== undefined && this.#file.inode === named?.ino) return this.#file.handle;
     const before = this.#file;
     this.#file = undefined;
