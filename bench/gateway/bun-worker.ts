@@ -1,5 +1,5 @@
-// The gateway's engine on Bun, as a program: PORT, and TABLE, the file with the routing table of the
-// Nines that is measured beside it. No links, no board: a worker's data path and nothing else.
+// The gateway's engine on Bun, as a program: PORT, and TABLE, the file with the routing table of
+// the Nines that is measured beside it. No links, no board: a worker's data path and nothing else.
 
 import { randomBytes } from "node:crypto";
 import { loadTable } from "../../src/gateway/process/table-file.ts";

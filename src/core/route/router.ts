@@ -3,8 +3,8 @@
 // The loader has sorted the routes, so this is a scan, and the order is the whole rule: nothing to
 // explain to a user beyond "the first that matches". Most tables have one route that takes all:
 // `takesAll` lets the caller skip even the making of the strings, `asksHost` and `asksMethod` that
-// of those which no route asks for. A scan of 1,000 routes costs some microseconds; a tree over hosts
-// and segments was rejected until a table needs it.
+// of those which no route asks for. A scan of 1,000 routes costs some microseconds; a tree over
+// hosts and segments was rejected until a table needs it.
 //
 // Paths are matched as sent, byte for byte: no decoding, no merging of slashes, no case folding,
 // since the instance gets the path as sent and only it knows what it makes of it. One form is

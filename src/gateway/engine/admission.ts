@@ -3,8 +3,8 @@
 // Each worker decides by itself and at once. Every 100 ms it tells the others, by way of the
 // parent, what it has let in, and they count it as their own (`RateLimiter.spend`): so all workers
 // keep one limit together. Between two tellings each lets in no more of a client than its share of
-// the burst and what the rate grants meanwhile: all at once would else let in a burst each. A worker
-// without a parent goes on alone. The same messages could come from other machines. Rejected: a
+// the burst and what the rate grants meanwhile: else all at once would let in a burst each. A
+// worker without a parent goes on alone. The same messages could come from other machines. Rejected: a
 // share of the limit for each worker (a client with one connection would never get more than his
 // worker's), a file or a process that all ask (a round trip for each request).
 //
@@ -84,7 +84,10 @@ function openGate(limit: RateLimit, name: string, workers: number, before?: Gate
   return { limit, name, limiter, untold, share };
 }
 
-/** `group`: of the client's address. 0: the request is let in, and counted by every gate. Else milliseconds until it would be. */
+/**
+ * 0: the request is let in, and counted by every gate. Else milliseconds until it would be. `group`
+ * is that of the client's address.
+ */
 export function pass(
   gates: readonly Gate[],
   group: string,
