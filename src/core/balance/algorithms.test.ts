@@ -357,6 +357,11 @@ test("rendezvous in cells: 400 have their part, and at most three times as many 
   const keysOf = (gone: number) => before.filter((slot) => slot === gone).length;
   for (const gone of [0, 1, 2, 3]) {
     world.leave(gone);
+    for (const key of keys) {
+      const after = world.choose(key);
+      if (before[key] === gone) assert.notEqual(after, gone);
+      else assert.equal(after, before[key], "who is only out takes nobody else's keys along");
+    }
     world.view.listed[gone] = 0;
     world.view.version++;
     const moved = keys.filter((key) => world.choose(key) !== before[key]).length;
