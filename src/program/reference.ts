@@ -163,22 +163,22 @@ Workers count, in plain numbers that they keep anyway; control adds up what they
 second. No value of a label comes from a client: there are as many series as routes, services,
 instances, workers and reasons make.
 
-- \`route\` is written as a request line is: \`shop.example.com/api/*\` is everything below \`/api\` of one
-  host, \`POST /upload\` one method and one whole path, \`tcp 0.0.0.0:5432\` a tcp listener. Names of header
-  conditions follow; routes that differ in nothing else are numbered.
-- \`reason\` is a code of the [catalogue](errors.md#answers-that-the-gateway-gives-by-itself). Its series
-  begins when it first happens.
+- \`route\` is written as a request line is: \`shop.example.com/api/*\` is everything below \`/api\`
+  of one host, \`POST /upload\` one method and one whole path, \`tcp 0.0.0.0:5432\` a tcp listener.
+  Names of header conditions follow; routes that differ in nothing else are numbered.
+- \`reason\` is a code of the [catalogue](errors.md#answers-that-the-gateway-gives-by-itself). Its
+  series begins when it first happens.
 - \`code\` is the class of a status: \`2xx\`.
 
-**Counters do not go back** when a worker ends or is replaced, nor when control does: before a number is
-told it is kept on disk, with what ended workers had counted, and another control goes on from there. They
-begin anew when the whole gateway has ended and control with it, and with an instance, service or route
-that leaves the file and comes back. What a worker that is killed had counted in its last quarter of a
-second is lost; nobody had been told of it.
+**Counters do not go back** when a worker ends or is replaced, nor when control does: before a
+number is told it is kept on disk, with what ended workers had counted, and another control goes on
+from there. They begin anew when the whole gateway has ended and control with it, and with an
+instance, service or route that leaves the file and comes back. What a worker that is killed had
+counted in its last quarter of a second is lost; nobody had been told of it.
 
-**Histograms** of requests have a bucket each power of two, from 125 us to 65.5 s, those of instances each
-power of four, from 250 us to 65.5 s. What is counted of a bucket took less than its limit; workers count eight times
-as finely, for the quantiles of \`nines status\`.
+**Histograms** of requests have a bucket each power of two, from 125 us to 65.5 s, those of
+instances each power of four, from 250 us to 65.5 s. What is counted of a bucket took less than its
+limit; workers count eight times as finely, for the quantiles of \`nines status\`.
 
 ${generated}
 
@@ -197,19 +197,21 @@ export function accessLogReference(): string {
     gateway:
       accessLog: { format: json, sample: 10% }
 
-It is off unless the file has \`gateway.accessLog\` ([configuration](config.md)); \`accessLog: {}\` is on with
-every default: JSON, all requests, \`logs/access.log\` in the state directory, 64 MiB and three older files.
+It is off unless the file has \`gateway.accessLog\` ([configuration](config.md)); \`accessLog: {}\`
+is on with every default: JSON, all requests, \`logs/access.log\` in the state directory, 64 MiB and
+three older files.
 
-- **A line for each request**, when it ends; for an upgraded or tcp connection when that ends. With a sample of
-  the requests that went well, all that did not are told still: 5xx, refused, broken off.
-- **No secret**: Authorization, cookies and bodies are never written, queries only with \`query: true\`. What a
-  client sent is escaped, so that it cannot write a line of its own.
-- **Nobody waits for the disk.** A worker gathers lines and writes them together, ten times a second or more.
-  A disk that is slow, full or gone costs lines: past 4 MiB that wait they are dropped, counted
-  (\`nines_access_log_lost_lines_total\`) and said in an event. A worker that is killed loses what it had gathered, a tenth
-  of a second.
-- **It is bounded.** The gateway's parent renames a file that is larger than \`rotateAt\` to \`FILE.1\`, and the workers begin
-  another: no line is lost over it, and none needs control.
+- **A line for each request**, when it ends; for an upgraded or tcp connection when that ends. With
+  a sample of the requests that went well, all that did not are told still: 5xx, refused, broken
+  off.
+- **No secret**: Authorization, cookies and bodies are never written, queries only where \`query\`
+  says so. What a client sent is escaped, so that it cannot write a line of its own.
+- **Nobody waits for the disk.** A worker gathers lines and writes them together, ten times a second
+  or more. A disk that is slow, full or gone costs lines: past 4 MiB that wait they are dropped,
+  counted (\`nines_access_log_lost_lines_total\`) and said in an event. A worker that is killed
+  loses what it had gathered, a tenth of a second.
+- **It is bounded.** The gateway's parent renames a file that is larger than \`rotateAt\` to
+  \`FILE.1\`, and the workers begin another: no line is lost over it, and none needs control.
 
 ${generated}
 
@@ -219,12 +221,13 @@ ${generated}
 |---|---|
 ${rows.join("\n")}
 
-\`reason\` and \`state\` are those of the [catalogue](errors.md#answers-that-the-gateway-gives-by-itself).
+\`reason\` and \`state\` are those of the
+[catalogue](errors.md#answers-that-the-gateway-gives-by-itself).
 
 ## In combined form
 
-Apache's and nginx', with UTC times, \`-\` for the user, 499 for a client that went away before an answer began (as
-nginx says), and 000 where nothing was answered.
+Apache's and nginx', with UTC times, \`-\` for the user, 499 for a client that went away before an
+answer began (as nginx says), and 000 where nothing was answered.
 `;
 }
 

@@ -1,12 +1,13 @@
-// Why a request did not simply get an instance's answer: one catalogue of every refusal, every other
-// early end, every retry and every ejection. A stable code, what the client is answered, and one
-// sentence for the person who reads it. The codes stand in `X-Nines-Reason`, in the access log and in
-// the metrics; the docs tables are generated from here. A retired code is never used again.
+// Why a request did not simply get an instance's answer: one catalogue of every refusal, every
+// other early end, every retry and every ejection. A stable code, what the client is answered, and
+// one sentence for the person who reads it. The codes stand in `X-Nines-Reason`, in the access log
+// and in the metrics; the docs tables are generated from here. A retired code is never used again.
 //
 // `state` is HAProxy's termination state in two letters, so that who knows its logs can read ours.
-// Who ended it: C the client, c its time ran out, S the instance, s its time ran out, P a rule of the
-// gateway, R something here was full, K control or an operator. How far it had come: R the request's
-// head, Q the queue, C connecting, H the answer's head was awaited, D a body. `--` is none.
+// Who ended it: C the client, c its time ran out, S the instance, s its time ran out, P a rule of
+// the gateway, R something here was full, K control or an operator. How far it had come: R the
+// request's head, Q the queue, C connecting, H the answer's head was awaited, D a body. `--` is
+// none.
 
 export interface Reason {
   /** Of the answer that the client gets; 0: none of the gateway's own. */

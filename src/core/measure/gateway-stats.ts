@@ -1,5 +1,6 @@
 // What a gateway worker counted since it started: plain cumulative numbers, so that a lost report
-// costs nothing and control adds workers up. Label sets are fixed: route, service, instance, reason.
+// costs nothing and control adds workers up. Label sets are fixed: route, service, instance,
+// reason.
 
 /** By code of the catalogue (core/base/reasons.ts); what never was is absent. */
 export type CountsByReason = Readonly<Record<string, number>>;

@@ -6,8 +6,8 @@
 //   tcp 0.0.0.0:5432            the connections of a tcp listener
 //
 // The name is made of the table alone, never of what a client sends: there are as many names as
-// routes. Values of header conditions stay out, since one may be a key that somebody has; routes that
-// differ in nothing else are numbered. A route keeps its name while its conditions stay.
+// routes. Values of header conditions stay out, since one may be a key that somebody has; routes
+// that differ in nothing else are numbered. A route keeps its name while its conditions stay.
 
 import type { RouteMatch, RoutingTable } from "./table.ts";
 

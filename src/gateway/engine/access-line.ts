@@ -1,9 +1,9 @@
 // One line of the access log for one request, as JSON or in Apache's "combined" form. Pure.
 //
-// What may be written is listed here, field by field, and nothing else is ever taken from a request:
-// no Authorization, no cookie, no body. A query stays out unless it is asked for, also that of a
-// Referer, since tokens travel in queries. Texts of clients are escaped, so that no request can write
-// a line of its own, and cut at TEXT_LENGTH_MAX.
+// What may be written is listed here, field by field, and nothing else is ever taken from a
+// request: no Authorization, no cookie, no body. A query stays out unless it is asked for, also
+// that of a Referer, since tokens travel in queries. Texts of clients are escaped, so that no
+// request can write a line of its own, and cut at TEXT_LENGTH_MAX.
 
 import { allReasons, type EndingCode } from "../../core/base/reasons.ts";
 import type { AccessLogPolicy } from "../../core/route/table.ts";

@@ -1,9 +1,9 @@
 // The access log of one worker: who is logged, and what of it is remembered until it ends.
 //
 // Off, it costs a request some comparisons. On, a request's method, target and four fields become
-// strings when its head has been read, since the bytes are gone at its end; the line is made then, and
-// written later (line-file.ts). What went well is sampled; what did not is always logged, and so every
-// head is remembered: whether it will fail is not known when it begins.
+// strings when its head has been read, since the bytes are gone at its end; the line is made then,
+// and written later (line-file.ts). What went well is sampled; what did not is always logged, and
+// so every head is remembered: whether it will fail is not known when it begins.
 
 import { type ReasonCode, reasons } from "../../core/base/reasons.ts";
 import type { AccessLogPolicy } from "../../core/route/table.ts";

@@ -1,4 +1,5 @@
-// The access log from table to table: opened when one asks for it, and kept open while its file stays.
+// The access log from table to table: opened when one asks for it, and kept open while its file
+// stays.
 
 import type { AccessLogPolicy } from "../../core/route/table.ts";
 import type { EngineOptions } from "../contract.ts";

@@ -1,4 +1,5 @@
-// Lines reach the file whole and once, or are counted as lost and said to be; nobody waits for them.
+// Lines reach the file whole and once, or are counted as lost and said to be; nobody waits for
+// them.
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";

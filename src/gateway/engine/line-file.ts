@@ -1,13 +1,13 @@
 // A file that lines are appended to, without anybody waiting for the disk.
 //
-// Lines gather in chunks of memory, as bytes, and are written by the thread pool ten times a second or
-// when a chunk is full. One write is under way at a time and holds whole lines, so that workers may
-// share a file. A disk that is slow, full or gone costs lines and nothing else: when CHUNKS_MAX wait,
-// further lines are dropped, counted, and said. Somebody else renames the file when it is large
-// (parent/rotation.ts); once a second a write looks whether the name is still that of the open file.
-// Rejected: a stream (it buffers without a bound), lines kept as strings (they outlive a collection of
-// garbage), a pipe to a process (one more that can hang), writing at once (a disk's pause would be a
-// request's).
+// Lines gather in chunks of memory, as bytes, and are written by the thread pool ten times a second
+// or when a chunk is full. One write is under way at a time and holds whole lines, so that workers
+// may share a file. A disk that is slow, full or gone costs lines and nothing else: when CHUNKS_MAX
+// wait, further lines are dropped, counted, and said. Somebody else renames the file when it is
+// large (parent/rotation.ts); once a second a write looks whether the name is still that of the
+// open file. Rejected: a stream (it buffers without a bound), lines kept as strings (they outlive a
+// collection of garbage), a pipe to a process (one more that can hang), writing at once (a disk's
+// pause would be a request's).
 
 import { mkdir, open, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";

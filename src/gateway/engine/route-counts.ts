@@ -1,5 +1,5 @@
-// What a worker counts of one route: a few additions a request, in numbers that only grow. What goes
-// wrong is counted by its reason as well; that path is rare, or ends a request in any case.
+// What a worker counts of one route: a few additions a request, in numbers that only grow. What
+// goes wrong is counted by its reason as well; that path is rare, or ends a request in any case.
 
 import type { EndingCode } from "../../core/base/reasons.ts";
 import type { CountsByReason, RouteStats } from "../../core/measure/gateway-stats.ts";

@@ -1,5 +1,6 @@
 // Keeps the access log bounded: a file that is too large is renamed, and its writers begin another
-// one when they see that the name is gone (engine/line-file.ts). Nothing is copied and no line is lost.
+// one when they see that the name is gone (engine/line-file.ts). Nothing is copied and no line is
+// lost.
 //
 // The parent does it, of which there is one, whatever becomes of control; two that overlap for a
 // moment see the same small file. Where it can't (the folder belongs to somebody else), the workers

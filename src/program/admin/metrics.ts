@@ -6,8 +6,8 @@
 // _total for counters.
 //
 // Bounded: no value of a label comes from a client. There are as many series as routes, services,
-// instances, workers and reasons (core/base/reasons.ts) make; a reason's series begins when it first
-// happens.
+// instances, workers and reasons (core/base/reasons.ts) make; a reason's series begins when it
+// first happens.
 
 import type {
   CountsByReason,
