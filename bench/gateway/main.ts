@@ -88,16 +88,16 @@ class Bench {
   async run(): Promise<void> {
     if (this.#wants("cost memory latency")) await this.#beside();
     if (this.#wants("workers")) this.figures.push(...(await this.#workers()));
-    if (this.#wants("outage")) {
-      const options = { folder: this.#place("outage"), seconds: this.#options.seconds };
-      this.figures.push(...(await measureOutage(options)));
-    }
     if (this.#wants("overload")) {
       const options = { folder: this.#place("overload"), seconds: this.#options.seconds };
       this.figures.push(...(await measureOverload(options)));
     }
-    // Neither is a matter of time, so they may disturb each other.
+    // None of these is a matter of time, so they may disturb each other.
     const lasting: Promise<readonly Figure[]>[] = [];
+    if (this.#wants("outage")) {
+      const options = { folder: this.#place("outage"), seconds: this.#options.seconds };
+      lasting.push(measureOutage(options));
+    }
     if (this.#wants("reloads")) lasting.push(measureReloads(this.#place("reloads")));
     if (this.#wants("soak")) {
       const seconds = this.#options.soakSeconds;
