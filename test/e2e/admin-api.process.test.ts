@@ -141,7 +141,7 @@ describe("the admin API on TCP", () => {
     assert.equal(((await asked.json()) as { control: { state: string } }).control.state, "running");
     const refused = await fetch(`http://${listen}/v1/status`);
     assert.equal(refused.status, 401);
-    assert.equal(refused.headers.get("www-authenticate"), "Bearer");
+    assert.equal(refused.headers.get("www-authenticate"), 'Bearer, Basic realm="Nines"');
     const { error } = (await refused.json()) as { error: { code: string } };
     assert.equal(error.code, "NINES_ADMIN_TOKEN");
     nines.writeText(text);
@@ -192,7 +192,7 @@ function tamper(document: ApiDocument, schema: Schema, value: unknown, path: str
 }
 
 function valuesOf({ type, text }: Answer): readonly unknown[] {
-  if (type === "text/plain") return [text];
+  if (/^text\/(plain|html|csv)$/.test(type)) return [text];
   if (type === "application/json") return [JSON.parse(text)];
   return [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? "") as unknown);
 }

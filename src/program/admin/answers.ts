@@ -21,6 +21,7 @@ import {
 import type { RecordedEvent } from "../../runtime/event-log.ts";
 import { count, list, type Same, shape, time } from "../answer.ts";
 import { type IncidentReport, incidentFields } from "../incidents/report.ts";
+import { columns, type StatsRow } from "../stats/columns.ts";
 import { deployReport } from "../status/report.ts";
 import type { DeploysReport } from "../status/versions.ts";
 
@@ -43,6 +44,11 @@ export const eventGap = shape({
   next: count("The number of the next event that is kept; those between are lost to the stream"),
 });
 export type EventGap = z.infer<typeof eventGap>;
+
+export const stats = list(
+  z.partialRecord(z.enum(columns), z.union([z.string(), z.number()])).readonly(),
+);
+true satisfies Same<z.infer<typeof stats>, readonly StatsRow[]>;
 
 export const sentences = list(z.string());
 

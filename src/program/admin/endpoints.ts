@@ -13,6 +13,7 @@ import { PERCENT_MAX } from "../../core/steer/agent-line.ts";
 import { WEIGHT_MAX, type WeightWord } from "../../core/steer/weights.ts";
 import type { IncidentReport, Wanted } from "../incidents/report.ts";
 import type { DeploysReport } from "../status/versions.ts";
+import { renderCsv, type StatsRow } from "../stats/columns.ts";
 import { type StatusReport, statusReport } from "../status/report.ts";
 import {
   applyResult,
@@ -25,6 +26,7 @@ import {
   recordedEvent,
   recordedEvents,
   sentences,
+  stats,
   tableInForce,
 } from "./answers.ts";
 import { type EventSource, since, streamEvents } from "./event-stream.ts";
@@ -36,6 +38,8 @@ export interface AdminActions extends EventSource {
   incidents(wanted: Wanted): readonly IncidentReport[];
   table(): RoutingTable | null;
   metrics(): string;
+  stats(): readonly StatsRow[];
+  statsPage(): string;
   apply(file: string | undefined): Promise<ApplyResult>;
   deploy(order: DeployOrder): Promise<DeployResult>;
   rollback(service: string, version: number | undefined, by: string): DeployResult;
@@ -89,6 +93,8 @@ export interface Endpoint {
   readonly output: z.ZodType;
   /** "stream" is answered with server-sent events, and `answer` returns a Follow. */
   readonly type: "json" | "text" | "stream";
+  /** Of a text. */
+  readonly media?: string;
   readonly answer: (actions: AdminActions, input: unknown) => unknown;
 }
 
@@ -228,8 +234,35 @@ export const endpoints: readonly Endpoint[] = [
     input: nothing,
     output: z.string(),
     type: "text",
+    media: "text/plain; version=0.0.4; charset=utf-8",
     answer: (actions) => actions.metrics(),
   },
+  {
+    method: "GET",
+    path: "/stats",
+    summary: "The state of everything as a page for a browser, which asks again by itself.",
+    input: nothing,
+    output: z.string(),
+    type: "text",
+    media: "text/html; charset=utf-8",
+    answer: (actions) => actions.statsPage(),
+  },
+  {
+    method: "GET",
+    path: "/stats.csv",
+    summary: "The same in the columns of HAProxy's statistics; what has no value is empty.",
+    input: nothing,
+    output: z.string(),
+    type: "text",
+    media: "text/csv; charset=utf-8",
+    answer: (actions) => renderCsv(actions.stats()),
+  },
+  look(
+    "/stats.json",
+    "The same as JSON: a row for the gateway, each instance and each service, by HAProxy's names.",
+    { input: nothing, output: stats },
+    (actions) => actions.stats(),
+  ),
   change(
     "/v1/apply",
     "Checks the file and follows it; a wrong file changes nothing.",

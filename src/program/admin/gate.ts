@@ -7,7 +7,10 @@
 // hopeless is the token's length (tokens.ts). The right token is never made to wait, or guessing
 // would be a way to lock the operator out. What lasts (a stream) ends with its token.
 //
-// A browser is kept out twice over: Host must be an address, localhost or a name from the file (DNS
+// A person at a browser gives the token as the password of HTTP's Basic, and may look: a browser
+// sends that by itself from then on, so it is never taken for an order.
+//
+// A page of somebody else's is kept out twice over: Host must be an address, localhost or a name from the file (DNS
 // rebinding brings the attacker's name), a foreign Origin is refused, and an order must be JSON,
 // which a form cannot send (CSRF).
 
@@ -73,14 +76,23 @@ function rightOf(
   authorization: string | undefined,
   tokens: Tokens | undefined,
 ): "all" | "look" | "none" {
-  const token = /^Bearer +([^ ]+) *$/i.exec(authorization ?? "")?.[1];
-  if (token === undefined || tokens === undefined) return "none";
+  const [, scheme = "", given = ""] =
+    /^(Bearer|Basic) +([^ ]+) *$/i.exec(authorization ?? "") ?? [];
+  if (given === "" || tokens === undefined) return "none";
+  const isPerson = scheme.toLowerCase() === "basic";
+  const token = isPerson ? passwordOf(given) : given;
   const digest = digestOf(token);
   // Both are compared, whatever the first says.
   const all = timingSafeEqual(digest, tokens.all);
   const look = tokens.look !== undefined && timingSafeEqual(digest, tokens.look);
-  if (all) return "all";
+  if (all) return isPerson ? "look" : "all";
   return look ? "look" : "none";
+}
+
+/** Of "user:password" in base64, whoever the user is. */
+function passwordOf(given: string): string {
+  const words = Buffer.from(given, "base64").toString("latin1");
+  return words.slice(words.indexOf(":") + 1);
 }
 
 /** The host of "host:port", "[::1]:port" or either without its port, in lower case. */

@@ -29,6 +29,7 @@ import {
   refused,
   routingTable,
   sentences,
+  stats,
   tableInForce,
 } from "./answers.ts";
 import type { Endpoint } from "./endpoints.ts";
@@ -53,6 +54,7 @@ const answers: Readonly<Record<string, z.ZodType>> = {
   RoutingTable: routingTable,
   Sentences: sentences,
   Service: serviceReport,
+  Stats: stats,
   Status: statusReport,
   TableInForce: tableInForce,
   Worker: workerReport,
@@ -134,9 +136,10 @@ const lastEventId = {
   schema: { type: "integer", minimum: 0 },
 };
 
-function answerOf({ type, output }: Endpoint): Json {
+function answerOf({ type, output, media = "text/plain" }: Endpoint): Json {
   if (type === "text") {
-    return { description: "Text.", content: { "text/plain": { schema: { type: "string" } } } };
+    const [kind = media] = media.split(";");
+    return { description: "Text.", content: { [kind]: { schema: { type: "string" } } } };
   }
   const [name] = Object.entries(answers).find(([, schema]) => schema === output) ?? [];
   if (name === undefined) throw new Error("an endpoint's answer has a name in openapi.ts");

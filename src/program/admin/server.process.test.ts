@@ -28,6 +28,8 @@ const actions = {
   },
   table: () => null,
   metrics: () => "nines_build_info 1\n",
+  stats: () => [{ pxname: "web", svname: "BACKEND" }],
+  statsPage: () => "<!doctype html>\n",
   apply: async (file: string | undefined) => {
     asked.push(["apply", file]);
     return { changes: [], warnings: [] };

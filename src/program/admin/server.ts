@@ -152,7 +152,7 @@ async function answer(
   const result = await endpoint.answer(actions, checkInput(endpoint, raw));
   if (endpoint.type === "stream") follow(response, result as Follow);
   else if (endpoint.type === "text")
-    send(response, 200, "text/plain; version=0.0.4; charset=utf-8", String(result));
+    send(response, 200, endpoint.media ?? "text/plain; charset=utf-8", String(result));
   else sendJson(response, 200, result);
   return endpoint.type === "stream";
 }
@@ -243,7 +243,7 @@ function sendError(response: ServerResponse, error: unknown): void {
   }
   response.setHeader("connection", "close"); // what is left of the body is not read
   if (error instanceof Refusal && error.status === 401) {
-    response.setHeader("www-authenticate", "Bearer");
+    response.setHeader("www-authenticate", ["Bearer", 'Basic realm="Nines"']);
   }
   if (error instanceof NinesError) {
     sendJson(response, statusOf(error), { error: describeError(error) });
@@ -274,6 +274,10 @@ function send(response: ServerResponse, status: number, type: string, text: stri
     "content-type": type,
     "content-length": Buffer.byteLength(text),
     "cache-control": "no-store",
+    // Nothing of an answer is a program, and no other page shows it as its own.
+    "content-security-policy":
+      "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
   });
   response.end(text);
 }

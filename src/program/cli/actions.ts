@@ -103,6 +103,11 @@ export interface BackupKeyOptions extends PlaceOptions {
 /** A number, "50%" of the file's, or "auto". */
 export type WeightText = number | `${number}%` | "auto";
 
+export interface StatsOptions extends PlaceOptions {
+  readonly json?: boolean;
+  readonly html?: boolean;
+}
+
 export interface CloseOptions extends PlaceOptions {
   readonly everything?: boolean;
 }
@@ -152,6 +157,7 @@ export interface Actions {
   incidents(service: string | undefined, options: IncidentsOptions): Promise<number>;
   incident(id: string, options: Omit<IncidentsOptions, "last">): Promise<number>;
   metrics(options: PlaceOptions): Promise<number>;
+  stats(options: StatsOptions): Promise<number>;
   load(service: string, options: LoadOptions): Promise<number>;
   model(service: string | undefined, options: ModelOptions): Promise<number>;
   simulate(service: string | undefined, options: SimulateOptions): Promise<number>;

@@ -76,6 +76,7 @@ export const overNetwork: readonly string[] = [
   "status",
   "events",
   "metrics",
+  "stats",
   "incidents list",
   "incidents show",
   "apply",

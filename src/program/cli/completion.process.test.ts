@@ -32,7 +32,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 
 describe("completion in bash", () => {
   const cases: readonly (readonly [string, readonly string[]])[] = [
-    ["nines sta", ["status"]],
+    ["nines statu", ["status"]],
     ["nines control ", ["restart"]],
     ["nines status --j", ["--json"]],
     ["nines scale ", ["service-1", "service-2"]],

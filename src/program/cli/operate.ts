@@ -21,6 +21,7 @@ type Operations = Pick<
   | "controlRestart"
   | "gatewayRestart"
   | "metrics"
+  | "stats"
 >;
 
 export const operations: Operations = {
@@ -57,12 +58,18 @@ export const operations: Operations = {
     await ask(options, "/v1/gateway/restart", {});
     return done("The gateway's workers are replaced, one after another.");
   },
-  async metrics(options) {
-    const call = { ...adminPlace(options), method: "GET", path: "/metrics" } as const;
-    process.stdout.write(await fetchAdminText({ ...call, timeoutMs: ANSWER_TIMEOUT_MS }));
-    return exitCode.done;
+  metrics: (options) => print(options, "/metrics"),
+  stats(options) {
+    const form = options.json === true ? ".json" : options.html === true ? "" : ".csv";
+    return print(options, `/stats${form}`);
   },
 };
+
+async function print(options: PlaceOptions, path: string): Promise<number> {
+  const call = { ...adminPlace(options), method: "GET", path } as const;
+  process.stdout.write(await fetchAdminText({ ...call, timeoutMs: ANSWER_TIMEOUT_MS }));
+  return exitCode.done;
+}
 
 function done(sentence: string): number {
   say(`${sentence} \`nines status\` shows it.`);

@@ -28,6 +28,7 @@ const actions: Actions = {
   incident: async (...words) => (await import("./incidents.ts")).incident(...words),
   events: async (options) => (await import("./tail.ts")).events(options),
   metrics: async (options) => (await operations()).metrics(options),
+  stats: async (options) => (await operations()).stats(options),
   model: async (...words) => (await import("./model.ts")).model(...words),
   simulate: async (...words) => (await import("./simulate.ts")).simulate(...words),
   plan: async (...words) => (await import("./plan.ts")).plan(...words),

@@ -18,6 +18,9 @@ import { type AdminServer, serveAdmin } from "../admin/server.ts";
 import { type LoadedConfig, loadConfigFile } from "../config-file.ts";
 import { addressOf, composeStatus } from "../status/compose.ts";
 import { RateWindow, SAMPLE_INTERVAL_MS } from "../status/rates.ts";
+import type { StatsRow } from "../stats/columns.ts";
+import { renderStatsPage } from "../stats/page.ts";
+import { statsRows } from "../stats/rows.ts";
 import { incidentReports } from "../incidents/report.ts";
 import type { ServiceReport, StatusReport } from "../status/report.ts";
 import { deploysReport } from "../status/versions.ts";
@@ -270,6 +273,19 @@ class ControlRun {
     });
   }
 
+  #stats(): readonly StatsRow[] {
+    const { clock, control, steward } = this.#parts;
+    return statsRows({
+      config: this.#config,
+      instances: control.registry.instances(),
+      totals: steward.status().totals,
+      rates: this.#rates,
+      table: control.table(),
+      nowMs: clock.monotonicMs(),
+      wallMs: clock.wallMs(),
+    });
+  }
+
   #apply(file: string | undefined): Promise<ApplyResult> {
     const applied = this.#applying.then(async () => {
       this.#refuseWhenStopping();
@@ -416,6 +432,8 @@ class ControlRun {
       incidents: (wanted) => incidentReports(control.incidents(), wanted),
       table: () => control.table() ?? null,
       metrics: () => renderMetrics(this.#status(), steward.tellTotals()),
+      stats: () => this.#stats(),
+      statsPage: () => renderStatsPage(this.#status(), this.#stats()),
       apply: (file) => this.#apply(file),
       deploy: (order) => this.#deploy(order),
       rollback: (service, version, by) => {

@@ -111,6 +111,22 @@ describe("the admin API on TCP", () => {
     assert.deepEqual(drained, ["web-1"]);
   });
 
+  it("lets a person at a browser look, whatever the token could do", async (t) => {
+    const { remote, config, drained } = await createWorld(t);
+    assert.equal(await remote.follow(config), "");
+    const { port } = config;
+    const basic = (words: string) => ({
+      ...order,
+      authorization: `Basic ${Buffer.from(words).toString("base64")}`,
+    });
+    for (const token of [ALL, LOOK]) {
+      assert.equal(await ask(port, "GET", basic(`somebody:${token}`)), 200);
+      assert.equal(await ask(port, "POST", basic(`somebody:${token}`)), 403);
+    }
+    assert.equal(await ask(port, "GET", basic(`${ALL}:`)), 401);
+    assert.deepEqual(drained, []);
+  });
+
   const foreign: readonly (readonly [string, "GET" | "POST", Headers, number])[] = [
     ["another's name for it (DNS rebinding)", "GET", { ...order, host: "evil.test" }, 403],
     ["an order of a foreign page", "POST", { ...order, origin: "http://evil.test" }, 403],

@@ -1,12 +1,13 @@
 // Looking at what runs and at what happened.
 
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type {
   Actions,
   EventsOptions,
   IncidentsOptions,
   LogsOptions,
   PlaceOptions,
+  StatsOptions,
   StatusOptions,
 } from "../actions.ts";
 import { wholeNumber } from "../amounts.ts";
@@ -41,6 +42,16 @@ export function addSeeing(nines: Command, actions: Actions, ended: Ended): void 
     .summary("counters and histograms, as Prometheus reads them")
     .description("Prints what GET /metrics on the admin socket answers.")
     .action((options: PlaceOptions) => ended(actions.metrics(options)));
+  placed(nines.command("stats"))
+    .summary("every instance and service with what it did, in HAProxy's columns")
+    .description(
+      "Prints CSV as HAProxy's `show stat` does: one row for the gateway, each instance and each service; " +
+        "what Nines has no value for is empty. GET /stats on the admin API is the same as a page.",
+    )
+    .option("--json", "the same as JSON, by column")
+    .addOption(new Option("--html", "the page").conflicts("json"))
+    .addHelpText("after", "\nExample:\n  $ nines stats --html > stats.html")
+    .action((options: StatsOptions) => ended(actions.stats(options)));
 }
 
 export function addIncidents(nines: Command, actions: Actions, ended: Ended): void {
