@@ -196,7 +196,7 @@ function checkOf(record: InstanceRecord, { check, rise, fall }: HealthConfig): S
 function failureOf(text: string, layer: "L4" | "L7"): string {
   if (/^answered \d{3}\b/.test(text)) return "L7STS";
   if (/refused|unreachable|no route|not known|ENOTFOUND|EHOST|ENET/i.test(text)) return "L4CON";
-  if (/^no connection/.test(text)) return "L4TOUT";
+  if (text.startsWith("no connection")) return "L4TOUT";
   if (/^no answer|within \d/.test(text)) return `${layer}TOUT`;
   return `${layer}${layer === "L4" ? "CON" : "RSP"}`;
 }
