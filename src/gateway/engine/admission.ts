@@ -4,9 +4,9 @@
 // parent, what it has let in, and they count it as their own (`RateLimiter.spend`): so all workers
 // keep one limit together. Between two tellings each lets in no more of a client than its share of
 // the burst and what the rate grants meanwhile: else all at once would let in a burst each. A
-// worker without a parent goes on alone. The same messages could come from other machines. Rejected: a
-// share of the limit for each worker (a client with one connection would never get more than his
-// worker's), a file or a process that all ask (a round trip for each request).
+// worker without a parent goes on alone. The same messages could come from other machines.
+// Rejected: a share of the limit for each worker (a client with one connection would never get more
+// than his worker's), a file or a process that all ask (a round trip for each request).
 //
 // A limit is known by what it says, not by its place: a new table that has it still finds it as it
 // was, and two workers between two tables understand each other.
