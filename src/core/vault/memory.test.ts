@@ -42,6 +42,15 @@ describe("a pool of memory", () => {
     assert.equal(pool.take(90_000).buffer, first.buffer);
   });
 
+  it("lets what is about a power of two take each other's places, a little less or more", () => {
+    const pool = new MemoryPool();
+    const first = pool.take(4_191_616);
+    for (const length of [4_245_120, 4_079_232, 4_194_304, 3_300_000, 5_900_000]) {
+      pool.give(first);
+      assert.equal(pool.take(length).buffer, first.buffer, `${length}`);
+    }
+  });
+
   it("gets back what a loan has taken, once, but not what it has handed over", () => {
     const pool = new MemoryPool();
     const [part, whole] = [new Loan(pool), new Loan(pool)];

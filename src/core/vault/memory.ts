@@ -2,18 +2,17 @@
 //
 // The engine collects shared memory late: a restore that takes new memory for each chunk grows to a
 // gigabyte. So who has done with some gives it back, and the next one gets it, with whatever is
-// still in it. Sizes are rounded up a little, so that shards and chunks of about one size fit into
-// each other's places; what is not used of them never becomes real.
+// still in it. Sizes are three times a power of two, for what comes here is mostly about a power of
+// two, a little less or more, and so fits into each other's places; what is not used of them never
+// becomes real.
 
 import { assert } from "../base/assert.ts";
 
-/** Sizes are multiples of this part of their own magnitude. */
-const steps = 8;
-const leastBytes = 65_536;
+const leastBytes = 3 * 32_768;
 /** A spare of up to so many times the length will do. */
 const looseRatio = 4;
 /** More than this is left to the engine. */
-const keptBytesMax = 64 * 1_048_576;
+const keptBytesMax = 128 * 1_048_576;
 
 /** Zeros that threads can share. */
 export function sharedBytes(length: number): Uint8Array {
@@ -86,7 +85,5 @@ export class Loan {
 }
 
 function roundedUp(length: number): number {
-  const least = Math.max(leastBytes, length);
-  const step = 2 ** Math.floor(Math.log2(least)) / steps;
-  return step * Math.ceil(least / step);
+  return leastBytes * 2 ** Math.ceil(Math.log2(Math.max(1, length / leastBytes)));
 }
