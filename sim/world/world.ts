@@ -69,7 +69,7 @@ export class World {
   readonly clock: MachineClock;
   readonly network: Network;
   readonly machine: Machine;
-  readonly files = new StateFiles();
+  readonly files: StateFiles;
   readonly gateway: Gateway;
   readonly clients: Clients;
   readonly trace = new Trace();
@@ -99,6 +99,7 @@ export class World {
     this.file = options.plan.config;
     this.random = createPrng(options.seed);
     this.#calm = options.calm;
+    this.files = new StateFiles(options.calm !== undefined);
     const settleAlways = options.settleAlways ?? false;
     const perMs = options.calm === undefined ? 0 : GRID_PER_MS;
     this.loop = new EventLoop(options.boundary, { settleAlways, perMs });

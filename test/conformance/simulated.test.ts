@@ -31,7 +31,7 @@ for (const rate of [1, 0.7, 1.3]) {
 }
 
 recordsConformance("simulated records", (check) => {
-  const files = new StateFiles();
+  const files = new StateFiles(false);
   check({
     open: () => files.for(() => true),
     refuseWrites(refuse) {
