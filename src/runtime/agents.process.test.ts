@@ -1,4 +1,4 @@
-// Agents over real sockets: one line read within a deadline and a bound, whatever the other side does.
+// Agents over real sockets: one line within a deadline and a bound, whatever the other side does.
 
 import assert from "node:assert/strict";
 import { type AddressInfo, createServer, type Socket } from "node:net";

@@ -10,9 +10,9 @@
 // A person at a browser gives the token as the password of HTTP's Basic, and may look: a browser
 // sends that by itself from then on, so it is never taken for an order.
 //
-// A page of somebody else's is kept out twice over: Host must be an address, localhost or a name from the file (DNS
-// rebinding brings the attacker's name), a foreign Origin is refused, and an order must be JSON,
-// which a form cannot send (CSRF).
+// A page of somebody else's is kept out twice over: Host must be an address, localhost or a name
+// from the file (DNS rebinding brings the attacker's name), a foreign Origin is refused, and an
+// order must be JSON, which a form cannot send (CSRF).
 
 import { timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";

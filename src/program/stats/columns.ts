@@ -1,4 +1,4 @@
-// The columns of HAProxy's statistics, by name and order (management.txt 9.1, "CSV format", of 2.6),
+// The columns of HAProxy's statistics, by name and order (management.txt of 2.6, 9.1 "CSV format"),
 // so that what reads those reads ours. A tool may go by a column's place: all 100 static ones are
 // there, with nothing in those that Nines has no value for.
 

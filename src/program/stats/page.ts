@@ -1,8 +1,8 @@
 // GET /stats: the state of everything on one dense page, for a browser beside a terminal.
 //
 // HTML that is written whole for each request and asks again by itself after some seconds: no
-// script, nothing to load, nothing that may be run (its Content-Security-Policy says so), so that it
-// works in any browser, also in one that is read aloud. States are words before they are colours.
+// script, nothing to load, nothing that may be run (its Content-Security-Policy says so): it works
+// in any browser, also in one that is read aloud. States are words before they are colours.
 // Rejected: a page that fetches JSON by script, which is a program of its own to keep right.
 
 import { formatAge } from "../status/table.ts";
@@ -44,6 +44,14 @@ export function renderStatsPage(report: StatusReport, rows: readonly StatsRow[])
   const { services } = report;
   const wanted = services.reduce((all, one) => all + one.wanted, 0);
   const up = services.reduce((all, one) => all + one.up, 0);
+  const incidents = report.incidents.map(
+    ({ id, headline }) => `<p class="bad">incident ${escape(`${id}: ${headline}`)}</p>`,
+  );
+  const names = [
+    ...["name", "state", "since"].map((name) => headCell(name, "")),
+    ...heads.map(({ name, title }) => headCell(name, title)),
+    ...["p50", "p99", "check", "agent", "why"].map((name) => headCell(name, "")),
+  ].join("");
   const lines = rows.map((row) => rowOf(row, services, nowMs)).join("\n");
   return `<!doctype html>
 <html lang="en">
@@ -59,23 +67,26 @@ export function renderStatsPage(report: StatusReport, rows: readonly StatsRow[])
 <h1>Nines</h1>
 <p>${escape(controlLine(report, nowMs))}</p>
 <p>${escape(gatewayLine(report))}</p>
-${report.incidents.map(({ id, headline }) => `<p class="bad">incident ${escape(`${id}: ${headline}`)}</p>`).join("\n")}
+${incidents.join("\n")}
 </header>
 <table>
-<thead><tr><th scope="col">name</th><th scope="col">state</th><th scope="col">since</th>${heads
-    .map(({ name, title }) => `<th scope="col" title="${escape(title)}">${escape(name)}</th>`)
-    .join(
-      "",
-    )}<th scope="col">p50</th><th scope="col">p99</th><th scope="col">check</th><th scope="col">agent</th><th scope="col">why</th></tr></thead>
+<thead><tr>${names}</tr></thead>
 <tbody>
 ${lines}
 </tbody>
 </table>
-<footer><p>Said at ${escape(report.at)}; asked again every ${REFRESH_S} s. The same as
-<a href="/stats.csv">CSV</a> in HAProxy's columns and as <a href="/stats.json">JSON</a>.</p></footer>
+<footer>
+<p>Said at ${escape(report.at)}; asked again every ${REFRESH_S} s.</p>
+<p>The same: <a href="/stats.csv">CSV</a> in HAProxy's columns, <a href="/stats.json">JSON</a>.</p>
+</footer>
 </body>
 </html>
 `;
+}
+
+function headCell(name: string, title: string): string {
+  const meaning = title === "" ? "" : ` title="${escape(title)}"`;
+  return `<th scope="col"${meaning}>${escape(name)}</th>`;
 }
 
 function controlLine({ control, nines, file }: StatusReport, nowMs: number): string {
