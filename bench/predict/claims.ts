@@ -1,10 +1,10 @@
 // What the formulas and the simulator say of themselves, where the right answer is known.
 //
 // A chain of 104,976 states with one repair crew for all, at least 10 transitions each and numbered
-// at random, so that nothing is near the diagonal: solved until what flows into each state flows out
-// again. The same generator at 1,944 states can be eliminated, which is exact, state by state. And
-// two of three that each fail and come back by themselves: simulated, with control and its checks,
-// and by the binomial sum.
+// at random, so that nothing is near the diagonal: solved until what flows into each state flows
+// out again. The same generator at 1,944 states can be eliminated, which is exact, state by state.
+// And two of three that each fail and come back by themselves: simulated, with control and its
+// checks, and by the binomial sum.
 
 import { cpuUsage, nextTick } from "node:process";
 import { simulateYears } from "../../sim/years/simulate-years.ts";

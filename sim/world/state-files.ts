@@ -1,9 +1,9 @@
 // The records, simulated: a file for each key, which survives every process.
 //
-// Values are kept as JSON text, so that nobody shares an object with the disk; in a calm world, where
-// years of them are written and few are read, they are trusted not to be changed and become text when
-// somebody reads them. A disk that refuses (full, read-only) refuses writes and still reads and
-// removes.
+// Values are kept as JSON text, so that nobody shares an object with the disk; in a calm world,
+// where years of them are written and few are read, they are trusted not to be changed and become
+// text when somebody reads them. A disk that refuses (full, read-only) refuses writes and still
+// reads and removes.
 
 import { assert } from "../../src/core/base/assert.ts";
 import { NinesError } from "../../src/core/base/errors.ts";

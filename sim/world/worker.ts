@@ -59,7 +59,7 @@ export interface WorkerPorts {
   readonly loop: EventLoop;
   readonly clock: MachineClock;
   readonly random: Random;
-  /** See WorldOptions.calm: nobody is stopped, so that a scan that would find nothing is left out. */
+  /** See WorldOptions.calm: nobody is stopped, and a scan that finds nothing is left out. */
   readonly isCalm: boolean;
   listener(host: string, port: number): Program | undefined;
   cutOff(instance: string): boolean;
