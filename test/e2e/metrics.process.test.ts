@@ -8,7 +8,7 @@ import { dirname, join } from "node:path";
 import { it } from "node:test";
 import { ask, createNines, kill, type Nines, until } from "./nines.fixture.ts";
 
-const ASKED = 300;
+const ASKED = 200;
 const lines = "nines_access_log_lines_total";
 const log = join("traffic", "access.log");
 
