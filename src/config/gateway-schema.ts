@@ -304,7 +304,7 @@ const hedge = z.strictObject({
     meaning:
       "Second attempts a second that are allowed where `budget` gives fewer, for when requests are " +
       "few; those of 10 s at once.",
-    source: "As for retries: Linkerd (10).",
+    source: "An instance that is late is tried 20 times a second at most.",
     see: ["gateway.hedge.budget"],
   }),
 });

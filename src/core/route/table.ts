@@ -225,7 +225,8 @@ export interface HedgePolicy {
   readonly budgetPerSecond: number;
 }
 
-export const defaultHedge: HedgePolicy = { budgetRatio: 0.05, budgetPerSecond: 10 };
+/** The floor: a late instance is tried 20 times a second at most (create-dispatcher.ts). */
+export const defaultHedge: HedgePolicy = { budgetRatio: 0.05, budgetPerSecond: 20 };
 
 export interface Timeouts {
   readonly connectMs: number;
