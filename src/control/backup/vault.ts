@@ -77,7 +77,7 @@ export class Vault {
   /** What scrubs have found: no run builds on these packs, though enough of them is listed. */
   damages: readonly Damage[] = [];
   readonly #condemnedPacks = new Set<ObjectId>();
-  readonly #damagedPacks = new Set<ObjectId>();
+  #damagedPacks: ReadonlySet<ObjectId> = new Set();
 
   constructor(
     world: VaultWorld,
@@ -156,6 +156,7 @@ export class Vault {
         const id = await this.putRecord("damaged", writeDamage(damage));
         this.damages = [{ ...damage, id }];
       } else this.damages = [];
+      this.#damagedPacks = new Set(packs);
       for (const { id } of before) await this.store.supersede("damaged", id);
     } catch (error) {
       // The next scrub finds it again.
@@ -170,7 +171,7 @@ export class Vault {
     }
     const damages = await this.#readAll("damaged", readDamage);
     this.damages = damages.sort((a, b) => a.atMs - b.atMs || (a.id < b.id ? -1 : 1));
-    for (const id of this.damages.at(-1)?.packs ?? []) this.#damagedPacks.add(id);
+    this.#damagedPacks = new Set(this.damages.at(-1)?.packs);
     const snapshots = await this.#readAll("snapshot", readSnapshot);
     this.snapshots = snapshots.sort((a, b) => a.sequence - b.sequence || (a.id < b.id ? -1 : 1));
     this.#checkMark();
