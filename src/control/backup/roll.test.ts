@@ -107,6 +107,19 @@ describe("a target", () => {
     assert.deepEqual(awayIn(await open(seen(disks, 3))), [], "and when they change back");
   });
 
+  it("that is new beside disks that have changed places is taken for none of them", async () => {
+    const { disks } = await backedUp();
+    const [empty] = await newDisks(1);
+    // The disk of the first is in place of the second, and the second's is gone.
+    const world = seen([empty, disks[0], disks[2]], 2);
+    const { header } = await open(world);
+    await adoptTarget(world, header.vault, "disk-a");
+    const vault = await open(world);
+    assert.deepEqual(awayIn(vault), []);
+    assert.ok((await scrub(vault)).mended > 0);
+    assert.deepEqual(awayIn(await open(seen([disks[0], empty, disks[2]], 3))), [], "wherever");
+  });
+
   it("that shows another one's disk counts once, and is not adopted", async () => {
     const { disks } = await backedUp();
     const world = seen([disks[0], disks[1], disks[1]], 2);

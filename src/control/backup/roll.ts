@@ -151,10 +151,22 @@ export async function adoptTarget(
     const what = `${name} is not new: ${absent.get(target)}.`;
     throw new NinesError("NINES_VAULT_TARGETS", what);
   }
-  await target.put(`target/${vault}.${labelOf(target)}.here`, [sentenceFor(vault, name)]);
+  const label = freeLabel(target, world.targets, marks);
+  await target.put(`target/${vault}.${label}.here`, [sentenceFor(vault, name)]);
   const sentence = `Target ${name} is new: a scrub or a rebalance brings its shards.`;
   world.events.record({ kind: "target.adopted", level: "info", sentence });
   return { sentence };
+}
+
+/**
+ * Its own, or where disks have changed places that of the disk which is gone: with the marker of
+ * one that is there, both would be taken for the same.
+ */
+function freeLabel(target: Target, targets: readonly Target[], marks: Roll["marks"]): string {
+  const here = [...marks.values()].flat().filter(({ isHere }) => isHere);
+  const taken = new Set(here.map((mark) => mark.label));
+  const labels = [target, ...targets].map(labelOf);
+  return labels.find((label) => !taken.has(label)) ?? labelOf(target);
 }
 
 async function isPut(

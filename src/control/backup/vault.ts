@@ -335,7 +335,7 @@ function newHeader(
   const names = world.targets.map(({ name }) => name).join(", ");
   const known = world.mark.read()?.vault;
   if (known !== undefined) {
-    const what = `Vault ${known}, which this machine knows, is not on ${names}.`;
+    const what = `Vault ${known}, which this machine knows, is not on ${names}; are they mounted?`;
     throw new NinesError("NINES_VAULT_ROLLED_BACK", what);
   }
   if (!create) throw new NinesError("NINES_VAULT_NOT_FOUND", `There is no vault on ${names}.`);
