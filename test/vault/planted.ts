@@ -43,7 +43,7 @@ export const faults: readonly VaultFault[] = [
   {
     name: "the folder is not flushed after an object got its name",
     file: `${folder}/folder-target.js`,
-    find: "await folder.rename(temporary, leaf);\n            await folder.flush();",
+    find: "await folder.rename(temporary, leaf);\n                await folder.flush();",
     replace: "await folder.rename(temporary, leaf);",
     foundBy: "crashes",
   },

@@ -2,7 +2,8 @@
 //
 // An object is written beside its place, flushed, renamed into it, and the folder flushed: at any
 // point of a crash or a power loss there is all of it or nothing under its name. What is half
-// written ends in ".tmp" and is never listed; `clean` takes it away.
+// written ends in ".tmp" and is never listed; a put that fails takes it away, and `clean` what a
+// crash has left.
 //
 // Each kind has a folder; packs have sixteen, by the first digit of their names, so that no folder
 // grows too large. Written on the disk port, so that the simulated disk can crash it at each step.
@@ -69,17 +70,14 @@ class FolderTarget implements Target {
       const temporary = `${leaf}${unfinished}`;
       const file = await createAnew(folder, temporary);
       try {
-        let offset = 0;
-        for (const piece of pieces) {
-          await file.write(piece, offset);
-          offset += piece.length;
-        }
-        await file.flush();
-      } finally {
-        await file.close();
+        await fill(file, pieces);
+        await folder.rename(temporary, leaf);
+        await folder.flush();
+      } catch (error) {
+        // It would keep the last room of a disk that is full; if it does not go, `clean` takes it.
+        await removeIfThere(folder, temporary).catch(() => {});
+        throw error;
       }
-      await folder.rename(temporary, leaf);
-      await folder.flush();
     });
   }
 
@@ -219,6 +217,19 @@ async function createAnew(folder: DiskFolder, name: string): Promise<DiskFile> {
     if (diskErrorKind(error) !== "exists") throw error;
     await removeIfThere(folder, name);
     return folder.create(name);
+  }
+}
+
+async function fill(file: DiskFile, pieces: readonly Uint8Array[]): Promise<void> {
+  try {
+    let offset = 0;
+    for (const piece of pieces) {
+      await file.write(piece, offset);
+      offset += piece.length;
+    }
+    await file.flush();
+  } finally {
+    await file.close();
   }
 }
 

@@ -11,14 +11,17 @@ import { bytesOf } from "../../core/vault/wire.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { type Target, TargetError } from "../../ports/target.ts";
 import { withDeadline } from "./deadline.ts";
+import { createFolderTarget } from "./folder-target.ts";
 import { masterOfPassphrase } from "./master-key.ts";
 import { runBackup } from "./run-backup.ts";
 import { scrub, verify } from "./scrub.ts";
 import {
+  allFiles,
   master,
   newDisks,
   noise,
   settings,
+  targetPath,
   TestClock,
   TestSource,
   TestWorld,
@@ -173,6 +176,20 @@ describe("a pack that was made up, with sums and parity that are right", () => {
       await vault.store.put("pack", id, bytes);
       assert.deepEqual((await verify(await openVault(world, settings, opening))).lost, []);
     }
+  });
+});
+
+describe("a target that is full", () => {
+  it("keeps nothing of what it could not take", async () => {
+    const disk = (await newDisks(1))[0] ?? assert.fail();
+    const about = { name: "disk", domain: "room", path: targetPath };
+    const target = createFolderTarget(disk, about);
+    disk.capacityBytes = 1_000;
+    const pieces = [new Uint8Array(600), new Uint8Array(600)];
+    await assert.rejects(target.put("pack/0f", pieces), { kind: "full" });
+    assert.deepEqual(allFiles(disk), []);
+    await target.put("pack/0f", pieces.slice(1));
+    await target.close();
   });
 });
 
