@@ -132,6 +132,20 @@ describe("nines backup", () => {
     assert.deepEqual(readFileSync(join(folder, "out", "text")), text);
   });
 
+  it("is not well while a target takes nothing, though nothing is lost", (t) => {
+    const { folder, nines } = place(t);
+    fill(folder);
+    nines(["run"]);
+    const index = join(folder, "c", "index");
+    rmSync(index, { recursive: true, force: true });
+    symlinkSync("nowhere/at/all", index);
+    for (const word of ["scrub", "verify"]) {
+      assert.match(nines([word], 1), /^Target c takes nothing in this run: /m);
+    }
+    rmSync(index);
+    assert.match(nines(["verify"]), /made anew/);
+  });
+
   it("mends a flipped byte, and names what more than one of them has taken", (t) => {
     const { folder, nines } = place(t);
     fill(folder);

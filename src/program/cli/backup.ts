@@ -362,7 +362,8 @@ function snapshotJson({ id, sequence, source, host, startedMs, finishedMs, count
 function sayScrubbed(vault: Vault, { sentence, lost }: ScrubOutcome): number {
   say(sentence);
   for (const line of lost.slice(0, namedMax)) complain(`LOST: ${line}`);
-  return lost.length === 0 && isComplete(vault) ? exitCode.done : exitCode.failed;
+  const isWell = lost.length === 0 && vault.store.refused.size === 0;
+  return isWell && isComplete(vault) ? exitCode.done : exitCode.failed;
 }
 
 /** Of paths as people write them, in bytes. */

@@ -85,7 +85,7 @@ export function addBackup(nines: Command, actions: Actions, ended: Ended): void 
 function addBackupUpkeep(backup: Command, actions: Actions, ended: Ended): void {
   placed(backup.command("verify"))
     .summary("read every shard, mend what is damaged, and look for every chunk of every snapshot")
-    .description("Exits with 1 when something is lost, or a target is away and was not looked at.")
+    .description("Exits with 1 when something is lost, or a target is away or takes nothing.")
     .action((options: PlaceOptions) => ended(actions.backupVerify(options)));
   placed(backup.command("drill"))
     .summary("restore a snapshot to a scratch place, compare it byte by byte, and remove it again")
