@@ -30,7 +30,8 @@ export const faults: readonly VaultFault[] = [
     replace:
       'const { writeIndex } = await import("../../core/vault/records.js");\n' +
       '        await this.#vault.putRecord("index", writeIndex([table]));\n' +
-      '        const isOver = await this.#vault.store.put("pack", table.id, bytes, builder.memory);',
+      "        const isOver = " +
+      'await this.#vault.store.put("pack", table.id, bytes, builder.memory);',
     foundBy: "crashes",
   },
   {

@@ -25,7 +25,7 @@ export function mayShrink(bytes: Uint8Array): boolean {
   for (const count of counts) {
     if (count > 0) bits -= (count / sampled) * Math.log2(count / sampled);
   }
-  // What chance takes (Miller and Madow, 1955): each value that may occur, half a nat of the sample.
+  // What chance takes (Miller and Madow, 1955): half a nat of the sample for each possible value.
   const byChance = 255 / (2 * Math.LN2 * sampled);
   return bits < 8 - byChance - missingBits;
 }
