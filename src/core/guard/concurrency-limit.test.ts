@@ -160,6 +160,41 @@ test("without it a service under overload does next to nothing of use", () => {
   assert.ok(during.goodput < 0.3, `${during.goodput}`);
 });
 
+/**
+ * A service that does one request after another, 200 ms each, and goes on with those that nobody
+ * waits for any more: clients leave after a second, and 50 come in one. Answers of the last of two
+ * minutes.
+ */
+function answeredInTime(Limit = ConcurrencyLimit): number {
+  const limit = new Limit(defaultConcurrency, 0);
+  const serviceMs = 200;
+  /** Under way, in the order they came: when each is answered, if its client still waits then. */
+  const underWay: { readonly cameMs: number; readonly endsMs: number }[] = [];
+  let freeMs = 0;
+  let inTime = 0;
+  for (let nowMs = 0; nowMs < 120_000; nowMs += 20) {
+    while (underWay[0] !== undefined) {
+      const { cameMs, endsMs } = underWay[0];
+      const leavesMs = cameMs + PATIENCE_MS;
+      if (Math.min(endsMs, leavesMs) > nowMs) break;
+      underWay.shift();
+      if (endsMs > leavesMs) limit.gaveUp(nowMs);
+      else limit.answered(nowMs);
+      if (endsMs <= leavesMs && nowMs >= 60_000) inTime++;
+    }
+    if (!limit.admits("low")) continue;
+    limit.began(nowMs);
+    freeMs = Math.max(freeMs, nowMs) + serviceMs;
+    underWay.push({ cameMs: nowMs, endsMs: freeMs });
+  }
+  return inTime;
+}
+
+test("a service whose clients all give up in its queue is let catch up", () => {
+  const inTime = answeredInTime();
+  assert.ok(inTime >= 0.8 * 300, `${inTime} answers of 300 that it can give in a minute`);
+});
+
 const settings = { min: 3, max: 40, tolerance: 1.5 };
 
 test("its bounds hold whatever comes, and it counts who waits", () => {
@@ -278,6 +313,18 @@ describe("the simulation finds it when", () => {
       });
     });
   }
+});
+
+test("a limit that nothing but answers can lower lets a service go under for ever", async () => {
+  const fault = {
+    name: "who gives up tells nothing",
+    file: FILE,
+    find: "if (forMs >= WINDOW_MS_MAX)",
+    replace: "if (forMs < 0)",
+  };
+  await importPlanted<Module>(FILE, fault, (module) => {
+    assert.ok(answeredInTime(module.ConcurrencyLimit) < 30);
+  });
 });
 
 interface Module {

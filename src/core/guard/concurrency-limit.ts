@@ -28,7 +28,11 @@
 // room at once. Rejected: shares by priority (what the one does not use must be given to the other,
 // which is this), dropping by chance (the most important requests are lost by chance as well).
 //
-// Invariant: min <= limit <= max; a window without answers changes nothing.
+// Where the limit binds and nobody is answered any more, since clients give up in the queue and the
+// service goes on working for them, there is nothing to count by, and the limit is halved until
+// answers come again: else what was too much stays let in, and the service never catches up.
+//
+// Invariant: min <= limit <= max; a window without answers raises nothing.
 
 import { assert } from "../base/assert.ts";
 
@@ -65,6 +69,8 @@ const PROOF_AFTER_WINDOWS = 10;
 const PROOF_SOON_WINDOWS = 3;
 /** A cut to less than this is a proof as well. */
 const CUT_RATIO = 0.75;
+/** What stays of the limit after a window in which nobody was answered. */
+const STARVED_RATIO = 0.5;
 /** A proof that changes less than this in how many wait says nothing. */
 const TELLING_RATIO = 0.15;
 /** By chance a proof may be wrong: it raises the baseline to no more than so many times itself. */
@@ -151,25 +157,34 @@ export class ConcurrencyLimit {
     const forMs = nowMs - this.#fromMs;
     const enough = Math.max(ANSWERS_MIN, this.#limit);
     if (forMs < WINDOW_MS || (this.#answers < enough && forMs < WINDOW_MS_MAX)) return;
-    this.#close({
-      tookMs: Math.max(this.#waitedMs / this.#answers, 0.001),
-      perMs: this.#answers / forMs,
-      waiting: this.#waitedMs / forMs,
-    });
-    this.#fromMs = nowMs;
-    this.#answers = 0;
-    this.#waitedMs = 0;
+    this.#end(nowMs, forMs);
   }
 
   /** It waits no more, and nobody has answered it: the others answered all the slower. */
   gaveUp(nowMs: number): void {
     this.#leave(nowMs);
+    const forMs = nowMs - this.#fromMs;
+    if (forMs >= WINDOW_MS_MAX) this.#end(nowMs, forMs);
   }
 
   /** An error came: how soon says nothing. */
   failed(beganMs: number, nowMs: number): void {
     this.#leave(nowMs);
     this.#waitedMs -= nowMs - Math.max(beganMs, this.#fromMs);
+  }
+
+  /** The window is over, and the next one begins. */
+  #end(nowMs: number, forMs: number): void {
+    const waiting = this.#waitedMs / forMs;
+    if (this.#answers > 0) {
+      const tookMs = Math.max(this.#waitedMs / this.#answers, 0.001);
+      this.#close({ tookMs, perMs: this.#answers / forMs, waiting });
+    } else if (waiting >= this.#limit * BINDING_RATIO) {
+      this.#starve();
+    }
+    this.#fromMs = nowMs;
+    this.#answers = 0;
+    this.#waitedMs = 0;
   }
 
   #leave(nowMs: number): void {
@@ -193,6 +208,15 @@ export class ConcurrencyLimit {
     if (seen.waiting < this.#limit * BINDING_RATIO) this.#unbound(seen);
     else if (this.#proof !== undefined) this.#judge(this.#proof, seen);
     else this.#adapt(seen);
+  }
+
+  /** It binds, and all that was let in was given up. */
+  #starve(): void {
+    this.#limit = this.#bounded(this.#limit * STARVED_RATIO);
+    // What answers took before is of another time.
+    this.#baselineMs = 0;
+    this.#proof = undefined;
+    this.#perMs = 0;
   }
 
   /** There is room: what answers take now is what they take, or nearly. */
