@@ -8,7 +8,7 @@
 
 import type { AgentConfig } from "../../config/config.ts";
 import type { Random } from "../../core/base/prng.ts";
-import { type AgentLine, readAgentLine } from "../../core/steer/agent-line.ts";
+import { type AgentLine, printable, readAgentLine } from "../../core/steer/agent-line.ts";
 import { type AgentState, followAgent, silentAgent } from "../../core/steer/agent-state.ts";
 import type { AgentAnswer, Agents } from "../../ports/agents.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
@@ -110,6 +110,8 @@ function heardOf(
   answer: AgentAnswer,
   reading: AgentLine | { readonly refused: string } | undefined,
 ): AgentHeard {
-  if (reading === undefined || !("refused" in reading)) return answer;
+  if (reading === undefined || !("refused" in reading)) {
+    return { outcome: answer.outcome, text: printable(answer.text) };
+  }
   return { outcome: "refused", text: reading.refused };
 }

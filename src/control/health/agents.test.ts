@@ -154,6 +154,21 @@ test("one that speaks of its load each second is quoted now and then, and always
   assert.ok(quoted >= 5 && quoted <= 9, `${quoted} quotations in 75 s`);
 });
 
+test("one that babbles is quoted now and then, not with every word", async () => {
+  const { world } = await started();
+  for (let word = 0; word < 24; word++) await say(world, word % 2 === 0 ? `nonsense${word}` : "up");
+  const quoted = world.events.filter(({ kind, instance }) => {
+    return kind === "instance.agent-not-heard" && instance === first;
+  });
+  assert.ok(quoted.length >= 3 && quoted.length <= 8, `${quoted.length} quotations in 60 s`);
+});
+
+test("what it says reaches no terminal as it is", async () => {
+  const { world, control } = await started();
+  await say(world, "50% #\u001b[31m\u009b");
+  assert.equal(control.registry.get(first)?.agentHeard?.text, "50% #?[31m?");
+});
+
 test("what is sent to it names the instance where it is asked to", async () => {
   const world = new World();
   world.control().start(configOf([withAgent("{service} {instance}\n")]));

@@ -13,7 +13,13 @@ import type { Clock } from "../../ports/clock.ts";
 import type { Events } from "../../ports/events.ts";
 import type { Heartbeats } from "../../ports/heartbeats.ts";
 import type { Probes } from "../../ports/probe.ts";
-import type { Health, InstanceRecord, Registry, RegistryChange } from "../registry/registry.ts";
+import type {
+  AgentHeard,
+  Health,
+  InstanceRecord,
+  Registry,
+  RegistryChange,
+} from "../registry/registry.ts";
 import type { Surroundings } from "../registry/surroundings.ts";
 import { sayChange, silentAgent, withReason } from "../../core/steer/agent-state.ts";
 import type { Agents } from "../../ports/agents.ts";
@@ -40,7 +46,7 @@ export interface HealthPorts {
 /** When many are checked from one moment on, their first checks are this far apart on average. */
 const spreadMs = 5;
 
-/** An agent that changes its weight with every word is quoted this often. */
+/** An agent that changes its weight with every word is quoted this often; so is one that babbles. */
 const AGENT_QUOTED_MS = 10_000;
 
 interface Watch {
@@ -50,6 +56,9 @@ interface Watch {
   agent: AgentCheck | undefined;
   /** When its agent was quoted last. */
   quotedMs: number;
+  /** What was said last of an agent that is not understood or not heard, and when. */
+  complaint: string;
+  complainedMs: number;
   /** What it was begun with: which signals it asks for, what differs is begun anew. */
   health: HealthConfig;
 }
@@ -117,8 +126,9 @@ export class HealthLoop {
   #begin(record: InstanceRecord, health: HealthConfig): void {
     const { id } = record;
     const paused = isPaused(record);
-    const none = { signals: [], agent: undefined, quotedMs: -Infinity };
-    const watch: Watch = { ...none, isPaused: paused, health };
+    const none = { signals: [], agent: undefined, quotedMs: -Infinity, complainedMs: -Infinity };
+    const complaint = complaintOf(record.agentHeard);
+    const watch: Watch = { ...none, complaint, isPaused: paused, health };
     this.#watches.set(id, watch);
     this.#watchAgent(record, watch);
     if (!paused) this.#watchSignals(record, watch);
@@ -229,20 +239,25 @@ export class HealthLoop {
   /** What follows from its word, or that none came any more. */
   #quote(record: InstanceRecord, watch: Watch, { before, state, heard }: AgentNews): void {
     const { events, clock } = this.#ports;
-    const { id, service, agentHeard } = record;
-    const isNew = agentHeard?.outcome !== heard.outcome || agentHeard.text !== heard.text;
+    const { id, service } = record;
     const said = sayChange(before, state);
     const isState =
       before.operating !== state.operating || before.administrative !== state.administrative;
+    const complaint = complaintOf(heard);
+    if (complaint === "") watch.complaint = "";
     const nowMs = clock.monotonicMs();
     let sentence = "";
     if (said !== "" && (isState || nowMs >= watch.quotedMs + AGENT_QUOTED_MS)) {
       sentence = `${id}: its agent says ${said}`;
       watch.quotedMs = nowMs;
-    } else if (heard.outcome === "refused" && isNew) {
-      sentence = `${id}: what its agent says is not understood and changes nothing: ${heard.text}`;
-    } else if (heard.outcome !== "said" && agentHeard?.outcome !== heard.outcome) {
-      sentence = `${id}: its agent cannot be asked, what it said last holds: ${heard.text}`;
+    } else if (complaint !== watch.complaint && nowMs >= watch.complainedMs + AGENT_QUOTED_MS) {
+      const what =
+        heard.outcome === "refused"
+          ? "what its agent says is not understood and changes nothing"
+          : "its agent cannot be asked, what it said last holds";
+      sentence = `${id}: ${what}: ${heard.text}`;
+      watch.complaint = complaint;
+      watch.complainedMs = nowMs;
     }
     if (sentence === "") return;
     const level = heard.outcome === "refused" ? "warning" : "info";
@@ -293,6 +308,12 @@ const unchecked = { health: "unknown", failingSinceMs: undefined } as const;
 /** Its agent says that it is not to be checked. */
 function isPaused({ agent }: InstanceRecord): boolean {
   return agent?.administrative === "maint";
+}
+
+/** What is wrong with an agent's last answer, in a form that is the same for the same; "" if nothing. */
+function complaintOf(heard: AgentHeard | undefined): string {
+  if (heard === undefined || heard.outcome === "said") return "";
+  return heard.outcome === "refused" ? heard.text : heard.outcome;
 }
 
 function agentsDown({ agent }: Watch): string {

@@ -72,7 +72,7 @@ function shown(word: string): string {
   return printable(word).slice(0, WORD_SHOWN_MAX);
 }
 
-/** It goes into logs and onto a page. */
-function printable(text: string): string {
+/** It goes into logs, onto terminals and onto a page. */
+export function printable(text: string): string {
   return text.replaceAll(/[^\x20-\x7e]/g, "?");
 }
