@@ -127,6 +127,17 @@ describe("whatever a client sends", () => {
     );
   });
 
+  it("is no order to a terminal, and no line to who takes U+0085 for a line's end", () => {
+    const userAgent = "a\u001b[1m b\u007f c\u0085 d\u009b2J";
+    const written = { ...entry, head: { ...head, userAgent } };
+    for (const format of ["json", "combined"] as const) {
+      const line = accessLine(written, { format, query: false });
+      assert.doesNotMatch(line.slice(0, -1), /\p{Cc}/u, format);
+    }
+    const json = read(accessLine(written, { format: "json", query: false }));
+    assert.equal(json["userAgent"], userAgent);
+  });
+
   it("a query is told only where it is asked for", () => {
     for (const format of ["json", "combined"] as const) {
       assert.ok(!accessLine(entry, { format, query: false }).includes("s3cret"));

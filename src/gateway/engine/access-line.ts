@@ -137,7 +137,12 @@ function queryless(target: string, query: boolean): string {
 }
 
 function text(value: string | undefined): string {
-  return value === undefined || value === "" ? "null" : JSON.stringify(cut(value));
+  return value === undefined || value === "" ? "null" : plain(JSON.stringify(cut(value)));
+}
+
+/** JSON leaves C1's control characters as they are: a new line to some, an order to a terminal. */
+function plain(json: string): string {
+  return json.replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
 }
 
 function cut(value: string): string {
