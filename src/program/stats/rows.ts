@@ -87,6 +87,8 @@ function server(
   stats: InstanceStats,
 ): StatsRow {
   const percent = record.agent?.weightPercent ?? 100;
+  // An operator's weight stands in place of what the agent makes of the file's.
+  const share = record.steered?.weight === undefined ? percent : 100;
   const weight = listed?.weight ?? record.weight;
   const limit = listed?.maxConnections ?? maxConnections;
   const isBackup = record.backup || (record.priority ?? 0) > 0;
@@ -110,7 +112,7 @@ function server(
     ...checkOf(record, health),
     ...agentOf(record),
     ...(record.port === 0 ? {} : { addr: addressOf(record) }),
-    ...(percent === 0 ? {} : { uweight: Math.round((weight * 100) / percent) }),
+    ...(percent === 0 ? {} : { uweight: Math.round((weight * 100) / share) }),
   };
 }
 

@@ -130,6 +130,13 @@ describe("the statistics as CSV", () => {
     });
   }
 
+  it("tell the weight before the agent's share of it, which an operator's word ends", () => {
+    const agent = { ...silentAgent, weightPercent: 50 };
+    const weighed = { weight: 20, agent };
+    assert.equal(rowOf(weighed).uweight, 40);
+    assert.equal(rowOf({ ...weighed, steered: { weight: { weight: 20 } } }).uweight, 20);
+  });
+
   const checks: readonly (readonly [string, number | undefined, string, number | undefined])[] = [
     ["answered 200", undefined, "L4OK", 200],
     ["not checked yet", undefined, "INI", undefined],
