@@ -46,7 +46,7 @@ export interface HealthPorts {
 /** When many are checked from one moment on, their first checks are this far apart on average. */
 const spreadMs = 5;
 
-/** An agent that changes its weight with every word is quoted this often; so is one that babbles. */
+/** An agent that changes its weight with every word, or babbles, is quoted this often. */
 const AGENT_QUOTED_MS = 10_000;
 
 interface Watch {
@@ -310,7 +310,7 @@ function isPaused({ agent }: InstanceRecord): boolean {
   return agent?.administrative === "maint";
 }
 
-/** What is wrong with an agent's last answer, in a form that is the same for the same; "" if nothing. */
+/** What is wrong with an agent's answer, the same text for the same; "" when nothing is. */
 function complaintOf(heard: AgentHeard | undefined): string {
   if (heard === undefined || heard.outcome === "said") return "";
   return heard.outcome === "refused" ? heard.text : heard.outcome;
