@@ -6,7 +6,9 @@ import { describe, it } from "node:test";
 import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
 import { headerName, type VaultHeader, writeHeader } from "../../core/vault/header.ts";
 import { masterIdOf } from "../../core/vault/keys.ts";
-import { objectKinds } from "../../core/vault/names.ts";
+import { sharedBytes } from "../../core/vault/memory.ts";
+import { objectKinds, shardName } from "../../core/vault/names.ts";
+import { ObjectCoder } from "../../core/vault/object-coder.ts";
 import { bytesOf } from "../../core/vault/wire.ts";
 import type { Clock } from "../../ports/clock.ts";
 import { type Target, TargetError } from "../../ports/target.ts";
@@ -175,6 +177,29 @@ describe("a pack that was made up, with sums and parity that are right", () => {
       bytes[at] = (bytes[at] ?? 0) ^ 1;
       await vault.store.put("pack", id, bytes);
       assert.deepEqual((await verify(await openVault(world, settings, opening))).lost, []);
+    }
+  });
+});
+
+describe("a shard that was made up", () => {
+  it("is made anew from the others by a scrub, wherever in the pack it is", async () => {
+    const { dataShards, parityShards } = settings.geometry;
+    for (let made = 0; made < dataShards + parityShards; made++) {
+      const world = await backedUp();
+      const vault = await openVault(world, settings, opening);
+      const [id = assert.fail()] = vault.packs.keys();
+      const name = { kind: "pack", id, vault: vault.header.vault } as const;
+      const bytes = Uint8Array.from((await vault.store.read("pack", id)).all(), (byte) => byte ^ 1);
+      const coder = new ObjectCoder(world.crypto, settings.geometry);
+      const shards = await coder.encode(name, bytes, sharedBytes);
+      const place = vault.catalog.find("pack", id)?.places.find(({ shard }) => shard === made);
+      await place?.target.put(shardName(place), shards[made] ?? []);
+      const { lost, mended } = await scrub(await openVault(world, settings, opening));
+      assert.deepEqual([lost, mended], [[], 1]);
+      const after = await openVault(world, settings, opening);
+      const verified = await verify(after);
+      assert.deepEqual([verified.lost, verified.mended, verified.missingCount], [[], 0, 0]);
+      assert.deepEqual(await treeOf(after, after.snapshots.at(-1) ?? assert.fail()), newer);
     }
   });
 });

@@ -56,11 +56,15 @@ export interface Examination {
   readonly lost: boolean;
 }
 
-/** What is wrong with an object's bytes, if anything; they are there as long as this takes. */
+/**
+ * What is wrong with an object's bytes, if anything; they are there as long as this takes.
+ * `isStrange`: parity says that one of the shards was made up.
+ */
 export type Look = (
   kind: ObjectKind,
   id: ObjectId,
   bytes: ObjectBytes,
+  isStrange: boolean,
 ) => Promise<string | undefined>;
 
 const noLook: Look = async () => undefined;
@@ -181,18 +185,25 @@ export class ObjectStore {
       return { kind, id, bytesRead, wrong, mended: 0, lost: true };
     }
     const coder = this.#coderFor(header);
-    if (good.size === count) {
-      const headers = new Map([...good].map(([shard, found]) => [shard, found.header ?? header]));
-      // Sums are right one by one; that they belong together only parity tells.
-      for (const shard of await coder.inconsistent(bytesOfAll(good), headers)) {
-        wrong.push(`shard ${shard} does not belong to the others`);
-        bad.push(good.get(shard) as FoundShard);
-        good.delete(shard);
+    const leave = (shard: number, why: string) => {
+      wrong.push(`shard ${shard} ${why}`);
+      bad.push(good.get(shard) as FoundShard);
+      good.delete(shard);
+    };
+    // Sums are right one by one; that they belong together only parity tells.
+    const headers = new Map([...good].map(([shard, found]) => [shard, found.header ?? header]));
+    const isAll = good.size === count;
+    const strange = isAll ? await coder.inconsistent(bytesOfAll(good), headers) : [];
+    const isStrange = strange.length > 0;
+    const forged = await look(kind, id, coder.decode(header, bytesOfAll(good)), isStrange);
+    if (forged === undefined) {
+      for (const shard of strange) leave(shard, "does not belong to the others");
+    } else {
+      const shard = await this.#madeUp(object, header, good, look);
+      if (shard === undefined) {
+        return { kind, id, bytesRead, wrong: [forged], mended: 0, lost: true };
       }
-    }
-    const forged = await look(kind, id, coder.decode(header, bytesOfAll(good)));
-    if (forged !== undefined) {
-      return { kind, id, bytesRead, wrong: [forged], mended: 0, lost: true };
+      leave(shard, `on ${good.get(shard)?.place.target.name} was made up`);
     }
     if (wrong.length === 0) {
       // Damaged shards beside good ones: left by a mend that was cut off, or that might not remove.
@@ -202,6 +213,23 @@ export class ObjectStore {
     const mended = await this.#mend(object, header, good, bad);
     this.#say(kind, id, wrong, mended, count - good.size);
     return { kind, id, bytesRead, wrong, mended, lost: false };
+  }
+
+  /** The one data shard without which the others make what was sealed, if there is one. */
+  async #madeUp(
+    { kind, id, dataShards }: CatalogObject,
+    header: ShardHeader,
+    good: ReadonlyMap<number, FoundShard>,
+    look: Look,
+  ): Promise<number | undefined> {
+    if (good.size === dataShards) return undefined;
+    for (let shard = 0; shard < dataShards; shard++) {
+      const others = new Map(bytesOfAll(good));
+      if (!others.delete(shard)) continue;
+      const bytes = this.#coderFor(header).decode(header, others);
+      if ((await look(kind, id, bytes, true)) === undefined) return shard;
+    }
+    return undefined;
   }
 
   /** Removes all of an object from the targets that can be reached. */

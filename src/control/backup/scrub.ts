@@ -52,11 +52,14 @@ const missingNamedMax = 1_000;
 /** Objects beside each other; each takes a pack of memory with its parity. */
 const examinedMax = 2;
 
-/** What was found damaged before is opened too: one that was made up has right sums. */
+/**
+ * Opens what was found damaged before, for what was made up has right sums, and what does not fit
+ * its parity: which of the two was made up must be known before either is written anew.
+ */
 export function scrub(vault: Vault, options: ScrubOptions = {}): Promise<ScrubOutcome> {
   const forged = forgedIn(vault);
-  return examineAll(vault, options, async (kind, id, bytes) =>
-    vault.isDamaged(id) ? forged(kind, id, bytes) : undefined,
+  return examineAll(vault, options, async (kind, id, bytes, isStrange) =>
+    isStrange || vault.isDamaged(id) ? forged(kind, id, bytes, isStrange) : undefined,
   );
 }
 
