@@ -116,6 +116,9 @@ describe("what is counted of a route", () => {
       const { requests, answers, failures } = countsOf(gateway);
       assert.deepEqual([requests, answers], [1, [0, 0, 0, 0, 0]]);
       assert.deepEqual(failures, { ANSWER_BROKE_OFF: 1 });
+      const instance = gateway.engine.stats().services[0]?.instances[0];
+      assert.equal(instance?.resets, 1);
+      assert.deepEqual([instance.answers, instance.latency], [[0, 0, 0, 0, 0], []]);
     }),
   );
 

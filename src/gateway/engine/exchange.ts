@@ -341,7 +341,7 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   #finishAll(result: Outcome, nowMs: number): void {
-    this.#tries.finishAll(this.#service, result, nowMs, this.#answer.status);
+    this.#tries.finishAll(this.#service, result, nowMs);
   }
 
   #tell(instance: Instance, result: Outcome, code: ReasonCode): void {

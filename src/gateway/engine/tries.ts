@@ -141,10 +141,10 @@ export class Tries {
     service.finished(ended, nowMs, result, nowMs - startedMs, status);
   }
 
-  /** Ends whatever is under way. */
-  finishAll(service: Service, result: Outcome, nowMs: number, status: number): void {
+  /** Ends whatever is under way: no answer of it is whole. */
+  finishAll(service: Service, result: Outcome, nowMs: number): void {
     this.attempt.dropConnection();
-    this.finish(service, this.attempt, result, nowMs, status);
+    this.finish(service, this.attempt, result, nowMs);
     if (this.rival === undefined) return;
     const rival = this.goOnWith(this.attempt);
     rival.dropConnection();
