@@ -71,12 +71,16 @@ async function examineAll(vault: Vault, options: ScrubOptions, look: Look): Prom
   /** Packs, readable or not. */
   const read = new Set<ObjectId>();
   const reasons = new Map<ObjectKey, string>();
+  /** Condemned ones that cannot be read: no loss by themselves, but nothing is in them either. */
+  const abandoned: ObjectId[] = [];
   const examine = async (object: ObjectKey): Promise<void> => {
     const found = await vault.store.examine(...object, look);
     done++;
     bytes += found.bytesRead;
     mended += found.mended;
-    if (object[0] === "pack") read.add(object[1]);
+    const [kind, id] = object;
+    if (kind === "pack") read.add(id);
+    if (found.lost && kind === "pack" && vault.isCondemned(id)) abandoned.push(id);
     if (found.lost && isNeeded(vault, ...object)) {
       unread.push(object);
       reasons.set(object, found.wrong.join("; "));
@@ -97,7 +101,7 @@ async function examineAll(vault: Vault, options: ScrubOptions, look: Look): Prom
   // All that were begun have ended then, so that it goes on after the last of them.
   await crew.done();
   const gone = await stillThere(vault, unread);
-  const lostPacks = gone.flatMap(([kind, id]) => (kind === "pack" ? [id] : []));
+  const lostPacks = [...abandoned, ...gone.flatMap(([kind, id]) => (kind === "pack" ? [id] : []))];
   for (const id of lostPacks) vault.index.lose(id);
   await vault.noteDamage(read, lostPacks);
   const lost = gone.map((object) => `${object.join(" ")}: ${reasons.get(object)}`);

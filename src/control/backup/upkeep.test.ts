@@ -4,9 +4,10 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
+import { writeCondemnation } from "../../core/vault/records.ts";
 import { erase } from "./erase.ts";
 import { createFolderTarget } from "./folder-target.ts";
-import { redundancyOf } from "./look.ts";
+import { lookAtSources, redundancyOf } from "./look.ts";
 import { HeldLease } from "./leases.ts";
 import { prune } from "./prune.ts";
 import { rebalance } from "./rebalance.ts";
@@ -414,6 +415,25 @@ describe("a pack with more damage than there is parity for", () => {
       world.disks.flatMap((disk) => shardFiles(disk).filter((file) => file.includes(pack ?? "?"))),
       [],
     );
+  });
+
+  it("holds nothing that is restorable, though it be condemned and needed after all", async () => {
+    const { world } = await backedUp();
+    const before = await open(world);
+    const packs = before.catalog.ids("pack");
+    const atMs = world.clock.nowMs;
+    await before.putRecord("condemned", writeCondemnation({ atMs, snapshots: [], packs }));
+    for (const disk of world.disks.slice(0, 2)) {
+      for (const file of shardFiles(disk))
+        if (packs.some((id) => file.includes(id))) flip(disk, file, 140);
+    }
+    for (const round of ["found", "known"]) {
+      assert.ok((await verify(await open(world))).missingCount > 0, round);
+    }
+    const after = await open(world);
+    assert.ok(packs.every((id) => after.isDamaged(id)));
+    const [source] = await lookAtSources(after, ["data"]);
+    assert.equal(source?.restorable, undefined);
   });
 
   it("is used again once a target has brought good shards back", async () => {
