@@ -111,6 +111,8 @@ interface ServiceBase {
   readonly slowStartCurve?: RampCurve;
   /** Weights follow what instances report of their load. */
   readonly loadReports?: true;
+  /** How many instances a worker uses, at least; absent: all. */
+  readonly subset?: number;
   /** How much larger a priority level is than it need be; 0: no spill-over before it is gone. */
   readonly overProvision: number;
   readonly failover: FailoverSettings;

@@ -82,6 +82,7 @@ function resolveService(name: string, written: WrittenService, folder: string): 
     detection: resolveDetection(written.detection),
     ...resolveSlowStart(written.slowStart),
     ...(written.loadReports ? { loadReports: true as const } : {}),
+    ...(written.subset > 0 ? { subset: written.subset } : {}),
     overProvision: written.overProvisioning === "off" ? 0 : written.overProvisioning,
     failover: resolveFailover(written.failover),
     dependsOn: typeof dependsOn === "string" ? [dependsOn] : dependsOn,

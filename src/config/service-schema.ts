@@ -667,6 +667,19 @@ export const service = z.strictObject({
       "ORCA; gRPC's weighted round robin (A58): from 10 s after the first report on, each second.",
     see: ["services.NAME.endpoints[].weight"],
   }),
+  subset: field(integer(0, 65536).prefault(0), {
+    meaning:
+      "Each of the gateway's workers uses so many of the instances only, or as many more as are " +
+      "needed for all to be used; `0`: all. For thousands of instances, which need not have a " +
+      "connection from each worker.",
+    interaction:
+      "Of the first priority level, by weight: all instances get what they would without it. What " +
+      "fails is carried by all others. Zones are not looked at, and a rule that hashes keeps a key " +
+      "on an instance within one worker only.",
+    default: "0: all",
+    source: "Finagle's deterministic aperture; Envoy and HAProxy use all.",
+    see: ["gateway.workers", "gateway.zone"],
+  }),
   overProvisioning: field(overProvisioning.prefault("off"), {
     meaning:
       "How large each priority level is built beside what it must carry. At `140%` a level of which " +

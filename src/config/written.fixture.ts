@@ -95,6 +95,7 @@ const commandService: fc.Arbitrary<ServiceInput> = fc.record(
     logs: fc.record({ rotateAt: size(65_536, 1 << 30), keep: count(0, 100) }),
     port: count(0, 60_000),
     loadReports: fc.boolean(),
+    subset: count(0, 100),
     maxConnections: count(0, 1000),
     queueLength: count(0, 1000),
   },

@@ -17,6 +17,7 @@
 // Rejected: `cluster` (it ends workers when the primary dies), SO_REUSEPORT (a dead worker's queue
 // is lost, and Node 20 has none), accepting in the parent (it would be needed).
 
+import type { WorkerPlace } from "../core/balance/subset.ts";
 import type { ErrorCode } from "../core/base/errors.ts";
 import type { CauseName } from "../core/dispatch/ejections.ts";
 import type { WorkerStats } from "../core/measure/gateway-stats.ts";
@@ -33,6 +34,8 @@ export interface Engine {
   /** Takes effect for the next request of every connection; those under way keep their route. */
   swap(table: RoutingTable): void;
   setControlAlive(alive: boolean): void;
+  /** Where this worker stands among those that live; services with a `subset` follow it. */
+  standAt(place: WorkerPlace): void;
   /** To this instance: idle ones and tunnels; with `everything` also those with a request on them. */
   closeConnections(instance: string, everything: boolean): void;
   /** What rate limits have let in since the last call, for the other workers. */

@@ -85,6 +85,7 @@ function serviceOf(
     queueLength,
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(service.loadReports ? { loadReports: true } : {}),
+    ...(service.subset === undefined ? {} : { subset: service.subset }),
     ...(zone === undefined ? {} : { zones: zone }),
     instances: own.map((record, index) => ({
       ...instanceOf(record, standsInFor.get(record.id)),

@@ -645,6 +645,44 @@ test("requests stay in the gateway's zone, and spill to zones that have somethin
   near(shares(zoned([1, 2, 2])), [0.2, 0.4, 0.4]);
 });
 
+test("workers with a subset use it alone, together all instances, and all when theirs fail", () => {
+  const instances = Array.from({ length: 10 }, (_unused, index) => instance(index));
+  const random = createPrng(4);
+  const options = { random: () => random.ratio(), onEjection: () => {} };
+  const subset = { ...service(instances), subset: 4 };
+  const workers = [0, 1, 2].map((rank) => {
+    const dispatcher = createDispatcher(subset, 0, options);
+    dispatcher.standAt({ rank, workers: 3 }, 0);
+    return dispatcher;
+  });
+  const counts = (dispatcher: Dispatcher, requests: number): number[] => {
+    const found = new Array<number>(10).fill(0);
+    for (let request = 0; request < requests; request++) {
+      const slot = dispatcher.choose(roundRobin, 0, request, NONE_TRIED, 0, true);
+      const index = dispatcher.instance(slot).port - 9_000;
+      found[index] = (found[index] ?? 0) + 1;
+    }
+    return found;
+  };
+  const each = workers.map((dispatcher) => counts(dispatcher, 4_000));
+  for (const found of each) assert.ok(found.filter((count) => count > 0).length <= 8);
+  for (let index = 0; index < 10; index++) {
+    const all = each.reduce((sum, found) => sum + (found[index] ?? 0), 0);
+    assert.ok(Math.abs(all - 1_200) < 150, `${all} of 12,000 to one of ten`);
+  }
+  const [first] = workers;
+  assert.ok(first !== undefined);
+  const half = instances.map((one, index) =>
+    index < 3 ? { ...one, verdict: "failing" as const } : one,
+  );
+  first.update({ ...subset, instances: half }, 0);
+  const spilt = counts(first, 4_000);
+  assert.deepEqual(spilt.slice(0, 3), [0, 0, 0]);
+  assert.ok((spilt[9] ?? 0) > 200, "what failed is carried by the others");
+  first.update({ ...subset, instances: instances.slice(0, 3) }, 0);
+  assert.ok(counts(first, 300).every((count, index) => count > 0 === index < 3));
+});
+
 test("weights follow reported loads from ten seconds on, and are the table's without them", () => {
   const random = createPrng(5);
   const options = { random: () => random.ratio(), onEjection: () => {} };

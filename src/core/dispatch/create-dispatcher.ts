@@ -18,6 +18,7 @@ import { type Balancer, NOBODY } from "../balance/balancer.ts";
 import { mixPair } from "../balance/hashing.ts";
 import type { LoadReport } from "../balance/load-report.ts";
 import { LoadWeights } from "../balance/load-weights.ts";
+import { alone, subsetParts, type WorkerPlace } from "../balance/subset.ts";
 import { ZONES_MAX } from "../balance/zone-spill.ts";
 import { assert } from "../base/assert.ts";
 import { Outlier } from "../detect/outlier.ts";
@@ -101,6 +102,7 @@ class ServiceDispatcher implements Dispatcher {
   readonly #refused = new Int32Array(REFUSALS_MAX);
   #lateProbeDueMs = -Infinity;
   readonly #zones = new Map<string, number>();
+  #place = alone;
   #controlAlive = true;
   /** Some whom control holds back, and who are not needed yet. */
   #isAnyHeldBack = false;
@@ -324,6 +326,7 @@ class ServiceDispatcher implements Dispatcher {
       if (news && !this.#controlAlive) this.#suspectIfDown(slot, nowMs);
     }
     this.#tiers.zones = this.#zones.size;
+    if (service.subset !== undefined) this.#cutSubset(members, service.subset);
     this.#weigh(nowMs);
     slots.pair(service.instances);
     this.#settleGone(nowMs);
@@ -333,6 +336,25 @@ class ServiceDispatcher implements Dispatcher {
     }
     for (let slot = 0; slot < slots.count; slot++) this.#release(slot);
     this.#tiers.refresh(nowMs);
+  }
+
+  standAt(place: WorkerPlace, nowMs: number): void {
+    this.#place = place;
+    if (this.#service.subset !== undefined) this.update(this.#service, nowMs);
+  }
+
+  /** Who of the first level is this worker's, and with what part of itself; priorities go on. */
+  #cutSubset(members: readonly number[], size: number): void {
+    const { level, share, tableWeight, zone } = this.#slots;
+    const first = members.filter((slot) => level[slot] === 0);
+    const weights = first.map((slot) => tableWeight[slot] as number);
+    const parts = subsetParts(weights, size, this.#place);
+    this.#tiers.subsetMembers = parts.reduce((count, part) => count + (part > 0 ? 1 : 0), 0);
+    for (const [index, slot] of first.entries()) {
+      const part = parts[index] as number;
+      zone[slot] = part > 0 ? 0 : 1;
+      if (part > 0) share[slot] = part * (share[slot] as number);
+    }
   }
 
   /** Who is new in the table, or has another weight there, is measured with the others at once. */
@@ -407,6 +429,7 @@ class ServiceDispatcher implements Dispatcher {
       panicRatio: detection.panicRatio,
       overProvision,
       zones: this.#service.zones,
+      isSubset: this.#service.subset !== undefined,
       ramp: { lengthMs: slowStartMs, ...(slowStartCurve ?? straightRamp) },
       maxConnections,
       controlAlive: this.#controlAlive,

@@ -33,6 +33,7 @@
 // - Backups are chosen only when no other instance can be.
 
 import type { LoadReport } from "../balance/load-report.ts";
+import type { WorkerPlace } from "../balance/subset.ts";
 import type { BalanceRule, TableService } from "../route/table.ts";
 import type { CauseName } from "./ejections.ts";
 import type { Place } from "./slots.ts";
@@ -157,6 +158,8 @@ export interface Dispatcher {
   instance(slot: number): { readonly id: string; readonly host: string; readonly port: number };
   /** Follows a new table; state of instances that stay (same id, host, port) is kept. */
   update(service: TableService, nowMs: number): void;
+  /** Where this worker stands among those that live; counts where the service has a `subset`. */
+  standAt(place: WorkerPlace, nowMs: number): void;
   setControlAlive(alive: boolean, nowMs: number): void;
   /** Instances of the table that are ejected now, for status. */
   ejected(nowMs: number): readonly string[];

@@ -16,6 +16,7 @@ const rules = {
   maxConnections: 0,
   ramp: { lengthMs: 10_000, ...straightRamp },
   zones: undefined,
+  isSubset: false,
   controlAlive: true,
 } as const;
 

@@ -11,7 +11,7 @@
 // over-provisioning a request begins at the level that is drawn for it
 // (core/balance/priority-load.ts), not always at 0. Where zones count, the usable of level 0 are in
 // two tiers, near and elsewhere, and each request begins in one of the two
-// (core/balance/zone-spill.ts).
+// (core/balance/zone-spill.ts); so it is where a worker has a subset (core/balance/subset.ts).
 //
 // Of a service with one primary nobody but control names another: while its primary is ejected,
 // requests wait for the next table, and one of them at a time finds out whether it is back.
@@ -26,6 +26,7 @@ import type { Algorithms } from "../balance/algorithms.ts";
 import { type Candidates, NO_TIER } from "../balance/balancer.ts";
 import { spreadOverLevels } from "../balance/priority-load.ts";
 import { type Ramp, rampShare } from "../balance/slow-start.ts";
+import { spillOverSubset } from "../balance/subset.ts";
 import { spillOverZones, ZONES_MAX, type ZoneShares } from "../balance/zone-spill.ts";
 import { assert } from "../base/assert.ts";
 import { grown } from "../base/grown.ts";
@@ -56,6 +57,8 @@ export interface Rules {
   readonly maxConnections: number;
   readonly controlAlive: boolean;
   readonly zones: ZonePolicy | undefined;
+  /** Zone 0 is the worker's subset, and zone 1 all others. */
+  readonly isSubset: boolean;
 }
 
 export class Tier implements Candidates {
@@ -134,6 +137,8 @@ export class Tiers {
   readonly #wellOfZone = new Int32Array(ZONES_MAX);
   /** Zones of the table; the first is the gateway's. */
   zones = 1;
+  /** How many are in the worker's subset. */
+  subsetMembers = 0;
   readonly #slots: Slots;
   readonly #ejections: Ejections;
   readonly #stall: StallDetector;
@@ -364,8 +369,8 @@ export class Tiers {
   }
 
   /**
-   * Its part of what it would be given: below 1 for a canary, while it ramps up, and in a zone that
-   * has less to spare than another.
+   * Its part of what it would be given: below 1 for a canary, at the end of a subset, while it ramps
+   * up, and in a zone that has less to spare than another.
    */
   shareOf(slot: number, nowMs: number): number {
     const isFar = this.#spill.on && this.#home[slot] === usableOf(0);
@@ -423,9 +428,9 @@ export class Tiers {
     const returns = isUsable && this.#before[slot] !== wasUsable && !this.#isFirst;
     if (returns) this.#rampFromMs[slot] = nowMs;
     this.#before[slot] = isUsable ? wasUsable : wasNot;
-    const isCanary = (this.#slots.share[slot] as number) < 1;
+    const isPartial = (this.#slots.share[slot] as number) < 1;
     const rampedMs = (this.#rampFromMs[slot] as number) + this.rules.ramp.lengthMs;
-    this.partialUntilMs = Math.max(this.partialUntilMs, isCanary ? Infinity : rampedMs);
+    this.partialUntilMs = Math.max(this.partialUntilMs, isPartial ? Infinity : rampedMs);
   }
 
   /** Takes back what it was counted as, and counts it as what it is. */
@@ -484,9 +489,11 @@ export class Tiers {
   }
 
   #spillOver(isPanic: boolean): void {
-    const { zones } = this.#rules;
+    const { zones, isSubset } = this.#rules;
     this.#spill.on = false;
-    if (zones === undefined || isPanic) return;
+    if (isPanic) return;
+    if (isSubset) spillOverSubset(this.#wellOfZone, this.subsetMembers, this.#spill);
+    if (zones === undefined || isSubset) return;
     spillOverZones(this.#wellOfZone, this.zones, zones.entering, zones.minimum, this.#spill);
     const isUneven = this.#spill.on && this.#spill.taken.some((taken) => taken < 1);
     if (isUneven) this.partialUntilMs = Infinity;

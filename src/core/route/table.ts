@@ -171,6 +171,8 @@ export interface TableService {
   readonly loadReports?: true;
   /** Absent: all zones are one. */
   readonly zones?: ZonePolicy;
+  /** A worker uses at least so many of the instances; absent: all. Zones are not looked at then. */
+  readonly subset?: number;
   readonly instances: readonly TableInstance[];
   /** Requests and connections at once to one instance; 0 is no limit. */
   readonly maxConnections: number;

@@ -5,6 +5,7 @@
 // without any news the engine goes on with the last table for ever.
 
 import { randomBytes } from "node:crypto";
+import { alone, type WorkerPlace } from "../../core/balance/subset.ts";
 import { assert, present } from "../../core/base/assert.ts";
 import { createPrng } from "../../core/base/prng.ts";
 import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
@@ -65,6 +66,7 @@ class WorkerEngine implements Engine, ClientOwner {
   /** By name and service. */
   #counts = new Map<string, RouteCounts>();
   #controlAlive = true;
+  #place = alone;
   #accepted = 0;
   #loopDelayMs = 0;
   #lastResidentBytes = 0;
@@ -161,6 +163,12 @@ class WorkerEngine implements Engine, ClientOwner {
     for (const service of this.#services.values()) service.setControlAlive(alive, nowMs);
   }
 
+  standAt(place: WorkerPlace): void {
+    this.#place = place;
+    const nowMs = this.#context.nowMs();
+    for (const service of this.#services.values()) service.dispatcher.standAt(place, nowMs);
+  }
+
   closeConnections(instance: string, everything: boolean): void {
     for (const service of this.#services.values()) service.closeConnections(instance, everything);
   }
@@ -239,7 +247,10 @@ class WorkerEngine implements Engine, ClientOwner {
     for (const entry of table.services) {
       const known = before.get(entry.name);
       const service = known ?? new Service(this.#context, entry, table.workers, nowMs);
-      if (known === undefined) service.setControlAlive(this.#controlAlive, nowMs);
+      if (known === undefined) {
+        service.setControlAlive(this.#controlAlive, nowMs);
+        service.dispatcher.standAt(this.#place, nowMs);
+      }
       this.#services.set(entry.name, service);
     }
     const gates = this.#admission.adopt(table.routes, table.workers);

@@ -109,6 +109,7 @@ function tinyEngine(options: EngineOptions): Engine {
       controlAlive = alive;
     },
     closeConnections: () => undefined,
+    standAt: () => undefined,
     takeSpent: () => {
       const count = accepted - told;
       told = accepted;

@@ -199,6 +199,7 @@ function isService(service: Fields): boolean {
     isConcurrency(service["concurrency"]) &&
     (service["loadReports"] === undefined || service["loadReports"] === true) &&
     (service["zones"] === undefined || isZonePolicy(service["zones"])) &&
+    (service["subset"] === undefined || isCount(service["subset"])) &&
     isList(service["instances"], each(isInstance))
   );
 }

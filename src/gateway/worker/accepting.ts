@@ -10,6 +10,7 @@
 // it is seen within a beat, before it accepts.
 
 import { closeSync } from "node:fs";
+import { alone, placeAmong } from "../../core/balance/subset.ts";
 import { initialShare, LOOK_MS, nextShare, type Share } from "../../core/balance/accept-share.ts";
 import type { RoutingTable, TableListener } from "../../core/route/table.ts";
 import type { Clock } from "../../ports/clock.ts";
@@ -53,6 +54,8 @@ export class Accepting {
   #alone = false;
   #affordableReached = false;
   #draining = false;
+  #isSubsetAsked = false;
+  #place = alone;
   #askAgain: NodeJS.Timeout | undefined;
 
   constructor(options: AcceptingOptions) {
@@ -64,6 +67,7 @@ export class Accepting {
   follow(table: RoutingTable): void {
     if (this.#draining) return;
     this.#connectionsMax = Math.min(table.limits.connections, this.#options.affordable);
+    this.#isSubsetAsked = table.services.some(({ subset }) => subset !== undefined);
     this.#routes = new Map(table.listeners.map((listener) => [sayAddress(listener), listener]));
     for (const [address, held] of this.#listeners) {
       if (!this.#routes.has(address)) this.#close(address);
@@ -90,6 +94,16 @@ export class Accepting {
     const { board, worker } = this.#options;
     board?.publish(this.#line());
     this.#alone = board === undefined || board.peersOf(worker).length === 0;
+    if (board !== undefined && this.#isSubsetAsked) this.#stand(board.lines());
+  }
+
+  /** By number among those that go on accepting; who hangs keeps its place until it is replaced. */
+  #stand(lines: readonly BoardLine[]): void {
+    const { engine, worker } = this.#options;
+    const place = placeAmong(lines, worker);
+    if (place.rank === this.#place.rank && place.workers === this.#place.workers) return;
+    this.#place = place;
+    engine.standAt(place);
   }
 
   #line(): BoardLine {

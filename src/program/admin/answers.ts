@@ -193,6 +193,7 @@ const tableService = shape({
   ),
   overProvision: z.number().describe("Of what a priority level must carry, what it can; 0: off"),
   loadReports: z.exactOptional(z.literal(true)).describe("Weights follow what instances report"),
+  subset: z.exactOptional(count("Instances that a worker uses, at least; absent: all")),
   zones: z.exactOptional(
     shape({
       name: z.string().describe("The gateway's own"),
