@@ -8,7 +8,7 @@ import { createNines } from "./nines.fixture.ts";
 
 describe("a wrong command line", () => {
   const cases: readonly (readonly [string, readonly string[], RegExp])[] = [
-    ["a command that is nearly one", ["stauts"], /Did you mean status\?/],
+    ["a command that is nearly one", ["stauts"], /Did you mean one of stats, status\?/],
     ["an option that is nearly one", ["up", "--detatch"], /Did you mean --detach\?/],
     ["a missing argument", ["scale", "web"], /missing required argument 'replicas'/],
     ["a number that is none", ["scale", "web", "many"], /whole number from 0 to 1000/],
