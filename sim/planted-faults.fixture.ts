@@ -17,6 +17,7 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/dispatch/create-dispatcher.js",
     find: "this.#ejections.eject(slot, nowMs, cause[why]);",
     replace: "this.#ejections.isEjected(slot);",
+    slow: true,
   },
   {
     name: "an ejected instance is never readmitted",
@@ -30,6 +31,7 @@ export const plantedFaults: readonly Planted[] = [
     file: "src/core/guard/backoff.js",
     find: "return ceilingMs / 2 + (ceilingMs / 2) * ratio;",
     replace: "return (ceilingMs / 100) * ratio;",
+    slow: true,
   },
   {
     name: "a crash loop is not held back",

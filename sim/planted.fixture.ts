@@ -20,7 +20,7 @@ export interface Planted {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
-  /** Takes more than one quick seed. */
+  /** Takes more than one quick seed, or is one of many that the long suite finds. */
   readonly slow?: boolean;
   /** Instead of seeds that are to keep every promise. */
   readonly words?: readonly string[];

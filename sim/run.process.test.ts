@@ -38,22 +38,16 @@ describe("a run", () => {
       [first.events, first.checks, first.requests],
       [second.events, second.checks, second.requests],
     );
+    const other = await simulate(8, options);
+    assert.notEqual(first.trace(), other.trace());
   });
 
   it("goes the same when every task is followed by the boundary", async () => {
-    for (const seed of [11, 12, 13]) {
-      const quick = await simulate(seed, options);
-      const careful = await simulate(seed, { ...options, settleAlways: true });
-      kept(quick);
-      assert.equal(quick.events, careful.events);
-      assert.equal(quick.trace(), careful.trace());
-    }
-  });
-
-  it("differs from the run of another seed", async () => {
-    const one = await simulate(1, options);
-    const other = await simulate(2, options);
-    assert.notEqual(one.trace(), other.trace());
+    const quick = await simulate(11, options);
+    const careful = await simulate(11, { ...options, settleAlways: true });
+    kept(quick);
+    assert.equal(quick.events, careful.events);
+    assert.equal(quick.trace(), careful.trace());
   });
 });
 
@@ -67,7 +61,7 @@ describe("a campaign", () => {
   });
 
   it("has ten simulated minutes, three services and five faults in each run, and every fault", async () => {
-    const seeds = Array.from({ length: 8 }, (_, index) => 1000 + index);
+    const seeds = Array.from({ length: 6 }, (_, index) => 1000 + index);
     const result = await campaign(seeds, options);
     if (result.failed !== undefined) kept(result.failed);
     assert.ok(result.leastMs >= 600_000, `${result.leastMs} ms`);

@@ -110,8 +110,8 @@ function assertOrdered(incident: IncidentReport, sinceWallMs: number): void {
   const { detectMs, transferMs, recoverMs, totalMs } = incident;
   const sum = (detectMs ?? 0) + (transferMs ?? 0) + (recoverMs ?? 0);
   assert.ok(Math.abs(sum - (totalMs ?? Number.NaN)) < 0.5, JSON.stringify(incident));
-  // Reports tell of the 250 ms before them; a wall clock has whole milliseconds.
-  assert.ok(Date.parse(incident.startedAt) >= sinceWallMs - 500, incident.startedAt);
+  // Reports tell of the 250 ms before them, and of more when they are late.
+  assert.ok(Date.parse(incident.startedAt) >= sinceWallMs - 1_500, incident.startedAt);
 }
 
 describe("an incident under load", () => {
