@@ -88,7 +88,9 @@ class World {
   /** Time passes; paused workers look at the board. */
   advance(durationMs: number): void {
     for (const until = this.nowMs + durationMs; this.nowMs < until; ) {
-      this.nowMs = Math.min(this.nowMs + LOOK_MS, until);
+      // Nobody looks, and nothing changes by itself.
+      const isAnyPaused = this.workers.some(({ share }) => share.paused);
+      this.nowMs = isAnyPaused ? Math.min(this.nowMs + LOOK_MS, until) : until;
       for (const [index, worker] of this.workers.entries()) {
         if (worker.share.paused && worker.hungAtMs > this.nowMs) this.decide(index);
       }
