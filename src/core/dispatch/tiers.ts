@@ -369,7 +369,7 @@ export class Tiers {
   }
 
   /**
-   * Its part of what it would be given: below 1 for a canary, at the end of a subset, while it ramps
+   * Its part of what it would be given: below 1 for a canary, at an end of a subset, while it ramps
    * up, and in a zone that has less to spare than another.
    */
   shareOf(slot: number, nowMs: number): number {
