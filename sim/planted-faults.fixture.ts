@@ -70,7 +70,7 @@ export const plantedFaults: readonly Planted[] = [
   {
     name: "a drain is forgotten when control dies",
     file: "src/control/supervisor/operator-words.js",
-    find: "return this.#words.drained.includes(instance);",
+    find: "return this.drained.includes(instance);",
     replace: "return false;",
     slow: true,
   },

@@ -5,6 +5,7 @@
 // to control whatever the disk refuses. Within one term (a control that starts again in its process
 // because the disk refused it the next) they are reserved a block at a time, ahead of their use.
 
+import { isObject } from "../../core/base/objects.ts";
 import { type InstanceVerdict, instanceVerdicts } from "../../core/route/table.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";
 import type { Remembered } from "../registry/registry.ts";
@@ -81,8 +82,4 @@ function readKept(value: unknown): {
 function isKeptVerdict(value: unknown): value is KeptVerdict {
   if (!isObject(value) || !Number.isSafeInteger(value["generation"])) return false;
   return instanceVerdicts.some((verdict) => verdict === value["verdict"]);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -2,15 +2,15 @@
 // more and fewer. Kept on disk before it takes effect, so that it holds across restarts of control;
 // a word that cannot be kept is refused.
 
+import { isObject } from "../../core/base/objects.ts";
 import { LEVELS_MAX } from "../../core/route/table.ts";
 import { PERCENT_MAX } from "../../core/steer/agent-line.ts";
 import { WEIGHT_MAX, type WeightWord } from "../../core/steer/weights.ts";
 import type { Records } from "../../ports/records.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";
+import { KeptWord } from "../registry/kept-word.ts";
 import type { Endpoint } from "../registry/endpoints.ts";
 import type { Steered } from "../registry/registry.ts";
-
-const key = "operator/steering";
 
 export interface AddedEndpoint {
   readonly service: string;
@@ -26,48 +26,38 @@ export interface Words {
 }
 
 export class SteeringWords {
-  readonly #records: Records;
-  readonly #careful: CarefulRecords;
-  #words: Words;
+  readonly #words: KeptWord<Words>;
 
   constructor(records: Records, careful: CarefulRecords) {
-    this.#records = records;
-    this.#careful = careful;
-    this.#words = readWords(careful.read(key));
+    this.#words = new KeptWord(records, careful, "operator/steering", readWords);
   }
 
   get now(): Words {
-    return this.#words;
+    return this.#words.now;
   }
 
   steeredOf(instance: string): Steered | undefined {
-    return this.#words.steered[instance];
+    return this.now.steered[instance];
   }
 
   /** Throws NINES_STATE_WRITE, and then nothing has changed; so do the next two. */
   steer(instance: string, steered: Steered): void {
-    const { [instance]: _before, ...others } = this.#words.steered;
+    const { [instance]: _before, ...others } = this.now.steered;
     const isPlain = steered.weight === undefined && steered.forced === undefined;
-    this.#keep({
-      ...this.#words,
+    this.#words.keep({
+      ...this.now,
       steered: isPlain ? others : { ...others, [instance]: steered },
     });
   }
 
   /** Of words on an endpoint that has gone nothing is kept. */
   change(words: Partial<Pick<Words, "added" | "removed">>): void {
-    this.#keep({ ...this.#words, ...words });
+    this.#words.keep({ ...this.now, ...words });
   }
 
   /** The file has changed: what it says itself now, or does not name any more, is forgotten. */
   forget(words: Words): void {
-    this.#words = words;
-    this.#careful.write(key, words);
-  }
-
-  #keep(words: Words): void {
-    this.#records.write(key, words);
-    this.#words = words;
+    this.#words.replace(words);
   }
 }
 
@@ -117,8 +107,4 @@ function isAdded(value: unknown): value is AddedEndpoint {
 
 function isIn(value: unknown, from: number, to: number): boolean {
   return Number.isInteger(value) && (value as number) >= from && (value as number) <= to;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -253,15 +253,15 @@ const faults: readonly (PlantedFault & { readonly finder: (worlds: Worlds) => Pr
   {
     name: "what an operator adds is not kept",
     file: words,
-    find: "this.#keep({ ...this.#words, ...words });",
-    replace: "this.#words = { ...this.#words, ...words };",
+    find: "this.#words.keep({ ...this.now, ...words });",
+    replace: "Object.assign(this.now, words);",
     finder: addedIsKept,
   },
   {
     name: "a word takes effect before it is kept",
-    file: words,
-    find: "this.#records.write(key, words);\n        this.#words = words;",
-    replace: "this.#words = words; try { this.#records.write(key, words); } catch {}",
+    file: "src/control/registry/kept-word.js",
+    find: "this.#records.write(this.#key, word);\n        this.#word = word;",
+    replace: "this.#word = word; try { this.#records.write(this.#key, word); } catch {}",
     finder: refusedByTheDisk,
   },
 ];

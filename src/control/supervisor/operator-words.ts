@@ -1,11 +1,11 @@
 // What an operator asked for, kept on disk: it holds across restarts of control, not only as long
 // as somebody remembers it. Written before it takes effect: a word that cannot be kept is refused.
 
+import { isObject } from "../../core/base/objects.ts";
 import type { CommandService } from "../../config/config.ts";
 import type { Records } from "../../ports/records.ts";
 import type { CarefulRecords } from "../registry/careful-records.ts";
-
-const key = "operator/words";
+import { KeptWord } from "../registry/kept-word.ts";
 
 interface ScaleWord {
   readonly replicas: number;
@@ -20,59 +20,47 @@ interface Words {
 }
 
 export class OperatorWords {
-  readonly #records: Records;
-  readonly #careful: CarefulRecords;
-  #words: Words;
+  readonly #words: KeptWord<Words>;
 
   constructor(records: Records, careful: CarefulRecords) {
-    this.#records = records;
-    this.#careful = careful;
-    this.#words = readWords(careful.read(key));
+    this.#words = new KeptWord(records, careful, "operator/words", readWords);
   }
 
   replicasOf(service: CommandService): number {
     const { min, max } = service.replicas;
-    const word = this.#words.scale[service.name];
+    const word = this.#words.now.scale[service.name];
     return word !== undefined && word.min === min && word.max === max ? word.replicas : min;
   }
 
   isDrained(instance: string): boolean {
-    return this.#words.drained.includes(instance);
+    return this.drained.includes(instance);
   }
 
   get drained(): readonly string[] {
-    return this.#words.drained;
+    return this.#words.now.drained;
   }
 
   scale(service: CommandService, replicas: number): void {
     const word = { replicas, ...service.replicas };
-    this.#keep({ ...this.#words, scale: { ...this.#words.scale, [service.name]: word } });
+    const { now } = this.#words;
+    this.#words.keep({ ...now, scale: { ...now.scale, [service.name]: word } });
   }
 
-  /**
-   * A changed file is a newer word on how many there are to be. It takes effect whatever the disk
-   * says; if that refuses, the old word comes back with the next control.
-   */
+  /** A changed file is a newer word on how many there are to be. */
   forgetScales(): void {
-    if (Object.keys(this.#words.scale).length === 0) return;
-    this.#words = { ...this.#words, scale: {} };
-    this.#careful.write(key, this.#words);
+    const { now } = this.#words;
+    if (Object.keys(now.scale).length > 0) this.#words.replace({ ...now, scale: {} });
   }
 
   drain(instance: string): void {
     if (this.isDrained(instance)) return;
-    this.#keep({ ...this.#words, drained: [...this.#words.drained, instance].sort() });
+    this.#words.keep({ ...this.#words.now, drained: [...this.drained, instance].sort() });
   }
 
   undrain(instance: string): void {
     if (!this.isDrained(instance)) return;
-    const drained = this.#words.drained.filter((one) => one !== instance);
-    this.#keep({ ...this.#words, drained });
-  }
-
-  #keep(words: Words): void {
-    this.#records.write(key, words);
-    this.#words = words;
+    const drained = this.drained.filter((one) => one !== instance);
+    this.#words.keep({ ...this.#words.now, drained });
   }
 }
 
@@ -92,8 +80,4 @@ function isScaleWord(value: unknown): value is ScaleWord {
   return (
     isObject(value) && ["replicas", "min", "max"].every((name) => Number.isInteger(value[name]))
   );
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 // What a version of a service is made of: what its instances are started with, and nothing else.
 // Checks, replicas and limits of traffic belong to the service and follow `nines apply`.
 
+import { isObject } from "../../core/base/objects.ts";
 import type { CommandService, HeartbeatConfig } from "../../config/config.ts";
 import type { StartParts } from "../../core/supervise/fingerprint.ts";
 
@@ -59,8 +60,4 @@ function isHeartbeat(health: unknown): boolean {
 
 function isText(value: unknown): value is string {
   return typeof value === "string";
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

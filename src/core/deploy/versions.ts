@@ -9,6 +9,7 @@
 // What a version is made of (its environment holds passwords) is kept beside the ledger, and never
 // shown; of the ledger everything may be.
 
+import { isObject } from "../base/objects.ts";
 import { present } from "../base/assert.ts";
 import { changedParts, type Fingerprint } from "../supervise/fingerprint.ts";
 import { type Deploy, isOver } from "./deploy.ts";
@@ -151,10 +152,6 @@ export function readLedger(value: unknown): Ledger | undefined {
 
 function isVersion(value: unknown): value is Version {
   return isObject(value) && Number.isSafeInteger(value["number"]) && isObject(value["fingerprint"]);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The version in force. */

@@ -6,6 +6,8 @@
 // started without it: two of one instance would share a data folder. Monotonic readings are
 // comparable for as long as the process can live: until the machine's boot.
 
+import { isObject } from "../base/objects.ts";
+
 export interface KeptInstance {
   readonly service: string;
   readonly ordinal: number;
@@ -46,8 +48,4 @@ function isIdentity(value: unknown): boolean {
 
 function isFingerprint(value: unknown): boolean {
   return isObject(value) && Object.values(value).every((part) => typeof part === "string");
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
