@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { vandermonde } from "../../src/core/erasure/matrix.ts";
 import { multiplyBytes } from "../../src/core/erasure/plain.ts";
 import { type ErasureCodec, Stripe } from "../../src/core/erasure/stripe.ts";
+import { compileC } from "../shared/compile.ts";
 import { median } from "../shared/figures.ts";
 import { load, otherNode } from "../shared/install.ts";
 
@@ -99,12 +100,7 @@ function ask(program: string, words: readonly string[]): Speed | undefined {
 
 /** Compiled once; undefined where there is no compiler or no ISA-L (Debian: libisal-dev). */
 export function compileIsal(folder: string): string | undefined {
-  const source = join(import.meta.dirname, "..", "..", "..", "bench", "erasure", "isal.c");
-  const program = join(folder, "isal");
-  const { status } = spawnSync("gcc", ["-O2", "-o", program, source, "-lisal"], {
-    stdio: "ignore",
-  });
-  return status === 0 ? program : undefined;
+  return compileC("erasure/isal.c", join(folder, "isal"), ["-lisal"]);
 }
 
 interface Ronomon {

@@ -1,9 +1,9 @@
 // Load on a proxy for some seconds: wrk where installed; else a closed loop of our own
-// (own-loop.ts), which knows no rates and no latencies.
+// (own-loop.ts), which knows no rates.
 //
-// wrk's connections ask again as soon as they are answered, which measures what a request costs. To
-// measure latencies below that, each waits a random while before it asks (exponential, as
-// independent clients do): many connections that seldom ask are an open load in all but name.
+// wrk's connections ask again as soon as they are answered, which measures what a request costs.
+// For less than that, each waits a random while before it asks. Latencies are another program's
+// (open-load.ts).
 
 import { spawn, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -31,8 +31,6 @@ export interface LoadResult {
   readonly errors: number;
   /** Connections that were refused or broken. */
   readonly lost: number;
-  /** Undefined with a load program that does not tell. */
-  readonly p99Ms: number | undefined;
 }
 
 export const hasWrk = installed("wrk") !== undefined;
@@ -58,7 +56,7 @@ function wrkCommand(load: Load, folder: string): readonly string[] {
   const script = join(folder, `load-${port}.lua`);
   writeFileSync(script, scriptOf(load));
   const fields = closing ? ["-H", "Connection: close"] : [];
-  const plan = ["-t1", `-c${connections}`, `-d${seconds}s`, "--latency", "-s", script];
+  const plan = ["-t1", `-c${connections}`, `-d${seconds}s`, "-s", script];
   return ["wrk", ...plan, ...fields, `http://127.0.0.1:${port}${path}`];
 }
 
@@ -80,13 +78,10 @@ function scriptOf({ postBytes, perSecond, connections }: Load): string {
 function readWrk(output: string): LoadResult {
   const count = (pattern: RegExp): number => Number(pattern.exec(output)?.[1] ?? "0");
   const socket = /connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output);
-  const [, number = "", unit = ""] = /99%\s+([\d.]+)(us|ms|s)\b/.exec(output) ?? [];
-  const inMs = { us: 0.001, ms: 1, s: 1000 }[unit];
   return {
     requests: count(/(\d+) requests in/),
     errors: count(/Non-2xx or 3xx responses: (\d+)/),
     lost: (socket?.slice(1) ?? []).reduce((sum, each) => sum + Number(each), 0),
-    p99Ms: inMs === undefined ? undefined : Number(number) * inMs,
   };
 }
 

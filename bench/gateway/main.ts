@@ -63,6 +63,7 @@ interface Options {
   readonly rounds: number;
   readonly seconds: number;
   readonly warmUpSeconds: number;
+  readonly latencyTurns: number;
   readonly soakSeconds: number;
 }
 
@@ -71,8 +72,8 @@ function readOptions(words: readonly string[]): Options {
   const isQuick = words.includes("--quick");
   const soakSeconds = words.includes("--long") ? 3600 : 60;
   return isQuick
-    ? { only, rounds: 3, seconds: 2, warmUpSeconds: 1.5, soakSeconds }
-    : { only, rounds: 9, seconds: 6, warmUpSeconds: 2, soakSeconds };
+    ? { only, rounds: 3, seconds: 2, warmUpSeconds: 1.5, latencyTurns: 9, soakSeconds }
+    : { only, rounds: 9, seconds: 6, warmUpSeconds: 2, latencyTurns: 31, soakSeconds };
 }
 
 class Bench {
@@ -148,7 +149,7 @@ class Bench {
   }
 
   async #measureAll(contenders: readonly Contender[], folder: string): Promise<void> {
-    const { rounds, seconds, warmUpSeconds } = this.#options;
+    const { rounds, seconds, warmUpSeconds, latencyTurns } = this.#options;
     const plan: Plan = { rounds, seconds, warmUpSeconds, folder };
     this.figures.push(...(await measureMemory(contenders, ["nines", "haproxy"])));
     const getting = [...everybody, ...nodeProxies, "bun", "nines logging"];
@@ -156,7 +157,7 @@ class Bench {
     const logging = gets.beside(get, "nines", "nines logging");
     this.figures.push(...gets.figures, gets.beside(get, "haproxy", "bun"), logging);
     const costUs = (name: string): number | undefined => gets.us(name);
-    const latency = { contenders, costUs, rounds, seconds, folder };
+    const latency = { costUs, turns: latencyTurns, folder: this.#place("latency") };
     this.figures.push(...(await measureLatency(latency)));
     for (const workload of workloads) {
       const costs = await Costs.measure(contenders, everybody, workload, plan);

@@ -62,7 +62,7 @@ function main(load: Load): void {
   setTimeout(() => {
     state.over = true;
     const { requests, errors, lost } = state;
-    const result: Omit<LoadResult, "p99Ms"> = { requests, errors, lost };
+    const result: LoadResult = { requests, errors, lost };
     process.stdout.write(JSON.stringify(result));
     setTimeout(() => process.exit(), 200);
   }, load.seconds * 1000);

@@ -8,8 +8,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { compileC } from "../shared/compile.ts";
 import { type Figure, figure, median, printFigures } from "../shared/figures.ts";
-import { installed, removeFolder } from "../shared/system.ts";
+import { removeFolder } from "../shared/system.ts";
 import { install } from "../shared/install.ts";
 import type { Measured } from "./measured.ts";
 import { recoveryFigures } from "./recover.ts";
@@ -88,12 +89,7 @@ function workFolder(): string {
 }
 
 function compileBatch(folder: string): string | undefined {
-  const compiler = installed("cc") ?? installed("gcc");
-  if (compiler === undefined) return undefined;
-  const source = join(import.meta.dirname, "..", "..", "..", "bench", "journal", "batch.c");
-  const program = join(folder, "batch");
-  const result = spawnSync(compiler, ["-O2", "-o", program, source], { stdio: "inherit" });
-  return result.status === 0 ? program : undefined;
+  return compileC("journal/batch.c", join(folder, "batch"));
 }
 
 function runProgram(words: readonly string[]): Measured | undefined {
