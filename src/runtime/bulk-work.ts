@@ -2,8 +2,8 @@
 // bulk-threads.ts does, and who has no threads does by itself.
 //
 // node:crypto gives every result in memory of its own. Results of a megabyte would be new memory
-// each time, which the kernel has to find and clear, and garbage that is noticed late; so what is
-// sealed or opened goes in pieces that stay in the processor's cache to where it belongs. There
+// each time, which the kernel has to find and clear; so what is sealed or opened goes in pieces
+// that stay in the processor's cache, one in the place of the other, to where it belongs. There
 // pieces begin at whole words: to shared memory the engine copies all else byte by byte.
 
 import { createCipheriv, createDecipheriv, createHmac, type DecipherGCM } from "node:crypto";
@@ -13,6 +13,7 @@ import { ObjectBytes } from "../core/vault/object-coder.ts";
 import { findForged } from "../core/vault/pack.ts";
 import type { Geometry } from "../core/vault/shard.ts";
 import { ShardSummer, WindowCoder } from "../core/vault/window-coder.ts";
+import { letGo } from "./let-go.ts";
 
 export const cipher = "aes-256-gcm";
 /** Fast rather than small: a backup waits for it. */
@@ -56,15 +57,17 @@ function coderFor({ codec, dataShards, parityShards }: Geometry): WindowCoder {
 function deflate(bytes: Uint8Array, into: Uint8Array): number | undefined {
   const chunkSize = Math.max(chunkBytesLeast, into.length + 1);
   const deflated = deflateRawSync(bytes, { level: deflateLevel, chunkSize });
-  if (deflated.length > into.length) return undefined;
-  into.set(deflated);
-  return deflated.length;
+  const { length } = deflated;
+  const fits = length <= into.length;
+  if (fits) into.set(deflated);
+  letGo(deflated);
+  return fits ? length : undefined;
 }
 
 function seal({ key, nonce, about }: Sealing, plain: Uint8Array, into: Uint8Array): void {
   const sealing = createCipheriv(cipher, key, nonce, { authTagLength: tagBytes });
   sealing.setAAD(about);
-  pieceByPiece(plain, into, (piece, at) => into.set(sealing.update(piece), at));
+  pieceByPiece(plain, into, (piece, at) => move(sealing.update(piece), into, at));
   sealing.final();
   into.set(sealing.getAuthTag(), plain.length);
 }
@@ -75,7 +78,7 @@ function open(sealing: Sealing, sealed: Uint8Array, into: Uint8Array, inflate: b
   const opening = createOpening(sealing, sealed.subarray(end));
   const body = inflate ? bodyOf(end) : into;
   const cipherText = sealed.subarray(0, end);
-  pieceByPiece(cipherText, body, (piece, at) => body.set(opening.update(piece), at));
+  pieceByPiece(cipherText, body, (piece, at) => move(opening.update(piece), body, at));
   // Only what is authentic is inflated.
   return isFinal(opening) && (!inflate || inflateInto(into, body));
 }
@@ -101,9 +104,10 @@ function inflateInto(into: Uint8Array, body: Uint8Array): boolean {
   const chunkSize = Math.max(chunkBytesLeast, into.length + 1);
   try {
     const plain = inflateRawSync(body, { maxOutputLength, chunkSize });
-    if (plain.length !== into.length) return false;
-    into.set(plain);
-    return true;
+    const isRight = plain.length === into.length;
+    if (isRight) into.set(plain);
+    letGo(plain);
+    return isRight;
   } catch {
     return false;
   }
@@ -118,7 +122,7 @@ function isAuthentic(sealing: Sealing, sealed: Uint8Array): boolean {
   const end = sealed.length - tagBytes;
   if (end < 0) return false;
   const opening = createOpening(sealing, sealed.subarray(end));
-  pieceByPiece(sealed.subarray(0, end), sealed, (piece) => void opening.update(piece));
+  pieceByPiece(sealed.subarray(0, end), sealed, (piece) => letGo(opening.update(piece)));
   return isFinal(opening);
 }
 
@@ -128,6 +132,11 @@ let opened = new Uint8Array(0);
 function bodyOf(length: number): Uint8Array {
   if (opened.length < length) opened = new Uint8Array(length);
   return opened.subarray(0, length);
+}
+
+function move(result: Buffer<ArrayBuffer>, into: Uint8Array, at: number): void {
+  into.set(result, at);
+  letGo(result);
 }
 
 /** Pieces of `bytes` so that those of `into` at the same places begin at whole words. */
