@@ -32,7 +32,7 @@ import { lookFromHere } from "../backup/look-from-here.ts";
 import { openVaultPlace, type VaultPlace } from "../backup/place.ts";
 import { readKeyFile } from "../backup/secrets.ts";
 import { backUp, drillIn } from "../backup/work.ts";
-import { loadConfigFile } from "../config-file.ts";
+import { loadConfigApart } from "../config-apart.ts";
 import type { Actions, PlaceOptions } from "./actions.ts";
 import { describeVault, vaultReport } from "../status/vault.ts";
 import { findConfigFile, stateDirectoryOf } from "./place.ts";
@@ -244,7 +244,7 @@ async function inPlace(
   run: (place: VaultPlace) => Promise<number>,
 ): Promise<number> {
   const file = findFile(options);
-  const { config, warnings } = await loadConfigFile(file);
+  const { config, warnings } = await loadConfigApart(file);
   if (warnings !== "") complain(warnings.trimEnd());
   if (config.backup === undefined) throw noBackup(`${file} says nothing of a backup`);
   const place = await openVaultPlace(config.backup, stateDirectoryOf({ ...options, file }), record);
