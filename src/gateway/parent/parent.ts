@@ -42,7 +42,7 @@ import {
   restartDelayMs,
   type WorkerView,
 } from "./plan.ts";
-import { rotateIfLarge } from "./rotation.ts";
+import { Rotation } from "./rotation.ts";
 import { type HeldSocket, holdSocket } from "./sockets.ts";
 
 const BEAT_MS = 50;
@@ -112,7 +112,9 @@ class Parent {
   #startFailures = 0;
   #mayStartAtMs = 0;
   #beats = 0;
-  #rotationFailed = false;
+  readonly #rotation = new Rotation({
+    say: (sentence) => this.#say("gateway.access-log-unrotated", "warning", sentence),
+  });
 
   constructor(options: ParentOptions, table: RoutingTable, term: number, board: Board) {
     this.#options = options;
@@ -224,22 +226,14 @@ class Parent {
     for (const entry of this.#workers.values()) lookWhetherStarved(entry, nowMs);
     this.#work(nowMs);
     if (this.#beats % REPORT_EVERY_BEATS === 0) this.#report();
-    if (this.#beats % ROTATE_EVERY_BEATS === 0) this.#rotate();
+    if (this.#beats % ROTATE_EVERY_BEATS === 0) this.#rotate(nowMs);
   }
 
-  #rotate(): void {
+  #rotate(nowMs: number): void {
     const { accessLog } = this.#table;
     if (accessLog === undefined) return;
-    const file = accessLog.file ?? this.#options.paths.accessLogFile;
-    try {
-      rotateIfLarge(file, accessLog.rotateBytes, accessLog.keep);
-      this.#rotationFailed = false;
-    } catch (error) {
-      if (this.#rotationFailed) return;
-      this.#rotationFailed = true;
-      const why = error instanceof Error ? error.message : String(error);
-      this.#say("gateway.access-log-unrotated", "warning", `${file} grows on: ${why}`);
-    }
+    const { file = this.#options.paths.accessLogFile, rotateBytes, keep } = accessLog;
+    this.#rotation.look(file, rotateBytes, keep, nowMs);
   }
 
   #holdsTerm(): boolean {

@@ -1,11 +1,12 @@
 // A file that is too large moves on to FILE.1, the older ones with it; no more than are to be kept.
+// A disk that hangs is waited for by nobody.
 
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, it } from "node:test";
-import { rotateIfLarge } from "./rotation.ts";
+import { Rotation, rotateIfLarge } from "./rotation.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "nines-rotation-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -15,23 +16,61 @@ const kept = (): readonly string[] =>
     .sort()
     .map((name) => `${name} ${readFileSync(join(folder, name), "utf8")}`);
 
-it("leaves a file alone that is not too large, and one that is not there", () => {
-  assert.equal(rotateIfLarge(file, 3, 2), false);
+it("leaves a file alone that is not too large, and one that is not there", async () => {
+  assert.equal(await rotateIfLarge(file, 3, 2), false);
+  assert.equal(await rotateIfLarge(join(folder, "nowhere", "access.log"), 3, 2), false);
   writeFileSync(file, "abc");
-  assert.equal(rotateIfLarge(file, 3, 2), false);
+  assert.equal(await rotateIfLarge(file, 3, 2), false);
   assert.deepEqual(kept(), ["access.log abc"]);
 });
 
-it("keeps so many, the newest as FILE.1, and fewer when fewer are to be kept", () => {
+it("keeps so many, the newest as FILE.1, and fewer when fewer are to be kept", async () => {
   for (const text of ["first", "second", "third"]) {
     writeFileSync(file, text);
-    assert.equal(rotateIfLarge(file, 3, 2), true);
+    assert.equal(await rotateIfLarge(file, 3, 2), true);
   }
   assert.deepEqual(kept(), ["access.log.1 third", "access.log.2 second"]);
   writeFileSync(file, "fourth");
-  rotateIfLarge(file, 3, 1);
+  await rotateIfLarge(file, 3, 1);
   assert.deepEqual(kept(), ["access.log.1 fourth"]);
   writeFileSync(file, "fifth");
-  rotateIfLarge(file, 3, 0);
+  await rotateIfLarge(file, 3, 0);
   assert.deepEqual(kept(), []);
+});
+
+it("asks a disk that hangs once, says so once, and goes on when it has answered", async () => {
+  const said: string[] = [];
+  let asked = 0;
+  let answer: () => void = () => undefined;
+  const rotate = async (): Promise<boolean> => {
+    asked++;
+    await new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    return false;
+  };
+  const rotation = new Rotation({ say: (sentence) => said.push(sentence), rotate });
+  for (let nowMs = 0; nowMs <= 30_000; nowMs += 1_000) rotation.look("a.log", 1, 1, nowMs);
+  assert.equal(asked, 1);
+  assert.deepEqual(said, ["a.log may grow on: its disk has not answered for 10 s"]);
+  answer();
+  await new Promise((resolve) => setImmediate(resolve));
+  rotation.look("a.log", 1, 1, 31_000);
+  assert.equal(asked, 2);
+});
+
+it("says once why it cannot, and again after it could", async () => {
+  const said: string[] = [];
+  let why: string | undefined = "EACCES";
+  const rotate = async (): Promise<boolean> => {
+    if (why !== undefined) throw new Error(why);
+    return true;
+  };
+  const rotation = new Rotation({ say: (sentence) => said.push(sentence), rotate });
+  for (const next of ["EACCES", "EACCES", undefined, "EROFS"]) {
+    why = next;
+    rotation.look("a.log", 1, 1, 0);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(said, ["a.log grows on: EACCES", "a.log grows on: EROFS"]);
 });

@@ -4,27 +4,92 @@
 //
 // The parent does it, of which there is one, whatever becomes of control; two that overlap for a
 // moment see the same small file. Where it can't (the folder belongs to somebody else), the workers
-// stop at a multiple of the size (engine/kept-log.ts) and say so.
+// stop at a multiple of the size (engine/kept-log.ts) and say so. The file may lie on a disk of its
+// own, and a disk may hang (a mount whose server is away): the thread pool asks it, one question at
+// a time, and the parent waits for no answer.
 
-import { renameSync, rmSync, statSync } from "node:fs";
+import { rename, rm, stat } from "node:fs/promises";
 
-/** FILE becomes FILE.1, and each older one moves on by one; `keep` stay. Throws what the disk says. */
-export function rotateIfLarge(file: string, rotateBytes: number, keep: number): boolean {
-  if (sizeOf(file) <= rotateBytes) return false;
+/** An answer that the disk owes for so long is told of. */
+const OVERDUE_MS = 10_000;
+
+export interface RotationOptions {
+  /** Once for each trouble: that the file grows on, and why. */
+  readonly say: (sentence: string) => void;
+  readonly rotate?: typeof rotateIfLarge;
+}
+
+export class Rotation {
+  readonly #options: RotationOptions;
+  /** A look at the disk is under way since then. */
+  #sinceMs: number | undefined = undefined;
+  #said = false;
+
+  constructor(options: RotationOptions) {
+    this.#options = options;
+  }
+
+  /** Rotates soon if the file is too large; returns at once. */
+  look(file: string, rotateBytes: number, keep: number, nowMs: number): void {
+    if (this.#sinceMs !== undefined) {
+      if (nowMs - this.#sinceMs < OVERDUE_MS) return;
+      this.#say(`${file} may grow on: its disk has not answered for ${OVERDUE_MS / 1000} s`);
+      return;
+    }
+    this.#sinceMs = nowMs;
+    const { rotate = rotateIfLarge } = this.#options;
+    void rotate(file, rotateBytes, keep).then(
+      () => this.#ended(),
+      (error: unknown) => {
+        this.#sinceMs = undefined;
+        this.#say(`${file} grows on: ${error instanceof Error ? error.message : String(error)}`);
+      },
+    );
+  }
+
+  #ended(): void {
+    this.#sinceMs = undefined;
+    this.#said = false;
+  }
+
+  #say(sentence: string): void {
+    if (this.#said) return;
+    this.#said = true;
+    this.#options.say(sentence);
+  }
+}
+
+/** FILE becomes FILE.1, and each older one moves on by one; `keep` stay. Rejects as the disk does. */
+export async function rotateIfLarge(
+  file: string,
+  rotateBytes: number,
+  keep: number,
+): Promise<boolean> {
+  if ((await sizeOf(file)) <= rotateBytes) return false;
   // More than one is over when `keep` has become smaller.
-  for (let age = Math.max(keep, 1); sizeOf(`${file}.${age}`) >= 0; age++) rmSync(`${file}.${age}`);
+  for (let age = Math.max(keep, 1); (await sizeOf(`${file}.${age}`)) >= 0; age++) {
+    await rm(`${file}.${age}`);
+  }
   if (keep === 0) {
-    rmSync(file);
+    await rm(file);
     return true;
   }
   for (let age = keep - 1; age >= 1; age--) {
-    if (sizeOf(`${file}.${age}`) >= 0) renameSync(`${file}.${age}`, `${file}.${age + 1}`);
+    if ((await sizeOf(`${file}.${age}`)) >= 0) {
+      await rename(`${file}.${age}`, `${file}.${age + 1}`);
+    }
   }
-  renameSync(file, `${file}.1`);
+  await rename(file, `${file}.1`);
   return true;
 }
 
 /** -1 when it is not there. */
-function sizeOf(file: string): number {
-  return statSync(file, { throwIfNoEntry: false })?.size ?? -1;
+async function sizeOf(file: string): Promise<number> {
+  try {
+    return (await stat(file)).size;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR") return -1;
+    throw error;
+  }
 }
