@@ -52,7 +52,19 @@ export interface ServiceStats {
   readonly bytesOut: number;
   /** Counts by bucket (histogram.ts): whole request to whole answer, in ms. */
   readonly latency: readonly number[];
+  /** Absent where all are let in. */
+  readonly concurrency?: ConcurrencyStats;
   readonly instances: readonly InstanceStats[];
+}
+
+/** What has been found out of how much a service bears (core/guard/concurrency-limit.ts). */
+export interface ConcurrencyStats {
+  /** Requests at once. */
+  readonly limit: number;
+  /** Those that wait for their answers now. */
+  readonly waiting: number;
+  /** What an answer takes when nobody queues; 0: not known yet. */
+  readonly baselineMs: number;
 }
 
 export interface RouteStats {

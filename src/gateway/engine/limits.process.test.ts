@@ -335,6 +335,7 @@ describe("an overloaded service", () => {
       assert.equal(services[0]?.requests, 3);
       assert.equal(services[0]?.lost, 1, "its client saw a failure");
       assert.deepEqual(routes[0]?.failures, { OVERLOADED: 1 });
+      assert.deepEqual(services[0]?.concurrency, { limit: 2, waiting: 2, baselineMs: 0 });
       client.send(to("/high"));
       await (await origin.peer(2)).takeThrough("\r\n\r\n");
       assert.equal(origin.peers.length, 3, "what matters more is let in beside them");

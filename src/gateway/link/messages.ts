@@ -79,6 +79,12 @@ function isRouteStats(fields: Fields): boolean {
   );
 }
 
+function isConcurrencyStats(value: unknown): boolean {
+  const fields = fieldsOf(value);
+  const names = ["limit", "waiting", "baselineMs"];
+  return fields !== undefined && names.every((name) => isNumber(fields[name]));
+}
+
 function isServiceStats(fields: Fields): boolean {
   const sums = [
     "requests",
@@ -96,6 +102,7 @@ function isServiceStats(fields: Fields): boolean {
     ["active", "queued", ...sums].every((name) => isNumber(fields[name])) &&
     areCounts(fields["retriedFor"]) &&
     isList(fields["latency"], isNumber) &&
+    (fields["concurrency"] === undefined || isConcurrencyStats(fields["concurrency"])) &&
     isEachFields(fields["instances"], isInstanceStats)
   );
 }

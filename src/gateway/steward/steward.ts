@@ -44,12 +44,14 @@ import { launch } from "../process/launch.ts";
 import type { GatewayPaths } from "../process/paths.ts";
 import { saveTable } from "../process/table-file.ts";
 import { type KeptCounters, loadCounters, saveCounters } from "./kept-counters.ts";
+import { SheddingNews } from "./shedding-news.ts";
 import { createTotals, type GatewayTotals, type Totals } from "./totals.ts";
 
 const BEAT_MS = 100;
 const ALIVE_EVERY_BEATS = 5;
 const HOLDER_EVERY_BEATS = 5;
 const KEEP_EVERY_BEATS = 10;
+const SHEDDING_EVERY_BEATS = 10;
 const HOLDER_SILENT_MS = 2_000;
 const ALL_SILENT_MS = 1_500;
 /** Workers write on the board twenty times a second. */
@@ -143,6 +145,7 @@ class GatewaySteward implements Steward {
   readonly #board: Board;
   readonly #peers = new Map<number, Peer>();
   readonly #totals: Totals;
+  readonly #shedding: SheddingNews;
   readonly #isNews = createNoticeFilter(EVENT_QUIET_MS);
   readonly #closers: Disposable[] = [];
   readonly #reportListeners = new Set<(stats: WorkerStats) => void>();
@@ -176,6 +179,7 @@ class GatewaySteward implements Steward {
     this.#noWorkerSinceMs = this.#listeningSinceMs;
     const workers = kept?.workers ?? [];
     const goesOn = workers.some(({ hello }) => lives(options.identify, hello.identity));
+    this.#shedding = new SheddingNews(options.clock.monotonicMs());
     this.#totals = createTotals(goesOn ? kept?.ended : undefined);
     if (!goesOn) return;
     // Those that have ended meanwhile are found out like any other.
@@ -381,6 +385,7 @@ class GatewaySteward implements Steward {
     peer.heardMs = this.#options.clock.monotonicMs();
     switch (message.type) {
       case "stats":
+        this.#shedding.heard(peer.stats, message.stats);
         peer.stats = message.stats;
         for (const listener of this.#reportListeners) listener(message.stats);
         return this.#answerWaiters();
@@ -429,8 +434,19 @@ class GatewaySteward implements Steward {
     if (this.#beats % KEEP_EVERY_BEATS === 0 && this.#table !== undefined) {
       if (this.#keptVersion < this.#table.version) this.#keepTable(this.#table);
     }
+    if (this.#beats % SHEDDING_EVERY_BEATS === 0) this.#tellShedding(nowMs);
     this.#revive(nowMs);
     this.#answerWaiters();
+  }
+
+  #tellShedding(nowMs: number): void {
+    const told = this.#linked("worker").flatMap(({ stats }) => stats?.services ?? []);
+    const limitOf = (service: string): number =>
+      told.reduce(
+        (sum, one) => sum + (one.name === service ? (one.concurrency?.limit ?? 0) : 0),
+        0,
+      );
+    for (const event of this.#shedding.look(nowMs, limitOf)) this.#options.events.record(event);
   }
 
   /** A disk that refuses costs the gateway nothing now; whoever starts later needs it. */

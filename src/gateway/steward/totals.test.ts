@@ -38,6 +38,7 @@ function stats(worker: number, requests: number, active = 0): WorkerStats {
     requests,
     active,
     queued: active,
+    concurrency: { limit: 10 * worker, waiting: active, baselineMs: worker },
     retriedFor: { CONNECT_FAILED: 2 },
     latency: [requests, 1],
     instances: [instance],
@@ -84,6 +85,7 @@ describe("what the workers counted, as one", () => {
     assert.deepEqual(web?.latency, [7, 2]);
     assert.deepEqual(web?.instances[0]?.answers, [0, 7]);
     assert.equal(web?.instances[0]?.ejected, true);
+    assert.deepEqual(web?.concurrency, { limit: 30, waiting: 1, baselineMs: 2 });
   });
 
   it("keeps the counters of the ended, and not what they had open", () => {
@@ -95,6 +97,8 @@ describe("what the workers counted, as one", () => {
     assert.equal(total.services[0]?.active, 1);
     assert.equal(total.services[0]?.queued, 1);
     assert.equal(totals.sum([]).services[0]?.instances[0]?.ejected, false);
+    assert.equal(total.services[0]?.concurrency?.limit, 20);
+    assert.equal(totals.sum([]).services[0]?.concurrency, undefined);
   });
 
   it("counts by reason, by route and by instance, over the ended too", () => {

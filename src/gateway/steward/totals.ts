@@ -4,6 +4,7 @@
 // instances.
 
 import type {
+  ConcurrencyStats,
   CountsByReason,
   InstanceStats,
   RouteStats,
@@ -148,7 +149,24 @@ function addServices(a: ServiceStats, b: ServiceStats): ServiceStats {
     bytesIn: a.bytesIn + b.bytesIn,
     bytesOut: a.bytesOut + b.bytesOut,
     latency: addCounts(a.latency, b.latency),
+    ...addConcurrency(a.concurrency, b.concurrency),
     instances: merge(a.instances, b.instances, (instance) => instance.id, addInstances),
+  };
+}
+
+/** Each worker lets in by its own limit, and finds the same baseline out; the largest is told. */
+function addConcurrency(
+  a: ConcurrencyStats | undefined,
+  b: ConcurrencyStats | undefined,
+): Pick<ServiceStats, "concurrency"> {
+  const only = a === undefined ? b : a;
+  if (a === undefined || b === undefined) return only === undefined ? {} : { concurrency: only };
+  return {
+    concurrency: {
+      limit: a.limit + b.limit,
+      waiting: a.waiting + b.waiting,
+      baselineMs: Math.max(a.baselineMs, b.baselineMs),
+    },
   };
 }
 
@@ -201,16 +219,16 @@ function withoutGauges(stats: WorkerStats): GatewayTotals {
     logLines: stats.logLines,
     logLinesLost: stats.logLinesLost,
     routes: stats.routes,
-    services: stats.services.map((service) => ({
-      ...service,
-      active: 0,
-      queued: 0,
-      instances: service.instances.map((one) => ({
-        ...one,
-        active: 0,
-        ejected: false,
-        late: false,
-      })),
-    })),
+    services: stats.services.map(withoutGaugesOfService),
   };
+}
+
+function withoutGaugesOfService({ concurrency, ...service }: ServiceStats): ServiceStats {
+  const instances = service.instances.map((one) => ({
+    ...one,
+    active: 0,
+    ejected: false,
+    late: false,
+  }));
+  return { ...service, active: 0, queued: 0, instances };
 }

@@ -93,6 +93,7 @@ const busy = totalsOf({
       refused: 1,
       bytesIn: 1_000,
       bytesOut: 20_000,
+      concurrency: { limit: 24, waiting: 2, baselineMs: 12.5 },
       instances: [
         instanceStats({
           requests: 7,

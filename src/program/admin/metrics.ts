@@ -10,6 +10,7 @@
 // first happens.
 
 import type {
+  ConcurrencyStats,
   CountsByReason,
   InstanceStats,
   RouteStats,
@@ -62,6 +63,14 @@ function perRoute<Value>(value: (route: RouteStats) => Value) {
 function perService(value: (service: ServiceStats) => number) {
   return ({ totals }: Told): readonly Row<number>[] =>
     totals.services.map((service) => [{ service: service.name }, value(service)]);
+}
+
+/** Of those that find out how much they bear. */
+function perConcurrency(value: (concurrency: ConcurrencyStats) => number) {
+  return ({ totals }: Told): readonly Row<number>[] =>
+    totals.services.flatMap(({ name, concurrency }): readonly Row<number>[] =>
+      concurrency === undefined ? [] : [[{ service: name }, value(concurrency)]],
+    );
 }
 
 function perInstance<Value>(value: (instance: InstanceStats) => Value) {
@@ -191,6 +200,27 @@ const serviceMetrics: readonly Metric[] = [
     help: "Requests that a rate limit kept out (429); not counted as requests.",
     labels: ofService,
     rows: perService((service) => service.limited),
+  },
+  {
+    name: "nines_concurrency_limit",
+    kind: "gauge",
+    help: "Requests at once that a service with `concurrency` is found to bear; of all workers together.",
+    labels: ofService,
+    rows: perConcurrency(({ limit }) => limit),
+  },
+  {
+    name: "nines_concurrency_waiting",
+    kind: "gauge",
+    help: "Requests that count against that limit: whole, and without an answer yet.",
+    labels: ofService,
+    rows: perConcurrency(({ waiting }) => waiting),
+  },
+  {
+    name: "nines_concurrency_baseline_seconds",
+    kind: "gauge",
+    help: "What an answer is found to take when nobody queues; the largest of any worker, 0 before the first.",
+    labels: ofService,
+    rows: perConcurrency(({ baselineMs }) => baselineMs / 1000),
   },
   {
     name: "nines_retries_total",

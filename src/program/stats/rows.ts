@@ -136,6 +136,7 @@ function backend(
     svname: "BACKEND",
     qcur: stats.queued,
     scur: stats.active,
+    ...(stats.concurrency && { slim: stats.concurrency.limit }),
     stot: stats.requests,
     bin: stats.bytesIn,
     bout: stats.bytesOut,

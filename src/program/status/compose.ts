@@ -5,7 +5,12 @@ import type { DutiesState } from "../../control/backup/duties.ts";
 import type { InstanceRecord } from "../../control/registry/registry.ts";
 import { healthOf, isDrained } from "../../control/registry/verdict.ts";
 import type { Incident } from "../../core/incident/incident.ts";
-import type { InstanceStats, ServiceStats, WorkerStats } from "../../core/measure/gateway-stats.ts";
+import type {
+  ConcurrencyStats,
+  InstanceStats,
+  ServiceStats,
+  WorkerStats,
+} from "../../core/measure/gateway-stats.ts";
 import { type Ledger, underWay } from "../../core/deploy/versions.ts";
 import { isWithdrawn, sayWithdrawn } from "../../core/steer/agent-state.ts";
 import { weightOf } from "../../core/steer/weights.ts";
@@ -151,12 +156,19 @@ function serviceReport(
     errors: totals === undefined ? 0 : errorsOf(totals),
     retries: totals?.retries ?? 0,
     queued: totals?.queued ?? 0,
+    concurrency: concurrencyReport(totals?.concurrency),
     restarts: records.reduce((sum, { restarts }) => sum + restarts, 0),
     version: ledger?.inForce ?? null,
     deploy: deploy === undefined ? null : deployReport(deploy),
     instances,
     removed: inputs.removedOf(name),
   };
+}
+
+function concurrencyReport(found: ConcurrencyStats | undefined): ServiceReport["concurrency"] {
+  if (found === undefined) return null;
+  const { limit, waiting, baselineMs } = found;
+  return { limit, waiting, baselineMs: baselineMs === 0 ? null : round(baselineMs) };
 }
 
 function primaryOf(

@@ -100,6 +100,7 @@ function serviceReports(instances: readonly RecordedInstance[]): readonly Servic
       errors: 0,
       retries: 0,
       queued: 0,
+      concurrency: null,
       version: null,
       deploy: null,
       restarts: mine.reduce((sum, { kept }) => sum + kept.restarts, 0),

@@ -118,6 +118,17 @@ export const serviceReport = shape({
   errors: count("Answers 5xx to clients since the gateway started"),
   retries: count("Requests sent again to another instance"),
   queued: count("Requests that wait for an instance now"),
+  concurrency: shape({
+    limit: count("Requests at once, of all workers together"),
+    waiting: count("Requests that count against it now"),
+    baselineMs: z
+      .number()
+      .min(0)
+      .nullable()
+      .describe("What an answer takes when nobody queues; null before it is known"),
+  })
+    .nullable()
+    .describe("What it is found to bear; null where all requests are let in"),
   restarts: count("Of all its instances"),
   version: count(
     "The version in force; null for endpoints, and when control is not running",

@@ -161,6 +161,7 @@ const web: ServiceReport = {
   errors: 3,
   retries: 1,
   queued: 0,
+  concurrency: null,
   restarts: 5,
   version: 1,
   deploy: null,
