@@ -219,6 +219,7 @@ const condition = scalar<RetryCondition, RetryCondition>(conditionKind, (written
 
 const retryOn = z.array(condition).max(32);
 const perTry = duration("10ms", "1d");
+const retriesAtOnce = integer(0, 1_000_000);
 
 const retry = z.strictObject({
   attempts: field(attempts.prefault(3), {
@@ -268,6 +269,17 @@ const retry = z.strictObject({
       "of 10 s at once.",
     source: "Linkerd (10), which adds it to the share.",
     see: ["gateway.retry.budget"],
+  }),
+  atOnce: field(retriesAtOnce.optional(), {
+    meaning:
+      "Requests of one service that may wait at once, in each worker, for the answer to a further try. " +
+      "Past it a request that fails is not tried again. Connections of tcp listeners do not count.",
+    default: "none: `budget` is the bound",
+    interaction:
+      "For services whose answers take long, so that retries pile up within their budget. Smaller than " +
+      "what one instance has under way, it loses requests when that instance ends.",
+    source: "Envoy's circuit breaker `max_retries` (3 unless a retry budget stands in for it).",
+    see: ["gateway.retry.budget", "services.NAME.maxConnections", "services.NAME.queueLength"],
   }),
   replay: field(replay.prefault("64KiB"), {
     meaning: "Largest request body that is kept for another try, for each request under way.",
@@ -418,9 +430,10 @@ export const route = z.strictObject({
   service: field(serviceName(), { meaning: "The service that the requests go to." }),
   priority: field(choice(priorities).prefault("normal"), {
     meaning:
-      "How important its requests are: of an overloaded service the least important are shed.",
-    interaction: "Only where the service has `concurrency`.",
-    see: ["services.NAME.concurrency"],
+      "How important its requests are. Those that wait for an instance go in this order, and in a full " +
+      "queue one takes the place of a less important one.",
+    interaction: "Of a service with `concurrency` the least important are shed, too.",
+    see: ["services.NAME.concurrency", "services.NAME.maxConnections"],
   }),
   rateLimits: field(z.array(rateLimit).max(8).prefault([]), {
     meaning: "How often clients may ask. All of them must let a request in; past one: 429.",
@@ -450,6 +463,7 @@ export const route = z.strictObject({
         attempts: field(attempts.optional(), override("retry.attempts")),
         on: field(retryOn.optional(), override("retry.on")),
         perTry: field(perTry.optional(), override("retry.perTry")),
+        atOnce: field(retriesAtOnce.optional(), override("retry.atOnce")),
         budget: field(budget.optional(), override("retry.budget")),
         budgetPerSecond: field(budgetPerSecond.optional(), override("retry.budgetPerSecond")),
         replay: field(replay.optional(), override("retry.replay")),

@@ -326,10 +326,11 @@ function resolveBalance(written: WrittenBalance): BalanceRule {
 }
 
 /** What is not said is absent, and that of the gateway. */
-function resolveConditions({ on, perTry }: WrittenRoute["retry"]): Partial<RetryPolicy> {
+function resolveConditions({ on, perTry, atOnce }: WrittenRoute["retry"]): Partial<RetryPolicy> {
   return {
     ...(on === undefined ? {} : { on }),
     ...(perTry === undefined ? {} : { perTryMs: perTry }),
+    ...(atOnce === undefined ? {} : { atOnce }),
   };
 }
 

@@ -217,6 +217,8 @@ export interface RetryPolicy {
   readonly on?: readonly RetryCondition[];
   /** An attempt that has no answer by then makes way for another one, where one can follow. */
   readonly perTryMs?: number;
+  /** Requests of the service that wait for a further try's answer at once; absent: no bound. */
+  readonly atOnce?: number;
 }
 
 /** Second attempts for requests that wait on an instance that has fallen silent; both 0: none. */

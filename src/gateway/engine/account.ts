@@ -1,11 +1,11 @@
 // What is counted and told of one request, from its head to its end: in its service's and its
-// route's numbers, in a line of the access log where that is on, and by the service's limit of
-// concurrency while the whole request waits for its answer.
+// route's numbers, in a line of the access log where that is on, by the service's limit of
+// concurrency while the whole request waits for its answer, and among its retries under way.
 //
 // Kept from one request to the next, as the exchange that it belongs to.
 
 import { present } from "../../core/base/assert.ts";
-import type { EndingCode } from "../../core/base/reasons.ts";
+import type { EndingCode, RetryCode } from "../../core/base/reasons.ts";
 import type { ConcurrencyLimit } from "../../core/guard/concurrency-limit.ts";
 import type { RequestHead } from "../http1/request-head.ts";
 import { LoggedRequest, readLoggedHead } from "./access-log.ts";
@@ -22,6 +22,8 @@ export class Account {
   /** Counts the request while it waits, whole, for its answer. */
   #limit: ConcurrencyLimit | undefined = undefined;
   #waitsFromMs = 0;
+  /** It was sent again, and waits for the answer. */
+  #isRetry = false;
 
   constructor(context: Context) {
     this.#context = context;
@@ -61,8 +63,25 @@ export class Account {
     this.#limit?.began(nowMs);
   }
 
+  get isRetry(): boolean {
+    return this.#isRetry;
+  }
+
+  /** It is sent again. */
+  retried(why: RetryCode): void {
+    const { service } = this.#of;
+    service.retried(why);
+    if (this.#isRetry) return;
+    this.#isRetry = true;
+    service.retrying++;
+  }
+
   /** It waits no more. `status` of the answer that came, or 0. */
   waited(status: number): void {
+    if (this.#isRetry) {
+      this.#isRetry = false;
+      this.#of.service.retrying--;
+    }
     const limit = this.#limit;
     if (limit === undefined) return;
     this.#limit = undefined;

@@ -19,6 +19,7 @@
 
 import { assert, present } from "../../core/base/assert.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
+import type { Priority } from "../../core/guard/concurrency-limit.ts";
 import { isRetriedCause, isRetriedStatus } from "../../core/guard/retry-conditions.ts";
 import type { TableRoute } from "../../core/route/table.ts";
 import { BODY_FAULT } from "../http1/body.ts";
@@ -222,8 +223,16 @@ export class Exchange implements AttemptOwner, Waiter {
     return this.#tries.areSome;
   }
 
+  get priority(): Priority {
+    return this.#route.priority ?? "normal";
+  }
+
   tryAgain(): boolean {
     return this.#choose(this.#context.nowMs());
+  }
+
+  displaced(): void {
+    this.#giveUp("QUEUE_FULL");
   }
 
   /** Whether it leaves the queue: an attempt began, or the request was refused. */
@@ -329,7 +338,7 @@ export class Exchange implements AttemptOwner, Waiter {
       this.#giveUp(failure.code);
       return;
     }
-    service.retried(failure.why);
+    this.#account.retried(failure.why);
     this.#phase = phase.queued;
     this.#choose(nowMs);
   }
@@ -337,7 +346,9 @@ export class Exchange implements AttemptOwner, Waiter {
   #mayTryAgain({ wasSent, free, cause }: AttemptFailure, nowMs: number): boolean {
     if (wasSent && !this.#mayRepeat()) return false;
     if (cause !== undefined && !isRetriedCause(cause, this.#route.retry.on)) return false;
-    return this.#tries.mayGoOn(this.#service, this.#route, free, nowMs);
+    const service = this.#service;
+    if (!free && !this.#account.isRetry && !service.mayRetry(this.#route.retry)) return false;
+    return this.#tries.mayGoOn(service, this.#route, free, nowMs);
   }
 
   #finishAll(result: Outcome, nowMs: number): void {

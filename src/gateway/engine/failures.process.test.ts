@@ -2,7 +2,12 @@
 // answers.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { defaultDetection, plainRule, type RetryPolicy } from "../../core/route/table.ts";
+import {
+  defaultDetection,
+  plainRule,
+  type RetryPolicy,
+  type TableRoute,
+} from "../../core/route/table.ts";
 import {
   eventually,
   freePort,
@@ -637,6 +642,27 @@ describe("what a route wants tried again", () => {
       assert.equal(service?.instances[0]?.timeouts, 1);
     }),
   );
+
+  test(
+    "no more requests wait for a further try at once than the route lets",
+    opening(async (open) => {
+      const first = await open(startOrigin(answering(unavailable)));
+      const second = await open(startOrigin());
+      const gateway = await open(wanting(first.port, second.port, { on: [503], atOnce: 1 }));
+      for (const round of [0, 1]) {
+        const client = await gateway.client();
+        client.send(get);
+        const peer = await second.peer(0);
+        await peer.takeThrough("\r\n\r\n");
+        assert.equal((await gateway.ask(get)).body, "busy", "as it came, in place of another try");
+        peer.send(ok);
+        assert.equal((await client.message()).body, "ok");
+        assert.deepEqual(gateway.engine.stats().services[0]?.retriedFor, {
+          ASKED_STATUS: round + 1,
+        });
+      }
+    }),
+  );
 });
 
 describe("the queue", () => {
@@ -659,6 +685,38 @@ describe("the queue", () => {
         assert.match(await peer.takeThrough("\r\n\r\n"), new RegExp(`^GET /${index} `));
       }
       assert.equal(origin.peers.length, 1);
+    }),
+  );
+
+  test(
+    "lets the more important go first, and take the place of others where it is full",
+    opening(async (open) => {
+      const origin = await open(startOrigin());
+      const one = tableOf({
+        ports: [origin.port],
+        service: { maxConnections: 1, queueLength: 2 },
+      });
+      const [route] = one.routes as [TableRoute];
+      const high = { ...route, match: { path: "/high" }, priority: "high" as const };
+      const gateway = await open(startGateway({ ...one, routes: [high, route] }));
+      const ask = async (path: string): Promise<Peer> => {
+        const client = await gateway.client();
+        client.send(`GET ${path} HTTP/1.1\r\n${host}\r\n`);
+        return client;
+      };
+      await ask("/0");
+      const peer = await origin.peer(0);
+      await peer.takeThrough("\r\n\r\n");
+      const first = await ask("/1");
+      await untilQueued(gateway, 1);
+      await ask("/2");
+      await untilQueued(gateway, 2);
+      await ask("/high");
+      assertReason(await first.message(), 503, "QUEUE_FULL");
+      for (const path of ["/high", "/2"]) {
+        peer.send(ok);
+        assert.match(await peer.takeThrough("\r\n\r\n"), new RegExp(`^GET ${path} `));
+      }
     }),
   );
 

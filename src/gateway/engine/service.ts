@@ -14,6 +14,7 @@ import { ejectionCode } from "../../core/dispatch/ejections.ts";
 import type { ServiceStats } from "../../core/measure/gateway-stats.ts";
 import { bucketOf, HISTOGRAM_BUCKETS, withoutZeros } from "../../core/measure/histogram.ts";
 import type {
+  RetryPolicy,
   StickyPolicy,
   TableInstance,
   TableRoute,
@@ -26,6 +27,7 @@ import type { Context } from "./context.ts";
 import { Instance } from "./instance-connection.ts";
 import { ReasonCounts, type RouteCounts } from "./route-counts.ts";
 import { Pseudonyms, Sticky } from "./sticky.ts";
+import { type Waiting, WaitingLine } from "./waiting-line.ts";
 
 /** Waiting requests of one instance that are looked at in one scan. */
 const HEDGE_LOOKS_MAX = 256;
@@ -44,11 +46,13 @@ export interface Target {
 }
 
 /** A request that waits for an instance. */
-export interface Waiter {
+export interface Waiter extends Waiting {
   /** It has tried some already, and waits for others while one of those may be free. */
   readonly isChoosy: boolean;
   /** Whether it found one (or gave up), and leaves the queue. */
   tryAgain(): boolean;
+  /** The queue is full, and its place goes to one that is more important. */
+  displaced(): void;
 }
 
 /** What of an attempt tells the dispatcher and the counters whose it was. */
@@ -75,7 +79,7 @@ export class Service {
   readonly #context: Context;
   #queueLength = 0;
   #heedsLoad = false;
-  readonly #queue = new Set<Waiter>();
+  readonly #queue = new WaitingLine<Waiter>();
   #waking = false;
   /** Listed now, by id. */
   #listed = new Map<string, Instance>();
@@ -88,6 +92,8 @@ export class Service {
   limited = 0;
   active = 0;
   retries = 0;
+  /** Requests that were sent again and wait for the answer. */
+  retrying = 0;
   readonly #retriedFor = new ReasonCounts();
   hedges = 0;
   refused = 0;
@@ -224,6 +230,11 @@ export class Service {
     if (this.#queue.size > 0) this.wake();
   }
 
+  /** Whether one more may wait for the answer to a further try. */
+  mayRetry({ atOnce }: RetryPolicy): boolean {
+    return atOnce === undefined || this.retrying < atOnce;
+  }
+
   /** A request is sent again. */
   retried(why: RetryCode): void {
     this.retries++;
@@ -251,10 +262,14 @@ export class Service {
     return this.#queue.has(waiter);
   }
 
-  /** False when the queue is full. */
+  /** False when the queue is full of those who are as important. */
   enqueue(waiter: Waiter): boolean {
-    if (this.#queue.size >= this.#queueLength) return false;
-    this.#queue.add(waiter);
+    const queue = this.#queue;
+    const isFull = queue.size >= this.#queueLength;
+    const least = isFull ? queue.leastBelow(waiter.priority) : undefined;
+    if (isFull && least === undefined) return false;
+    queue.add(waiter);
+    least?.displaced();
     return true;
   }
 
@@ -292,6 +307,7 @@ export class Service {
       bytesIn: this.bytesIn,
       bytesOut: this.bytesOut,
       latency: Array.from(this.latency),
+      ...concurrencyOf(this.limit),
       instances: [...this.#listed.values()].map((instance) => ({
         id: instance.id,
         requests: instance.requests,
@@ -336,6 +352,12 @@ export class Service {
 /** Whether the table says that another one is, or will be, the primary. */
 function isFenced(service: TableService, { verdict }: TableInstance): boolean {
   return service.mode === "primary-standby" && (verdict === "standby" || verdict === "down");
+}
+
+function concurrencyOf(limit: ConcurrencyLimit | undefined): Pick<ServiceStats, "concurrency"> {
+  if (limit === undefined) return {};
+  const { waiting, baselineMs } = limit;
+  return { concurrency: { limit: limit.limit, waiting, baselineMs } };
 }
 
 /** What a worker has found out stays, unless the table asks for something else. */

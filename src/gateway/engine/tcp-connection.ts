@@ -5,6 +5,7 @@
 import type { EndingCode } from "../../core/base/reasons.ts";
 import { fnv1a32 } from "../../core/base/prng.ts";
 import { ALL_BUSY, NO_INSTANCE, type Outcome, outcome } from "../../core/dispatch/dispatcher.ts";
+import type { Priority } from "../../core/guard/concurrency-limit.ts";
 import { isRetriedCause } from "../../core/guard/retry-conditions.ts";
 import type { TableRoute } from "../../core/route/table.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
@@ -104,8 +105,16 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     return this.#triedCount > 0;
   }
 
+  get priority(): Priority {
+    return this.#route.priority ?? "normal";
+  }
+
   tryAgain(): boolean {
     return this.#choose(this.#context.nowMs());
+  }
+
+  displaced(): void {
+    this.#giveUp("QUEUE_FULL");
   }
 
   #choose(nowMs: number): boolean {

@@ -111,10 +111,12 @@ function isRoute(route: Fields): boolean {
   );
 }
 
-function areConditions({ on, perTryMs }: Fields): boolean {
+function areConditions({ on, perTryMs, atOnce }: Fields): boolean {
   const isCondition = (value: unknown): boolean => isNumber(value) || isOneOf(retryWords)(value);
   return (
-    (on === undefined || isList(on, isCondition)) && (perTryMs === undefined || isNumber(perTryMs))
+    (on === undefined || isList(on, isCondition)) &&
+    (perTryMs === undefined || isNumber(perTryMs)) &&
+    (atOnce === undefined || isCount(atOnce))
   );
 }
 

@@ -254,6 +254,7 @@ const tableRoute = shape({
       list(z.union([z.enum(retryWords), z.int()])).describe("What is tried again; absent: usual"),
     ),
     perTryMs: z.exactOptional(ms),
+    atOnce: z.exactOptional(count("Requests that wait for a further try; absent: no bound")),
   }),
   hedge: shape({ budgetRatio: z.number(), budgetPerSecond: z.number() }),
   timeouts: shape({
