@@ -223,7 +223,7 @@ function withoutGauges(stats: WorkerStats): GatewayTotals {
   };
 }
 
-function withoutGaugesOfService({ concurrency, ...service }: ServiceStats): ServiceStats {
+function withoutGaugesOfService({ concurrency: _gauge, ...service }: ServiceStats): ServiceStats {
   const instances = service.instances.map((one) => ({
     ...one,
     active: 0,
