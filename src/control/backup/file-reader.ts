@@ -15,6 +15,8 @@ import { ContentBuilder } from "./content-builder.ts";
 
 /** What lies at the same place within a word is copied many times as fast. */
 const wordBytes = 8;
+/** Of the largest; an average chunk is a quarter of one. */
+const slabChunks = 1.5;
 
 /** A chunk that is being added. */
 interface Adding {
@@ -43,8 +45,9 @@ export class FileReader {
   constructor(chunker: Chunker, writer: ChunkWriter) {
     this.#chunker = chunker;
     this.#writer = writer;
-    this.#slab = new Slab(2 * chunker.sizes.maxBytes);
-    this.#other = new Slab(2 * chunker.sizes.maxBytes);
+    const slabBytes = Math.ceil(slabChunks * chunker.sizes.maxBytes);
+    this.#slab = new Slab(slabBytes);
+    this.#other = new Slab(slabBytes);
   }
 
   /** `between` is called between chunks. */

@@ -58,13 +58,13 @@ export interface Examination {
 
 /**
  * What is wrong with an object's bytes, if anything; they are there as long as this takes.
- * `isStrange`: parity says that one of the shards was made up.
+ * `isStrange`: whether parity says that one of the shards was made up, which is found meanwhile.
  */
 export type Look = (
   kind: ObjectKind,
   id: ObjectId,
   bytes: ObjectBytes,
-  isStrange: boolean,
+  isStrange: () => Promise<boolean>,
 ) => Promise<string | undefined>;
 
 const noLook: Look = async () => undefined;
@@ -193,9 +193,10 @@ export class ObjectStore {
     // Sums are right one by one; that they belong together only parity tells.
     const headers = new Map([...good].map(([shard, found]) => [shard, found.header ?? header]));
     const isAll = good.size === count;
-    const strange = isAll ? await coder.inconsistent(bytesOfAll(good), headers) : [];
-    const isStrange = strange.length > 0;
-    const forged = await look(kind, id, coder.decode(header, bytesOfAll(good)), isStrange);
+    const comparing = isAll ? coder.inconsistent(bytesOfAll(good), headers) : Promise.resolve([]);
+    const isStrange = async () => (await comparing).length > 0;
+    const looking = look(kind, id, coder.decode(header, bytesOfAll(good)), isStrange);
+    const [strange, forged] = await Promise.all([comparing, looking]);
     if (forged === undefined) {
       for (const shard of strange) leave(shard, "does not belong to the others");
     } else {
@@ -227,7 +228,7 @@ export class ObjectStore {
       const others = new Map(bytesOfAll(good));
       if (!others.delete(shard)) continue;
       const bytes = this.#coderFor(header).decode(header, others);
-      if ((await look(kind, id, bytes, true)) === undefined) return shard;
+      if ((await look(kind, id, bytes, async () => true)) === undefined) return shard;
     }
     return undefined;
   }

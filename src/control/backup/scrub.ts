@@ -49,8 +49,10 @@ export interface VerifyOutcome extends ScrubOutcome {
 }
 
 const missingNamedMax = 1_000;
-/** Objects beside each other; each takes a pack of memory with its parity. */
-const examinedMax = 2;
+/** Of objects under way at a time, which are in memory with their parity: a pack, or small ones. */
+const examinedBytesMax = 16 * 1_048_576;
+/** An object counts as so much at least. */
+const objectBytesLeast = examinedBytesMax / 8;
 
 /**
  * Opens what was found damaged before, for what was made up has right sums, and what does not fit
@@ -59,7 +61,7 @@ const examinedMax = 2;
 export function scrub(vault: Vault, options: ScrubOptions = {}): Promise<ScrubOutcome> {
   const forged = forgedIn(vault);
   return examineAll(vault, options, async (kind, id, bytes, isStrange) =>
-    isStrange || vault.isDamaged(id) ? forged(kind, id, bytes, isStrange) : undefined,
+    vault.isDamaged(id) || (await isStrange()) ? forged(kind, id, bytes, isStrange) : undefined,
   );
 }
 
@@ -89,11 +91,13 @@ async function examineAll(vault: Vault, options: ScrubOptions, look: Look): Prom
     await pace.spend(found.bytesRead, options.stop);
   };
   // Who has a rate takes one after the other, and leaves the rest of the machine to others.
-  const crew = new Crew(new Limit(options.bytesPerSecond === undefined ? examinedMax : 1));
+  const crew = new Crew(new Limit(options.bytesPerSecond === undefined ? examinedBytesMax : 1));
   let isCutShort = false;
   for (const object of objects) {
     if (isCutShort) break;
-    await crew.run(1, async () => {
+    const [, id] = object;
+    const weight = Math.max(objectBytesLeast, vault.packs.get(id)?.packBytes ?? 0);
+    await crew.run(weight, async () => {
       isCutShort ||= options.stop?.() === true;
       if (!isCutShort) await examine(object);
     });

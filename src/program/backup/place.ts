@@ -32,7 +32,7 @@ export async function openVaultPlace(
   const state = openStateDirectory(stateDirectory);
   // A command waits for its own timers, such as the pace of a scrub.
   const clock = createClock({ keepAlive: true });
-  const targets = createTargets(config.targets, clock);
+  const targets = await createTargets(config.targets, clock);
   const workers = createBulkThreads();
   const world: VaultWorld = {
     crypto: createVaultCrypto(workers.bulk),

@@ -1,30 +1,28 @@
-// How each kind of source that a file names is read. A further kind (a database's own dump) is a
-// driver here, and its part of the schema.
+// How each kind of source that a file names is read, loaded when there is one. A further kind (a
+// database's own dump) is a driver here, and its part of the schema.
 
 import { statSync } from "node:fs";
 import type { BackupSourceConfig } from "../../config/config.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { EntryFacts } from "../../core/vault/entry.ts";
-import type { SourceDriver } from "../../ports/tree-source.ts";
-import { createCommandSource } from "../../runtime/command-source.ts";
+import type { TreeSource } from "../../ports/tree-source.ts";
 import { createDisk } from "../../runtime/disk.ts";
 import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
-import { createJournalSource } from "../../state/journal/journal-source.ts";
 
-export function driverOf({ name, from }: BackupSourceConfig): SourceDriver {
+export async function beginSource({ name, from }: BackupSourceConfig): Promise<TreeSource> {
   switch (from.kind) {
     case "files":
-      return { begin: async () => createFileTreeSource({ name, ...from }) };
-    case "command":
-      return createCommandSource({ name, ...from, environment: process.env });
-    case "journal":
-      return {
-        begin: () => {
-          const { path } = from;
-          const facts = factsIn(path);
-          return createJournalSource({ name, path, disk: createDisk(), facts }).begin();
-        },
-      };
+      return createFileTreeSource({ name, ...from });
+    case "command": {
+      const { createCommandSource } = await import("../../runtime/command-source.ts");
+      return createCommandSource({ name, ...from, environment: process.env }).begin();
+    }
+    case "journal": {
+      const { createJournalSource } = await import("../../state/journal/journal-source.ts");
+      const { path } = from;
+      const facts = factsIn(path);
+      return createJournalSource({ name, path, disk: createDisk(), facts }).begin();
+    }
   }
 }
 

@@ -11,24 +11,25 @@ import type { Disk } from "../../ports/disk.ts";
 import type { Target } from "../../ports/target.ts";
 import { createDisk } from "../../runtime/disk.ts";
 import { createSystemRandom } from "../../runtime/random.ts";
-import { createS3Target } from "../../runtime/s3-target.ts";
 import { readS3Credentials } from "./secrets.ts";
 
 const timeoutMs = 120_000;
 
 /** Throws NINES_VAULT_CREDENTIALS. Nothing is asked of a target yet. */
-export function createTargets(
+export async function createTargets(
   configs: readonly BackupTargetConfig[],
   clock: Clock,
-): readonly Target[] {
+): Promise<readonly Target[]> {
   const disk = createDisk();
-  return configs.map((config) => {
-    const target = createTarget(config, disk, clock);
-    return config.appendOnly ? withoutRemoval(target) : target;
-  });
+  return Promise.all(
+    configs.map(async (config) => {
+      const target = await createTarget(config, disk, clock);
+      return config.appendOnly ? withoutRemoval(target) : target;
+    }),
+  );
 }
 
-function createTarget(config: BackupTargetConfig, disk: Disk, clock: Clock): Target {
+async function createTarget(config: BackupTargetConfig, disk: Disk, clock: Clock): Promise<Target> {
   const { name, domain, place } = config;
   if (place.kind === "folder") {
     const { path } = place;
@@ -40,6 +41,7 @@ function createTarget(config: BackupTargetConfig, disk: Disk, clock: Clock): Tar
     return withDeadline(folder, clock, timeoutMs);
   }
   const { prefix, credentialsFile } = place;
+  const { createS3Target } = await import("../../runtime/s3-target.ts");
   const credentials = readS3Credentials(name, credentialsFile);
   const { random } = createSystemRandom();
   return createS3Target({ name, domain, place, prefix, credentials, clock, random, timeoutMs });

@@ -11,7 +11,7 @@ import type { Snapshot } from "../../core/vault/records.ts";
 import { createFileTreePlace } from "../../runtime/file-tree-place.ts";
 import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
 import { subjectOf, type VaultPlace } from "./place.ts";
-import { driverOf } from "./sources.ts";
+import { beginSource } from "./sources.ts";
 
 /** What changes while it is read is read again so often, each time with less to do. */
 const attemptsMax = 3;
@@ -37,7 +37,7 @@ async function tryToBackUp(
   source: BackupSourceConfig,
   progress: (bytes: number) => void,
 ): Promise<BackupOutcome> {
-  const tree = await driverOf(source).begin();
+  const tree = await beginSource(source);
   try {
     return await runBackup(world, settings, tree, {
       ...key,
