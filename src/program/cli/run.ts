@@ -3,11 +3,11 @@
 
 import { type Command, CommanderError } from "commander";
 import { compileLate } from "../../runtime/compiling.ts";
-import { readAhead } from "../config-apart.ts";
+import { beginToRead } from "../backup/read-config.ts";
 import { readVersion } from "../version.ts";
 import type { Actions, PlaceOptions } from "./actions.ts";
 import { buildCommandLine } from "./command-line.ts";
-import { presentConfigFile } from "./place.ts";
+import { presentConfigFile, stateDirectoryOf } from "./place.ts";
 import { exitCode, report, say } from "./say.ts";
 
 const operations = async () => (await import("./operate.ts")).operations;
@@ -15,10 +15,10 @@ const steering = async () => (await import("./steer.ts")).steeringCommands;
 const failovers = async () => (await import("./failover.ts")).failoverCommands;
 const deploying = async () => (await import("./deploy.ts")).deploying;
 const journals = async () => (await import("./journal.ts")).journalCommands;
-const backups = async ({ file }: PlaceOptions) => {
+const backups = async (options: PlaceOptions) => {
   compileLate();
-  const found = presentConfigFile(file);
-  if (found !== undefined) readAhead(found);
+  const file = presentConfigFile(options.file);
+  if (file !== undefined) beginToRead(file, stateDirectoryOf({ ...options, file }));
   return (await import("./backup.ts")).backupCommands;
 };
 const files = async () => (await import("./files.ts")).fileCommands;
