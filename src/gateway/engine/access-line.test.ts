@@ -3,16 +3,39 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { type AccessEntry, accessFields, accessLine, type LoggedHead } from "./access-line.ts";
+import type { AccessLogPolicy } from "../../core/route/table.ts";
+import { Writer } from "../http1/writer.ts";
+import { type AccessEntry, accessFields, LoggedHead, writeAccessLine } from "./access-line.ts";
 
-const head: LoggedHead = {
+const texts = {
   method: "GET",
   target: "/cart?token=s3cret",
   host: "shop.example.com",
-  minorVersion: 1,
   referer: "https://shop.example.com/?session=s3cret",
   userAgent: "curl/8",
 };
+
+/** As a client sends it: each character is a byte. */
+function headOf(sent: Partial<typeof texts>, minorVersion = 1): LoggedHead {
+  const { method, target, host, referer, userAgent } = { ...texts, ...sent };
+  const taken = new LoggedHead();
+  taken.minorVersion = minorVersion;
+  for (const text of [method, target, host, referer, userAgent]) {
+    const bytes = Buffer.from(text, "latin1");
+    taken.add(bytes, 0, bytes.length);
+  }
+  return taken;
+}
+
+function accessLine(written: AccessEntry, policy: Pick<AccessLogPolicy, "format" | "query">) {
+  const out = new Writer(64);
+  let line = "";
+  writeAccessLine(out, written, policy);
+  out.flush({ write: (bytes) => (line = Buffer.from(bytes).toString()) !== "" });
+  return line;
+}
+
+const head = headOf({});
 const entry: AccessEntry = {
   head,
   client: "192.0.2.7",
@@ -101,35 +124,49 @@ describe("a line in combined form", () => {
 });
 
 describe("whatever a client sends", () => {
-  const any = fc.string({ unit: "binary", maxLength: 40 });
-  const sent = fc.record({
-    method: any,
-    target: any,
-    host: any,
-    minorVersion: fc.constantFrom(0, 1),
-    referer: any,
-    userAgent: any,
-  });
+  const any = fc
+    .uint8Array({ maxLength: 40 })
+    .map((bytes) => Buffer.from(bytes).toString("latin1"));
+  const sent = fc.record({ target: any, host: any, referer: any, userAgent: any });
 
   it("is one line, and reads back", () => {
     fc.assert(
-      fc.property(sent, (one) => {
-        const written = { ...entry, head: { ...one, method: "GET" } };
+      fc.property(sent, fc.constantFrom(0, 1), (one, minorVersion) => {
+        const written = { ...entry, head: headOf(one, minorVersion) };
         for (const format of ["json", "combined"] as const) {
           const line = accessLine(written, { format, query: true });
           assert.equal(line.indexOf("\n"), line.length - 1, "no line of its own");
         }
-        const { userAgent } = read(accessLine(written, { format: "json", query: true }));
-        assert.equal(userAgent ?? "", one.userAgent);
+        const json = read(accessLine(written, { format: "json", query: true }));
+        const told = [json["path"], json["host"], json["referer"], json["userAgent"]];
+        const { target, host, referer, userAgent } = one;
+        assert.deepEqual(
+          told.map((text) => text ?? ""),
+          [target, host, referer, userAgent],
+        );
         const combined = accessLine(written, { format: "combined", query: true });
         assert.equal(combined.split('"').length, 7, "no quotes but the line's own");
       }),
     );
   });
 
+  it("leaves what we name and count as it is", () => {
+    const name = fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 });
+    const bytes = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+    const microseconds = fc.nat({ max: 1e12 });
+    fc.assert(
+      fc.property(name, bytes, microseconds, (route, sentBytes, us) => {
+        const written = { ...entry, route, sentBytes, durationMs: us / 1000 };
+        const line = read(accessLine(written, { format: "json", query: true }));
+        const told = [line["route"], line["sentBytes"], line["durationMs"]];
+        assert.deepEqual(told, [route, sentBytes, us / 1000]);
+      }),
+    );
+  });
+
   it("is no order to a terminal, and no line to who takes U+0085 for a line's end", () => {
     const userAgent = "a\u001b[1m b\u007f c\u0085 d\u009b2J";
-    const written = { ...entry, head: { ...head, userAgent } };
+    const written = { ...entry, head: headOf({ userAgent }) };
     for (const format of ["json", "combined"] as const) {
       const line = accessLine(written, { format, query: false });
       assert.doesNotMatch(line.slice(0, -1), /\p{Cc}/u, format);
@@ -146,7 +183,7 @@ describe("whatever a client sends", () => {
   });
 
   it("is cut at a length", () => {
-    const long = { ...head, target: `/${"x".repeat(1e6)}`, userAgent: '"'.repeat(1e6) };
+    const long = headOf({ target: `/${"x".repeat(1e6)}`, userAgent: "\x85".repeat(1e6) });
     for (const format of ["json", "combined"] as const) {
       assert.ok(accessLine({ ...entry, head: long }, { format, query: true }).length < 20_000);
     }

@@ -3,23 +3,69 @@
 // What may be written is listed here, field by field, and nothing else is ever taken from a
 // request: no Authorization, no cookie, no body. A query stays out unless it is asked for, also
 // that of a Referer, since tokens travel in queries. Texts of clients are escaped, so that no
-// request can write a line of its own, and cut at TEXT_LENGTH_MAX.
+// request can write a line of its own, and cut at TEXT_BYTES_MAX.
+//
+// A client's bytes are copied when they come and escaped into the line when it is written; no
+// string is made of them. Rejected: JSON.stringify, which costs three times what the rest of a line
+// does, most of it for strings that nobody but the file needs.
 
 import { allReasons, type EndingCode } from "../../core/base/reasons.ts";
 import type { AccessLogPolicy } from "../../core/route/table.ts";
+import { at } from "../http1/syntax.ts";
+import type { Writer } from "../http1/writer.ts";
 
 /** Of a text that a client sent. */
-const TEXT_LENGTH_MAX = 2_048;
+const TEXT_BYTES_MAX = 2_048;
+/** Of what a line has besides texts and names; and the most that one byte of a text becomes. */
+const FRAME_BYTES_MAX = 512;
+const ESCAPE_BYTES_MAX = "\\u0000".length;
+const HEAD_BYTES = 256;
 
-/** What is taken of a request's head. */
-export interface LoggedHead {
-  readonly method: string;
-  /** Path and query, as sent. */
-  readonly target: string;
-  readonly host: string;
-  readonly minorVersion: number;
-  readonly referer: string;
-  readonly userAgent: string;
+/** The texts of a head that may be told, in the order in which they are taken. */
+const part = { method: 0, target: 1, host: 2, referer: 3, userAgent: 4 } as const;
+type Part = (typeof part)[keyof typeof part];
+const PARTS = 5;
+
+/** What is taken of a request's head: a copy, since its bytes are gone when the request ends. */
+export class LoggedHead {
+  minorVersion = 1;
+  #bytes = Buffer.allocUnsafeSlow(HEAD_BYTES);
+  readonly #ends = new Int32Array(PARTS);
+  #count = 0;
+
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  clear(): void {
+    this.#count = 0;
+  }
+
+  /** The next of method, target (path and query), host, referer, user agent; empty where none is. */
+  add(bytes: Uint8Array, from: number, to: number): void {
+    const start = this.#count === 0 ? 0 : (this.#ends[this.#count - 1] as number);
+    const end = start + Math.min(to - from, TEXT_BYTES_MAX);
+    if (end > this.#bytes.length) this.#grow(start);
+    for (let index = start; index < end; index++) {
+      this.#bytes[index] = at(bytes, from + index - start);
+    }
+    this.#ends[this.#count++] = end;
+  }
+
+  from(which: Part): number {
+    return which === 0 ? 0 : (this.#ends[which - 1] as number);
+  }
+
+  to(which: Part): number {
+    return this.#ends[which] as number;
+  }
+
+  /** Once for all: the longest texts have room then. */
+  #grow(used: number): void {
+    const larger = Buffer.allocUnsafeSlow(PARTS * TEXT_BYTES_MAX);
+    this.#bytes.copy(larger, 0, 0, used);
+    this.#bytes = larger;
+  }
 }
 
 export interface AccessEntry {
@@ -88,76 +134,222 @@ export const accessFields: Readonly<Record<FieldName, string>> = {
   userAgent: "As sent.",
 };
 
-export function accessLine(
+/** Appends the line, its newline included. */
+export function writeAccessLine(
+  out: Writer,
   entry: AccessEntry,
   { format, query }: Pick<AccessLogPolicy, "format" | "query">,
-): string {
-  return format === "json" ? jsonLine(entry, query) : combinedLine(entry, query);
+): void {
+  out.reserve(FRAME_BYTES_MAX);
+  if (format === "json") writeJson(out, entry, query);
+  else writeCombined(out, entry, query);
 }
 
-function jsonLine(entry: AccessEntry, query: boolean): string {
-  const { head, why, status } = entry;
-  const protocol = entry.protocol === "tcp" ? "tcp" : `HTTP/1.${head?.minorVersion ?? 1}`;
-  const path = head === undefined ? "null" : text(queryless(head.target, query));
-  return (
-    `{"at":"${iso(entry.wallMs)}","client":${text(entry.client)},"protocol":"${protocol}",` +
-    `"method":${text(head?.method)},"host":${text(head?.host)},"path":${path},` +
-    `"status":${status === 0 ? "null" : status},` +
-    `"durationMs":${round(entry.durationMs)},"waitedMs":${round(entry.waitedMs)},` +
-    `"receivedBytes":${entry.receivedBytes},"sentBytes":${entry.sentBytes},` +
-    `"route":${text(entry.route)},"service":${text(entry.service)},` +
-    `"instance":${text(entry.instance)},"tries":${entry.tries},` +
-    `"reason":${why === undefined ? "null" : `"${why}"`},` +
-    `"state":"${why === undefined ? "--" : allReasons[why].state}",` +
-    `"referer":${text(head && queryless(head.referer, query))},"userAgent":${text(head?.userAgent)}}\n`
-  );
+const bytesOf = (text: string): Buffer => Buffer.from(text, "latin1");
+
+// What stands between the values of a JSON line.
+const AT = bytesOf('{"at":"');
+const CLIENT = bytesOf('Z","client":');
+const PROTOCOL = bytesOf(',"protocol":"');
+const METHOD = bytesOf('","method":');
+const HOST = bytesOf(',"host":');
+const PATH = bytesOf(',"path":');
+const STATUS = bytesOf(',"status":');
+const DURATION = bytesOf(',"durationMs":');
+const WAITED = bytesOf(',"waitedMs":');
+const RECEIVED = bytesOf(',"receivedBytes":');
+const SENT = bytesOf(',"sentBytes":');
+const ROUTE = bytesOf(',"route":');
+const SERVICE = bytesOf(',"service":');
+const INSTANCE = bytesOf(',"instance":');
+const TRIES = bytesOf(',"tries":');
+const REASON = bytesOf(',"reason":');
+const STATE = bytesOf(',"state":"');
+const REFERER = bytesOf('","referer":');
+const USER_AGENT = bytesOf(',"userAgent":');
+const END = bytesOf("}\n");
+const NULL = bytesOf("null");
+const QUOTE = bytesOf('"');
+const POINT = bytesOf(".");
+
+function writeJson(out: Writer, entry: AccessEntry, query: boolean): void {
+  const { head, why } = entry;
+  out.all(AT);
+  writeIso(out, entry.wallMs);
+  out.all(CLIENT);
+  writeName(out, entry.client);
+  out.all(PROTOCOL);
+  out.text(entry.protocol === "tcp" ? "tcp" : head?.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1");
+  out.all(METHOD);
+  writeText(out, head, part.method, true);
+  out.all(HOST);
+  writeText(out, head, part.host, true);
+  out.all(PATH);
+  writeText(out, head, part.target, query);
+  writeNumbers(out, entry);
+  out.all(ROUTE);
+  writeName(out, entry.route);
+  out.all(SERVICE);
+  writeName(out, entry.service);
+  out.all(INSTANCE);
+  writeName(out, entry.instance);
+  out.all(TRIES);
+  out.decimal(entry.tries);
+  out.all(REASON);
+  writeName(out, why ?? "");
+  out.all(STATE);
+  out.text(why === undefined ? "--" : allReasons[why].state);
+  out.all(REFERER);
+  writeText(out, head, part.referer, query);
+  out.all(USER_AGENT);
+  writeText(out, head, part.userAgent, true);
+  out.all(END);
+}
+
+function writeNumbers(out: Writer, entry: AccessEntry): void {
+  out.all(STATUS);
+  if (entry.status === 0) out.all(NULL);
+  else out.decimal(entry.status);
+  out.all(DURATION);
+  writeMs(out, entry.durationMs);
+  out.all(WAITED);
+  writeMs(out, entry.waitedMs);
+  out.all(RECEIVED);
+  out.decimal(entry.receivedBytes);
+  out.all(SENT);
+  out.decimal(entry.sentBytes);
+}
+
+/** To the microsecond. */
+function writeMs(out: Writer, ms: number): void {
+  const microseconds = Math.round(ms * 1000);
+  out.decimal(Math.floor(microseconds / 1000));
+  out.all(POINT);
+  out.decimal(microseconds % 1000, 3);
 }
 
 /** nginx' status for a client that has gone. */
 const CLIENT_GONE = 499;
+const BEFORE_TIME = bytesOf(" - - [");
+const BEFORE_LINE = bytesOf('] "');
+const AFTER_LINE = bytesOf('" ');
+const BEFORE_REFERER = bytesOf(' "');
+const BETWEEN = bytesOf('" "');
+const END_OF_COMBINED = bytesOf('"\n');
+const SPACE = bytesOf(" ");
+const DASH = bytesOf("-");
 
-function combinedLine(entry: AccessEntry, query: boolean): string {
-  const { head, client, sentBytes, why } = entry;
+function writeCombined(out: Writer, entry: AccessEntry, query: boolean): void {
+  const { head, client, why } = entry;
   const isClients = why !== undefined && allReasons[why].state.startsWith("C");
-  const status = entry.status === 0 && isClients ? CLIENT_GONE : entry.status;
-  const target = head === undefined ? "-" : queryless(head.target, query);
-  const line =
-    head === undefined ? "-" : `${head.method} ${quoted(target)} HTTP/1.${head.minorVersion}`;
-  const referer = head === undefined ? "" : queryless(head.referer, query);
-  return (
-    `${client === "" ? "-" : client} - - [${clf(entry.wallMs)}] "${line}" ` +
-    `${String(status).padStart(3, "0")} ${sentBytes} ` +
-    `"${quoted(referer) || "-"}" "${quoted(head?.userAgent ?? "") || "-"}"\n`
-  );
+  out.text(client === "" ? "-" : client);
+  out.all(BEFORE_TIME);
+  writeClf(out, entry.wallMs);
+  out.all(BEFORE_LINE);
+  if (head === undefined) out.all(DASH);
+  else {
+    writeEscaped(out, head, part.method, true, inCombined);
+    out.all(SPACE);
+    writeEscaped(out, head, part.target, query, inCombined);
+    out.text(head.minorVersion === 0 ? " HTTP/1.0" : " HTTP/1.1");
+  }
+  out.all(AFTER_LINE);
+  out.decimal(entry.status === 0 && isClients ? CLIENT_GONE : entry.status, 3);
+  out.all(SPACE);
+  out.decimal(entry.sentBytes);
+  out.all(BEFORE_REFERER);
+  if (!writeEscaped(out, head, part.referer, query, inCombined)) out.all(DASH);
+  out.all(BETWEEN);
+  if (!writeEscaped(out, head, part.userAgent, true, inCombined)) out.all(DASH);
+  out.all(END_OF_COMBINED);
 }
 
-function queryless(target: string, query: boolean): string {
-  const at = query ? -1 : target.indexOf("?");
-  return at < 0 ? target : target.slice(0, at);
-}
+// Texts.
 
-function text(value: string | undefined): string {
-  return value === undefined || value === "" ? "null" : plain(JSON.stringify(cut(value)));
-}
+/** By byte: what is written for it; undefined for one that stands for itself. */
+type Escapes = readonly (Buffer | undefined)[];
 
-/** JSON leaves C1's control characters as they are: a new line to some, an order to a terminal. */
-function plain(json: string): string {
-  return json.replace(/[\x7f-\x9f]/g, (char) => `\\u00${char.charCodeAt(0).toString(16)}`);
-}
-
-function cut(value: string): string {
-  return value.length > TEXT_LENGTH_MAX ? value.slice(0, TEXT_LENGTH_MAX) : value;
-}
-
-/** As Apache does: what could end the quotes or the line is written as \xHH. */
-function quoted(value: string): string {
-  return cut(value).replace(/[^\x20-\x7e]|["\\]/g, (char) => {
-    return `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`;
+function escapesOf(escape: (byte: number, char: string) => string | undefined): Escapes {
+  return Array.from({ length: 256 }, (_, byte) => {
+    const escaped = escape(byte, String.fromCharCode(byte));
+    return escaped === undefined ? undefined : Buffer.from(escaped);
   });
 }
 
-function round(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
+const hex = (byte: number): string => byte.toString(16).padStart(2, "0");
+const isPlain = (byte: number, char: string): boolean =>
+  byte >= 0x20 && byte < 0x7f && char !== '"' && char !== "\\";
+
+/** C1's control characters, too: a new line to some, an order to a terminal. */
+const inJson = escapesOf((byte, char) => {
+  if (isPlain(byte, char)) return undefined;
+  return byte >= 0x7f && byte < 0xa0 ? `\\u00${hex(byte)}` : JSON.stringify(char).slice(1, -1);
+});
+
+/** As Apache does: what could end the quotes or the line is written as \xHH. */
+const inCombined = escapesOf((byte, char) => (isPlain(byte, char) ? undefined : `\\x${hex(byte)}`));
+
+function writeText(out: Writer, head: LoggedHead | undefined, which: Part, query: boolean): void {
+  if (head === undefined || head.from(which) === head.to(which)) {
+    out.all(NULL);
+    return;
+  }
+  out.all(QUOTE);
+  writeEscaped(out, head, which, query, inJson);
+  out.all(QUOTE);
+}
+
+/** Appends a client's text, up to its query unless `query`. False when it has none. */
+function writeEscaped(
+  out: Writer,
+  head: LoggedHead | undefined,
+  which: Part,
+  query: boolean,
+  escapes: Escapes,
+): boolean {
+  if (head === undefined) return false;
+  const { bytes } = head;
+  const from = head.from(which);
+  const to = head.to(which);
+  out.reserve((to - from) * ESCAPE_BYTES_MAX + FRAME_BYTES_MAX);
+  let runFrom = from;
+  let index = from;
+  for (; index < to; index++) {
+    const byte = at(bytes, index);
+    if (byte === QUERY && !query) break;
+    const escaped = escapes[byte];
+    if (escaped === undefined) continue;
+    out.copy(bytes, runFrom, index);
+    out.all(escaped);
+    runFrom = index + 1;
+  }
+  out.copy(bytes, runFrom, index);
+  return index > from;
+}
+
+const QUERY = 0x3f;
+
+/** A name of ours, or an address, as JSON; null when it is empty. */
+function writeName(out: Writer, name: string): void {
+  if (name === "") out.all(NULL);
+  else if (isPlainText(name)) {
+    out.reserve(name.length + FRAME_BYTES_MAX);
+    out.all(QUOTE);
+    out.text(name);
+    out.all(QUOTE);
+  } else {
+    const quoted = Buffer.from(JSON.stringify(name));
+    out.reserve(quoted.length + FRAME_BYTES_MAX);
+    out.all(quoted);
+  }
+}
+
+function isPlainText(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 0x7f || inJson[code] !== undefined) return false;
+  }
+  return true;
 }
 
 // Most lines are of the same second as the one before.
@@ -175,12 +367,13 @@ function tellSecond(wallMs: number): void {
   secondClf = `${day}/${month}/${year}:${time} +0000`;
 }
 
-function iso(wallMs: number): string {
+function writeIso(out: Writer, wallMs: number): void {
   tellSecond(wallMs);
-  return `${secondIso}${String(Math.floor(wallMs - secondMs)).padStart(3, "0")}Z`;
+  out.text(secondIso);
+  out.decimal(Math.floor(wallMs - secondMs), 3);
 }
 
-function clf(wallMs: number): string {
+function writeClf(out: Writer, wallMs: number): void {
   tellSecond(wallMs);
-  return secondClf;
+  out.text(secondClf);
 }

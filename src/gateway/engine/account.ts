@@ -8,7 +8,7 @@ import { present } from "../../core/base/assert.ts";
 import type { EndingCode, RetryCode } from "../../core/base/reasons.ts";
 import type { ConcurrencyLimit } from "../../core/guard/concurrency-limit.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import { LoggedRequest, readLoggedHead } from "./access-log.ts";
+import { LoggedRequest } from "./access-log.ts";
 import type { Context } from "./context.ts";
 import type { RouteCounts } from "./route-counts.ts";
 import type { Target } from "./service.ts";
@@ -19,6 +19,8 @@ export class Account {
   #startedMs = 0;
   /** What the access log will tell of it; undefined when that is off. */
   #logged: LoggedRequest | undefined = undefined;
+  /** Made for the first one that is logged. */
+  #kept: LoggedRequest | undefined = undefined;
   /** Counts the request while it waits, whole, for its answer. */
   #limit: ConcurrencyLimit | undefined = undefined;
   #waitsFromMs = 0;
@@ -38,7 +40,8 @@ export class Account {
     this.#target = target;
     this.#startedMs = nowMs;
     if (this.#context.accessLog !== undefined) {
-      this.#logged = new LoggedRequest(address, readLoggedHead(bytes, head));
+      this.#kept ??= new LoggedRequest();
+      this.#logged = this.#kept.begin(address, bytes, head);
     }
     service.requests++;
     service.active++;

@@ -18,7 +18,6 @@ import { provenanceOf } from "../http1/forward-request.ts";
 import { type EndingCode, type ReasonCode, reasons } from "../../core/base/reasons.ts";
 import { framing, RequestHead } from "../http1/request-head.ts";
 import type { Wire, WireOwner } from "../transport/wire.ts";
-import { readLoggedHead } from "./access-log.ts";
 import { pass } from "./admission.ts";
 import { type Context, LINGER_MS, PIPELINE_BYTES_MAX, SHED_RETRY_AFTER_MS } from "./context.ts";
 import type { Exchange, ExchangeClient } from "./exchange.ts";
@@ -205,9 +204,8 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   #logRefused(code: ReasonCode, bytes: Buffer, head: RequestHead, at?: RouteCounts): void {
-    const log = this.#context.accessLog;
-    if (log === undefined) return;
-    log.refused(this.address, code, readLoggedHead(bytes, head), at?.name, at?.service);
+    const place = { bytes, head, route: at?.name, service: at?.service };
+    this.#context.accessLog?.refused(this.address, code, place);
   }
 
   /** The head is sound and goes nowhere. Only without a body can the connection go on. */

@@ -12,12 +12,11 @@
 import { mkdir, open, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
+import type { Sink } from "../http1/writer.ts";
 
 export const CHUNK_BYTES = 256 * 1024;
 /** Chunks that wait for the disk: 4 MiB. */
 export const CHUNKS_MAX = 16;
-/** A code unit of text takes no more as UTF-8. */
-const UNIT_BYTES_MAX = 3;
 const LOOK_EVERY_MS = 1_000;
 const SAY_EVERY_MS = 10_000;
 const CLOSE_MS = 500;
@@ -38,12 +37,14 @@ interface Chunk {
   readonly lines: number;
 }
 
-export class LineFile {
+export class LineFile implements Sink {
   /** Written, and dropped, since this file was opened. */
   written = 0;
   dropped = 0;
   readonly #options: LineFileOptions;
-  #chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  #chunk: Buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  /** Written, and used again. */
+  #spare: Buffer | undefined = undefined;
   #used = 0;
   #lines = 0;
   /** Full, or on their way. */
@@ -60,19 +61,20 @@ export class LineFile {
     this.#options = options;
   }
 
-  /** `line` with its newline; one that fills a chunk by itself is dropped. */
-  append(line: string): void {
-    const bytesMax = line.length * UNIT_BYTES_MAX;
-    if (bytesMax > CHUNK_BYTES - this.#used) this.flush();
-    if (bytesMax > CHUNK_BYTES - this.#used) {
-      if (bytesMax > CHUNK_BYTES || this.#waiting.length >= CHUNKS_MAX) {
+  /** Takes a copy of a line with its newline; one that is longer than a chunk is dropped. */
+  write(line: Uint8Array): boolean {
+    if (line.length > CHUNK_BYTES - this.#used) this.flush();
+    if (line.length > CHUNK_BYTES - this.#used) {
+      if (line.length > CHUNK_BYTES || this.#waiting.length >= CHUNKS_MAX) {
         this.#drop(1, "the disk takes less than there is to write");
-        return;
+        return true;
       }
       this.#seal();
     }
-    this.#used += this.#chunk.write(line, this.#used);
+    this.#chunk.set(line, this.#used);
+    this.#used += line.length;
     this.#lines++;
+    return true;
   }
 
   /** Begins to write what there is, unless a write is under way. */
@@ -115,19 +117,21 @@ export class LineFile {
 
   #seal(): void {
     this.#waiting.push({ bytes: this.#chunk.subarray(0, this.#used), lines: this.#lines });
-    this.#chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+    this.#chunk = this.#spare ?? Buffer.allocUnsafeSlow(CHUNK_BYTES);
+    this.#spare = undefined;
     this.#used = 0;
     this.#lines = 0;
   }
 
   async #writeAll(): Promise<void> {
     for (let chunk = this.#waiting[0]; chunk !== undefined; chunk = this.#waiting[0]) {
-      await this.#write(chunk);
+      await this.#store(chunk);
       this.#waiting.shift();
+      this.#spare = Buffer.from(chunk.bytes.buffer);
     }
   }
 
-  async #write({ bytes, lines }: Chunk): Promise<void> {
+  async #store({ bytes, lines }: Chunk): Promise<void> {
     let done = 0;
     try {
       const handle = await this.#opened();

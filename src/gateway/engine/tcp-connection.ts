@@ -82,7 +82,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     this.#onClosed = onClosed;
     this.#timer = new Timer(() => this.#onDeadline());
     this.#addressHash = fnv1a32(address);
-    if (context.accessLog !== undefined) this.#logged = new LoggedRequest(address);
+    if (context.accessLog !== undefined) this.#logged = new LoggedRequest().begin(address);
     this.#startedMs = context.nowMs();
     this.wire = wire;
     wire.owner = this;

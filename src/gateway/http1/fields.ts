@@ -110,12 +110,18 @@ export class Fields {
 
   /** The value of the first field of that lower-case name. For routing; not for the hot path. */
   find(bytes: Buffer, lowerCaseName: string): string | undefined {
+    const field = this.indexOf(bytes, lowerCaseName);
+    return field < 0 ? undefined : this.value(bytes, field);
+  }
+
+  /** The first field of that lower-case name, or -1. */
+  indexOf(bytes: Buffer, lowerCaseName: string): number {
     for (let field = 0; field < this.count; field++) {
       if (equalsIgnoringCase(bytes, this.nameFrom(field), this.nameTo(field), lowerCaseName)) {
-        return this.value(bytes, field);
+        return field;
       }
     }
-    return undefined;
+    return -1;
   }
 
   /**

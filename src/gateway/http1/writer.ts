@@ -3,7 +3,7 @@
 // It is reused for the next message as soon as the kernel has taken this one, which is nearly
 // always at once. When it has not, the buffer belongs to that write and the writer takes a new one.
 
-import { at } from "./syntax.ts";
+import { at, ZERO } from "./syntax.ts";
 
 /** Shorter runs are copied faster by a loop than by a call into the runtime. */
 const LOOP_BYTES_MAX = 96;
@@ -82,6 +82,18 @@ export class Writer {
   /** Appends the number in as few hexadecimal digits as it takes. */
   shortHex(value: number): void {
     this.hex(value, Math.max(1, (35 - Math.clz32(value)) >> 2));
+  }
+
+  /** Appends a whole number, with zeros before it up to so many digits. There is room. */
+  decimal(value: number, digitCountMin = 1): void {
+    let digitCount = 1;
+    for (let limit = 10; limit <= value; limit *= 10) digitCount++;
+    this.#used += Math.max(digitCount, digitCountMin);
+    let rest = value;
+    for (let back = 1; back <= digitCount || back <= digitCountMin; back++) {
+      this.#bytes[this.#used - back] = ZERO + (rest % 10);
+      rest = Math.floor(rest / 10);
+    }
   }
 
   /** Sends everything and starts anew. Whether the sink is done with it. */
