@@ -25,9 +25,7 @@ interface BunSocket {
   terminate(): void;
 }
 
-interface BunError {
-  readonly code?: string;
-}
+type BunError = Pick<NodeJS.ErrnoException, "code">;
 
 interface Endpoint {
   readonly hostname: string;
@@ -116,8 +114,8 @@ class BunWire implements Wire {
   opened(socket: BunSocket): void {
     this.#socket = socket;
     socket.data = this;
-    if (!this.open) return socket.terminate();
-    socket.pause();
+    if (this.open) socket.pause();
+    else socket.terminate();
   }
 
   peerEnded(): void {
@@ -142,10 +140,14 @@ class BunWire implements Wire {
     return false;
   }
 
+  pass(bytes: Buffer, from: number, to: number): boolean {
+    return this.write(Buffer.from(bytes.subarray(from, to)));
+  }
+
   /** Whether the kernel took all of it; else the rest waits. */
   #takes(bytes: Uint8Array): boolean {
+    // Of a closed one (-1) its handler tells.
     const taken = this.#socket?.write(bytes) ?? -1;
-    // Of a closed one its handler tells.
     this.#waiting = taken < 0 || taken === bytes.length ? undefined : bytes.subarray(taken);
     return this.#waiting === undefined;
   }
@@ -156,13 +158,8 @@ class BunWire implements Wire {
     this.owner.onDrained();
   }
 
-  pause(): void {
-    if (this.open) this.#socket?.pause();
-  }
-
-  resume(): void {
-    if (this.open) this.#socket?.resume();
-  }
+  pause = (): void => void (this.open && this.#socket?.pause());
+  resume = (): void => void (this.open && this.#socket?.resume());
 
   keepAlive(idleMs: number): void {
     if (this.open) this.#socket?.setKeepAlive(true, idleMs);

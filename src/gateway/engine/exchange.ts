@@ -166,18 +166,21 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** More of the body. Returns the index after what belongs to this request, or BODY_FAULT. */
   body(bytes: Buffer, from: number, to: number): number {
+    const { request } = this;
     const out = this.#context.writer;
+    const isPassed = !this.#isUnsent && request.passes(to - from, this.#route.retry.replayBytes);
     out.clear();
-    const next = this.request.writeBody(out, bytes, from, to);
+    const next = isPassed ? request.pass(bytes, from, to) : request.writeBody(out, bytes, from, to);
     if (next === BODY_FAULT) {
-      this.#giveUp(this.request.fault);
+      this.#giveUp(request.fault);
       return next;
     }
     this.#account.received(next - from);
-    if (this.request.complete && this.#phase <= phase.trying) {
+    if (request.complete && this.#phase <= phase.trying) {
       this.#account.waits(this.#context.nowMs());
     }
-    if (out.used > 0) this.#send();
+    if (isPassed) this.#passBody(bytes, from, next);
+    else if (out.used > 0) this.#send();
     this.#awaitIfWhole();
     return next;
   }
@@ -209,6 +212,14 @@ export class Exchange implements AttemptOwner, Waiter {
       if (!out.flush(this.#tries.attempt.openConnection.wire)) this.#client.pauseBody();
     }
     this.#setSentDeadline(this.#tries.attempt, this.#context.nowMs());
+  }
+
+  /** Sends much of the body from where it lies: from now on not all of it is kept. */
+  #passBody(bytes: Buffer, from: number, to: number): void {
+    const attempt = this.#tries.attempt;
+    this.request.forget();
+    if (!attempt.openConnection.wire.pass(bytes, from, to)) this.#client.pauseBody();
+    this.#setSentDeadline(attempt, this.#context.nowMs());
   }
 
   #write(attempt: Attempt, bytes: Buffer): void {
@@ -504,16 +515,27 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** Sends what the writer holds and the body's bytes in [from, to). */
   #relay(bytes: Buffer, from: number, to: number): void {
-    if (!this.#answer.writeBody(this.#context.writer, bytes, from, to)) {
+    const answer = this.#answer;
+    const isPassed = answer.passes(to - from);
+    if (!isPassed && !answer.writeBody(this.#context.writer, bytes, from, to)) {
       this.#breakOff(outcome.serverError);
       return;
     }
-    if (this.#answer.complete) {
+    const isTaken = isPassed ? this.#pass(bytes, from, to) : answer.complete || this.#flush();
+    if (answer.complete) {
       this.#endAnswer();
       return;
     }
-    if (!this.#flush()) this.#tries.attempt.openConnection.wire.pause();
+    if (!isTaken) this.#tries.attempt.openConnection.wire.pause();
     this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
+  }
+
+  /** Sends much of a body from where it lies, behind its head. */
+  #pass(bytes: Buffer, from: number, to: number): boolean {
+    this.#flush();
+    const end = this.#answer.pass(bytes, from, to);
+    this.#account.sent(end - from);
+    return this.#client.wire.pass(bytes, from, end);
   }
 
   /** Whether the client has taken all of it. */

@@ -11,6 +11,7 @@ import {
 import { type Framing, framing } from "../http1/request-head.ts";
 import type { ResponseHead } from "../http1/response-head.ts";
 import type { Writer } from "../http1/writer.ts";
+import { PASSED_BYTES_MIN } from "../transport/wire.ts";
 import type { OutgoingRequest } from "./outgoing-request.ts";
 
 export class IncomingAnswer {
@@ -71,6 +72,19 @@ export class IncomingAnswer {
       connection: this.#connectionWord(request.minorVersion),
       added,
     });
+  }
+
+  /** So many bytes of it leave as they came, and are enough to be sent from where they lie. */
+  passes(byteCount: number): boolean {
+    if (byteCount < PASSED_BYTES_MIN || this.complete) return false;
+    return this.#framing !== framing.chunked;
+  }
+
+  /** The end of what of [from, to), which passes, belongs to it. */
+  pass(bytes: Buffer, from: number, to: number): number {
+    const end = this.#body.step(bytes, from, to);
+    if (end < to) this.keepsInstanceConnection = false;
+    return end;
   }
 
   /** Appends the body's runs in [from, to), and its end. False for a fault. */

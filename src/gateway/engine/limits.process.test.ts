@@ -45,6 +45,10 @@ class SlowWire implements Wire {
     return false;
   }
 
+  pass(bytes: Buffer, from: number, to: number): boolean {
+    return this.write(bytes.subarray(from, to));
+  }
+
   pause(): void {}
   resume(): void {}
   keepAlive(): void {}

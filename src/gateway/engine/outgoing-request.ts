@@ -15,6 +15,7 @@ import { methodTrait, methodTraitOf } from "../http1/methods.ts";
 import type { ReasonCode } from "../../core/base/reasons.ts";
 import { framing, type RequestHead } from "../http1/request-head.ts";
 import type { Writer } from "../http1/writer.ts";
+import { PASSED_BYTES_MIN } from "../transport/wire.ts";
 
 /** What of one read is kept without an allocation. */
 const ROOM_BYTES = 4096;
@@ -105,6 +106,17 @@ export class OutgoingRequest {
     }
     if (next > from && body.done && this.#chunked) writeLastChunk(out);
     return next;
+  }
+
+  /** So many bytes more of the body are not kept, leave as they came, and are enough for that. */
+  passes(byteCount: number, replayBytes: number): boolean {
+    if (byteCount < PASSED_BYTES_MIN || this.#chunked) return false;
+    return !this.fits(byteCount, replayBytes);
+  }
+
+  /** The end of what of [from, to), which passes, belongs to it. */
+  pass(bytes: Buffer, from: number, to: number): number {
+    return this.#body.step(bytes, from, to);
   }
 
   /** Whether `byteCount` more of the body would still be kept. */

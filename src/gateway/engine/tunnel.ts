@@ -9,7 +9,7 @@
 // fixes the second and the ten.
 
 import type { EndingCode } from "../../core/base/reasons.ts";
-import type { Wire, WireOwner } from "../transport/wire.ts";
+import { PASSED_BYTES_MIN, type Wire, type WireOwner } from "../transport/wire.ts";
 import type { Context } from "./context.ts";
 import { CUT, type InstanceConnection } from "./instance-connection.ts";
 import { Timer } from "./timer-wheel.ts";
@@ -78,6 +78,7 @@ class Tunnel {
   pass(bytes: Buffer, from: number, to: number, wire: Wire, toClient: boolean): boolean {
     this.touch();
     this.#options.onPassed?.(to - from, toClient);
+    if (to - from >= PASSED_BYTES_MIN) return wire.pass(bytes, from, to);
     const out = this.#context.writer;
     out.clear();
     out.reserve(to - from);

@@ -17,7 +17,7 @@
 import { isIP } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { connectSocket } from "./socket-wire.ts";
-import { nobody, readRest, sharedBuffer, type Wire, type WireOwner } from "./wire.ts";
+import { nobody, readRest, sharedBuffer, type Wire, type WireOwner, writeNow } from "./wire.ts";
 
 /** What of Node's TCP handle is used. Numbers returned are 0 or a negative system error. */
 export interface TcpHandle {
@@ -243,6 +243,15 @@ class HandleWire implements Wire {
     this.#pendingBytes += bytes.length;
     this.#queuedBytes = this.#handle.writeQueueSize;
     return false;
+  }
+
+  /** A handle's own write holds on to what the kernel does not take; this one says how much. */
+  pass(bytes: Buffer, from: number, to: number): boolean {
+    if (!this.#open) return true;
+    const isFirst = this.#pendingBytes === 0;
+    const taken = isFirst ? writeNow(this.#handle.fd, bytes, from, to) : 0;
+    this.#writtenBytes += taken;
+    return taken === to - from || this.write(Buffer.from(bytes.subarray(from + taken, to)));
   }
 
   #written(status: number, byteCount: number): void {

@@ -91,6 +91,11 @@ export class SocketWire implements Wire {
     return false;
   }
 
+  /** A socket may keep what it is given. */
+  pass(bytes: Buffer, from: number, to: number): boolean {
+    return this.write(Buffer.from(bytes.subarray(from, to)));
+  }
+
   #readRest(): void {
     const { fd } = (this.#socket as unknown as { _handle?: { fd?: number } })._handle ?? {};
     if (fd !== undefined && fd >= 0) readRest(this, fd);

@@ -189,6 +189,41 @@ for (const kind of kinds) {
       assert.deepEqual(owner.heard, ["<drained>"]);
     });
 
+    it("passes on lent bytes in their order, whatever becomes of them then", async () => {
+      const { wire, owner, peer } = await ends(kind);
+      wire.resume();
+      const lent = Buffer.alloc(65_536);
+      const sent: Buffer[] = [];
+      const pass = (from: number): boolean => {
+        lent.fill(String.fromCharCode(97 + (sent.length % 26)));
+        sent.push(Buffer.from(lent.subarray(from)));
+        return wire.pass(lent, from, lent.length);
+      };
+      while (pass(sent.length));
+      // What comes while something waits is behind it.
+      pass(1);
+      lent.fill("?");
+      assert.ok(wire.pendingBytes > 0);
+      const received: Buffer[] = [];
+      peer.on("data", (bytes: Buffer) => received.push(bytes));
+      await owner.until("<drained>");
+      wire.end();
+      await told(peer, "end");
+      assert.ok(Buffer.concat(received).equals(Buffer.concat(sent)));
+      assert.equal(wire.takenBytes, Buffer.concat(sent).length);
+      assert.equal(wire.pass(lent, 0, 0), true);
+    });
+
+    it("tells of a peer that is gone when bytes are passed on to it", async () => {
+      const { wire, owner, peer } = await ends(kind);
+      peer.resetAndDestroy();
+      await told(peer, "close");
+      wire.pass(Buffer.alloc(65_536), 0, 65_536);
+      assert.deepEqual(owner.heard, [], "not in the middle of a call");
+      await owner.until("<closed");
+      assert.equal(owner.heard.length, 1);
+    });
+
     it("sends what is pending before its end", async () => {
       const { wire, peer } = await ends(kind);
       const byteCount = fill(wire);

@@ -16,7 +16,7 @@
 // times every idle connection), pipe() (its two high-water marks a direction are not ours to
 // bound).
 
-import { readSync } from "node:fs";
+import { readSync, writeSync } from "node:fs";
 
 /** What happens on a wire. Exactly one `onClosed` ends it; nothing is called after that. */
 export interface WireOwner {
@@ -50,6 +50,11 @@ export interface Wire {
    * never touches them again.
    */
   write(bytes: Uint8Array): boolean;
+  /**
+   * As `write`, of bytes [from, to) that are only lent: they are the caller's again at once, and
+   * nothing is copied but what the kernel does not take. For much, which is what copying costs.
+   */
+  pass(bytes: Buffer, from: number, to: number): boolean;
   pause(): void;
   resume(): void;
   /** The kernel asks a peer that has been silent this long whether it is still there. */
@@ -81,6 +86,9 @@ export const nobody: WireOwner = {
 /** Bytes read at once, at most: what large bodies cost depends on it, small ones don't. */
 export const READ_BYTES = 262_144;
 
+/** So much is passed on from where it lies: copying less costs no more than a write of its own. */
+export const PASSED_BYTES_MIN = 32_768;
+
 /** Beyond this an answer that its instance has reset is cut: nobody could pause it any more. */
 const REST_READS_MAX = 4;
 
@@ -101,5 +109,14 @@ export function readRest(wire: Wire, fd: number): void {
     }
     if (byteCount === 0) return;
     wire.owner.onBytes(sharedBuffer, 0, byteCount);
+  }
+}
+
+/** What the kernel takes of the bytes at once. Why it takes nothing the next write finds out. */
+export function writeNow(fd: number, bytes: Uint8Array, from: number, to: number): number {
+  try {
+    return writeSync(fd, bytes, from, to - from);
+  } catch {
+    return 0;
   }
 }
