@@ -62,6 +62,7 @@ interface Options {
   readonly only: string;
   readonly rounds: number;
   readonly seconds: number;
+  /** Whole ones: wrk knows no others. */
   readonly warmUpSeconds: number;
   readonly latencyTurns: number;
   readonly soakSeconds: number;
@@ -72,7 +73,7 @@ function readOptions(words: readonly string[]): Options {
   const isQuick = words.includes("--quick");
   const soakSeconds = words.includes("--long") ? 3600 : 60;
   return isQuick
-    ? { only, rounds: 3, seconds: 2, warmUpSeconds: 1.5, latencyTurns: 9, soakSeconds }
+    ? { only, rounds: 3, seconds: 2, warmUpSeconds: 1, latencyTurns: 9, soakSeconds }
     : { only, rounds: 9, seconds: 6, warmUpSeconds: 2, latencyTurns: 31, soakSeconds };
 }
 
