@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { createRouter, hasDotSegment, NO_ROUTE } from "./router.ts";
+import { createRouter, hasDotSegment, NO_ROUTE, UNDECIDED } from "./router.ts";
 import { defaultHedge, plainRule, type RouteMatch, type TableRoute } from "./table.ts";
 
 function route(match: RouteMatch): TableRoute {
@@ -38,7 +38,15 @@ function find(matches: readonly RouteMatch[], request: Asked): number {
   const router = createRouter(matches.map(route));
   // What it does not ask for makes no difference.
   const asked = { host: router.asksHost ? host : "", method: router.asksMethod ? method : "" };
-  return router.find(asked.host, path, asked.method, (name) => headers[name]);
+  const found = router.find(asked.host, path, asked.method, (name) => headers[name]);
+  const byPath = findByPath(matches, path);
+  assert.ok(byPath === UNDECIDED || byPath === found, "the path alone says the same, or nothing");
+  return found;
+}
+
+function findByPath(matches: readonly RouteMatch[], path: string): number {
+  const bytes = Buffer.from(`GET ${path} `);
+  return createRouter(matches.map(route)).findByPath(bytes, 4, bytes.length - 1);
 }
 
 test("the first route whose conditions all hold takes the request", () => {
@@ -76,14 +84,18 @@ test("a header condition wants the value, or with * any value", () => {
   assert.equal(find(matches, {}), NO_ROUTE);
 });
 
-test("only a table whose first route takes everything is known to take everything", () => {
-  const takesAll = (...matches: RouteMatch[]) => createRouter(matches.map(route)).takesAll;
-  assert.equal(takesAll({ path: "/" }), 0);
-  assert.equal(takesAll({}), 0);
-  assert.equal(takesAll({ path: "/a" }, { path: "/" }), NO_ROUTE);
-  assert.equal(takesAll({ method: "GET" }), NO_ROUTE);
-  assert.equal(takesAll({ host: "*.test" }), NO_ROUTE);
-  assert.equal(takesAll(), NO_ROUTE);
+test("the path alone decides unless a route that takes it asks for more", () => {
+  assert.equal(findByPath([{ path: "/a" }, { path: "/" }], "/b"), 1);
+  assert.equal(findByPath([{ exactPath: "/a.b" }, { path: "/a.b" }], "/a.b/c"), 1);
+  assert.equal(findByPath([{ path: "/a", method: "GET" }, { path: "/" }], "/b"), 1);
+  assert.equal(findByPath([{ path: "/a", method: "GET" }, { path: "/" }], "/a"), UNDECIDED);
+  assert.equal(findByPath([{ host: "*.test" }, {}], "/"), UNDECIDED);
+  assert.equal(findByPath([{ path: "/a" }], "/b"), NO_ROUTE);
+  assert.equal(findByPath([], "/"), NO_ROUTE);
+  for (const path of ["", "/a/../b", "/a/%2e", "/a\\..\\b", "/./a"]) {
+    assert.equal(findByPath([{ path: "/a" }, {}], path), UNDECIDED, path);
+    assert.equal(findByPath([{}, { path: "/a" }], path), 0, path);
+  }
 });
 
 test("a path with a dot segment has no route where the table tells paths apart", () => {

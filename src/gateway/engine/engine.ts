@@ -11,11 +11,10 @@ import { createPrng } from "../../core/base/prng.ts";
 import type { WorkerStats } from "../../core/measure/gateway-stats.ts";
 import { addressGroup } from "../../core/guard/client-address.ts";
 import { nameRoutes } from "../../core/route/route-names.ts";
-import { createRouter, type Router } from "../../core/route/router.ts";
+import { createRouter, type Router, UNDECIDED } from "../../core/route/router.ts";
 import type { RoutingTable, Timeouts } from "../../core/route/table.ts";
 import type { Engine, EngineOptions, Spent } from "../contract.ts";
 import type { RequestHead } from "../http1/request-head.ts";
-import { SLASH } from "../http1/syntax.ts";
 import { connectWire } from "../transport/handle-wire.ts";
 import type { Wire } from "../transport/wire.ts";
 import { ClientConnection, type ClientOwner } from "./client-connection.ts";
@@ -183,14 +182,20 @@ class WorkerEngine implements Engine, ClientOwner {
 
   target(bytes: Buffer, head: RequestHead): Target | undefined {
     const router = this.#router;
-    if (router.takesAll >= 0) return this.#targets[router.takesAll];
-    const path = pathOf(bytes, head);
+    const to = pathEnd(bytes, head);
+    const found = router.findByPath(bytes, head.pathFrom, to);
+    const route = found === UNDECIDED ? this.#find(bytes, head, to) : found;
+    return route < 0 ? undefined : this.#targets[route];
+  }
+
+  #find(bytes: Buffer, head: RequestHead, pathTo: number): number {
+    const router = this.#router;
+    const path = bytes.toString("latin1", head.pathFrom, pathTo) || "/";
     const host = router.asksHost ? hostOf(bytes, head) : "";
     const method = router.asksMethod
       ? bytes.toString("latin1", head.methodFrom, head.methodTo)
       : "";
-    const route = router.find(host, path, method, (name) => head.fields.find(bytes, name));
-    return route < 0 ? undefined : this.#targets[route];
+    return router.find(host, path, method, (name) => head.fields.find(bytes, name));
   }
 
   closed(client: ClientConnection): void {
@@ -356,12 +361,11 @@ function createDrain(nowMs: number, deadlineMs: number, patienceRatio: number): 
 const QUERY = 0x3f;
 
 /** Without the query. */
-function pathOf(bytes: Buffer, head: RequestHead): string {
-  if (head.pathFrom === head.pathTo) return "/";
-  let to = head.pathFrom;
-  while (to < head.pathTo && bytes[to] !== QUERY) to++;
-  assert(bytes[head.pathFrom] === SLASH || to - head.pathFrom === 1, "a path begins with a slash");
-  return bytes.toString("latin1", head.pathFrom, to);
+function pathEnd(bytes: Buffer, head: RequestHead): number {
+  const { pathFrom, pathTo } = head;
+  let to = pathFrom;
+  while (to < pathTo && bytes[to] !== QUERY) to++;
+  return to;
 }
 
 /** Lower case, without its port. */
