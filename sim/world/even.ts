@@ -11,6 +11,7 @@ import type { Random } from "../../src/core/base/prng.ts";
 export const even: Random = {
   ratio: () => 0.5,
   below: (bound) => Math.floor(bound / 2),
+  bits: () => 2 ** 30,
   stream: () => even,
 };
 
@@ -19,6 +20,7 @@ export function evenIn(random: Random, names: readonly string[]): Random {
   return {
     ratio: () => random.ratio(),
     below: (bound) => random.below(bound),
+    bits: () => random.bits(),
     stream: (name) => (names.includes(name) ? even : random.stream(name)),
   };
 }

@@ -15,6 +15,8 @@ export interface Random {
   ratio(): number;
   /** Uniform integer in [0, bound). `bound` is in [1, 2^32]. */
   below(bound: number): number;
+  /** 32 bits, as a signed integer. */
+  bits(): number;
   /** An independent stream; the same name gives the same stream whatever else was drawn. */
   stream(name: string): Random;
 }
@@ -47,16 +49,20 @@ class Xoshiro128 implements Random {
     this.#a ^= this.#d;
     this.#c ^= shifted;
     this.#d = rotateLeft(this.#d, 11);
-    return scrambled >>> 0;
+    return scrambled;
+  }
+
+  bits(): number {
+    return this.#next();
   }
 
   ratio(): number {
-    return this.#next() / 4294967296;
+    return (this.#next() >>> 0) / 4294967296;
   }
 
   below(bound: number): number {
     assert(Number.isInteger(bound) && bound >= 1 && bound <= 4294967296, "bound is in [1, 2^32]");
-    return Math.floor((this.#next() / 4294967296) * bound);
+    return Math.floor(this.ratio() * bound);
   }
 
   stream(name: string): Random {

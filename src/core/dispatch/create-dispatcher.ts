@@ -526,21 +526,28 @@ class ServiceDispatcher implements Dispatcher {
 
   /** Who may have its probe now; a backup, or who fails his checks, only when nobody is usable. */
   #dueProbe(nowMs: number, repeatable: boolean): number {
-    const { all, ejected, levels, isAnyWell, isPanic } = this.#tiers;
+    const { all, levels } = this.#tiers;
     if (nowMs >= this.#tiers.nextDueMs) {
-      for (let index = 0; index < ejected.count; index++) {
-        const slot = ejected.slots[index] as number;
-        if ((this.#slots.level[slot] as number) > 0 && isAnyWell) continue;
-        if (!isPanic && !this.#tiers.isOpen(slot)) continue;
-        if (this.#isDue(slot, nowMs, repeatable) && !this.#tiers.isBusy(slot)) return slot;
-      }
-      this.#tiers.findNextDue();
+      const ejected = this.#dueOfEjected(nowMs, repeatable);
+      if (ejected !== NO_INSTANCE) return ejected;
     }
     if (!repeatable || nowMs < this.#lateProbeDueMs) return NO_INSTANCE;
     for (let level = 0; level < levels; level++) {
       const late = all[lateOf(level)] as Tier;
       if (late.count > 0) return this.#lateProbe(late, nowMs);
     }
+    return NO_INSTANCE;
+  }
+
+  #dueOfEjected(nowMs: number, repeatable: boolean): number {
+    const { ejected, isAnyWell, isPanic } = this.#tiers;
+    for (let index = 0; index < ejected.count; index++) {
+      const slot = ejected.slots[index] as number;
+      if ((this.#slots.level[slot] as number) > 0 && isAnyWell) continue;
+      if (!isPanic && !this.#tiers.isOpen(slot)) continue;
+      if (this.#isDue(slot, nowMs, repeatable) && !this.#tiers.isBusy(slot)) return slot;
+    }
+    this.#tiers.findNextDue();
     return NO_INSTANCE;
   }
 

@@ -183,15 +183,15 @@ export class Tiers {
 
   /** Whether anybody who is no backup is usable, late or not. */
   get isAnyWell(): boolean {
-    return this.#sizeOfFirst > 0;
+    return this.sizeOfFirst > 0;
   }
 
   /** Whether nobody could be compared with anybody: one of the first level, at most. */
   get isAlone(): boolean {
-    return this.#sizeOfFirst <= 1;
+    return this.sizeOfFirst <= 1;
   }
 
-  get #sizeOfFirst(): number {
+  private get sizeOfFirst(): number {
     return this.#tier(NEAR).size + this.#tier(usableOf(0)).size + this.#tier(lateOf(0)).size;
   }
 

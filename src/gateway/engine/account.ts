@@ -31,7 +31,7 @@ export class Account {
     this.#context = context;
   }
 
-  get #of(): Target {
+  private get of(): Target {
     return present(this.#target, "an account is of a request under way");
   }
 
@@ -50,18 +50,18 @@ export class Account {
   }
 
   received(byteCount: number): void {
-    this.#of.service.bytesIn += byteCount;
+    this.of.service.bytesIn += byteCount;
     if (this.#logged !== undefined) this.#logged.receivedBytes += byteCount;
   }
 
   sent(byteCount: number): void {
-    this.#of.service.bytesOut += byteCount;
+    this.of.service.bytesOut += byteCount;
     if (this.#logged !== undefined) this.#logged.sentBytes += byteCount;
   }
 
   /** The whole request has come. */
   waits(nowMs: number): void {
-    this.#limit = this.#of.service.limit;
+    this.#limit = this.of.service.limit;
     this.#waitsFromMs = nowMs;
     this.#limit?.began(nowMs);
   }
@@ -72,7 +72,7 @@ export class Account {
 
   /** It is sent again. */
   retried(why: RetryCode): void {
-    const { service } = this.#of;
+    const { service } = this.of;
     service.retried(why);
     if (this.#isRetry) return;
     this.#isRetry = true;
@@ -83,7 +83,7 @@ export class Account {
   waited(status: number): void {
     if (this.#isRetry) {
       this.#isRetry = false;
-      this.#of.service.retrying--;
+      this.of.service.retrying--;
     }
     const limit = this.#limit;
     if (limit === undefined) return;
@@ -105,14 +105,14 @@ export class Account {
 
   /** The last byte of an answer has been written; one that broke off is not measured. */
   measured(nowMs: number): void {
-    const { service, counts } = this.#of;
+    const { service, counts } = this.of;
     service.measured(nowMs - this.#startedMs);
     counts.measured(nowMs - this.#startedMs);
   }
 
   /** `status` of the answer that the client has whole, or 0; `begunAs` of one that broke off. */
   ended(status: number, begunAs: number, why?: EndingCode): void {
-    const { service, counts } = this.#of;
+    const { service, counts } = this.of;
     this.waited(0);
     service.active--;
     counts.ended(status, why);

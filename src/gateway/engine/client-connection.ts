@@ -224,7 +224,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   /** All that came has been looked at: what is awaited now, and how long. */
-  #rest(): void {
+  #rest(nowMs?: number): void {
     this.#setReading();
     if (this.#exchange !== undefined || this.#blocked || this.#lingering || !this.wire.open) return;
     if (this.halfClosed) {
@@ -236,11 +236,11 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     const begins = this.#stash.length > 0 && !this.#inHead;
     this.#inHead = this.#stash.length > 0;
     if (this.requestsBefore === 0 || (this.#inHead && !begins)) return;
-    this.#deadline(begins ? this.#timeouts.headMs : this.#timeouts.keepAliveMs);
+    this.#deadline(begins ? this.#timeouts.headMs : this.#timeouts.keepAliveMs, nowMs);
   }
 
-  #deadline(ms: number): void {
-    this.#context.timers.schedule(this.#timer, this.#context.nowMs() + ms);
+  #deadline(ms: number, nowMs = this.#context.nowMs()): void {
+    this.#context.timers.schedule(this.#timer, nowMs + ms);
   }
 
   onEnd(): void {
@@ -322,7 +322,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     else this.wire.resume();
   }
 
-  exchangeEnded(keep: boolean): void {
+  exchangeEnded(keep: boolean, nowMs: number): void {
     this.#giveBack();
     this.requestsBefore++;
     this.#blocked = this.wire.pendingBytes > 0;
@@ -331,8 +331,8 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       return;
     }
     this.#count();
-    if (this.#blocked) this.#deadline(this.#timeouts.idleMs);
-    else this.#goOn();
+    if (this.#blocked) this.#deadline(this.#timeouts.idleMs, nowMs);
+    else this.#goOn(nowMs);
   }
 
   #giveBack(): void {
@@ -349,11 +349,11 @@ export class ClientConnection implements WireOwner, ExchangeClient {
   }
 
   /** On to the next request, if it is there. */
-  #goOn(): void {
+  #goOn(nowMs?: number): void {
     if (this.#processing) return;
     this.resumeBody();
     if (this.#stash.length > 0) this.#processStash();
-    else this.#rest();
+    else this.#rest(nowMs);
   }
 
   refuse(code: ReasonCode, keep: boolean): void {
@@ -379,7 +379,7 @@ export class ClientConnection implements WireOwner, ExchangeClient {
     const close = !keep || this.halfClosed;
     const keepAlive = !close && minorVersion === 0;
     this.wire.write(ownAnswer(code, { toHead, close, keepAlive, retryAfterMs }));
-    this.exchangeEnded(!close);
+    this.exchangeEnded(!close, this.#context.nowMs());
   }
 
   cutOff(abruptly: boolean): void {

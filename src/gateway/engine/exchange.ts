@@ -65,7 +65,7 @@ export interface ExchangeClient {
   pauseBody(): void;
   resumeBody(): void;
   /** The answer has been written to its end. `keep`: another request may follow. */
-  exchangeEnded(keep: boolean): void;
+  exchangeEnded(keep: boolean, nowMs: number): void;
   /** Answers by the gateway itself, then ends the exchange. */
   refuse(code: ReasonCode, keep: boolean): void;
   /** Both sides have changed protocols; the connection is the client's to relay from now on. */
@@ -109,7 +109,9 @@ export class Exchange implements AttemptOwner, Waiter {
     return this.#phase !== phase.idle;
   }
 
-  get #client(): ExchangeClient {
+  // `private`, since V8 enters its runtime for each use of a getter that is named with a #.
+
+  private get client(): ExchangeClient {
     return present(this.#lentTo, "an exchange under way has its client");
   }
 
@@ -119,16 +121,20 @@ export class Exchange implements AttemptOwner, Waiter {
     return this.#phase > phase.queued && !request.complete && !request.awaitsContinue;
   }
 
-  get #route(): TableRoute {
-    return present(this.#target, "an exchange under way has its target").route;
+  private get of(): Target {
+    return present(this.#target, "an exchange under way has its target");
   }
 
-  get #service(): Service {
-    return present(this.#target, "an exchange under way has its target").service;
+  private get route(): TableRoute {
+    return this.of.route;
+  }
+
+  private get service(): Service {
+    return this.of.service;
   }
 
   /** Whether nothing of the request has been written to an instance. */
-  get #isUnsent(): boolean {
+  private get isUnsent(): boolean {
     return (
       this.#phase < phase.trying || (this.#phase === phase.trying && !this.#tries.attempt.sent)
     );
@@ -142,14 +148,14 @@ export class Exchange implements AttemptOwner, Waiter {
     const { request } = this;
     const nowMs = this.#context.nowMs();
     this.#target = target;
-    this.#account.begin(target, nowMs, this.#client.address, bytes, head);
+    this.#account.begin(target, nowMs, this.client.address, bytes, head);
     this.#tries.start(target.sticky?.heldBy(bytes, head));
     this.#phase = phase.queued;
-    this.#key = hashKeyOf(target.route.balance.hash, bytes, head, this.#client.addressHash);
+    this.#key = hashKeyOf(target.route.balance.hash, bytes, head, this.client.addressHash);
     this.#answer.start();
     request.start(bytes, head);
     const next = request.keepHead(this.#context.writer, bytes, head, to, {
-      provenance: this.#client.provenance,
+      provenance: this.client.provenance,
       upgrade: request.wantsUpgrade,
       hostIfNone: service.hostIfNone,
       random: this.#context.random,
@@ -168,7 +174,7 @@ export class Exchange implements AttemptOwner, Waiter {
   body(bytes: Buffer, from: number, to: number): number {
     const { request } = this;
     const out = this.#context.writer;
-    const isPassed = !this.#isUnsent && request.passes(to - from, this.#route.retry.replayBytes);
+    const isPassed = !this.isUnsent && request.passes(to - from, this.route.retry.replayBytes);
     out.clear();
     const next = isPassed ? request.pass(bytes, from, to) : request.writeBody(out, bytes, from, to);
     if (next === BODY_FAULT) {
@@ -190,17 +196,17 @@ export class Exchange implements AttemptOwner, Waiter {
     const attempt = this.#tries.attempt;
     if (this.#phase !== phase.trying || attempt.awaits || !this.request.complete) return;
     const nowMs = this.#context.nowMs();
-    this.#service.awaits(attempt, nowMs);
+    this.service.awaits(attempt, nowMs);
     if (attempt.sent) this.#setSentDeadline(attempt, nowMs);
   }
 
   /** Sends what the writer holds, or keeps it until there is a connection. */
   #send(): void {
     const out = this.#context.writer;
-    const fits = this.request.fits(out.used, this.#route.retry.replayBytes);
-    if (this.#isUnsent) {
+    const fits = this.request.fits(out.used, this.route.retry.replayBytes);
+    if (this.isUnsent) {
       this.request.keep(out.take());
-      if (!fits) this.#client.pauseBody();
+      if (!fits) this.client.pauseBody();
       return;
     }
     if (fits) {
@@ -209,7 +215,7 @@ export class Exchange implements AttemptOwner, Waiter {
       this.#write(this.#tries.attempt, bytes);
     } else {
       this.request.forget();
-      if (!out.flush(this.#tries.attempt.openConnection.wire)) this.#client.pauseBody();
+      if (!out.flush(this.#tries.attempt.openConnection.wire)) this.client.pauseBody();
     }
     this.#setSentDeadline(this.#tries.attempt, this.#context.nowMs());
   }
@@ -218,14 +224,14 @@ export class Exchange implements AttemptOwner, Waiter {
   #passBody(bytes: Buffer, from: number, to: number): void {
     const attempt = this.#tries.attempt;
     this.request.forget();
-    if (!attempt.openConnection.wire.pass(bytes, from, to)) this.#client.pauseBody();
+    if (!attempt.openConnection.wire.pass(bytes, from, to)) this.client.pauseBody();
     this.#setSentDeadline(attempt, this.#context.nowMs());
   }
 
   #write(attempt: Attempt, bytes: Buffer): void {
     if (attempt.openConnection.wire.write(bytes)) return;
     this.request.leaveToWrite();
-    this.#client.pauseBody();
+    this.client.pauseBody();
   }
 
   // Choosing and trying.
@@ -235,7 +241,7 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   get priority(): Priority {
-    return this.#route.priority ?? "normal";
+    return this.route.priority ?? "normal";
   }
 
   tryAgain(): boolean {
@@ -248,7 +254,7 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** Whether it leaves the queue: an attempt began, or the request was refused. */
   #choose(nowMs: number): boolean {
-    const [service, route] = [this.#service, this.#route];
+    const { service, route } = this.of;
     const slot = this.#tries.choose(service, route, nowMs, this.#key, this.#mayRepeat());
     if (slot === NO_INSTANCE || slot === ALL_BUSY) return this.#wait(nowMs, slot);
     this.#phase = phase.trying;
@@ -264,25 +270,25 @@ export class Exchange implements AttemptOwner, Waiter {
 
   #wait(nowMs: number, answer: number): boolean {
     this.#waitsFor = answer;
-    if (this.#service.isWaiting(this)) return false;
+    if (this.service.isWaiting(this)) return false;
     this.#phase = phase.queued;
-    if (!this.#service.enqueue(this)) {
+    if (!this.service.enqueue(this)) {
       this.#giveUp(answer === ALL_BUSY ? "QUEUE_FULL" : "NO_INSTANCE");
       return true;
     }
-    this.#deadline(nowMs, this.#route.timeouts.queueMs);
+    this.#deadline(nowMs, this.route.timeouts.queueMs);
     return false;
   }
 
   #begin(attempt: Attempt, slot: number, nowMs: number): void {
-    const service = this.#service;
+    const service = this.service;
     const instance = service.instance(slot);
     attempt.begin(slot, instance, nowMs);
     service.started(slot, instance, nowMs);
     // The one beside it is told of when it wins.
     if (attempt === this.#tries.attempt) this.#account.triedOn(instance.id, nowMs);
     if (this.request.complete) service.awaits(attempt, nowMs);
-    const mayReuse = this.#mayRepeat() || this.#client.requestsBefore > 0;
+    const mayReuse = this.#mayRepeat() || this.client.requestsBefore > 0;
     const idle = mayReuse && !this.#tries.freshOnly ? instance.takeIdle() : undefined;
     if (idle !== undefined) {
       attempt.connection = idle;
@@ -290,7 +296,7 @@ export class Exchange implements AttemptOwner, Waiter {
       this.#sendKept(attempt, nowMs);
       return;
     }
-    this.#attemptDeadline(attempt, nowMs, this.#route.timeouts.connectMs);
+    this.#attemptDeadline(attempt, nowMs, this.route.timeouts.connectMs);
     attempt.connection = new InstanceConnection(this.#context, instance, attempt);
   }
 
@@ -300,9 +306,9 @@ export class Exchange implements AttemptOwner, Waiter {
 
   #sendKept(attempt: Attempt, nowMs: number): void {
     attempt.sent = true;
-    this.#client.resumeBody();
+    this.client.resumeBody();
     for (const bytes of this.request.kept) this.#write(attempt, bytes);
-    if (!this.request.fits(0, this.#route.retry.replayBytes)) this.request.forget();
+    if (!this.request.fits(0, this.route.retry.replayBytes)) this.request.forget();
     this.#setSentDeadline(attempt, nowMs);
   }
 
@@ -315,8 +321,8 @@ export class Exchange implements AttemptOwner, Waiter {
     const tries = this.#tries;
     if (tries.rival !== undefined || this.#phase !== phase.trying) return;
     if (!this.request.complete || !this.#mayRepeat()) return;
-    const service = this.#service;
-    const slot = tries.chooseHedge(service, this.#route, nowMs, this.#key, attempt);
+    const service = this.service;
+    const slot = tries.chooseHedge(service, this.route, nowMs, this.#key, attempt);
     if (slot === NO_INSTANCE) return;
     service.hedges++;
     attempt.onInstance.hedges++;
@@ -328,13 +334,13 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#account.wonBy(attempt.onInstance.id);
     const other = this.#tries.goOnWith(attempt);
     other.dropConnection();
-    this.#tries.finish(this.#service, other, outcome.silent, this.#context.nowMs());
+    this.#tries.finish(this.service, other, outcome.silent, this.#context.nowMs());
   }
 
   /** The attempt failed before an answer: tries another instance, or says why. */
   #failAttempt(attempt: Attempt, failure: AttemptFailure, status = 0): void {
     const nowMs = this.#context.nowMs();
-    const service = this.#service;
+    const service = this.service;
     const tries = this.#tries;
     const instance = attempt.onInstance;
     tries.failed(service, attempt, failure, nowMs, status);
@@ -356,14 +362,14 @@ export class Exchange implements AttemptOwner, Waiter {
 
   #mayTryAgain({ wasSent, free, cause }: AttemptFailure, nowMs: number): boolean {
     if (wasSent && !this.#mayRepeat()) return false;
-    if (cause !== undefined && !isRetriedCause(cause, this.#route.retry.on)) return false;
-    const service = this.#service;
-    if (!free && !this.#account.isRetry && !service.mayRetry(this.#route.retry)) return false;
-    return this.#tries.mayGoOn(service, this.#route, free, nowMs);
+    if (cause !== undefined && !isRetriedCause(cause, this.route.retry.on)) return false;
+    const service = this.service;
+    if (!free && !this.#account.isRetry && !service.mayRetry(this.route.retry)) return false;
+    return this.#tries.mayGoOn(service, this.route, free, nowMs);
   }
 
   #finishAll(result: Outcome, nowMs: number): void {
-    this.#tries.finishAll(this.#service, result, nowMs);
+    this.#tries.finishAll(this.service, result, nowMs);
   }
 
   #tell(instance: Instance, result: Outcome, code: ReasonCode): void {
@@ -396,7 +402,7 @@ export class Exchange implements AttemptOwner, Waiter {
   #connectFailed(attempt: Attempt, cause: string): void {
     if (!ownFaults.has(cause)) return this.#failAttempt(attempt, failures.connectFailed);
     // What lies idle has a descriptor and a port to spare for the next attempt.
-    this.#service.closeIdle();
+    this.service.closeIdle();
     this.#failAttempt(attempt, failures.connectGivenUp);
   }
 
@@ -408,35 +414,30 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   onRequestDrained(attempt: Attempt): void {
-    if (attempt.sent) this.#client.resumeBody();
+    if (attempt.sent) this.client.resumeBody();
   }
 
   onAnswerBytes(attempt: Attempt, bytes: Buffer, from: number, to: number): void {
+    const nowMs = this.#context.nowMs();
     this.#context.writer.clear();
     if (this.#phase === phase.answering) {
-      this.#relay(bytes, from, to);
+      this.#relay(bytes, from, to, nowMs);
       return;
     }
-    const connection = attempt.openConnection;
-    const { stash } = connection;
+    const { stash } = attempt.openConnection;
     if (stash.length === 0) {
-      this.#readHeads(attempt, connection, bytes, from, to);
+      this.#readHeads(attempt, bytes, from, to, nowMs);
       return;
     }
-    if (stash.add(bytes, from, to)) connection.head = undefined;
-    this.#readHeads(attempt, connection, stash.bytes, stash.from, stash.to);
+    if (stash.add(bytes, from, to)) attempt.openConnection.head = undefined;
+    this.#readHeads(attempt, stash.bytes, stash.from, stash.to, nowMs);
   }
 
   // The answer.
 
   /** Reads interim heads and the final one in [from, to); stashes what is incomplete. */
-  #readHeads(
-    attempt: Attempt,
-    connection: InstanceConnection,
-    bytes: Buffer,
-    from: number,
-    to: number,
-  ): void {
+  #readHeads(attempt: Attempt, bytes: Buffer, from: number, to: number, nowMs: number): void {
+    const connection = attempt.openConnection;
     let start = from;
     while (start < to) {
       const head = connection.head ?? this.#context.responseHead;
@@ -447,10 +448,10 @@ export class Exchange implements AttemptOwner, Waiter {
       connection.head = undefined;
       const { status } = head;
       const isError = status >= 500;
-      this.#heard(attempt, !isError && !head.interim);
+      this.#heard(attempt, !isError && !head.interim, nowMs);
       const better = status < 400 ? undefined : this.#betterElsewhere(attempt, status);
       if (better !== undefined) return this.#failAttempt(attempt, better, status);
-      if (!head.interim) return this.#beginAnswer(connection, bytes, start, head, to);
+      if (!head.interim) return this.#beginAnswer(connection, bytes, start, head, to, nowMs);
       if (head.status === 101) return this.#upgrade(connection, bytes, start, head, to);
       if (this.#answer.interims++ === INTERIM_ANSWERS_MAX) return this.#refuseAnswer(attempt);
       this.#passInterim(bytes, start, head);
@@ -466,20 +467,19 @@ export class Exchange implements AttemptOwner, Waiter {
    */
   #betterElsewhere({ slot }: Attempt, status: number): AttemptFailure | undefined {
     const isError = status >= 500;
-    const isAsked = isRetriedStatus(status, this.#route.retry.on);
-    if (!isAsked && !(isError && this.#service.dispatcher.isDoubted(slot))) return undefined;
+    const isAsked = isRetriedStatus(status, this.route.retry.on);
+    if (!isAsked && !(isError && this.service.dispatcher.isDoubted(slot))) return undefined;
     if (!this.#mayTryAgain(failures.doubtedError, this.#context.nowMs())) return undefined;
     if (!isAsked) return failures.paidError;
     return isError ? failures.askedError : failures.askedStatus;
   }
 
   /** The first sign of life of an attempt: it goes on alone. */
-  #heard(attempt: Attempt, good: boolean): void {
+  #heard(attempt: Attempt, good: boolean, nowMs: number): void {
     if (this.#tries.rival !== undefined) this.#wins(attempt);
-    const nowMs = this.#context.nowMs();
     const waitedMs = attempt.awaits ? nowMs - attempt.awaitsSinceMs : -1;
     if (attempt.awaits) attempt.awaitNoMore();
-    this.#service.answering(attempt.slot, nowMs, nowMs - attempt.startedMs, waitedMs, good);
+    this.service.answering(attempt.slot, nowMs, nowMs - attempt.startedMs, waitedMs, good);
   }
 
   #passInterim(bytes: Buffer, start: number, head: ResponseHead): void {
@@ -500,21 +500,22 @@ export class Exchange implements AttemptOwner, Waiter {
     start: number,
     head: ResponseHead,
     to: number,
+    nowMs: number,
   ): void {
-    const mayKeep = !this.#client.halfClosed && !this.#context.draining;
+    const mayKeep = !this.client.halfClosed && !this.#context.draining;
     const answer = this.#answer;
     this.#phase = phase.answering;
     this.#account.waited(head.status);
     connection.heed(head, bytes);
-    this.#service.heedLoad(this.#tries.attempt.slot, head, bytes);
+    this.service.heedLoad(this.#tries.attempt.slot, head, bytes);
     connection.stash.clear();
     const line = this.#stickyLine();
     answer.writeHead(this.#context.writer, bytes, start, head, this.request, mayKeep, line);
-    this.#relay(bytes, head.end, to);
+    this.#relay(bytes, head.end, to, nowMs);
   }
 
   /** Sends what the writer holds and the body's bytes in [from, to). */
-  #relay(bytes: Buffer, from: number, to: number): void {
+  #relay(bytes: Buffer, from: number, to: number, nowMs: number): void {
     const answer = this.#answer;
     const isPassed = answer.passes(to - from);
     if (!isPassed && !answer.writeBody(this.#context.writer, bytes, from, to)) {
@@ -523,11 +524,11 @@ export class Exchange implements AttemptOwner, Waiter {
     }
     const isTaken = isPassed ? this.#pass(bytes, from, to) : answer.complete || this.#flush();
     if (answer.complete) {
-      this.#endAnswer();
+      this.#endAnswer(nowMs);
       return;
     }
     if (!isTaken) this.#tries.attempt.openConnection.wire.pause();
-    this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
+    this.#deadline(nowMs, this.route.timeouts.idleMs);
   }
 
   /** Sends much of a body from where it lies, behind its head. */
@@ -535,7 +536,7 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#flush();
     const end = this.#answer.pass(bytes, from, to);
     this.#account.sent(end - from);
-    return this.#client.wire.pass(bytes, from, end);
+    return this.client.wire.pass(bytes, from, end);
   }
 
   /** Whether the client has taken all of it. */
@@ -543,38 +544,37 @@ export class Exchange implements AttemptOwner, Waiter {
     const out = this.#context.writer;
     if (out.used === 0) return true;
     this.#account.sent(out.used);
-    return out.flush(this.#client.wire);
+    return out.flush(this.client.wire);
   }
 
   /** The client has taken what was written. */
   onAnswerDrained(): void {
     if (this.#phase !== phase.answering) return;
     this.#tries.attempt.openConnection.wire.resume();
-    this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
+    this.#deadline(this.#context.nowMs(), this.route.timeouts.idleMs);
   }
 
   #completeUntilClose(): void {
     const out = this.#context.writer;
     out.clear();
     this.#answer.writeEnd(out);
-    this.#endAnswer();
+    this.#endAnswer(this.#context.nowMs());
   }
 
-  #endAnswer(): void {
-    const nowMs = this.#context.nowMs();
+  #endAnswer(nowMs: number): void {
     const attempt = this.#tries.attempt;
     const connection = attempt.openConnection;
     const { status, keepsClient, keepsInstanceConnection } = this.#answer;
     this.#flush();
     attempt.connection = undefined;
-    if (keepsInstanceConnection) connection.release();
+    if (keepsInstanceConnection) connection.release(nowMs);
     else connection.destroy();
-    if (status >= 500) this.#service.serverErrors++;
+    if (status >= 500) this.service.serverErrors++;
     const result = status >= 500 ? outcome.serverError : outcome.answered;
-    this.#tries.finish(this.#service, attempt, result, nowMs, status);
+    this.#tries.finish(this.service, attempt, result, nowMs, status);
     this.#account.measured(nowMs);
     this.#end(status);
-    this.#client.exchangeEnded(keepsClient);
+    this.client.exchangeEnded(keepsClient, nowMs);
   }
 
   #upgrade(
@@ -586,7 +586,7 @@ export class Exchange implements AttemptOwner, Waiter {
   ): void {
     if (!this.request.wantsUpgrade) return this.#refuseAnswer(this.#tries.attempt);
     const out = this.#context.writer;
-    const route = this.#route;
+    const route = this.route;
     this.#answer.status = head.status;
     this.#phase = phase.upgraded;
     this.#account.waited(head.status);
@@ -607,10 +607,10 @@ export class Exchange implements AttemptOwner, Waiter {
       if (toClient) this.#account.sent(byteCount);
       else this.#account.received(byteCount);
     };
-    this.#client.upgraded(connection, route, onPassed, (end) => {
+    this.client.upgraded(connection, route, onPassed, (end) => {
       const { status } = this.#answer;
       this.#tries.finish(
-        this.#service,
+        this.service,
         this.#tries.attempt,
         outcome.answered,
         this.#context.nowMs(),
@@ -642,7 +642,7 @@ export class Exchange implements AttemptOwner, Waiter {
   abandon(why: EndingCode = "CLIENT_LEFT"): void {
     if (this.#phase === phase.idle || this.#phase === phase.upgraded) return;
     const isAmid = why === "CLIENT_LEFT" && this.#phase === phase.answering;
-    this.#service.leaveQueue(this);
+    this.service.leaveQueue(this);
     this.#finishAll(outcome.abandoned, this.#context.nowMs());
     this.#end(0, isAmid ? "CLIENT_LEFT_AMID" : why);
   }
@@ -665,14 +665,14 @@ export class Exchange implements AttemptOwner, Waiter {
     const code = result === outcome.timedOut ? "ANSWER_TIMEOUT" : "ANSWER_LOST";
     this.#finishAll(result, this.#context.nowMs());
     if (isInstances(result)) this.#tell(instance, result, code);
-    this.#service.lost++;
+    this.service.lost++;
     this.#end(0, breakOffs[result]);
-    this.#client.cutOff(this.#answer.leavesUntilClose);
+    this.client.cutOff(this.#answer.leavesUntilClose);
   }
 
   /** The gateway answers by itself; or, when an answer has begun, breaks it off. */
   #giveUp(code: ReasonCode): void {
-    const service = this.#service;
+    const service = this.service;
     const isAnswering = this.#phase === phase.answering;
     const keep = this.request.keepsAlive && this.request.complete && !this.#context.draining;
     const nowMs = this.#context.nowMs();
@@ -681,8 +681,8 @@ export class Exchange implements AttemptOwner, Waiter {
     this.#finishAll(outcome.abandoned, nowMs);
     this.#account.measured(nowMs);
     this.#end(isAnswering ? 0 : reasons[code].status, code);
-    if (isAnswering) this.#client.cutOff(this.#answer.leavesUntilClose);
-    else this.#client.refuse(code, keep);
+    if (isAnswering) this.client.cutOff(this.#answer.leavesUntilClose);
+    else this.client.refuse(code, keep);
   }
 
   /** `status` of the answer that the client has whole, or 0. */
@@ -701,7 +701,7 @@ export class Exchange implements AttemptOwner, Waiter {
   // Time.
 
   #deadline(nowMs: number, ms: number): void {
-    const bounded = this.#client.halfClosed ? Math.min(ms, HALF_CLOSED_MS) : ms;
+    const bounded = this.client.halfClosed ? Math.min(ms, HALF_CLOSED_MS) : ms;
     this.#context.timers.schedule(this.#timer, nowMs + bounded);
   }
 
@@ -714,14 +714,14 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   #setSentDeadline(attempt: Attempt, nowMs: number): void {
-    const { timeouts, retry } = this.#route;
+    const { timeouts, retry } = this.route;
     const { responseMs, idleMs } = timeouts;
     const tryMs = attempt.awaits ? Math.min(responseMs, retry.perTryMs ?? Infinity) : responseMs;
     this.#attemptDeadline(attempt, nowMs, this.request.complete ? tryMs : idleMs);
   }
 
   #onDeadline(nowMs: number): void {
-    if (this.#client.halfClosed) {
+    if (this.client.halfClosed) {
       this.#leave();
       return;
     }
@@ -762,7 +762,7 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** A try whose own time is over is waited for all the same where no other one can follow. */
   #onAnswerLate(attempt: Attempt, nowMs: number): void {
-    const { timeouts, retry } = this.#route;
+    const { timeouts, retry } = this.route;
     const leftMs = attempt.awaitsSinceMs + timeouts.responseMs - nowMs;
     if (retry.perTryMs === undefined || !attempt.awaits || leftMs <= TICK_MS) {
       this.#failAttempt(attempt, failures.answerTimedOut);
@@ -779,15 +779,15 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   #onAnswerStalled(): void {
-    const { wire } = this.#client;
-    if (wire.progressed()) this.#deadline(this.#context.nowMs(), this.#route.timeouts.idleMs);
+    const { wire } = this.client;
+    if (wire.progressed()) this.#deadline(this.#context.nowMs(), this.route.timeouts.idleMs);
     else if (wire.pendingBytes > 0) this.#leave();
     else this.#breakOff(outcome.timedOut);
   }
 
   /** The client does not read, or has gone. */
   #leave(): void {
-    this.abandon(this.#client.halfClosed ? "CLIENT_LEFT" : "CLIENT_STALLED");
-    this.#client.cutOff(this.#answer.leavesUntilClose);
+    this.abandon(this.client.halfClosed ? "CLIENT_LEFT" : "CLIENT_STALLED");
+    this.client.cutOff(this.#answer.leavesUntilClose);
   }
 }

@@ -204,7 +204,7 @@ export class InstanceConnection implements WireOwner {
   }
 
   /** Its request is over and it can carry another. */
-  release(): void {
+  release(nowMs: number): void {
     this.user = undefined;
     this.stash.clear();
     this.head = undefined;
@@ -213,7 +213,7 @@ export class InstanceConnection implements WireOwner {
       return;
     }
     this.instance.putIdle(this);
-    this.#context.timers.schedule(this.#idleTimer, this.#context.nowMs() + this.#idleMs);
+    this.#context.timers.schedule(this.#idleTimer, nowMs + this.#idleMs);
   }
 
   destroy(): void {

@@ -15,7 +15,7 @@ import {
   COMMA,
   CR,
   equalsIgnoringCase,
-  FIELD_VALUE,
+  isFieldValue,
   LF,
   SPACE,
   TAB,
@@ -129,8 +129,9 @@ export class Fields {
    * section; or INCOMPLETE; or NaN for a fault.
    */
   scanLine(bytes: Buffer, from: number, to: number): number {
+    const token = TOKEN;
     let index = from;
-    while (index < to && TOKEN[at(bytes, index)] === 1) index++;
+    while (index < to && token[at(bytes, index)] === 1) index++;
     if (index === to) return INCOMPLETE;
     const nameTo = index;
     if (nameTo === from) return this.#emptyLine(bytes, from, to);
@@ -138,7 +139,7 @@ export class Fields {
     index++;
     while (index < to && isBlank(at(bytes, index))) index++;
     const valueFrom = index;
-    while (index < to && FIELD_VALUE[at(bytes, index)] === 1) index++;
+    while (index < to && isFieldValue(at(bytes, index))) index++;
     if (index + 1 >= to) {
       return index < to && at(bytes, index) !== CR ? this.#refuse("BAD_FIELD") : INCOMPLETE;
     }

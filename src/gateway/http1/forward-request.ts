@@ -155,10 +155,10 @@ function writeOwnFields(
 
 /** One random 128-bit number is trace id and request id, so that logs of both kinds meet. */
 function writeIdentity(out: Writer, random: Random, keepTrace: boolean, keepId: boolean): void {
-  const a = random.below(0xffffffff) + 1; // never all zero
-  const b = random.below(0x100000000);
-  const c = random.below(0x100000000);
-  const d = random.below(0x100000000);
+  const a = random.bits() || 1; // never all zero
+  const b = random.bits();
+  const c = random.bits();
+  const d = random.bits();
   if (!keepTrace) {
     out.all(TRACE_FROM);
     writeWords(out, a, b, c, d);

@@ -5,7 +5,7 @@
 import { FAULT, Fields, type HeadLimits, INCOMPLETE, NO_LENGTH } from "./fields.ts";
 import type { ReasonCode } from "../../core/base/reasons.ts";
 import { type Framing, framing } from "./request-head.ts";
-import { at, CR, FIELD_VALUE, LF, SPACE, ZERO } from "./syntax.ts";
+import { at, CR, isFieldValue, LF, SPACE, ZERO } from "./syntax.ts";
 
 /** "HTTP/1.1 200", after which a space and a reason may follow. */
 const STATUS_LINE_BYTES = 12;
@@ -109,7 +109,7 @@ export class ResponseHead {
     if (to <= end) return INCOMPLETE;
     let index = end;
     if (at(bytes, index) === SPACE) {
-      while (index < to && FIELD_VALUE[at(bytes, index)] === 1) index++;
+      while (index < to && isFieldValue(at(bytes, index))) index++;
       if (index === to) return INCOMPLETE;
     }
     if (at(bytes, index) !== CR) return this.#refuse("BAD_ANSWER");

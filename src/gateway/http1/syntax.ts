@@ -13,6 +13,7 @@ export const ZERO = 0x30;
 export const COLON = 0x3a;
 export const SEMICOLON = 0x3b;
 export const UNDERSCORE = 0x5f;
+const DELETE = 0x7f;
 
 function tableOf(allowed: (byte: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => (allowed(byte) ? 1 : 0));
@@ -25,7 +26,9 @@ const among = (set: string) => (byte: number) =>
 /** tchar: methods and field names. */
 export const TOKEN = tableOf(among("!#$%&'*+-.^_`|~"));
 /** field-vchar, obs-text, space and tab: all but control characters and DEL. */
-export const FIELD_VALUE = tableOf((byte) => byte === TAB || (byte >= SPACE && byte !== 0x7f));
+export function isFieldValue(byte: number): boolean {
+  return byte >= SPACE ? byte !== DELETE : byte === TAB;
+}
 /** Visible ASCII but '#', which would begin a fragment. */
 export const TARGET = tableOf((byte) => byte > SPACE && byte < 0x7f && byte !== 0x23);
 /** uri-host and port, IPv6 brackets included (RFC 3986 section 3.2.2). No '@', '/', '?', '#'. */

@@ -6,7 +6,7 @@
 import { at, ZERO } from "./syntax.ts";
 
 /** Shorter runs are copied faster by a loop than by a call into the runtime. */
-const LOOP_BYTES_MAX = 96;
+const LOOP_BYTES_MAX = 256;
 /** Most messages are as long as one before: a view of so many bytes or fewer is made once. */
 const VIEW_BYTES_MAX = 1024;
 const HEX_DIGITS = Buffer.from("0123456789abcdef");
@@ -74,9 +74,13 @@ export class Writer {
 
   /** Appends the lowest `digitCount` hexadecimal digits of a 32-bit number. */
   hex(value: number, digitCount: number): void {
+    const target = this.#bytes;
+    const digits = HEX_DIGITS;
+    let used = this.#used;
     for (let shift = (digitCount - 1) * 4; shift >= 0; shift -= 4) {
-      this.#bytes[this.#used++] = at(HEX_DIGITS, (value >>> shift) & 15);
+      target[used++] = at(digits, (value >>> shift) & 15);
     }
+    this.#used = used;
   }
 
   /** Appends the number in as few hexadecimal digits as it takes. */
