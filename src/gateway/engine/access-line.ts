@@ -41,7 +41,7 @@ export class LoggedHead {
     this.#count = 0;
   }
 
-  /** The next of method, target (path and query), host, referer, user agent; empty where none is. */
+  /** The next of method, target (path, query), host, referer, user agent; empty where none is. */
   add(bytes: Uint8Array, from: number, to: number): void {
     const start = this.#count === 0 ? 0 : (this.#ends[this.#count - 1] as number);
     const end = start + Math.min(to - from, TEXT_BYTES_MAX);
