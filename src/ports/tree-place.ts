@@ -6,18 +6,30 @@
 // and never writes outside its root. An entry that is there already is replaced only when the place
 // was opened for that.
 
+import type { SealedChunk } from "../core/vault/crypto.ts";
 import type { ByteName, EntryFacts } from "../core/vault/entry.ts";
 
 export type TreePath = readonly ByteName[];
 
+/** A file of one chunk, or an empty one. */
+export interface SmallFile {
+  readonly name: ByteName;
+  readonly facts: EntryFacts;
+  readonly chunk: SealedChunk | undefined;
+}
+
+/** `there`: an earlier restore has finished it. `wrong`: its chunk is not what was sealed. */
+export type PutFile = "made" | "there" | "wrong";
+
 export interface PlaceWriter {
   /**
-   * Writes at `offset`, in any order and beside other writes; what is skipped is zeros. `bytes` are
-   * used for something else once it resolves.
+   * Opens the chunk and writes it at `offset`, in any order and beside others; what is skipped is
+   * zeros. False, and nothing is written, when it is not what was sealed. The sealed bytes are used
+   * for something else once it settles.
    */
-  write(bytes: Uint8Array, offset: number): Promise<void>;
-  /** The file has this size and these facts, and is in its place. */
-  finish(sizeBytes: number, facts: EntryFacts): Promise<void>;
+  write(chunk: SealedChunk, offset: number): Promise<boolean>;
+  /** The file has its size and these facts, and is in its place. */
+  finish(facts: EntryFacts): Promise<void>;
   /** Leaves what there is of it under no name that a reader takes for the file. */
   abandon(): Promise<void>;
 }
@@ -31,6 +43,8 @@ export interface TreePlace {
    * there with this size and modification time.
    */
   openFile(path: TreePath, sizeBytes: number, facts: EntryFacts): Promise<PlaceWriter | undefined>;
+  /** Makes files of one folder, each whole or not at all; what became of each. */
+  putFiles(folder: TreePath, files: readonly SmallFile[]): Promise<readonly PutFile[]>;
   /** A second name of a file that was restored at `first`. */
   linkSame(path: TreePath, first: TreePath): Promise<void>;
   makeLink(path: TreePath, pointsTo: ByteName, facts: EntryFacts): Promise<void>;

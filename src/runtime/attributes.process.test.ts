@@ -7,8 +7,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { readAttributes } from "./attributes.ts";
+import { bulkHere } from "./bulk-threads.ts";
 import { createFileTreePlace } from "./file-tree-place.ts";
 import { createFileTreeSource } from "./file-tree-source.ts";
+import { sealedChunkOf } from "./sealed-chunk.fixture.ts";
 
 const hasTools = spawnSync("setfattr", ["--version"]).status === 0;
 const skip = hasTools ? false : "setfattr and getfattr are not installed";
@@ -78,7 +80,7 @@ describe("extended attributes", () => {
 /** As a restore goes through a tree. */
 async function copy(from: string, to: string): Promise<void> {
   const source = createFileTreeSource({ name: "x", path: from, exclude: [] });
-  const place = await createFileTreePlace({ root: to, mayHold: true });
+  const place = await createFileTreePlace({ root: to, mayHold: true, bulk: bulkHere });
   const folder = async (path: readonly string[]): Promise<void> => {
     for (const entry of (await source.list(path))?.entries ?? []) {
       const inner = [...path, entry.name];
@@ -94,8 +96,8 @@ async function copy(from: string, to: string): Promise<void> {
         const bytes = new Uint8Array(entry.sizeBytes);
         await reader?.next(bytes);
         await reader?.close();
-        await writer?.write(bytes, 0);
-        await writer?.finish(entry.sizeBytes, entry.facts);
+        assert.equal(await writer?.write(sealedChunkOf(bytes), 0), true);
+        await writer?.finish(entry.facts);
       }
     }
   };

@@ -51,14 +51,15 @@ describe("work on threads", () => {
       await crypto.bulk.seal(sealing, bytes, sealed);
       assert.deepEqual(Buffer.from(sealed), crypto.seal(key, nonce, about, bytes));
       const into = sharedBytes(bytes.length);
-      assert.equal(await crypto.bulk.open(sealing, sealed, into, false), true);
+      const chunk = { sealing, sealed, plainBytes: bytes.length, deflated: false };
+      assert.equal(await crypto.bulk.open(chunk, into), true);
       assert.deepEqual(Buffer.from(into), Buffer.from(bytes));
       const shorter = into.subarray(0, -1);
       if (into.length > 0) {
-        assert.equal(await crypto.bulk.open(sealing, sealed, shorter, false), false);
+        assert.equal(await crypto.bulk.open(chunk, shorter), false);
       }
       sealed[sealed.length >> 1] = (sealed[sealed.length >> 1] ?? 0) ^ 1;
-      assert.equal(await crypto.bulk.open(sealing, sealed, into, false), false);
+      assert.equal(await crypto.bulk.open(chunk, into), false);
     }
   });
 
@@ -72,10 +73,11 @@ describe("work on threads", () => {
       const sealed = sharedBytes(deflated + tagBytes);
       await crypto.bulk.seal(sealing, room.subarray(0, deflated), sealed);
       const into = sharedBytes(text.length);
-      assert.equal(await crypto.bulk.open(sealing, sealed, into, true), true);
+      const chunk = { sealing, sealed, plainBytes: text.length, deflated: true };
+      assert.equal(await crypto.bulk.open(chunk, into), true);
       assert.deepEqual(Buffer.from(into), text);
       for (const wrong of [text.length - 1, text.length + 1]) {
-        assert.equal(await crypto.bulk.open(sealing, sealed, sharedBytes(wrong), true), false);
+        assert.equal(await crypto.bulk.open(chunk, sharedBytes(wrong)), false);
       }
     }
   });

@@ -10,7 +10,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { assert } from "../core/base/assert.ts";
-import type { Bulk } from "../core/vault/crypto.ts";
+import type { Bulk, SealedChunk } from "../core/vault/crypto.ts";
 import { sharedBytes } from "../core/vault/memory.ts";
 import { bulkDoing, type BulkKind } from "./bulk-work.ts";
 
@@ -45,6 +45,8 @@ export const bulkHere: Bulk = {
   deflate: async (...given) => bulkDoing.deflate(...given),
   seal: async (...given) => bulkDoing.seal(...given),
   open: async (...given) => bulkDoing.open(...given),
+  openTo: async (...given) => bulkDoing.openTo(...given),
+  makeFiles: async (...given) => bulkDoing.makeFiles(...given),
   encode: async (...given) => bulkDoing.encode(...given),
   sum: async (...given) => bulkDoing.sum(...given),
   findForged: async (...given) => bulkDoing.findForged(...given),
@@ -72,8 +74,13 @@ export function createBulkThreads(
     mac: (key, bytes) => run("mac", [bytes], [], [key, bytes]),
     deflate: (bytes, into) => run("deflate", [bytes], [into], [bytes, into]),
     seal: (sealing, plain, into) => run("seal", [plain], [into], [sealing, plain, into]),
-    open: (sealing, sealed, into, inflate) =>
-      run("open", [sealed], [into], [sealing, sealed, into, inflate]),
+    open: (chunk, into) => run("open", [chunk.sealed], [into], [shared(chunk), into]),
+    openTo: (file, chunk) => run("openTo", [chunk.sealed], [], [file, shared(chunk)]),
+    // A file is much work, however little is in it.
+    makeFiles: (files, ...rest) => {
+      const toMake = files.map((file) => ({ ...file, chunk: file.chunk && shared(file.chunk) }));
+      return threads.run("makeFiles", [toMake, ...rest]);
+    },
     encode: (geometry, data, parity) => run("encode", data, parity, [geometry, data, parity]),
     sum: (shard) => run("sum", [shard], [], [shard]),
     findForged: (key, lengths, shards) => run("findForged", shards, [], [key, lengths, shards]),
@@ -178,8 +185,16 @@ const shortBytes = 1_024;
 function inSharedMemory(given: unknown): unknown {
   if (Array.isArray(given)) return given.map(inSharedMemory);
   if (!(given instanceof Uint8Array) || given.length <= shortBytes) return given;
-  if (given.buffer instanceof SharedArrayBuffer) return given;
-  const copy = sharedBytes(given.length);
-  copy.set(given);
+  return shareable(given);
+}
+
+function shared(chunk: SealedChunk): SealedChunk {
+  return { ...chunk, sealed: shareable(chunk.sealed) };
+}
+
+function shareable(bytes: Uint8Array): Uint8Array {
+  if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
+  const copy = sharedBytes(bytes.length);
+  copy.set(bytes);
   return copy;
 }

@@ -8,18 +8,34 @@
 
 import { createCipheriv, createDecipheriv, createHmac, type DecipherGCM } from "node:crypto";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { type Bulk, type Sealing, tagBytes } from "../core/vault/crypto.ts";
+import { type WasmMemory, webAssembly } from "../core/base/web-assembly.ts";
+import {
+  type Bulk,
+  type FileToMake,
+  type MadeFile,
+  type OpenFile,
+  type SealedChunk,
+  type Sealing,
+  tagBytes,
+} from "../core/vault/crypto.ts";
 import { ObjectBytes } from "../core/vault/object-coder.ts";
 import { findForged } from "../core/vault/pack.ts";
 import type { Geometry } from "../core/vault/shard.ts";
 import { ShardSummer, WindowCoder } from "../core/vault/window-coder.ts";
+import { codeOf } from "./inside-root.ts";
 import { letGo } from "./let-go.ts";
+import { isFinished, putFile, writeAll } from "./restored-file.ts";
 
 export const cipher = "aes-256-gcm";
 /** Fast rather than small: a backup waits for it. */
 const deflateLevel = 1;
 const pieceBytes = 65_536;
 const wordBytes = 8;
+const pageBytes = 65_536;
+/** Of the devices that there are, or a multiple of it. */
+const blockBytes = 4_096;
+/** For less, a wait for the device takes longer than the way through the cache. */
+const directBytesLeast = 65_536;
 /** zlib's results come in one piece where there is room for it, and need not be put together. */
 const chunkBytesLeast = 64;
 
@@ -36,7 +52,9 @@ export const bulkDoing: BulkDoing = {
   mac: (key, bytes) => createHmac("sha256", key).update(bytes).digest(),
   deflate,
   seal,
-  open,
+  open: ({ sealing, sealed, deflated }, into) => open(sealing, sealed, into, deflated),
+  openTo,
+  makeFiles,
   encode: (geometry, data, parity) => coderFor(geometry).encode(data, parity),
   sum: (shard) => (summer ??= new ShardSummer()).sum(shard),
   findForged: (key, lengths, shards) =>
@@ -81,6 +99,72 @@ function open(sealing: Sealing, sealed: Uint8Array, into: Uint8Array, inflate: b
   pieceByPiece(cipherText, body, (piece, at) => move(opening.update(piece), body, at));
   // Only what is authentic is inflated.
   return isFinal(opening) && (!inflate || inflateInto(into, body));
+}
+
+function openTo({ descriptor, direct, offset }: OpenFile, chunk: SealedChunk): boolean {
+  // As far behind the beginning of a block as it will be in the file.
+  const lead = offset % blockBytes;
+  const plain = openedIn(chunk, lead);
+  if (plain === undefined) return false;
+  const start = (blockBytes - lead) % blockBytes;
+  const end = plain.length - ((lead + plain.length) % blockBytes);
+  if (direct === undefined || end - start < directBytesLeast) {
+    writeAll(descriptor, plain, offset);
+    return true;
+  }
+  const blocks = plain.subarray(start, end);
+  writeAll(descriptor, plain.subarray(0, start), offset);
+  if (!isWrittenDirectly(direct, blocks, offset + start)) {
+    writeAll(descriptor, blocks, offset + start);
+  }
+  writeAll(descriptor, plain.subarray(end), offset + end);
+  return true;
+}
+
+function makeFiles(
+  files: readonly FileToMake[],
+  temporary: string,
+  mayHold: boolean,
+): readonly MadeFile[] {
+  const unfinished = Buffer.from(temporary, "latin1");
+  return files.map((file) => {
+    const { path, chunk, modifiedSeconds } = file;
+    const place = Buffer.from(path, "latin1");
+    if (mayHold && isFinished(place, chunk?.plainBytes ?? 0, modifiedSeconds)) return "there";
+    const plain = chunk === undefined ? new Uint8Array(0) : openedIn(chunk, 0);
+    if (plain === undefined) return "wrong";
+    return putFile({ place, unfinished }, plain, file) ? "made" : "unowned";
+  });
+}
+
+/** The chunk, until the next one is opened, so far behind the beginning of a block. */
+function openedIn(chunk: SealedChunk, lead: number): Uint8Array | undefined {
+  const { sealing, sealed, plainBytes, deflated } = chunk;
+  const plain = roomFor(lead + plainBytes).subarray(lead);
+  return open(sealing, sealed, plain, deflated) ? plain : undefined;
+}
+
+/** False when the kernel takes nothing this way: other devices have other blocks. */
+function isWrittenDirectly(direct: number, bytes: Uint8Array, offset: number): boolean {
+  try {
+    writeAll(direct, bytes, offset);
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== "EINVAL") throw error;
+    return false;
+  }
+}
+
+/** Memory of whole pages for one chunk at a time, until a larger one comes. */
+let room = new Uint8Array(0);
+
+function roomFor(length: number): Uint8Array {
+  if (room.length < length) {
+    const pages = Math.ceil(length / pageBytes);
+    const memory: WasmMemory = new webAssembly.Memory({ initial: pages, maximum: pages });
+    room = new Uint8Array(memory.buffer);
+  }
+  return room.subarray(0, length);
 }
 
 function createOpening({ key, nonce, about }: Sealing, tag: Uint8Array): DecipherGCM {

@@ -1,12 +1,14 @@
 // A restore writes below its root and nowhere else, whatever a vault says.
 
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import {
   existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -14,9 +16,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { NinesError } from "../core/base/errors.ts";
+import type { SealedChunk } from "../core/vault/crypto.ts";
 import type { EntryFacts } from "../core/vault/entry.ts";
 import type { TreePlace } from "../ports/tree-place.ts";
+import { bulkHere, createBulkThreads } from "./bulk-threads.ts";
 import { createFileTreePlace } from "./file-tree-place.ts";
+import { sealedChunkOf } from "./sealed-chunk.fixture.ts";
 
 const facts: EntryFacts = {
   mode: 0o600,
@@ -31,13 +36,18 @@ async function place(t: TestContext): Promise<{ root: string; outside: string; t
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const [root, outside] = [join(folder, "root"), join(folder, "outside")];
   writeFileSync(outside, "untouched");
-  return { root, outside, tree: await createFileTreePlace({ root, mayHold: false }) };
+  return {
+    root,
+    outside,
+    tree: await createFileTreePlace({ root, mayHold: false, bulk: bulkHere }),
+  };
 }
 
 async function write(tree: TreePlace, path: readonly string[], text: string): Promise<void> {
   const writer = await tree.openFile(path, text.length, facts);
-  await writer?.write(Buffer.from(text), 0);
-  await writer?.finish(text.length, facts);
+  if (writer === undefined) return;
+  assert.equal(await writer.write(sealedChunkOf(Buffer.from(text)), 0), true);
+  await writer.finish(facts);
 }
 
 describe("a place to restore to", () => {
@@ -67,7 +77,7 @@ describe("a place to restore to", () => {
   it("leaves no file that looks whole when it is abandoned", async (t) => {
     const { tree, root } = await place(t);
     const writer = await tree.openFile(["file"], 10, facts);
-    await writer?.write(Buffer.from("half"), 0);
+    await writer?.write(sealedChunkOf(Buffer.from("half")), 0);
     await writer?.abandon();
     assert.ok(!existsSync(join(root, "file")));
   });
@@ -79,7 +89,7 @@ describe("a place to restore to", () => {
     const left = ["", "folder"].map((folder) => join(root, folder, ".nines-restore.4194305.1"));
     const kept = [`.nines-restore.${process.pid}.9`, ".nines-restore", "other.nines-restore.1.1"];
     for (const file of [...left, ...kept.map((name) => join(root, name))]) writeFileSync(file, "");
-    const next = await createFileTreePlace({ root, mayHold: true });
+    const next = await createFileTreePlace({ root, mayHold: true, bulk: bulkHere });
     await next.makeFolder(["folder"]);
     await next.close();
     assert.deepEqual(readdirSync(root).sort(), [...kept, "folder"].sort());
@@ -90,12 +100,56 @@ describe("a place to restore to", () => {
     const { root, tree: earlier } = await place(t);
     await write(earlier, ["file"], "whole");
     await earlier.close();
-    const tree = await createFileTreePlace({ root, mayHold: true });
+    const tree = await createFileTreePlace({ root, mayHold: true, bulk: bulkHere });
     t.after(() => tree.close());
     assert.equal(await tree.openFile(["file"], 5, facts), undefined);
     const other = { ...facts, modifiedNs: facts.modifiedNs + 1_000_000_000n };
     const again = await tree.openFile(["file"], 5, other);
     assert.ok(again !== undefined);
     await again.abandon();
+  });
+
+  it("writes large files on threads, whatever their chunks begin and end with", async (t) => {
+    const threads = createBulkThreads(2);
+    t.after(() => threads.close());
+    const { root } = await place(t);
+    const tree = await createFileTreePlace({ root, mayHold: false, bulk: threads.bulk });
+    const whole = randomBytes(3_500_000);
+    // 9 bytes beside blocks, less than a block, whole blocks, a hole; not in their order.
+    const ends = [0, 1_000_009, 1_001_000, 2_097_152, 2_101_248, 2_400_000, 3_400_001];
+    whole.fill(0, 2_101_248, 2_400_000);
+    whole.fill(0, 3_400_001);
+    const writer = (await tree.openFile(["file"], whole.length, facts)) ?? assert.fail();
+    const parts = ends.slice(1).map((end, at) => [ends[at] ?? 0, end] as const);
+    const written = parts.filter(([start]) => start !== 2_101_248).reverse();
+    await Promise.all(
+      written.map(async ([start, end]) => {
+        const chunk = sealedChunkOf(whole.subarray(start, end));
+        assert.equal(await writer.write(chunk, start), true);
+      }),
+    );
+    await writer.finish(facts);
+    assert.ok(readFileSync(join(root, "file")).equals(whole));
+  });
+
+  it("makes small files whole or not at all, and says which", async (t) => {
+    const threads = createBulkThreads(2);
+    t.after(() => threads.close());
+    const { root, tree: earlier } = await place(t);
+    await write(earlier, ["there"], "whole");
+    await earlier.close();
+    const tree = await createFileTreePlace({ root, mayHold: true, bulk: threads.bulk });
+    t.after(() => tree.close());
+    const right = sealedChunkOf(Buffer.from("right"));
+    const wrong = { ...right, sealed: right.sealed.map((byte, at) => byte ^ (at === 2 ? 1 : 0)) };
+    const file = (name: string, chunk: SealedChunk | undefined) => ({ name, facts, chunk });
+    const there = file("there", sealedChunkOf(Buffer.from("whole")));
+    const files = [file("right", right), file("wrong", wrong), file("empty", undefined), there];
+    assert.deepEqual(await tree.putFiles([], files), ["made", "wrong", "made", "there"]);
+    assert.deepEqual(readdirSync(root).sort(), ["empty", "right", "there"]);
+    assert.equal(readFileSync(join(root, "right"), "utf8"), "right");
+    const { mode, mtimeMs } = statSync(join(root, "empty"));
+    assert.deepEqual([mode & 0o7777, mtimeMs], [facts.mode, 1_700_000_000_000]);
+    await assert.rejects(tree.putFiles([], [file("../outside", right)]), NinesError);
   });
 });

@@ -4,65 +4,67 @@
 // that is cut off leaves no file that looks like one; run again, it goes on after those that are
 // there. Names come from a vault, so each part of a path is opened without following links
 // (inside-root.ts): a tree with a link "a" and a file "a/b" is refused and not followed.
-// Owners are kept where this process may set them, else named as left out. What is written is as
-// durable as any program's files: the kernel writes it to the device within half a minute.
+// Owners are kept where this process may set them, else named as left out. Threads open what is
+// sealed and write it (bulk-work.ts), large files past the kernel's cache: nobody reads them soon.
+// The rest is as durable as any program's files: on the device within half a minute.
 
 import {
   closeSync,
-  constants,
-  fchmodSync,
-  fchownSync,
   ftruncateSync,
-  futimesSync,
   lchownSync,
   linkSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
-  openSync,
   readdirSync,
   renameSync,
   symlinkSync,
-  unlinkSync,
-  write,
-  writeSync,
 } from "node:fs";
-import { promisify } from "node:util";
 import { NinesError } from "../core/base/errors.ts";
+import type { Bulk } from "../core/vault/crypto.ts";
 import type { EntryFacts } from "../core/vault/entry.ts";
-import type { PlaceWriter, TreePath, TreePlace } from "../ports/tree-place.ts";
+import type { PlaceWriter, PutFile, SmallFile, TreePath, TreePlace } from "../ports/tree-place.ts";
 import { setAttributes, type WantedAttributes } from "./attributes.ts";
-import { codeOf, InsideRoot, within } from "./inside-root.ts";
+import { codeOf, InsideRoot, pathWithin, within } from "./inside-root.ts";
 import { identify } from "./process-identity.ts";
+import {
+  isAllowed,
+  isFinished,
+  makeFile,
+  openDirectly,
+  ownFacts,
+  secondsOf,
+  setFacts,
+  unlinkIfThere,
+} from "./restored-file.ts";
 
-const makingFlags =
-  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const unfinished = ".nines-restore";
 /** With the id of the process that was to finish it. */
 const unfinishedName = /^\.nines-restore\.(\d+)\.\d+$/;
 const leftOutMax = 100;
+/** Smaller ones go through the cache. */
+const directBytesLeast = 1_048_576;
 /** Entries of a folder whose attributes are set at once. */
 const attributedMax = 1_000;
-/** For less, the way to another thread and back takes longer. */
-const smallBytes = 32_768;
-const writeAsync = promisify(write);
 
 export interface FileTreePlaceOptions {
   /** Absolute; made when it is not there. */
   readonly root: string;
   /** Whether there may be something in it: what differs is replaced. */
   readonly mayHold: boolean;
+  /** Opens chunks and makes files. */
+  readonly bulk: Pick<Bulk, "openTo" | "makeFiles">;
 }
 
 /** Throws NINES_RESTORE_PLACE. */
 export async function createFileTreePlace(options: FileTreePlaceOptions): Promise<TreePlace> {
-  const { root, mayHold } = options;
+  const { root, mayHold, bulk } = options;
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const isEmpty = readdirSync(root).length === 0;
   if (!isEmpty && !mayHold) {
     throw new NinesError("NINES_RESTORE_PLACE", `${root} is not empty, and is left as it is.`);
   }
-  const place = new FileTreePlace(root, !isEmpty);
+  const place = new FileTreePlace(root, !isEmpty, bulk);
   if (!isEmpty) place.removeUnfinished([]);
   return place;
 }
@@ -70,6 +72,7 @@ export async function createFileTreePlace(options: FileTreePlaceOptions): Promis
 class FileTreePlace implements TreePlace {
   readonly #root: string;
   readonly #inside: InsideRoot;
+  readonly #bulk: FileTreePlaceOptions["bulk"];
   readonly #leftOut = new Set<string>();
   /** Attributes that are to be set when their folder is finished. */
   readonly #wanted = new Map<
@@ -80,8 +83,9 @@ class FileTreePlace implements TreePlace {
   readonly #mayHold: boolean;
   #made = 0;
 
-  constructor(root: string, mayHold: boolean) {
+  constructor(root: string, mayHold: boolean, bulk: FileTreePlaceOptions["bulk"]) {
     this.#root = root;
+    this.#bulk = bulk;
     this.#mayHold = mayHold;
     this.#inside = new InsideRoot(root);
   }
@@ -118,7 +122,7 @@ class FileTreePlace implements TreePlace {
   async finishFolder(path: TreePath, facts: EntryFacts): Promise<void> {
     if (facts.attributes.length > 0) this.#wantAttributes(path, ".", facts);
     this.#setAttributes(path);
-    this.#setFacts(this.#inside.folder(path), facts);
+    this.#tellOwned(setFacts(this.#inside.folder(path), ownFacts(facts)));
   }
 
   async openFile(
@@ -126,25 +130,55 @@ class FileTreePlace implements TreePlace {
     sizeBytes: number,
     facts: EntryFacts,
   ): Promise<PlaceWriter | undefined> {
-    const isThere = this.#mayHold && this.#at(path, (place) => isSame(place, sizeBytes, facts));
+    const isThere =
+      this.#mayHold &&
+      this.#at(path, (place) => isFinished(place, sizeBytes, secondsOf(facts.modifiedNs)));
     if (isThere) return undefined;
     const parent = path.slice(0, -1);
-    const temporary = [...parent, `${unfinished}.${process.pid}.${++this.#made}`];
-    const file = this.#at(temporary, makeFile);
-    const writer: Writer = new Writer(file, {
-      finish: (bytes, kept) => {
-        if (bytes !== writer.endBytes) ftruncateSync(file, bytes);
-        this.#setFacts(file, kept);
-        closeSync(file);
+    const temporary = [...parent, this.#temporaryName()];
+    const descriptor = this.#at(temporary, makeFile);
+    // The file has its size at once: the kernel then takes its blocks in any order.
+    ftruncateSync(descriptor, sizeBytes);
+    const direct = sizeBytes < directBytesLeast ? undefined : openDirectly(descriptor);
+    const close = () => {
+      closeSync(descriptor);
+      if (direct !== undefined) closeSync(direct);
+    };
+    return {
+      write: (chunk, offset) => this.#bulk.openTo({ descriptor, direct, offset }, chunk),
+      finish: async (kept) => {
+        this.#tellOwned(setFacts(descriptor, ownFacts(kept)));
+        close();
         this.#at(temporary, (from) => this.#at(path, (to) => renameSync(from, to)));
         this.#wantAttributes(parent, path.at(-1) ?? "", kept);
       },
-      abandon: () => {
-        closeSync(file);
+      abandon: async () => {
+        close();
         this.#at(temporary, unlinkIfThere);
       },
+    };
+  }
+
+  async putFiles(folder: TreePath, files: readonly SmallFile[]): Promise<readonly PutFile[]> {
+    return this.#inside.during(folder, async (open) => {
+      const toMake = files.map(({ name, facts, chunk }) => {
+        return { ...ownFacts(facts), path: pathWithin(open, name), chunk };
+      });
+      const temporary = pathWithin(open, this.#temporaryName());
+      const made = await this.#bulk.makeFiles(toMake, temporary, this.#mayHold);
+      for (const [at, { name, facts }] of files.entries()) {
+        const isMade = made[at] === "made" || made[at] === "unowned";
+        if (isMade) this.#wantAttributes(folder, name, facts);
+      }
+      return made.map((one) => {
+        this.#tellOwned(one !== "unowned");
+        return one === "unowned" ? "made" : one;
+      });
     });
-    return writer;
+  }
+
+  #temporaryName(): string {
+    return `${unfinished}.${process.pid}.${++this.#made}`;
   }
 
   async linkSame(path: TreePath, first: TreePath): Promise<void> {
@@ -164,8 +198,9 @@ class FileTreePlace implements TreePlace {
     this.#at(path, (place) => {
       unlinkIfThere(place);
       symlinkSync(Buffer.from(pointsTo, "latin1"), place);
-      this.#owned(() => lchownSync(place, facts.userId, facts.groupId));
-      lutimesSync(place, secondsOf(facts), secondsOf(facts));
+      this.#tellOwned(isAllowed(() => lchownSync(place, facts.userId, facts.groupId)));
+      const seconds = secondsOf(facts.modifiedNs);
+      lutimesSync(place, seconds, seconds);
     });
     this.#wantAttributes(path.slice(0, -1), path.at(-1) ?? "", facts);
   }
@@ -204,20 +239,8 @@ class FileTreePlace implements TreePlace {
     }
   }
 
-  #setFacts(file: number, facts: EntryFacts): void {
-    this.#owned(() => fchownSync(file, facts.userId, facts.groupId));
-    // After the owner, whose change takes setuid away.
-    fchmodSync(file, facts.mode);
-    futimesSync(file, secondsOf(facts), secondsOf(facts));
-  }
-
-  #owned(change: () => void): void {
-    try {
-      change();
-    } catch (error) {
-      if (codeOf(error) !== "EPERM") throw error;
-      this.#leave("owners, which only root may set");
-    }
+  #tellOwned(isOwned: boolean): void {
+    if (!isOwned) this.#leave("owners, which only root may set");
   }
 
   #leave(what: string): void {
@@ -238,70 +261,4 @@ class FileTreePlace implements TreePlace {
     const what = `${path.join("/")} cannot be restored below ${this.#root}: ${why}.`;
     return new NinesError("NINES_RESTORE_PLACE", what);
   }
-}
-
-interface Ending {
-  readonly finish: (sizeBytes: number, facts: EntryFacts) => void;
-  readonly abandon: () => void;
-}
-
-class Writer implements PlaceWriter {
-  /** Behind the last byte that was written. */
-  endBytes = 0;
-  readonly #file: number;
-  readonly #ending: Ending;
-
-  constructor(file: number, ending: Ending) {
-    this.#file = file;
-    this.#ending = ending;
-  }
-
-  async write(bytes: Uint8Array, offset: number): Promise<void> {
-    const isSmall = bytes.length < smallBytes;
-    for (let done = 0; done < bytes.length; ) {
-      const where = [done, bytes.length - done, offset + done] as const;
-      if (isSmall) done += writeSync(this.#file, bytes, ...where);
-      else done += (await writeAsync(this.#file, bytes, ...where)).bytesWritten;
-    }
-    this.endBytes = Math.max(this.endBytes, offset + bytes.length);
-  }
-
-  async finish(sizeBytes: number, facts: EntryFacts): Promise<void> {
-    this.#ending.finish(sizeBytes, facts);
-  }
-
-  async abandon(): Promise<void> {
-    this.#ending.abandon();
-  }
-}
-
-/** Finished by an earlier restore: of this size, and modified at this time, to the millisecond. */
-function isSame(place: Buffer, sizeBytes: number, facts: EntryFacts): boolean {
-  const stat = lstatSync(place, { throwIfNoEntry: false });
-  if (stat === undefined || !stat.isFile() || stat.size !== sizeBytes) return false;
-  return Math.abs(stat.mtimeMs / 1000 - secondsOf(facts)) < 0.001;
-}
-
-/** Looks whether it is there only when it is: a failure costs as much as making ten. */
-function makeFile(place: Buffer): number {
-  try {
-    return openSync(place, makingFlags, 0o600);
-  } catch (error) {
-    if (codeOf(error) !== "EEXIST") throw error;
-    unlinkSync(place);
-    return openSync(place, makingFlags, 0o600);
-  }
-}
-
-function unlinkIfThere(place: Buffer): void {
-  try {
-    unlinkSync(place);
-  } catch (error) {
-    if (codeOf(error) !== "ENOENT") throw error;
-  }
-}
-
-/** Node takes seconds with fractions: exact to a microsecond. */
-function secondsOf({ modifiedNs }: EntryFacts): number {
-  return Number(modifiedNs / 1_000n) / 1_000_000;
 }

@@ -17,16 +17,21 @@ const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOF
 
 /** The path of a name in an open folder, for calls that take paths. */
 export function within(folder: number, name: string): Buffer {
-  if (!isEntryName(name)) {
-    const what = `${JSON.stringify(name)} is no name of one thing in a folder.`;
-    throw new NinesError("NINES_VAULT_DAMAGED", what);
-  }
-  return Buffer.from(`/proc/self/fd/${folder}/${name}`, "latin1");
+  return Buffer.from(pathWithin(folder, name), "latin1");
+}
+
+/** The same as bytes, one character each. */
+export function pathWithin(folder: number, name: string): string {
+  if (isEntryName(name)) return `/proc/self/fd/${folder}/${name}`;
+  const what = `${JSON.stringify(name)} is no name of one thing in a folder.`;
+  throw new NinesError("NINES_VAULT_DAMAGED", what);
 }
 
 interface OpenFolder {
   readonly path: readonly string[];
   readonly folder: number;
+  /** Calls on other threads that need it open. */
+  users: number;
 }
 
 export class InsideRoot {
@@ -42,14 +47,34 @@ export class InsideRoot {
    * error.
    */
   folder(path: readonly string[]): number {
+    return this.#enter(path).folder;
+  }
+
+  /** The same, open until `run` has ended as well. */
+  async during<T>(path: readonly string[], run: (folder: number) => Promise<T>): Promise<T> {
+    const entered = this.#enter(path);
+    entered.users++;
+    try {
+      return await run(entered.folder);
+    } finally {
+      entered.users--;
+      this.#closeUnused(entered);
+    }
+  }
+
+  #enter(path: readonly string[]): OpenFolder {
     const last = this.#last;
     if (last?.path.length === path.length && path.every((name, at) => name === last.path[at])) {
-      return last.folder;
+      return last;
     }
-    const folder = this.open(path);
-    this.close();
-    this.#last = { path: [...path], folder };
-    return folder;
+    const entered = { path: [...path], folder: this.open(path), users: 0 };
+    this.#last = entered;
+    if (last !== undefined) this.#closeUnused(last);
+    return entered;
+  }
+
+  #closeUnused(folder: OpenFolder): void {
+    if (folder !== this.#last && folder.users === 0) closeSync(folder.folder);
   }
 
   /** The same, for the caller to close. */
@@ -70,8 +95,9 @@ export class InsideRoot {
   }
 
   close(): void {
-    if (this.#last !== undefined) closeSync(this.#last.folder);
+    const last = this.#last;
     this.#last = undefined;
+    if (last !== undefined) this.#closeUnused(last);
   }
 }
 

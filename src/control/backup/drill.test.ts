@@ -4,7 +4,13 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { EntryFacts } from "../../core/vault/entry.ts";
 import { bytesOf, byteStringOf } from "../../core/vault/wire.ts";
-import type { PlaceWriter, TreePath, TreePlace } from "../../ports/tree-place.ts";
+import type {
+  PlaceWriter,
+  PutFile,
+  SmallFile,
+  TreePath,
+  TreePlace,
+} from "../../ports/tree-place.ts";
 import type { SourceEntry, TreeSource } from "../../ports/tree-source.ts";
 import { drill, type DrillOutcome, roomOf } from "./drill.ts";
 import { erase } from "./erase.ts";
@@ -16,8 +22,10 @@ import {
   filesOf,
   flip,
   master,
+  memoryFile,
   newDisks,
   noise,
+  putOneByOne,
   settings,
   testFacts,
   TestSource,
@@ -50,19 +58,14 @@ class Scratch implements TreePlace, TreeSource {
     this.nodes.set(path.join("/"), { kind: "folder", text: "", facts });
   }
 
-  async openFile(path: TreePath): Promise<PlaceWriter> {
-    let text = "";
-    return {
-      write: async (bytes, offset) => {
-        const before = text.slice(0, offset).padEnd(offset, "\0");
-        text = `${before}${byteStringOf(bytes)}${text.slice(offset + bytes.length)}`;
-      },
-      finish: async (sizeBytes, facts) => {
-        const whole = text.padEnd(sizeBytes, "\0");
-        this.nodes.set(path.join("/"), { kind: "file", text: whole, facts });
-      },
-      abandon: async () => {},
-    };
+  async openFile(path: TreePath, sizeBytes: number): Promise<PlaceWriter> {
+    return memoryFile(sizeBytes, (bytes, facts) => {
+      this.nodes.set(path.join("/"), { kind: "file", text: byteStringOf(bytes), facts });
+    });
+  }
+
+  putFiles(folder: TreePath, files: readonly SmallFile[]): Promise<readonly PutFile[]> {
+    return putOneByOne(this, folder, files);
   }
 
   async linkSame(path: TreePath, first: TreePath): Promise<void> {

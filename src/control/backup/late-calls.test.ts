@@ -2,15 +2,24 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import type { Bulk } from "../../core/vault/crypto.ts";
 import { byteStringOf } from "../../core/vault/wire.ts";
 import { type Target, TargetError } from "../../ports/target.ts";
-import type { PlaceWriter, TreePath, TreePlace } from "../../ports/tree-place.ts";
+import type {
+  PlaceWriter,
+  PutFile,
+  SmallFile,
+  TreePath,
+  TreePlace,
+} from "../../ports/tree-place.ts";
 import { restore } from "./restore.ts";
 import { runBackup } from "./run-backup.ts";
 import {
   master,
+  memoryFile,
   newDisks,
   noise,
+  putOneByOne,
   settings,
   TestSource,
   type TestTree,
@@ -50,26 +59,31 @@ async function worldWith(seed: number, change: (target: Target) => Target): Prom
 }
 
 /** Chunks are opened after others have had their turns, as on threads. */
-function slowToOpen(world: TestWorld): TestWorld {
-  const { bulk } = world.crypto;
-  const open: typeof bulk.open = async (...words) => {
-    for (let turn = 0; turn < 30; turn++) await Promise.resolve();
-    return bulk.open(...words);
+function slowToOpen({ crypto }: TestWorld): Pick<Bulk, "open"> {
+  return {
+    open: async (...words) => {
+      for (let turn = 0; turn < 30; turn++) await Promise.resolve();
+      return crypto.bulk.open(...words);
+    },
   };
-  return Object.assign(world, { crypto: { ...world.crypto, bulk: { ...bulk, open } } });
 }
 
 /** Files by their names, in no folders. */
 class MemoryPlace implements TreePlace {
   readonly files = new Map<string, string>();
+  readonly #bulk: Pick<Bulk, "open">;
+
+  constructor(bulk: Pick<Bulk, "open">) {
+    this.#bulk = bulk;
+  }
 
   async openFile([name = ""]: TreePath, sizeBytes: number): Promise<PlaceWriter> {
-    const file = new Uint8Array(sizeBytes);
-    return {
-      write: async (bytes, offset) => file.set(bytes, offset),
-      finish: async () => void this.files.set(name, byteStringOf(file)),
-      abandon: async () => {},
-    };
+    const whole = (bytes: Uint8Array) => void this.files.set(name, byteStringOf(bytes));
+    return memoryFile(sizeBytes, whole, this.#bulk);
+  }
+
+  putFiles(folder: TreePath, files: readonly SmallFile[]): Promise<readonly PutFile[]> {
+    return putOneByOne(this, folder, files);
   }
 
   async makeFolder(): Promise<void> {}
@@ -154,9 +168,9 @@ describe("calls that were given up", () => {
     const world = await worldWith(1, (target) => changed(target, { read: read(target) }));
     const { snapshot } = await runBackup(world, settings, new TestSource("data", tree), options);
     isLate = true;
-    const vault = await openVault(slowToOpen(world), settings, opening);
+    const vault = await openVault(world, settings, opening);
     for (let again = 0; again < 3; again++) {
-      const place = new MemoryPlace();
+      const place = new MemoryPlace(slowToOpen(world));
       const { lost } = await restore(vault, snapshot, place, { path: [] });
       assert.deepEqual(lost, []);
       assert.deepEqual(Object.fromEntries(place.files), tree);

@@ -151,6 +151,24 @@ export class ObjectStore {
     return bytes;
   }
 
+  /**
+   * One data shard of an object of so many bytes, until the loan ends. Undefined when it is not
+   * there and right: then the object must be read, which mends it.
+   */
+  async readShard(
+    object: CatalogObject,
+    objectBytes: number,
+    shard: number,
+    loan: Loan,
+  ): Promise<Uint8Array | undefined> {
+    for (const each of object.places) {
+      if (each.shard !== shard) continue;
+      const { header, bytes } = await this.#readShard(each, loan);
+      if (header?.objectBytes === objectBytes) return bytes;
+    }
+    return undefined;
+  }
+
   /** Reads every shard, and makes anew what is missing or wrong; `look`s at what they hold. */
   examine(kind: ObjectKind, id: ObjectId, look: Look = noLook): Promise<Examination> {
     // Two readers may find the same fault; it is mended once.

@@ -1,24 +1,28 @@
 // A snapshot, or a part of it, back to files.
 //
-// The tree is gone through in order, small files of a folder beside each other, and a few chunks of
-// large ones: they so come in about the order in which packs hold them, and each pack is read once
-// for all that need it now. What cannot be read is named and left out, and everything else is
-// restored. A subject's folder comes back into its place as if it had never been sealed apart; an
-// erased one is named. Cut off and run again, it goes on after the files that are there.
+// The tree is gone through in order, small files in batches. Large ones wait for each other and for
+// nobody else: their chunks are opened and written, a few at a time, while the walk goes on. Either
+// way chunks come in about the order in which packs hold them, and each shard is read once for all
+// that need it now. A folder is finished when the last of what is in it is. What cannot be read is
+// named and left out, and everything else is restored. A subject's folder comes back into its place
+// as if it had never been sealed apart; an erased one is named. Cut off and run again, it goes on
+// after the files that are there.
 
 import { NinesError } from "../../core/base/errors.ts";
+import type { EntryFacts } from "../../core/vault/entry.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import {
   type Content,
   isEntryName,
   type PlainEntry,
+  type Segment,
   type TreeEntry,
 } from "../../core/vault/tree.ts";
-import type { PlaceWriter, TreePlace } from "../../ports/tree-place.ts";
+import type { PlaceWriter, PutFile, SmallFile, TreePlace } from "../../ports/tree-place.ts";
 import { messageOf } from "./catalog.ts";
 import { Crew, Limit } from "./crew.ts";
 import type { Vault } from "./vault.ts";
-import { VaultReader } from "./vault-reader.ts";
+import { type HeldChunk, VaultReader } from "./vault-reader.ts";
 
 export interface RestoreProgress {
   readonly files: number;
@@ -41,13 +45,16 @@ export interface RestoreOptions {
   readonly progress?: (progress: RestoreProgress) => void;
 }
 
-/**
- * What is under way at a time, of files and of their chunks: about a pack, so that a large file
- * goes through its packs alone, and no more of them are open than memory is for.
- */
+/** Of chunks of large files, and of small files, what is under way at a time. */
 const bytesMax = 8 * 1_048_576;
-/** A file counts as so much at least: so many may wait for the place. */
-const fileBytesLeast = bytesMax / 8;
+/** A batch, or a file by itself, counts as so much at least. */
+const batchBytesLeast = bytesMax / 8;
+/** Small files that are made together, one after the other on one thread. */
+const batchFilesMax = 32;
+const batchBytesMax = 1_048_576;
+/** What is larger than this is large: so many wait for their turn before the walk waits. */
+const smallBytesMax = 1_048_576;
+const largeWaitingMax = 64;
 const lostNamedMax = 1_000;
 /** Names of one file that are remembered, so that they are links again. */
 const sameFilesMax = 65_536;
@@ -112,6 +119,33 @@ function nothingAt(snapshot: Snapshot, path: readonly string[]): NinesError {
   return new NinesError("NINES_PATH_UNKNOWN", what);
 }
 
+type Chunk = Extract<Segment, { readonly kind: "chunk" }>;
+
+/** A folder that was made, and is finished after all that is in it. */
+interface OpenFolder {
+  readonly path: readonly string[];
+  readonly facts: EntryFacts;
+  readonly parent: OpenFolder | undefined;
+  /** What is in it and not finished yet, and the walk through it. */
+  left: number;
+}
+
+/** Files of one folder that are made together. */
+interface Batch {
+  readonly path: readonly string[];
+  readonly folder: OpenFolder | undefined;
+  readonly entries: PlainEntry[];
+  bytes: number;
+}
+
+/** Or empty; and there is no other name of it. */
+function isOfOneChunk(entry: TreeEntry): entry is PlainEntry {
+  if (entry.kind !== "file" || entry.sameFile !== "" || !isEntryName(entry.name)) return false;
+  const { bytes, depth, segments } = entry.content;
+  const isChunk = segments.every(({ kind }) => kind === "chunk");
+  return depth === 0 && segments.length <= 1 && isChunk && bytes <= smallBytesMax;
+}
+
 class Restoring {
   readonly #vault: Vault;
   readonly #reader: VaultReader;
@@ -120,8 +154,12 @@ class Restoring {
   readonly #lost: string[] = [];
   readonly #sameFiles = new Map<string, readonly string[]>();
   readonly #counts = { files: 0, bytes: 0, folders: 0, links: 0, passedOver: 0, lostCount: 0 };
-  readonly #files = new Crew(new Limit(bytesMax));
+  readonly #small = new Crew(new Limit(bytesMax));
+  readonly #large = new Crew(new Limit(largeWaitingMax));
+  readonly #turn = new Limit(1);
   readonly #bytes = new Limit(bytesMax);
+  /** After a failure what waits for its turn ends as well. */
+  #isOver = false;
 
   constructor(vault: Vault, place: TreePlace, options: RestoreOptions) {
     this.#vault = vault;
@@ -138,49 +176,134 @@ class Restoring {
       if (found === undefined) throw nothingAt(snapshot, path);
       const isLast = depth === path.length - 1;
       if (isLast && found.kind !== "folder") {
-        return this.#whole(() => this.#entry([], found));
+        return this.#whole(() => this.#entry([], found, undefined));
       }
       if (found.kind !== "folder") throw nothingAt(snapshot, path);
       content = found.content;
     }
-    return this.#whole(() => this.#folder([], content));
+    return this.#whole(() => this.#walk([], content, undefined));
   }
 
   async #whole(run: () => Promise<void>): Promise<RestoreOutcome> {
     try {
       await run();
-      await this.#files.done();
+      await this.#small.done();
+      await this.#large.done();
       return { ...this.#counts, lost: this.#lost };
     } finally {
+      this.#isOver = true;
       // The place is closed after this, and nobody may write to it then.
-      await this.#files.settled();
+      await this.#small.settled();
+      await this.#large.settled();
     }
   }
 
-  /** All that is in the folder is there, or named as lost, when it resolves. */
-  async #folder(path: readonly string[], content: Content): Promise<void> {
+  async #walk(
+    path: readonly string[],
+    content: Content,
+    folder: OpenFolder | undefined,
+  ): Promise<void> {
+    let batch: Batch = { path, folder, entries: [], bytes: 0 };
     await this.#orLost(path, async () => {
-      for await (const entry of this.#reader.entries(content)) await this.#entry(path, entry);
+      for await (const entry of this.#reader.entries(content)) {
+        if (!isOfOneChunk(entry)) {
+          await this.#entry(path, entry, folder);
+          continue;
+        }
+        batch.entries.push(entry);
+        batch.bytes += entry.content.bytes;
+        if (batch.entries.length < batchFilesMax && batch.bytes < batchBytesMax) continue;
+        await this.#put(batch);
+        batch = { path, folder, entries: [], bytes: 0 };
+      }
     });
-    await this.#files.done();
+    await this.#put(batch);
   }
 
-  async #entry(parent: readonly string[], entry: TreeEntry): Promise<void> {
+  /** Begins to make the files. */
+  async #put(batch: Batch): Promise<void> {
+    const { folder, entries, bytes } = batch;
+    if (entries.length === 0) return;
+    if (folder !== undefined) folder.left++;
+    await this.#small.run(Math.max(batchBytesLeast, bytes), async () => {
+      await this.#makeAll(batch);
+      await this.#finishOne(folder);
+    });
+  }
+
+  async #makeAll({ path, entries }: Batch): Promise<void> {
+    const held: HeldChunk[] = [];
+    const files: PlainEntry[] = [];
+    const toPut: SmallFile[] = [];
+    try {
+      for (const entry of entries) {
+        const { name, facts, content } = entry;
+        await this.#orLost([...path, name], async () => {
+          const [only] = content.segments;
+          const one = only?.kind === "chunk" ? await this.#reader.sealed(only.name) : undefined;
+          if (one !== undefined) held.push(one);
+          files.push(entry);
+          toPut.push({ name, facts, chunk: one?.chunk });
+        });
+      }
+      const put = toPut.length === 0 ? [] : await this.#place.putFiles(path, toPut);
+      for (const [at, entry] of files.entries()) this.#count([...path, entry.name], entry, put[at]);
+    } finally {
+      for (const { release } of held) release();
+    }
+    this.#options.progress?.(this.#counts);
+  }
+
+  #count(path: readonly string[], { content }: PlainEntry, put: PutFile | undefined): void {
+    const [only] = content.segments;
+    if (put === "there") this.#counts.passedOver++;
+    else if (put === "made") {
+      this.#counts.files++;
+      this.#counts.bytes += content.bytes;
+    } else if (only?.kind === "chunk") this.#lose(path, this.#reader.wrong(only.name).message);
+  }
+
+  /** What there is of the entry is there, or is on its way, when it resolves. */
+  async #entry(
+    parent: readonly string[],
+    entry: TreeEntry,
+    folder: OpenFolder | undefined,
+  ): Promise<void> {
     if (entry.kind === "subject") {
       const isErased = this.#vault.keys.find(entry.domainId) === undefined;
       if (isErased) this.#lose(parent, "a subject's folder here was erased");
-      else await this.#folder(parent, entry.content);
+      else await this.#walk(parent, entry.content, folder);
       return;
     }
     const path = [...parent, entry.name];
     if (!isEntryName(entry.name)) return this.#lose(parent, "an entry has no proper name");
-    const run = () => this.#orLost(path, () => this.#restore(path, entry));
+    if (folder !== undefined) folder.left++;
+    const run = async () => {
+      await this.#orLost(path, () => this.#restore(path, entry, folder));
+      await this.#finishOne(folder);
+    };
+    const { bytes } = entry.content;
     // Of a file with several names the first must be there before the others.
     if (entry.kind !== "file" || entry.sameFile !== "") return run();
-    await this.#files.run(Math.max(fileBytesLeast, entry.content.bytes), run);
+    if (bytes <= smallBytesMax) return this.#small.run(Math.max(batchBytesLeast, bytes), run);
+    await this.#large.run(1, run);
   }
 
-  async #restore(path: readonly string[], entry: PlainEntry): Promise<void> {
+  /** Something in the folder is finished; after the last of it the folder is. */
+  async #finishOne(inside: OpenFolder | undefined): Promise<void> {
+    for (let folder = inside; folder !== undefined; folder = folder.parent) {
+      folder.left--;
+      if (folder.left > 0) return;
+      await this.#place.finishFolder(folder.path, folder.facts);
+      this.#counts.folders++;
+    }
+  }
+
+  async #restore(
+    path: readonly string[],
+    entry: PlainEntry,
+    parent: OpenFolder | undefined,
+  ): Promise<void> {
     if (entry.kind === "link") {
       await this.#place.makeLink(path, entry.pointsTo, entry.facts);
       this.#counts.links++;
@@ -188,10 +311,11 @@ class Restoring {
     }
     if (entry.kind === "folder") {
       await this.#place.makeFolder(path);
-      await this.#folder(path, entry.content);
-      await this.#place.finishFolder(path, entry.facts);
-      this.#counts.folders++;
-      return;
+      const folder = { path, facts: entry.facts, parent, left: 1 };
+      // The folder that it is in waits for this one to be finished, not only to be walked through.
+      if (parent !== undefined) parent.left++;
+      await this.#walk(path, entry.content, folder);
+      return this.#finishOne(folder);
     }
     const first = entry.sameFile === "" ? undefined : this.#sameFiles.get(entry.sameFile);
     if (first !== undefined) return this.#place.linkSame(path, first);
@@ -201,38 +325,51 @@ class Restoring {
     }
   }
 
-  async #file(path: readonly string[], entry: PlainEntry): Promise<void> {
-    const { content, facts } = entry;
-    const writer = await this.#place.openFile(path, content.bytes, facts);
-    if (writer === undefined) {
-      this.#counts.passedOver++;
-      return;
-    }
+  async #file(path: readonly string[], { content, facts }: PlainEntry): Promise<void> {
+    const isLarge = content.bytes > smallBytesMax;
+    if (isLarge) await this.#turn.take(1);
     const chunks = new Crew(this.#bytes);
+    let writer: PlaceWriter | undefined;
     try {
-      let offset = 0;
-      for await (const segment of this.#reader.segments(content)) {
-        const at = offset;
-        offset += segment.length;
-        if (segment.kind === "hole") continue;
-        await chunks.run(segment.length, () => this.#chunk(writer, segment.name, at));
+      try {
+        writer = await this.#place.openFile(path, content.bytes, facts);
+        if (writer !== undefined) await this.#begin(writer, content, chunks);
+      } finally {
+        // The next one goes on while the last chunks of this one are written.
+        if (isLarge) this.#turn.give(1);
       }
       await chunks.done();
     } catch (error) {
       await chunks.settled();
-      await writer.abandon();
+      await writer?.abandon();
       throw error;
     }
-    await writer.finish(content.bytes, facts);
-    this.#counts.files++;
+    await writer?.finish(facts);
+    if (writer === undefined) this.#counts.passedOver++;
+    else this.#counts.files++;
   }
 
-  async #chunk(writer: PlaceWriter, name: Uint8Array, offset: number): Promise<void> {
-    await this.#reader.withChunk(name, async (bytes) => {
-      await writer.write(bytes, offset);
-      this.#counts.bytes += bytes.length;
-      this.#options.progress?.(this.#counts);
-    });
+  /** All chunks of the content are on their way when it resolves. */
+  async #begin(writer: PlaceWriter, content: Content, chunks: Crew): Promise<void> {
+    let offset = 0;
+    for await (const segment of this.#reader.segments(content)) {
+      const at = offset;
+      offset += segment.length;
+      if (segment.kind === "hole") continue;
+      await chunks.run(segment.length, () => this.#write(writer, segment, at));
+    }
+  }
+
+  async #write(writer: PlaceWriter, { name, length }: Chunk, offset: number): Promise<void> {
+    if (this.#isOver) throw new Error("the restore has ended");
+    const { chunk, release } = await this.#reader.sealed(name);
+    try {
+      if (!(await writer.write(chunk, offset))) throw this.#reader.wrong(name);
+    } finally {
+      release();
+    }
+    this.#counts.bytes += length;
+    this.#options.progress?.(this.#counts);
   }
 
   /** What the vault has lost is named, and the rest goes on; what the place refuses ends it. */

@@ -1,16 +1,19 @@
 // Reading what a snapshot holds: chunks, content, folders.
 //
-// Chunks that a file needs lie mostly one after the other in few packs, so whole packs are read and
-// the last few are kept. Each chunk is authenticated as it is opened: what comes out of here is
+// Chunks that a file needs lie mostly one after the other in few packs, so whole data shards of
+// packs are read and the last few are kept; the pack itself is read where one of its shards is not
+// right, which mends it. Each chunk is authenticated as it is opened: what comes out of here is
 // what went in, or an error that says what is lost.
 
 import { NinesError } from "../../core/base/errors.ts";
 import type { ChunkPlace, IndexedPack } from "../../core/vault/chunk-index.ts";
 import { ObjectSealer } from "../../core/vault/keys.ts";
-import { type Allocate, Loan, sharedBytes } from "../../core/vault/memory.ts";
+import type { SealedChunk } from "../../core/vault/crypto.ts";
+import { Loan, sharedBytes } from "../../core/vault/memory.ts";
 import type { ObjectId } from "../../core/vault/names.ts";
-import type { ObjectBytes } from "../../core/vault/object-coder.ts";
-import { openChunk } from "../../core/vault/pack.ts";
+import { ObjectBytes } from "../../core/vault/object-coder.ts";
+import { type PackedChunk, sealedChunk } from "../../core/vault/pack.ts";
+import { shardBytesOf } from "../../core/vault/shard.ts";
 import {
   type Content,
   EntryParser,
@@ -20,21 +23,33 @@ import {
   type TreeEntry,
 } from "../../core/vault/tree.ts";
 import { ByteReader, hexOf } from "../../core/vault/wire.ts";
+import type { CatalogObject } from "./catalog.ts";
 import type { Vault } from "./vault.ts";
 
-const packsKept = 2;
-/** A pack that could not be read is tried again after this: its target may be back. */
+/** Beside those in use: of folders, of small files and of a large one at least, and these bytes. */
+const partsKept = 3;
+const keptBytesMax = 8 * 1_048_576;
+/** What could not be read is tried again after this: its target may be back. */
 const againMs = 10_000;
 
-interface OpenPack {
-  readonly bytes: ObjectBytes;
-  readonly sealer: ObjectSealer;
+/** A chunk whose bytes stay where they are until it is released. */
+export interface HeldChunk {
+  readonly chunk: SealedChunk;
+  readonly release: () => void;
 }
 
-interface HeldPack {
-  readonly id: ObjectId;
-  readonly open: Promise<OpenPack>;
-  /** The pack's memory: it goes back when the pack is not kept and nobody uses it any more. */
+interface OneShard {
+  readonly object: CatalogObject;
+  readonly shard: number;
+}
+
+/** Of a pack: one of its data shards or, where one is not listed, all of them. */
+interface HeldPart {
+  readonly key: string;
+  /** In their places; the others are not there. */
+  readonly shards: Promise<readonly Uint8Array[]>;
+  readonly bytes: number;
+  /** The part's memory: it goes back when it is not kept and nobody uses it any more. */
   readonly loan: Loan;
   users: number;
   failedAtMs?: number;
@@ -43,7 +58,9 @@ interface HeldPack {
 export class VaultReader {
   readonly #vault: Vault;
   /** The last used last. */
-  readonly #packs = new Map<ObjectId, HeldPack>();
+  readonly #parts = new Map<string, HeldPart>();
+  /** Of the pack that was used last. */
+  #sealer: { readonly id: ObjectId; readonly sealer: ObjectSealer } | undefined;
 
   constructor(vault: Vault) {
     this.#vault = vault;
@@ -54,17 +71,39 @@ export class VaultReader {
    * what belonged to an erased subject.
    */
   async chunk(name: Uint8Array): Promise<Uint8Array> {
-    return this.#open(this.#find(name), sharedBytes);
+    const held = await this.sealed(name);
+    try {
+      const plain = sharedBytes(held.chunk.plainBytes);
+      if (await this.#vault.world.crypto.bulk.open(held.chunk, plain)) return plain;
+    } finally {
+      held.release();
+    }
+    throw this.wrong(name);
   }
 
-  /** The same, for as long as `use` takes: then its memory is used again. */
-  async withChunk(name: Uint8Array, use: (plain: Uint8Array) => Promise<void>): Promise<void> {
-    const loan = new Loan(this.#vault.plainMemory);
-    try {
-      await use(await this.#open(this.#find(name), loan.take));
-    } finally {
-      loan.end();
+  /** The same, sealed: whoever opens it says whether it was what its table says. */
+  async sealed(name: Uint8Array): Promise<HeldChunk> {
+    const { pack, chunk } = this.#find(name);
+    const domain = this.#vault.keys.find(pack.domainId);
+    if (domain === undefined) {
+      const what = `The pack ${pack.id} was sealed with a key that is destroyed.`;
+      throw new NinesError("NINES_VAULT_ERASED", what);
     }
+    if (chunk.offset + chunk.sealedBytes > pack.packBytes) throw this.wrong(name);
+    if (this.#sealer?.id !== pack.id) {
+      const sealer = new ObjectSealer(this.#vault.world.crypto, domain, pack.id);
+      this.#sealer = { id: pack.id, sealer };
+    }
+    const { sealer } = this.#sealer;
+    const { bytes, release } = await this.#bytesOf(pack, chunk);
+    return { chunk: sealedChunk(sealer, chunk, bytes), release };
+  }
+
+  /** A chunk is not what its pack's table says. */
+  wrong(name: Uint8Array): NinesError {
+    const id = this.#vault.index.find(name)?.pack.id;
+    const what = `The chunk ${hexOf(name)} of pack ${id} is not what its table says.`;
+    return new NinesError("NINES_VAULT_DAMAGED", what);
   }
 
   /** The chunks and holes of a content, in order. */
@@ -100,59 +139,90 @@ export class VaultReader {
     throw new NinesError("NINES_VAULT_LOST", what);
   }
 
-  async #open({ pack, chunk }: ChunkPlace, allocate: Allocate): Promise<Uint8Array> {
-    const held = this.#hold(pack);
+  async #bytesOf(
+    pack: IndexedPack,
+    { offset, sealedBytes }: PackedChunk,
+  ): Promise<{ readonly bytes: Uint8Array; readonly release: () => void }> {
+    const end = offset + sealedBytes;
+    const object = this.#vault.catalog.find("pack", pack.id);
+    const shardBytes = shardBytesOf(pack.packBytes, object?.dataShards ?? 1);
+    const held: HeldPart[] = [];
     const loan = new Loan(this.#vault.store.memory);
-    try {
-      const { bytes, sealer } = await held.open;
-      const end = chunk.offset + chunk.sealedBytes;
-      const plain = allocate(chunk.plainBytes);
-      const isThere = end <= bytes.length;
-      const sealed = isThere ? bytes.slice(chunk.offset, end, loan.take) : new Uint8Array(0);
-      if (isThere && (await openChunk(sealer, chunk, sealed, plain))) return plain;
-    } finally {
+    const release = () => {
       loan.end();
-      this.#release(held);
+      for (const part of held) this.#release(part);
+    };
+    try {
+      for (let shard = Math.floor(offset / shardBytes); shard * shardBytes < end; shard++) {
+        held.push(this.#hold(pack, object, shard));
+      }
+      const parts = await Promise.all(held.map(({ shards }) => shards));
+      const shards = Object.assign([], ...parts) as readonly Uint8Array[];
+      const whole = new ObjectBytes({ objectBytes: pack.packBytes, shardBytes }, shards);
+      return { bytes: whole.slice(offset, end, loan.take), release };
+    } catch (error) {
+      release();
+      throw error;
     }
-    const what = `The chunk ${hexOf(chunk.name)} of pack ${pack.id} is not what its table says.`;
-    throw new NinesError("NINES_VAULT_DAMAGED", what);
   }
 
-  #hold({ id, domainId }: IndexedPack): HeldPack {
-    const loan = new Loan(this.#vault.store.memory);
-    const known = this.#packs.get(id);
-    this.#packs.delete(id);
+  #hold(pack: IndexedPack, object: CatalogObject | undefined, shard: number): HeldPart {
+    const isWhole = object === undefined || !areDataListed(object);
+    const key = isWhole ? pack.id : `${pack.id} ${shard}`;
+    const known = this.#parts.get(key);
+    this.#parts.delete(key);
     const { clock } = this.#vault.world;
     const failedAtMs = known?.failedAtMs ?? Number.POSITIVE_INFINITY;
-    const held: HeldPack =
+    const part =
       known === undefined || clock.monotonicMs() - failedAtMs >= againMs
-        ? { id, open: this.#readPack(id, domainId, loan), loan, users: 0 }
+        ? this.#begin(key, pack, isWhole ? undefined : { object, shard })
         : known;
-    held.users++;
-    held.open.catch(() => {
-      held.failedAtMs ??= clock.monotonicMs();
+    part.users++;
+    this.#parts.set(key, part);
+    return part;
+  }
+
+  #begin(key: string, pack: IndexedPack, one: OneShard | undefined): HeldPart {
+    const loan = new Loan(this.#vault.store.memory);
+    const bytes = pack.packBytes / (one?.object.dataShards ?? 1);
+    const shards = this.#read(pack, one, loan);
+    const part: HeldPart = { key, shards, bytes, loan, users: 0 };
+    shards.catch(() => {
+      part.failedAtMs = this.#vault.world.clock.monotonicMs();
     });
-    this.#packs.set(id, held);
-    const [oldest] = this.#packs.values();
-    if (this.#packs.size > packsKept && oldest !== undefined) {
-      this.#packs.delete(oldest.id);
-      if (oldest.users === 0) oldest.loan.end();
-    }
-    return held;
+    return part;
   }
 
-  #release(held: HeldPack): void {
-    held.users--;
-    if (held.users === 0 && this.#packs.get(held.id) !== held) held.loan.end();
+  #release(part: HeldPart): void {
+    part.users--;
+    if (part.users === 0 && this.#parts.get(part.key) !== part) part.loan.end();
+    let keptBytes = [...this.#parts.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const { key, users, bytes, loan } of this.#parts.values()) {
+      if (this.#parts.size <= partsKept || keptBytes <= keptBytesMax) return;
+      if (users > 0) continue;
+      this.#parts.delete(key);
+      keptBytes -= bytes;
+      loan.end();
+    }
   }
 
-  async #readPack(id: ObjectId, domainId: string, loan: Loan): Promise<OpenPack> {
-    const domain = this.#vault.keys.find(domainId);
-    if (domain === undefined) {
-      const what = `The pack ${id} was sealed with a key that is destroyed.`;
-      throw new NinesError("NINES_VAULT_ERASED", what);
-    }
-    const bytes = await this.#vault.store.read("pack", id, loan);
-    return { bytes, sealer: new ObjectSealer(this.#vault.world.crypto, domain, id) };
+  async #read(
+    { id, packBytes }: IndexedPack,
+    one: OneShard | undefined,
+    loan: Loan,
+  ): Promise<readonly Uint8Array[]> {
+    const { store } = this.#vault;
+    const bytes = one && (await store.readShard(one.object, packBytes, one.shard, loan));
+    if (one === undefined || bytes === undefined)
+      return (await store.read("pack", id, loan)).shards;
+    const shards: Uint8Array[] = [];
+    shards[one.shard] = bytes;
+    return shards;
   }
+}
+
+function areDataListed({ dataShards, places }: CatalogObject): boolean {
+  const listed = new Set(places.map(({ shard }) => shard));
+  for (let shard = 0; shard < dataShards; shard++) if (!listed.has(shard)) return false;
+  return true;
 }

@@ -2,9 +2,10 @@
 // that stands still unless it is moved. Everything is random by a seed, and so the same each time.
 
 import { createPrng } from "../../core/base/prng.ts";
-import type { VaultCrypto } from "../../core/vault/crypto.ts";
+import type { Bulk, VaultCrypto } from "../../core/vault/crypto.ts";
 import type { EntryFacts } from "../../core/vault/entry.ts";
 import type { HighWater } from "../../core/vault/high-water.ts";
+import { sharedBytes } from "../../core/vault/memory.ts";
 import { objectKinds, wholeKinds } from "../../core/vault/names.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import type { Content } from "../../core/vault/tree.ts";
@@ -12,6 +13,13 @@ import { bytesOf, byteStringOf } from "../../core/vault/wire.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { EventEntry } from "../../ports/events.ts";
 import type { Target } from "../../ports/target.ts";
+import type {
+  PlaceWriter,
+  PutFile,
+  SmallFile,
+  TreePath,
+  TreePlace,
+} from "../../ports/tree-place.ts";
 import type { SourceEntry, SourcePiece, TreeSource } from "../../ports/tree-source.ts";
 import { createVaultCrypto } from "../../runtime/vault-crypto.ts";
 import { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";
@@ -238,6 +246,41 @@ export function diskPlaceOf(file: string): { readonly folder: string; readonly l
   const [kind = "", leaf = ""] = file.split("/");
   const digit = kind === "pack" ? `/${leaf[0]}` : "";
   return { folder: `${targetPath}/${kind}${digit}`, leaf };
+}
+
+/** A file in memory, as a restore writes it: `whole` is given what it holds at its end. */
+export function memoryFile(
+  sizeBytes: number,
+  whole: (bytes: Uint8Array, facts: EntryFacts) => void,
+  bulk: Pick<Bulk, "open"> = createVaultCrypto().bulk,
+): PlaceWriter {
+  const file = new Uint8Array(sizeBytes);
+  return {
+    write: async (chunk, offset) => {
+      const plain = sharedBytes(chunk.plainBytes);
+      const isRight = await bulk.open(chunk, plain);
+      if (isRight) file.set(plain, offset);
+      return isRight;
+    },
+    finish: async (facts) => whole(file, facts),
+    abandon: async () => {},
+  };
+}
+
+/** `putFiles` of a place that has nothing better. */
+export async function putOneByOne(
+  place: Pick<TreePlace, "openFile">,
+  folder: TreePath,
+  files: readonly SmallFile[],
+): Promise<readonly PutFile[]> {
+  const put: PutFile[] = [];
+  for (const { name, facts, chunk } of files) {
+    const writer = await place.openFile([...folder, name], chunk?.plainBytes ?? 0, facts);
+    const isRight = chunk === undefined || (await writer?.write(chunk, 0));
+    await (isRight === true ? writer?.finish(facts) : writer?.abandon());
+    put.push(writer === undefined ? "there" : isRight === true ? "made" : "wrong");
+  }
+  return put;
 }
 
 /** The bytes, at most so many at a time. */

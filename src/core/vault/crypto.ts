@@ -5,6 +5,7 @@
 // Keys are 32 bytes, nonces 12, tags 16. Who calls this never uses a nonce twice under one key:
 // each object has a key of its own (core/vault/keys.ts), and counts.
 
+import type { ByteName } from "./entry.ts";
 import type { Geometry, ObjectLengths } from "./shard.ts";
 
 export const keyBytes = 32;
@@ -25,6 +26,40 @@ export interface Sealing {
   readonly nonce: Uint8Array;
   readonly about: Uint8Array;
 }
+
+/** A chunk as it lies in its pack, and what it takes to open it. */
+export interface SealedChunk {
+  readonly sealing: Sealing;
+  readonly sealed: Uint8Array;
+  readonly plainBytes: number;
+  readonly deflated: boolean;
+}
+
+/** A file that any thread of this process may write to, and where. */
+export interface OpenFile {
+  readonly descriptor: number;
+  /** A second descriptor, for whole blocks that go to the device without a stay in the cache. */
+  readonly direct: number | undefined;
+  readonly offset: number;
+}
+
+/** A small file that is to be made, whole or not at all. */
+export interface FileToMake {
+  /** As bytes, one character each. */
+  readonly path: ByteName;
+  /** All of it, unless it is empty. */
+  readonly chunk: SealedChunk | undefined;
+  readonly mode: number;
+  readonly userId: number;
+  readonly groupId: number;
+  readonly modifiedSeconds: number;
+}
+
+/**
+ * `there`: it was, finished by an earlier restore. `wrong`: the chunk is not what was sealed.
+ * `unowned`: it was made, and its owner is another.
+ */
+export type MadeFile = "made" | "there" | "wrong" | "unowned";
 
 export interface VaultCrypto {
   /** Unpredictable. */
@@ -58,10 +93,21 @@ export interface Bulk {
   /** Seals into `into`, which is as long as `plain` and a tag. */
   seal(sealing: Sealing, plain: Uint8Array, into: Uint8Array): Promise<void>;
   /**
-   * Opens into `into`, exactly; `inflate`: what is sealed is deflated. False when anything is not
-   * that of `seal`, or is of another length; then what is in `into` means nothing.
+   * Opens into `into`, exactly. False when anything is not that of `seal`, or is of another length;
+   * then what is in `into` means nothing.
    */
-  open(sealing: Sealing, sealed: Uint8Array, into: Uint8Array, inflate: boolean): Promise<boolean>;
+  open(chunk: SealedChunk, into: Uint8Array): Promise<boolean>;
+  /** Opens as `open` does and writes it to a file; nothing is written when it is false. */
+  openTo(file: OpenFile, chunk: SealedChunk): Promise<boolean>;
+  /**
+   * Makes files, one after the other; what became of each. Each is made at `temporary` and moved
+   * into its place; `mayHold`: there may be something in their places.
+   */
+  makeFiles(
+    files: readonly FileToMake[],
+    temporary: ByteName,
+    mayHold: boolean,
+  ): Promise<readonly MadeFile[]>;
   /**
    * Fills `parity` for `data`, unless it is empty; the sums of all shards that there should be, the
    * data's first (window-coder.ts).

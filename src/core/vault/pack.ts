@@ -10,7 +10,7 @@
 // cannot stand in for another. Its nonce is where it begins: no two begin at one place.
 
 import { assert } from "../base/assert.ts";
-import { hashBytes, type Sealing, tagBytes, type VaultCrypto } from "./crypto.ts";
+import { hashBytes, type SealedChunk, type Sealing, tagBytes, type VaultCrypto } from "./crypto.ts";
 import { chunkBytesMax } from "./chunker.ts";
 import { type Domain, ObjectSealer, sealingAt } from "./keys.ts";
 import { idBytes, type ObjectId } from "./names.ts";
@@ -137,16 +137,15 @@ export class PackBuilder {
   }
 }
 
-/** The chunk, plain, into `into`; false when it is not what the table says, or another one. */
-export function openChunk(
+/** The chunk with what opens it. */
+export function sealedChunk(
   sealer: ObjectSealer,
   chunk: PackedChunk,
   sealed: Uint8Array,
-  into: Uint8Array,
-): Promise<boolean> {
+): SealedChunk {
   const { name, offset, plainBytes, deflated } = chunk;
   const sealing = sealer.at(offset, aboutChunk(name, plainBytes, deflated));
-  return sealer.crypto.bulk.open(sealing, sealed, into, deflated);
+  return { sealing, sealed, plainBytes, deflated };
 }
 
 /**

@@ -73,7 +73,8 @@ export async function drillIn(
   await checkRoom(folder, vault, snapshot);
   const root = join(folder, `nines-drill-${process.pid}`);
   try {
-    const place = await createFileTreePlace({ root, mayHold: false });
+    const { bulk } = vault.world.crypto;
+    const place = await createFileTreePlace({ root, mayHold: false, bulk });
     const source = createFileTreeSource({ name: "drill", path: root, exclude: [] });
     try {
       return await drill(vault, snapshot, { place, source }, progress);

@@ -131,7 +131,8 @@ export const backupCommands: BackupActions = {
     inVault(options, true, async (vault) => {
       const snapshot = findSnapshot(vault, wanted);
       const mayHold = options.resume === true;
-      const target = await createFileTreePlace({ root: resolve(to), mayHold });
+      const { bulk } = vault.world.crypto;
+      const target = await createFileTreePlace({ root: resolve(to), mayHold, bulk });
       const outcome = await restoreTo(target, vault, snapshot, partsOf(options.path ?? ""));
       const { lost, lostCount } = outcome;
       say(`Restored ${restored(outcome, snapshot)} to ${resolve(to)}.`);

@@ -1,0 +1,158 @@
+// What a restore does in which order, and what it reads for it.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { Target } from "../../ports/target.ts";
+import type {
+  PlaceWriter,
+  PutFile,
+  SmallFile,
+  TreePath,
+  TreePlace,
+} from "../../ports/tree-place.ts";
+import { restore } from "./restore.ts";
+import { runBackup } from "./run-backup.ts";
+import {
+  flip,
+  master,
+  memoryFile,
+  newDisks,
+  noise,
+  putOneByOne,
+  settings,
+  shardFiles,
+  TestSource,
+  type TestTree,
+  TestWorld,
+} from "./vault.fixture.ts";
+import { openVault, type Vault } from "./vault.ts";
+import { VaultReader } from "./vault-reader.ts";
+
+const opening = { master, create: false, withIndex: true };
+const options = { master, service: "shop", subjectOf: () => undefined };
+const chunks = { minBytes: 4_096, averageBytes: 65_536, maxBytes: 262_144 };
+const largeBytes = 1_200_000;
+
+/** Notes what is finished when; each write of a large file takes long. */
+class NotedPlace implements TreePlace {
+  readonly finished: string[] = [];
+
+  async makeFolder(): Promise<void> {}
+
+  async finishFolder(path: TreePath): Promise<void> {
+    this.finished.push(path.join("/"));
+  }
+
+  async openFile(path: TreePath, sizeBytes: number): Promise<PlaceWriter> {
+    const file = memoryFile(sizeBytes, () => void this.finished.push(path.join("/")));
+    return {
+      ...file,
+      write: async (chunk, offset) => {
+        for (let turn = 0; turn < 200 * Math.sign(offset); turn++) await Promise.resolve();
+        return file.write(chunk, offset);
+      },
+    };
+  }
+
+  putFiles(folder: TreePath, files: readonly SmallFile[]): Promise<readonly PutFile[]> {
+    return putOneByOne(this, folder, files);
+  }
+
+  async linkSame(): Promise<void> {}
+  async makeLink(): Promise<void> {}
+  async close(): Promise<void> {}
+
+  leftOut(): readonly string[] {
+    return [];
+  }
+}
+
+describe("a restore", () => {
+  it("goes on to what is small, and finishes a folder after all that is in it", async () => {
+    const tree: TestTree = {
+      a: { large: noise(1, largeBytes), inner: { small: "x", empty: "" } },
+      b: { large: noise(2, largeBytes), other: noise(3, largeBytes) },
+      c: Object.fromEntries(Array.from({ length: 70 }, (_, at) => [`small-${at}`, `${at}`])),
+      none: {},
+    };
+    const world = new TestWorld(await newDisks(3), 1);
+    const large = { ...settings, chunks, packBytes: 1_048_576 };
+    const { snapshot } = await runBackup(world, large, new TestSource("data", tree), options);
+    const vault = await openVault(world, large, opening);
+    const place = new NotedPlace();
+    const outcome = await restore(vault, snapshot, place, { path: [] });
+    assert.deepEqual([outcome.files, outcome.folders, outcome.lostCount], [75, 5, 0]);
+    const { finished } = place;
+    assert.equal(finished.length, 80);
+    for (const [at, path] of finished.entries()) {
+      const later = finished.slice(at + 1).find((other) => other.startsWith(`${path}/`));
+      assert.equal(later, undefined, `${path} was finished before ${later}`);
+    }
+    // Nobody small waits for who is large.
+    assert.ok(finished.indexOf("c/small-0") < finished.indexOf("b/other"));
+  });
+});
+
+/** The names of a file's chunks, and what is read of packs from now on. */
+async function chunksIn(world: TestWorld): Promise<{
+  readonly vault: Vault;
+  readonly names: readonly Uint8Array[];
+  readonly reads: string[];
+}> {
+  const source = new TestSource("data", { file: noise(1, 40_000) });
+  const wide = { ...settings, packBytes: 65_536 };
+  const { snapshot } = await runBackup(world, wide, source, options);
+  const reads: string[] = [];
+  const noting = (target: Target): Target =>
+    Object.assign(Object.create(target) as Target, {
+      list: (...words: Parameters<Target["list"]>) => target.list(...words),
+      put: (...words: Parameters<Target["put"]>) => target.put(...words),
+      remove: (name: string) => target.remove(name),
+      read: (...words: Parameters<Target["read"]>) => {
+        if (words[0].startsWith("pack/")) reads.push(words[0]);
+        return target.read(...words);
+      },
+    });
+  Object.assign(world, { targets: world.targets.map(noting) });
+  const vault = await openVault(world, wide, opening);
+  const reader = new VaultReader(vault);
+  const names: Uint8Array[] = [];
+  for await (const entry of reader.entries(snapshot.root)) {
+    for await (const segment of reader.segments(entry.content)) {
+      if (segment.kind === "chunk") names.push(segment.name);
+    }
+  }
+  reads.length = 0;
+  return { vault, names, reads };
+}
+
+describe("a chunk", () => {
+  it("takes the one shard that it lies in, once for all that lie there", async () => {
+    const { vault, names, reads } = await chunksIn(new TestWorld(await newDisks(4), 1));
+    const reader = new VaultReader(vault);
+    await reader.chunk(names[0] ?? assert.fail());
+    assert.equal(reads.length, 1);
+    for (const name of names) await reader.chunk(name);
+    assert.equal(reads.length, 2);
+  });
+
+  it("is made from the others where its shard is rotten, which is mended, or away", async () => {
+    const world = new TestWorld(await newDisks(4), 1);
+    const { vault, names, reads } = await chunksIn(world);
+    const [name = assert.fail()] = names;
+    const plain = await new VaultReader(vault).chunk(name);
+    const [read = assert.fail()] = reads;
+    const disk = world.disks.find((each) => shardFiles(each).includes(read)) ?? assert.fail();
+    flip(disk, read, 300);
+    assert.deepEqual(await new VaultReader(vault).chunk(name), plain);
+    assert.equal(vault.store.mendedShards, 1);
+    assert.ok(world.recorded.some(({ kind }) => kind === "vault.mended"));
+    for (const shard of vault.catalog.find("pack", read.slice(5, 37))?.places ?? []) {
+      if (shard.shard === 0) vault.catalog.remove(shard);
+    }
+    reads.length = 0;
+    const degraded = new VaultReader(vault);
+    for (const each of names) await degraded.chunk(each);
+    assert.deepEqual(await degraded.chunk(name), plain);
+  });
+});

@@ -1,0 +1,121 @@
+// One file of a restore, by system calls that are over when they return.
+//
+// Whoever has the bytes makes the file, the program itself or a thread: on a tree of small files
+// these calls are most of the work, and finding room for a new file most of these.
+
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  futimesSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import type { EntryFacts } from "../core/vault/entry.ts";
+import { codeOf } from "./inside-root.ts";
+
+const makingFlags =
+  constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** Of a file's facts those that its descriptor takes. */
+export interface OwnFacts extends Pick<EntryFacts, "mode" | "userId" | "groupId"> {
+  readonly modifiedSeconds: number;
+}
+
+export function ownFacts({ mode, userId, groupId, modifiedNs }: EntryFacts): OwnFacts {
+  return { mode, userId, groupId, modifiedSeconds: secondsOf(modifiedNs) };
+}
+
+/** Node takes seconds with fractions: exact to a microsecond. */
+export function secondsOf(timeNs: bigint): number {
+  return Number(timeNs / 1_000n) / 1_000_000;
+}
+
+export interface FilePlace {
+  readonly place: Buffer;
+  /** Beside it, for what is not whole yet. */
+  readonly unfinished: Buffer;
+}
+
+/** Whether it got its owner, which only root may set. */
+export function putFile(at: FilePlace, bytes: Uint8Array, facts: OwnFacts): boolean {
+  const file = makeFile(at.unfinished);
+  try {
+    writeAll(file, bytes, 0);
+    const isOwned = setFacts(file, facts);
+    renameSync(at.unfinished, at.place);
+    return isOwned;
+  } catch (error) {
+    unlinkIfThere(at.unfinished);
+    throw error;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Looks whether it is there only when it is: a failure costs as much as making ten. */
+export function makeFile(place: Buffer): number {
+  try {
+    return openSync(place, makingFlags, 0o600);
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    unlinkSync(place);
+    return openSync(place, makingFlags, 0o600);
+  }
+}
+
+export function writeAll(descriptor: number, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    done += writeSync(descriptor, bytes, done, bytes.length - done, offset + done);
+  }
+}
+
+/** Whether it got its owner. */
+export function setFacts(file: number, facts: OwnFacts): boolean {
+  const isOwned = isAllowed(() => fchownSync(file, facts.userId, facts.groupId));
+  // After the owner, whose change takes setuid away.
+  fchmodSync(file, facts.mode);
+  futimesSync(file, facts.modifiedSeconds, facts.modifiedSeconds);
+  return isOwned;
+}
+
+export function isAllowed(change: () => void): boolean {
+  try {
+    change();
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== "EPERM") throw error;
+    return false;
+  }
+}
+
+/** Finished by an earlier restore: of this size, and modified at this time, to the millisecond. */
+export function isFinished(place: Buffer, sizeBytes: number, modifiedSeconds: number): boolean {
+  const stat = lstatSync(place, { throwIfNoEntry: false });
+  if (stat === undefined || !stat.isFile() || stat.size !== sizeBytes) return false;
+  return Math.abs(stat.mtimeMs / 1000 - modifiedSeconds) < 0.001;
+}
+
+export function unlinkIfThere(place: Buffer): void {
+  try {
+    unlinkSync(place);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+  }
+}
+
+/** A second descriptor of the file, past the cache, where its file system has that. */
+export function openDirectly(descriptor: number): number | undefined {
+  // Linux alone has it.
+  const flag = constants.O_DIRECT as number | undefined;
+  if (flag === undefined) return undefined;
+  try {
+    return openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | flag);
+  } catch {
+    return undefined;
+  }
+}
