@@ -20,6 +20,7 @@ const lengths = [0, 1, 32_767, 32_768, 65_536, 300_001];
 
 function threaded(t: TestContext): VaultCrypto {
   const workers = createBulkThreads(2);
+  workers.start();
   t.after(() => workers.close());
   return createVaultCrypto(workers.bulk);
 }
@@ -113,8 +114,27 @@ describe("work on threads", () => {
     }
   });
 
+  it("starts no thread for little, and threads for much", async (t) => {
+    const workers = createBulkThreads(2);
+    t.after(() => workers.close());
+    let started = 0;
+    const count = () => void started++;
+    process.on("worker", count);
+    t.after(() => process.off("worker", count));
+    const bytes = sharedBytes(1_000_000);
+    const expected = createHmac("sha256", sealing.key).update(bytes).digest();
+    const mac = async () => Buffer.from(await workers.bulk.mac(sealing.key, bytes));
+    assert.deepEqual(await mac(), expected);
+    assert.equal(started, 0);
+    for (let times = 0; times < 10_000 && started === 0; times++) {
+      assert.deepEqual(await mac(), expected);
+    }
+    assert.equal(started, 1);
+  });
+
   it("fails what is under way when the threads end", async () => {
     const workers = createBulkThreads(2);
+    workers.start();
     const { bulk } = createVaultCrypto(workers.bulk);
     const hashing = bulk.mac(sealing.key, sharedBytes(50_000_000));
     const failed = assert.rejects(hashing, /has ended/);

@@ -3,9 +3,12 @@
 // node:crypto works where it is called; libuv's own threads are not for it, for a few slow flushes
 // occupy all four of them. Bytes are not moved: callers keep them in memory that threads share, and
 // what comes from elsewhere is copied once. How much is under way is bounded by the callers, each
-// of which waits for what it has given. Threads start with the first work, keep nobody alive, and
-// end with `close`; when one dies, what it had under way fails, and the next work finds another.
-// Small work is done at once: the way to a thread and back takes longer.
+// of which waits for what it has given. Threads keep nobody alive and end with `close`; when one
+// dies, what it had under way fails, and the next work finds another.
+//
+// Small work is done at once: the way to a thread and back takes longer. So is the first of all
+// work, for as long as a thread takes to start: most errands are over by then, and those that are
+// not lose no more than that. Who knows that much will come calls `start`.
 
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
@@ -15,6 +18,8 @@ import { sharedBytes } from "../core/vault/memory.ts";
 import { bulkDoing, type BulkKind } from "./bulk-work.ts";
 
 const smallBytes = 32_768;
+/** What a thread takes to start, in time of a processor. */
+const startMs = 30;
 const threadsMax = 4;
 /** A thread makes little garbage at a time; more room for it would only be more memory. */
 const youngMebibytes = 2;
@@ -33,6 +38,8 @@ export interface BulkAnswer {
 
 export interface BulkThreads {
   readonly bulk: Bulk;
+  /** Begins to start the threads. */
+  start(): void;
   close(): Promise<void>;
 }
 
@@ -55,8 +62,9 @@ export const bulkHere: Bulk = {
 export function createBulkThreads(
   count: number = Math.min(threadsMax, availableParallelism()),
 ): BulkThreads {
-  if (count === 1) return { bulk: bulkHere, close: async () => {} };
+  if (count === 1) return { bulk: bulkHere, start: () => {}, close: async () => {} };
   const threads = new Threads(count);
+  let workedMs = 0;
   const run = async <Kind extends BulkKind>(
     kind: Kind,
     bytes: readonly Uint8Array[],
@@ -68,7 +76,11 @@ export function createBulkThreads(
     assert(isShared, "what a thread fills is shared");
     const weight = bytes.reduce((sum, { length }) => sum + length, 0);
     if (weight < smallBytes) return bulkDoing[kind](...given);
-    return threads.run(kind, given);
+    if (threads.hasStarted || workedMs >= startMs) return threads.run(kind, given);
+    const begunMs = performance.now();
+    const result = bulkDoing[kind](...given);
+    workedMs += performance.now() - begunMs;
+    return result;
   };
   const bulk: Bulk = {
     mac: (key, bytes) => run("mac", [bytes], [], [key, bytes]),
@@ -85,13 +97,14 @@ export function createBulkThreads(
     sum: (shard) => run("sum", [shard], [], [shard]),
     findForged: (key, lengths, shards) => run("findForged", shards, [], [key, lengths, shards]),
   };
-  return { bulk, close: () => threads.close() };
+  return { bulk, start: () => threads.start(), close: () => threads.close() };
 }
 
 class Threads {
   readonly #count: number;
   /** Those that live. */
   readonly #threads = new Set<Thread>();
+  hasStarted = false;
   #isClosed = false;
 
   constructor(count: number) {
@@ -101,6 +114,10 @@ class Threads {
   async run<Kind extends BulkKind>(kind: Kind, given: Given<Kind>): Promise<Result<Kind>> {
     if (this.#isClosed) throw new Error("the threads of the vault are closed");
     return (await this.#freest().run(kind, given.map(inSharedMemory))) as Result<Kind>;
+  }
+
+  start(): void {
+    while (this.#threads.size < this.#count) this.#begin();
   }
 
   async close(): Promise<void> {
@@ -116,6 +133,11 @@ class Threads {
     }
     const isEnough = freest?.waiting === 0 || this.#threads.size === this.#count;
     if (freest !== undefined && isEnough) return freest;
+    return this.#begin();
+  }
+
+  #begin(): Thread {
+    this.hasStarted = true;
     const thread: Thread = new Thread(() => this.#threads.delete(thread));
     this.#threads.add(thread);
     return thread;

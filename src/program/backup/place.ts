@@ -21,6 +21,8 @@ export interface VaultPlace {
   readonly world: VaultWorld;
   readonly settings: VaultSettings;
   readonly key: MasterKey;
+  /** Gets ready for much work, while there is little to do. */
+  startThreads(): void;
   close(): Promise<void>;
 }
 
@@ -53,6 +55,7 @@ export async function openVaultPlace(
     world,
     settings: settingsOf(config),
     key,
+    startThreads: () => workers.start(),
     close: async () => {
       await Promise.allSettled([...targets, workers].map((each) => each.close()));
     },

@@ -91,7 +91,7 @@ export const backupCommands: BackupActions = {
     }),
 
   backupDrill: (wanted, options) =>
-    inVault(options, true, async (vault, { config, state }) => {
+    throughVault(options, async (vault, { config, state }) => {
       const snapshots =
         wanted === undefined ? newestOfEach(config, vault) : [findSnapshot(vault, wanted)];
       const folder = config.drillFolder ?? state.backup;
@@ -128,7 +128,7 @@ export const backupCommands: BackupActions = {
     }),
 
   backupRestore: (wanted, to, options) =>
-    inVault(options, true, async (vault) => {
+    throughVault(options, async (vault) => {
       const snapshot = findSnapshot(vault, wanted);
       const mayHold = options.resume === true;
       const { bulk } = vault.world.crypto;
@@ -143,7 +143,7 @@ export const backupCommands: BackupActions = {
     }),
 
   backupVerify: (options) =>
-    inVault(options, true, async (vault) => {
+    throughVault(options, async (vault) => {
       const outcome = await verify(vault, { progress: scrubProgress(vault) });
       const { missing, missingCount } = outcome;
       const code = sayScrubbed(vault, outcome);
@@ -161,7 +161,7 @@ export const backupCommands: BackupActions = {
     }),
 
   backupScrub: (options) =>
-    inVault(options, true, async (vault) => {
+    throughVault(options, async (vault) => {
       const rate = options.rate === undefined ? {} : { bytesPerSecond: options.rate };
       const outcome = await scrub(vault, { ...rate, progress: scrubProgress(vault) });
       return sayScrubbed(vault, outcome);
@@ -298,10 +298,22 @@ function inVault(
   withIndex: boolean,
   run: (vault: Vault, place: VaultPlace) => Promise<number>,
 ): Promise<number> {
+  return inPlace(options, async (place) => run(await openIn(place, withIndex), place));
+}
+
+/** The same for what goes through much of a vault: the threads start while it is opened. */
+function throughVault(
+  options: PlaceOptions,
+  run: (vault: Vault, place: VaultPlace) => Promise<number>,
+): Promise<number> {
   return inPlace(options, async (place) => {
-    const opening = { ...place.key, create: false, withIndex };
-    return run(await openVault(place.world, place.settings, opening), place);
+    place.startThreads();
+    return run(await openIn(place, true), place);
   });
+}
+
+function openIn({ world, settings, key }: VaultPlace, withIndex: boolean): Promise<Vault> {
+  return openVault(world, settings, { ...key, create: false, withIndex });
 }
 
 function chosen(
@@ -340,11 +352,10 @@ function findSnapshot({ snapshots }: Vault, wanted: string): Snapshot {
 }
 
 async function snapshotIds(
-  { world, settings, key }: VaultPlace,
+  place: VaultPlace,
   wanted: readonly string[],
 ): Promise<readonly string[]> {
-  const opening = { ...key, create: false, withIndex: false };
-  const vault = await openVault(world, settings, opening);
+  const vault = await openIn(place, false);
   return wanted.map((one) => findSnapshot(vault, one).id);
 }
 
