@@ -3,7 +3,6 @@
 
 import { type Command, CommanderError } from "commander";
 import { compileLate } from "../../runtime/compiling.ts";
-import { beginToRead } from "../backup/read-config.ts";
 import { readVersion } from "../version.ts";
 import type { Actions, PlaceOptions } from "./actions.ts";
 import { buildCommandLine } from "./command-line.ts";
@@ -18,7 +17,11 @@ const journals = async () => (await import("./journal.ts")).journalCommands;
 const backups = async (options: PlaceOptions) => {
   compileLate();
   const file = presentConfigFile(options.file);
-  if (file !== undefined) beginToRead(file, stateDirectoryOf({ ...options, file }));
+  if (file !== undefined) {
+    // The file is read while the vault's modules are loaded.
+    const { beginToRead } = await import("../backup/read-config.ts");
+    beginToRead(file, stateDirectoryOf({ ...options, file }));
+  }
   return (await import("./backup.ts")).backupCommands;
 };
 const files = async () => (await import("./files.ts")).fileCommands;
