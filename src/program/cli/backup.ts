@@ -30,9 +30,9 @@ import type { TreePlace } from "../../ports/tree-place.ts";
 import { createFileTreePlace } from "../../runtime/file-tree-place.ts";
 import { lookFromHere } from "../backup/look-from-here.ts";
 import { openVaultPlace, type VaultPlace } from "../backup/place.ts";
-import { readConfig } from "../backup/read-config.ts";
 import { readKeyFile } from "../backup/secrets.ts";
 import { backUp, drillIn } from "../backup/work.ts";
+import { loadConfigApart } from "../config-apart.ts";
 import type { Actions, PlaceOptions } from "./actions.ts";
 import { describeVault, vaultReport } from "../status/vault.ts";
 import { findConfigFile, stateDirectoryOf } from "./place.ts";
@@ -245,14 +245,11 @@ async function inPlace(
   run: (place: VaultPlace) => Promise<number>,
 ): Promise<number> {
   const file = findFile(options);
-  const stateDirectory = stateDirectoryOf({ ...options, file });
-  const reading = readConfig(file, stateDirectory);
-  const { backup, warnings } = await reading.done();
+  const { config, warnings } = await loadConfigApart(file);
   if (warnings !== "") complain(warnings.trimEnd());
-  if (backup === undefined) throw noBackup(`${file} says nothing of a backup`);
-  const place = await openVaultPlace(backup, stateDirectory, record);
+  if (config.backup === undefined) throw noBackup(`${file} says nothing of a backup`);
+  const place = await openVaultPlace(config.backup, stateDirectoryOf({ ...options, file }), record);
   try {
-    await reading.keep();
     return await run(place);
   } finally {
     await place.close();

@@ -6,7 +6,7 @@ import { compileLate } from "../../runtime/compiling.ts";
 import { readVersion } from "../version.ts";
 import type { Actions, PlaceOptions } from "./actions.ts";
 import { buildCommandLine } from "./command-line.ts";
-import { presentConfigFile, stateDirectoryOf } from "./place.ts";
+import { presentConfigFile } from "./place.ts";
 import { exitCode, report, say } from "./say.ts";
 
 const operations = async () => (await import("./operate.ts")).operations;
@@ -17,11 +17,8 @@ const journals = async () => (await import("./journal.ts")).journalCommands;
 const backups = async (options: PlaceOptions) => {
   compileLate();
   const file = presentConfigFile(options.file);
-  if (file !== undefined) {
-    // The file is read while the vault's modules are loaded.
-    const { beginToRead } = await import("../backup/read-config.ts");
-    beginToRead(file, stateDirectoryOf({ ...options, file }));
-  }
+  // It is read while the vault's modules are loaded.
+  if (file !== undefined) (await import("../config-apart.ts")).readAhead(file);
   return (await import("./backup.ts")).backupCommands;
 };
 const files = async () => (await import("./files.ts")).fileCommands;

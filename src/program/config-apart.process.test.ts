@@ -1,0 +1,54 @@
+// A file read on a thread says the same as one read here.
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it, type TestContext } from "node:test";
+import { loadConfigApart, readAhead } from "./config-apart.ts";
+import { loadConfigFile } from "./config-file.ts";
+
+const texts = {
+  "nines.yaml": "services: { shop: { command: sleep 1 } }\n",
+  "nines.json": '{ "services": { "shop": { "command": "sleep 2" } } }\n',
+  "nines.config.mjs": 'export default { services: { shop: { command: "sleep 3" } } };\n',
+};
+
+function folderOf(t: TestContext, files: Readonly<Record<string, string>>): string {
+  const folder = mkdtempSync(join(tmpdir(), "nines-config-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  return folder;
+}
+
+describe("a file read on a thread", () => {
+  it("comes to the same, asked for before or not", async (t) => {
+    const folder = folderOf(t, texts);
+    for (const name of Object.keys(texts)) {
+      const file = join(folder, name);
+      const here = await loadConfigFile(file);
+      assert.deepEqual(await loadConfigApart(file), here);
+      readAhead(file);
+      assert.deepEqual(await loadConfigApart(file), here);
+    }
+  });
+
+  it("is the one that was asked for", async (t) => {
+    const folder = folderOf(t, texts);
+    readAhead(join(folder, "nines.yaml"));
+    const { config } = await loadConfigApart(join(folder, "nines.json"));
+    assert.equal(config.file, join(folder, "nines.json"));
+  });
+
+  it("is refused in the same words", async (t) => {
+    const folder = folderOf(t, { "nines.yaml": "services: { shop: { comand: sleep 1 } }\n" });
+    for (const name of ["nines.yaml", "missing.yaml", "missing.mjs"]) {
+      const file = join(folder, name);
+      const here: unknown = await loadConfigFile(file).catch((error: unknown) => error);
+      assert(here instanceof Error && "code" in here);
+      readAhead(file);
+      const { message } = here;
+      await assert.rejects(loadConfigApart(file), { name: "NinesError", code: here.code, message });
+    }
+  });
+});

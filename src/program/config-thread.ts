@@ -1,0 +1,19 @@
+// The thread of config-apart.ts: reads one file, says what came of it, and ends.
+
+import { parentPort, workerData } from "node:worker_threads";
+import { present } from "../core/base/assert.ts";
+import { NinesError } from "../core/base/errors.ts";
+import type { ReadConfig } from "./config-apart.ts";
+import { loadConfigFile } from "./config-file.ts";
+
+async function read(file: string): Promise<ReadConfig> {
+  try {
+    return { ok: true, loaded: await loadConfigFile(file) };
+  } catch (error) {
+    if (!(error instanceof NinesError)) throw error;
+    return { ok: false, code: error.code, what: error.message };
+  }
+}
+
+const port = present(parentPort, "this file runs as a thread");
+port.postMessage(await read(workerData as string));
