@@ -10,11 +10,12 @@ import {
   integer,
   Refusal,
   scalar,
+  serviceName,
   shown,
   size,
   text,
+  word,
 } from "./fields.ts";
-import { serviceName, word } from "./service-schema.ts";
 import { type DurationText, durationPattern } from "./units.ts";
 
 const path = text("the path of a file or folder", "/mnt/disk-a/vault", /^[^\0]{1,4096}$/);

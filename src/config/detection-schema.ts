@@ -4,35 +4,10 @@
 
 import { z } from "zod";
 import { defaultDetection as usual } from "../core/route/table.ts";
-import {
-  asText,
-  duration,
-  field,
-  flag,
-  integer,
-  type Kind,
-  percent,
-  scalar,
-  unlike,
-} from "./fields.ts";
-import {
-  parsePercent,
-  percentPattern,
-  type PercentText,
-  printDuration,
-  printPercent,
-} from "./units.ts";
+import { duration, field, flag, integer, percent } from "./fields.ts";
+import { printDuration, printPercent } from "./units.ts";
 
-const shareKind: Kind = {
-  accepts: "a share from 1% to 100%",
-  example: "85%",
-  json: { type: "string", pattern: percentPattern.source },
-};
-
-const share = scalar<PercentText, number>(shareKind, (written) => {
-  const ratio = parsePercent(asText(written));
-  return ratio === undefined || ratio < 0.01 ? unlike(shareKind, written) : ratio;
-});
+const share = percent("1%", "100%", "85%");
 
 export const detection = z.strictObject({
   stall: field(flag().prefault(usual.stall), {

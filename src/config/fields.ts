@@ -148,19 +148,38 @@ export function size(from: SizeText, to: SizeText): z.ZodType<number, SizeText> 
   });
 }
 
-export function percent(): z.ZodType<number, PercentText> {
+export function percent(
+  from: PercentText = "0%",
+  to: PercentText = "100%",
+  example: PercentText = "20%",
+): z.ZodType<number, PercentText> {
   const kind: Kind = {
-    accepts: "a share from 0% to 100%",
-    example: "20%",
+    accepts: `a share from ${from} to ${to}`,
+    example,
     json: { type: "string", pattern: percentPattern.source },
   };
+  const [least = 0, most = 0] = [from, to].map((bound) => parsePercent(bound, Infinity));
+  const read = (percentage: string): number | undefined => {
+    const ratio = parsePercent(percentage, most);
+    return ratio !== undefined && ratio >= least ? ratio : undefined;
+  };
   return scalar(kind, (written) => {
-    if (isBareNumber(written)) {
-      const share = Number(written) < 1 ? printPercent(Number(written)) : `${written}%`;
-      return new Refusal(`${written} has no percent sign`, `Write ${share}.`);
-    }
+    if (!isBareNumber(written)) return read(asText(written)) ?? unlike(kind, written);
+    // 0.2 is rather 20% than 0.2%, and 20 is 20%, where the range has both.
+    const guesses = [`${written}%`, printPercent(Number(written))];
+    if (Number(written) < 1) guesses.reverse();
+    const guess = guesses.find((one) => read(one) !== undefined);
+    if (guess === undefined) return unlike(kind, written);
+    return new Refusal(`${written} has no percent sign`, `Write ${guess}.`);
+  });
+}
+
+/** A share that is neither nothing nor all. */
+export function part(accepts: string, example: PercentText): z.ZodType<number, PercentText> {
+  const kind: Kind = { accepts, example, json: { type: "string", pattern: percentPattern.source } };
+  return scalar(kind, (written) => {
     const ratio = parsePercent(asText(written));
-    return within(kind, written, ratio, 0, 1);
+    return ratio !== undefined && ratio > 0 && ratio < 1 ? ratio : unlike(kind, written);
   });
 }
 
@@ -228,6 +247,25 @@ export function choice<Word extends string>(
     return new Refusal(`${known} is not in this version of Nines`, `Use ${listed(words)}.`);
   });
 }
+
+export function serviceName(): z.ZodType<string, string> {
+  return text(
+    "a name of up to 40 of a-z, 0-9 and -, a letter first",
+    "web",
+    /^[a-z][a-z0-9-]{0,39}$/,
+  );
+}
+
+export const word = (example: string): z.ZodType<string, string> =>
+  text("text", example, /\S/, (written) =>
+    written.trim() === "" ? new Refusal("is empty") : undefined,
+  );
+
+export const urlPath = text(
+  "a path that starts with / and has no ?, # or space",
+  "/healthz",
+  /^\/[^?#\s]*$/,
+);
 
 /** "a, b or c". */
 export function listed(words: readonly string[]): string {

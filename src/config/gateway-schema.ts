@@ -27,14 +27,16 @@ import {
   percent,
   Refusal,
   scalar,
+  serviceName,
   shown,
   size,
   text,
   unlike,
+  urlPath,
+  word,
 } from "./fields.ts";
 import { accessLog } from "./access-log-schema.ts";
-import { serviceName, urlPath, word } from "./service-schema.ts";
-import { type Address, parseAddress, parsePercent, printPercent } from "./units.ts";
+import { type Address, parseAddress, printPercent } from "./units.ts";
 
 const hashedKind: Kind = {
   accepts: "source, path, query, header NAME or cookie NAME",
@@ -53,16 +55,7 @@ const hashed = scalar<string, BalanceRule["hash"]>(hashedKind, (written) => {
   return { part: part as HashedPart, name: part === "header" ? name.toLowerCase() : name };
 });
 
-const boundKind: Kind = {
-  accepts: "a share from 101% to 1000%",
-  example: "125%",
-  json: { type: "string", pattern: "^\\d+(\\.\\d+)?%$" },
-};
-
-const loadFactor = scalar<string, number>(boundKind, (written) => {
-  const ratio = parsePercent(asText(written), 10);
-  return ratio === undefined || ratio < 1.01 ? unlike(boundKind, written) : ratio;
-});
+const loadFactor = percent("101%", "1000%", "125%");
 
 const algorithm = choice(balanceAlgorithms);
 
@@ -539,17 +532,7 @@ const limits = z.strictObject({
   }),
 });
 
-const enteringKind: Kind = {
-  accepts: "a share from 1% to 99%",
-  example: "50%",
-  json: { type: "string", pattern: "^\\d+(\\.\\d+)?%$" },
-};
-
-const entering = scalar<string, number>(enteringKind, (written) => {
-  const ratio = parsePercent(asText(written));
-  const isPart = ratio !== undefined && ratio >= 0.01 && ratio <= 0.99;
-  return isPart ? ratio : unlike(enteringKind, written);
-});
+const entering = percent("1%", "99%", "50%");
 
 const zoneName = word("east");
 

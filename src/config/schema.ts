@@ -4,10 +4,10 @@
 import { z } from "zod";
 import { admin } from "./admin-schema.ts";
 import { backup } from "./backup-schema.ts";
-import { entryOf, field, kindOf } from "./fields.ts";
+import { entryOf, field, kindOf, serviceName } from "./fields.ts";
 import { gateway } from "./gateway-schema.ts";
 import { costs, predict } from "./predict-schema.ts";
-import { service, serviceName } from "./service-schema.ts";
+import { service } from "./service-schema.ts";
 
 export const file = z.strictObject({
   services: field(z.record(serviceName(), service).prefault({}), {
