@@ -50,14 +50,13 @@ export async function importPlanted<Module>(
   use: (module: Module) => void | Promise<void>,
 ): Promise<void> {
   if (fault === undefined) return use((await import(urlOf(built, entry))) as Module);
-  const texts = textsFrom(entry);
-  const led = leadingTo(fault.file, texts);
+  const led = leadingTo(fault.file, entry);
   assert.ok(led.has(entry), `${entry} leads to ${fault.file}`);
   const copy = mkdtempSync(join(tmpdir(), "nines-planted-"));
   try {
     writeFileSync(join(copy, "package.json"), '{ "type": "module" }');
     for (const file of led) {
-      const text = file === fault.file ? plant(fault, texts) : textOf(file, texts);
+      const text = file === fault.file ? plant(fault) : textOf(file);
       mkdirSync(dirname(join(copy, file)), { recursive: true });
       const placed = text.replace(importOf, (whole, how: string, to: string) => {
         const imported = join(dirname(file), to);
@@ -71,44 +70,41 @@ export async function importPlanted<Module>(
   }
 }
 
-/** A built module and all that it imports, near and far. */
-function textsFrom(entry: string): ReadonlyMap<string, string> {
-  const texts = new Map<string, string>();
-  const left = [entry];
-  for (let file = left.pop(); file !== undefined; file = left.pop()) {
-    if (texts.has(file)) continue;
-    texts.set(file, readFileSync(join(built, file), "utf8"));
-    left.push(...importsOf(file, texts));
-  }
-  return texts;
-}
-
-/** The modules whose imports lead to this one, and itself. */
-function leadingTo(file: string, texts: ReadonlyMap<string, string>): ReadonlySet<string> {
-  const led = new Set([file]);
-  for (let before = 0; before < led.size; ) {
-    before = led.size;
-    for (const one of texts.keys()) {
-      if (importsOf(one, texts).some((imported) => led.has(imported))) led.add(one);
+/** The modules from `entry` on whose imports lead to this one, and itself. */
+function leadingTo(file: string, entry: string): ReadonlySet<string> {
+  const importers = new Map<string, string[]>();
+  const known = new Set([entry]);
+  for (const importer of known) {
+    for (const imported of importsOf(importer)) {
+      known.add(imported);
+      importers.set(imported, [...(importers.get(imported) ?? []), importer]);
     }
   }
+  const led = new Set([file]);
+  for (const one of led) for (const importer of importers.get(one) ?? []) led.add(importer);
   return led;
 }
 
-function importsOf(file: string, texts: ReadonlyMap<string, string>): readonly string[] {
-  const found = textOf(file, texts).matchAll(importOf);
-  return Array.from(found, ([, , to = ""]) => join(dirname(file), to));
+/** Built modules, and what each imports, read once: a suite plants many faults in the same ones. */
+const texts = new Map<string, string>();
+const imports = new Map<string, readonly string[]>();
+
+function importsOf(file: string): readonly string[] {
+  const found =
+    imports.get(file) ??
+    Array.from(textOf(file).matchAll(importOf), ([, , to = ""]) => join(dirname(file), to));
+  imports.set(file, found);
+  return found;
 }
 
-function textOf(file: string, texts: ReadonlyMap<string, string>): string {
-  return texts.get(file) ?? assert.fail(`${file} is a built module`);
+function textOf(file: string): string {
+  const text = texts.get(file) ?? readFileSync(join(built, file), "utf8");
+  texts.set(file, text);
+  return text;
 }
 
-function plant(
-  { file, find, replace }: Omit<PlantedFault, "name">,
-  texts: ReadonlyMap<string, string>,
-): string {
-  const text = textOf(file, texts);
+function plant({ file, find, replace }: Omit<PlantedFault, "name">): string {
+  const text = textOf(file);
   const times = text.split(find).length - 1;
   assert.equal(times, 1, `${JSON.stringify(find)} stands once in ${file}, not ${times} times`);
   return text.replace(find, () => replace);

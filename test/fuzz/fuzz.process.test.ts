@@ -2,9 +2,9 @@
 // `FUZZ_SEED=… FUZZ_CASE=… node --test dist/test/fuzz/fuzz.process.test.js`.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import { createEngine } from "../../src/gateway/engine/engine.ts";
 import { importPlanted, type PlantedFault } from "../planted.fixture.ts";
+import { testUntracked } from "../untracked.fixture.ts";
 import { type FuzzResult, fuzz } from "./fuzz.ts";
 import { Lane } from "./lane.ts";
 
@@ -16,7 +16,7 @@ const PLANTED_MESSAGES = 100_000;
 const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 32);
 const onlyCase = process.env["FUZZ_CASE"];
 
-test("nothing is framed differently from what is forwarded", async (context) => {
+async function findNothing(tell: (line: string) => void): Promise<void> {
   const result = await fuzz({
     create: createEngine,
     seed,
@@ -24,9 +24,9 @@ test("nothing is framed differently from what is forwarded", async (context) => 
     durationMs: BUDGET_MS,
     ...(onlyCase === undefined ? {} : { onlyCase: Number(onlyCase) }),
   });
-  context.diagnostic(`seed ${seed}: ${result.messages} messages, ${result.forwarded} forwarded`);
+  tell(`seed ${seed}: ${result.messages} messages, ${result.forwarded} forwarded`);
   assert.ok(result.finding === undefined, result.finding);
-});
+}
 
 const HTTP1 = "src/gateway/http1";
 const planted: readonly PlantedFault[] = [
@@ -146,15 +146,13 @@ const planted: readonly PlantedFault[] = [
   },
 ];
 
-for (const fault of planted) {
-  test(`the fuzz finds it when ${fault.name}`, async (context) => {
-    type Module = { createEngine: typeof createEngine };
-    await importPlanted<Module>("src/gateway/engine/engine.js", fault, async (module) => {
-      const limits = { messages: PLANTED_MESSAGES, durationMs: Infinity };
-      const result: FuzzResult = await fuzz({ create: module.createEngine, seed, ...limits });
-      context.diagnostic(`after ${result.messages} messages: ${result.finding?.split("\n")[0]}`);
-      assert.ok(result.finding !== undefined, "the planted fault went unnoticed");
-    });
+async function find(fault: PlantedFault, tell: (line: string) => void): Promise<void> {
+  type Module = { createEngine: typeof createEngine };
+  await importPlanted<Module>("src/gateway/engine/engine.js", fault, async (module) => {
+    const limits = { messages: PLANTED_MESSAGES, durationMs: Infinity };
+    const result: FuzzResult = await fuzz({ create: module.createEngine, seed, ...limits });
+    tell(`after ${result.messages} messages: ${result.finding?.split("\n")[0]}`);
+    assert.ok(result.finding !== undefined, "the planted fault went unnoticed");
   });
 }
 
@@ -170,16 +168,14 @@ const endlessRequests: readonly (readonly [string, string, string])[] = [
   ["trailer", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "T: u\r\n"],
 ];
 
-for (const [what, start, piece] of endlessRequests) {
-  test(`an endless ${what} is refused within 64 KiB`, async () => {
-    const lane = await Lane.open(createEngine);
-    try {
-      const taken = await lane.flood(start, piece.repeat(KIB / piece.length), 1024 * KIB);
-      assert.ok(taken <= 64 * KIB, `took ${taken} bytes`);
-    } finally {
-      await lane.close();
-    }
-  });
+async function refuseRequest(start: string, piece: string): Promise<void> {
+  const lane = await Lane.open(createEngine);
+  try {
+    const taken = await lane.flood(start, piece.repeat(KIB / piece.length), 1024 * KIB);
+    assert.ok(taken <= 64 * KIB, `took ${taken} bytes`);
+  } finally {
+    await lane.close();
+  }
 }
 
 const isRefusal = (received: string): boolean => received.includes("\nreason: ");
@@ -194,16 +190,36 @@ const endlessAnswers: readonly (readonly [string, string, string])[] = [
   ["trailer", `${CHUNKED}0\r\n`, "T: u\r\n"],
 ];
 
-for (const [what, start, piece] of endlessAnswers) {
-  test(`an instance's endless ${what} is cut off`, async () => {
-    const lane = await Lane.open(createEngine);
-    try {
-      const pieces = [start + piece, ...Array<string>(64).fill(piece.repeat(KIB / piece.length))];
-      const request = "POST /a HTTP/1.1\r\nHost: shop.test\r\n\r\n";
-      const { received } = await lane.run([request], isRefusal, { pieces, close: false });
-      assert.ok(received.length < 4 * KIB, `the client got ${received.length} bytes`);
-    } finally {
-      await lane.close();
-    }
-  });
+async function cutAnswerOff(start: string, piece: string): Promise<void> {
+  const lane = await Lane.open(createEngine);
+  try {
+    const pieces = [start + piece, ...Array<string>(64).fill(piece.repeat(KIB / piece.length))];
+    const request = "POST /a HTTP/1.1\r\nHost: shop.test\r\n\r\n";
+    const { received } = await lane.run([request], isRefusal, { pieces, close: false });
+    assert.ok(received.length < 4 * KIB, `the client got ${received.length} bytes`);
+  } finally {
+    await lane.close();
+  }
 }
+
+await testUntracked({
+  "nothing is framed differently from what is forwarded": findNothing,
+  ...Object.fromEntries(
+    planted.map((fault) => [
+      `the fuzz finds it when ${fault.name}`,
+      (tell: (line: string) => void) => find(fault, tell),
+    ]),
+  ),
+  ...Object.fromEntries(
+    endlessRequests.map(([what, start, piece]) => [
+      `an endless ${what} is refused within 64 KiB`,
+      () => refuseRequest(start, piece),
+    ]),
+  ),
+  ...Object.fromEntries(
+    endlessAnswers.map(([what, start, piece]) => [
+      `an instance's endless ${what} is cut off`,
+      () => cutAnswerOff(start, piece),
+    ]),
+  ),
+});

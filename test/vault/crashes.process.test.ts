@@ -1,16 +1,19 @@
 // A vault outlives crashes: a slice. crashes.long.test.ts has every point.
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
 import * as operations from "../../src/control/backup/operations.ts";
+import { testUntracked } from "../untracked.fixture.ts";
 import { pruneBeside } from "./beside.ts";
 import { crashEverywhere } from "./crashes.ts";
 
-test("a vault outlives a crash at one in 40 points of a life of 12 operations", async () => {
-  const { points, crashes } = await crashEverywhere(operations, { seed: 1, steps: 12, stride: 41 });
-  assert.ok(points > 1_000 && crashes > 40, `${points} points, ${crashes} crashes`);
-});
+await testUntracked({
+  "a vault outlives a crash at one in 40 points of a life of 12 operations": async () => {
+    const options = { seed: 1, steps: 12, stride: 41 };
+    const { points, crashes } = await crashEverywhere(operations, options);
+    assert.ok(points > 1_000 && crashes > 40, `${points} points, ${crashes} crashes`);
+  },
 
-test("a backup survives what prunes do beside it", async () => {
-  for (let seed = 1; seed <= 10; seed++) await pruneBeside(operations, seed);
+  "a backup survives what prunes do beside it": async () => {
+    for (let seed = 1; seed <= 10; seed++) await pruneBeside(operations, seed);
+  },
 });

@@ -76,13 +76,14 @@ class World {
   }
 
   peers(index: number): PeerLoad[] {
-    return [...this.workers.entries()]
-      .filter(([other]) => other !== index)
-      .map(([other, worker]) => ({
-        ...load(worker),
-        worker: other,
-        atMs: Math.min(this.nowMs, worker.hungAtMs),
-      }));
+    const peers: PeerLoad[] = [];
+    for (const [other, worker] of this.workers.entries()) {
+      if (other === index) continue;
+      const { open, kept, accepted, share, hungAtMs } = worker;
+      const atMs = Math.min(this.nowMs, hungAtMs);
+      peers.push({ open, kept, accepted, paused: share.paused, worker: other, atMs });
+    }
+    return peers;
   }
 
   /** Time passes; paused workers look at the board. */
