@@ -20,7 +20,7 @@ export interface Planted {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
-  /** Takes more than one quick seed, or is one of many that the long suite finds. */
+  /** Left to the long suite: it takes more than one quick seed, or is one of many. */
   readonly slow?: boolean;
   /** Instead of seeds that are to keep every promise. */
   readonly words?: readonly string[];
@@ -37,28 +37,31 @@ const RUNS = 200;
 
 /** Fails unless the simulator finds the fault, and nothing in the same life without the fault. */
 export function mustBeFound(fault: Planted, context: TestContext): void {
-  const found = runPlanted(fault, RUNS);
+  const found = runPlanted(fault);
   assert.ok(found, "no seed found it");
   context.diagnostic(`seed ${found.seed}, by ${found.checker}`);
   const sound = search(dist, fault.words ?? [`--seed=${found.seed}`, "--lines=0"]);
   assert.equal(sound?.checker, undefined, `seed ${found.seed} breaks a promise without the fault`);
 }
 
-/** Runs up to `runs` seeds of a program with the fault; undefined when none found it. */
-function runPlanted(fault: Planted, runs: number): Found | undefined {
+/** Runs seeds of a program with the fault; undefined when none of `RUNS` found it. */
+function runPlanted(fault: Planted): Found | undefined {
   const copy = mkdtempSync(join(tmpdir(), "nines-planted-"));
   try {
     writeFileSync(join(copy, "package.json"), '{ "type": "module" }');
     for (const part of ["src/core", "src/ports", "src/control", "sim", "scripts"]) {
       mkdirSync(join(copy, dirname(part)), { recursive: true });
-      cpSync(join(dist, part), join(copy, part), { recursive: true });
+      cpSync(join(dist, part), join(copy, part), { recursive: true, filter: isRun });
     }
     plant(join(copy, fault.file), fault);
-    return search(copy, fault.words ?? [`--runs=${runs}`, "--skip-regressions", "--lines=0"]);
+    return search(copy, fault.words ?? [`--runs=${RUNS}`, "--skip-regressions", "--lines=0"]);
   } finally {
     rmSync(copy, { recursive: true, force: true });
   }
 }
+
+/** Not what only people, compilers and tests read. */
+const isRun = (path: string): boolean => !/\.(map|ts|tsbuildinfo|test\.js)$/.test(path);
 
 function plant(file: string, { find, replace }: Planted): void {
   const text = readFileSync(file, "utf8");

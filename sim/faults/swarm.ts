@@ -10,7 +10,7 @@ import type { World } from "../world/world.ts";
 import { type Fault, faultMenu } from "./menu.ts";
 
 /** At least so many are drawn in each run; one that finds nobody to hit is drawn again. */
-export const FAULTS_MIN = 5;
+const FAULTS_MIN = 5;
 const FAULTS_MAX = 60;
 
 export class Swarm {

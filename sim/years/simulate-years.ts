@@ -90,7 +90,7 @@ const msPerYear = minutesPerYear * 60_000;
 const lifetimesMin = 40;
 /** Longer ones would lose the fractions of their milliseconds. */
 const lifetimeYearsMax = 50;
-export const yearsMax = 1_000_000;
+const yearsMax = 1_000_000;
 const worstMax = 8;
 /** From so many on, the spread of the lifetimes tells how uncertain outages are. */
 const outagesMany = 50;
