@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import type { StatusReport } from "../../src/program/status/report.ts";
-import { createNines, load, type Nines, until, kill } from "./nines.fixture.ts";
+import { createNines, kill, load, type Nines, openNines, until } from "./nines.fixture.ts";
 
 describe("up --detach", () => {
   it("returns when all is ready, and down ends all of it", async (t) => {
@@ -24,19 +24,6 @@ describe("up --detach", () => {
     assert.match((await nines.run("down")).stdout, /Nothing runs here/);
   });
 
-  it("a killed control comes back and adopts all", async (t) => {
-    const nines = await createNines(t);
-    await nines.run("up", "--detach");
-    const before = await nines.status();
-    const clients = load(t, nines.port);
-    kill(before.control.pid);
-    await nines.untilStatus("another control", ({ control }) => control.state === "running");
-    const after = await nines.untilStatus("all up", ({ services }) => services[0]?.up === 3);
-    assert.notEqual(after.control.pid, before.control.pid);
-    assert.deepEqual(pidsOfInstances(after), pidsOfInstances(before));
-    assert.deepEqual((await clients.stop()).failures, []);
-  });
-
   it("a killed keeper is replaced by control, and the new one keeps control", async (t) => {
     const nines = await createNines(t);
     await nines.run("up", "--detach");
@@ -48,31 +35,6 @@ describe("up --detach", () => {
     );
     kill(control.pid);
     await nines.untilStatus("another control", (status) => status.control.state === "running");
-  });
-
-  it("control comes back though the file has become wrong, with the last right one", async (t) => {
-    const nines = await createNines(t);
-    await nines.run("up", "--detach");
-    const before = await nines.status();
-    nines.write({ command: "node service.mjs", more: "    nonsense: true" });
-    kill(before.control.pid);
-    const after = await nines.untilStatus("control and all three", ({ control, services }) => {
-      return control.state === "running" && services[0]?.up === 3;
-    });
-    assert.deepEqual(pidsOfInstances(after), pidsOfInstances(before));
-    assert.match((await nines.run("logs", "control")).stdout, /configuration in force stays/);
-  });
-
-  it("control comes back though its record of the file is damaged: there is the file", async (t) => {
-    const nines = await createNines(t);
-    await nines.run("up", "--detach");
-    const before = await nines.status();
-    writeFileSync(join(nines.folder, ".nines", "records", "program+config.json"), "torn");
-    kill(before.control.pid);
-    const after = await nines.untilStatus("control and all three", ({ control, services }) => {
-      return control.state === "running" && services[0]?.up === 3;
-    });
-    assert.deepEqual(pidsOfInstances(after), pidsOfInstances(before));
   });
 
   it("an instance whose record is damaged is found again, and never run twice", async (t) => {
@@ -138,6 +100,50 @@ describe("up --detach", () => {
     });
   });
 });
+
+describe("a killed control that a keeper keeps", () => {
+  let nines: Nines;
+  before(async () => {
+    nines = await openNines();
+    assert.equal((await nines.run("up", "--detach")).code, 0);
+  });
+  after(() => nines.close());
+
+  it("comes back and adopts all", async (t) => {
+    const before = await nines.status();
+    const clients = load(t, nines.port);
+    kill(before.control.pid);
+    const after = await untilAnother(nines, before);
+    assert.deepEqual(pidsOfInstances(after), pidsOfInstances(before));
+    assert.deepEqual((await clients.stop()).failures, []);
+  });
+
+  it("comes back though the file has become wrong, with the last right one", async () => {
+    const before = await nines.status();
+    nines.write({ command: "node service.mjs", more: "    nonsense: true" });
+    kill(before.control.pid);
+    const after = await untilAnother(nines, before);
+    assert.deepEqual(pidsOfInstances(after), pidsOfInstances(before));
+    assert.match((await nines.run("logs", "control")).stdout, /configuration in force stays/);
+    nines.write({});
+  });
+
+  it("comes back though its record of the file is damaged: there is the file", async () => {
+    const before = await nines.status();
+    writeFileSync(join(nines.folder, ".nines", "records", "program+config.json"), "torn");
+    kill(before.control.pid);
+    const after = await untilAnother(nines, before);
+    assert.deepEqual(pidsOfInstances(after), pidsOfInstances(before));
+  });
+});
+
+/** Until another control runs, and all three are up. */
+function untilAnother(nines: Nines, before: StatusReport): Promise<StatusReport> {
+  return nines.untilStatus("another control and all three", ({ control, services }) => {
+    const isAnother = control.state === "running" && control.pid !== before.control.pid;
+    return isAnother && services[0]?.up === 3;
+  });
+}
 
 /** Processes with this instance's name and folder in their environment. */
 function runningAs(nines: Nines, instance: string): readonly number[] {

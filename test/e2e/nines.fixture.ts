@@ -17,10 +17,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as wait } from "node:timers/promises";
+import { fetchAdminText } from "../../src/program/admin/client.ts";
+import { adminPlace } from "../../src/program/cli/admin-place.ts";
+import { statusReport } from "../../src/program/cli/status.ts";
 import type { InstanceReport, StatusReport } from "../../src/program/status/report.ts";
 
 const program = join(import.meta.dirname, "..", "..", "src", "program", "main.js");
+/** How long a busy machine may take for anything: what comes later will never come. */
+const WITHIN_MS = 30_000;
 const POLL_MS = 30;
+/** Of what the polled must work for. */
+const STATUS_POLL_MS = 100;
 
 /** Answers who it is; `?ms=` takes that long; POST echoes. Ends when told to, after what is under way. */
 const service = `
@@ -98,10 +105,10 @@ gateway:
     writeFileSync(this.file, text);
   }
 
-  /** A command that ends; it has twenty seconds. */
+  /** A command that ends. */
   run(...words: readonly string[]): Promise<Finished> {
     const running = this.start(...words);
-    const late = setTimeout(() => running.child.kill("SIGKILL"), 20_000);
+    const late = setTimeout(() => running.child.kill("SIGKILL"), WITHIN_MS);
     return running.ended.finally(() => clearTimeout(late));
   }
 
@@ -134,10 +141,9 @@ gateway:
     return running;
   }
 
-  async status(): Promise<StatusReport> {
-    const { stdout, stderr } = await this.run("status", "--json");
-    assert.notEqual(stdout, "", stderr);
-    return JSON.parse(stdout) as StatusReport;
+  /** What `nines status --json` prints, without a process for each look. */
+  status(): Promise<StatusReport> {
+    return statusReport({ file: this.file });
   }
 
   /** Asks for the status until it is as wanted. */
@@ -146,6 +152,8 @@ gateway:
     await until(
       async () => wanted((last = await this.status())),
       () => `${what}: ${JSON.stringify(last, undefined, 1)}`,
+      WITHIN_MS,
+      STATUS_POLL_MS,
     );
     return last as unknown as StatusReport;
   }
@@ -154,28 +162,50 @@ gateway:
     return (await this.status()).services.flatMap(({ instances }) => instances);
   }
 
+  /** What control answers on its admin socket, as text. */
+  admin(path: string): Promise<string> {
+    const place = adminPlace({ file: this.file });
+    return fetchAdminText({ ...place, method: "GET", path, timeoutMs: WITHIN_MS });
+  }
+
   get(path = "/"): Promise<Answer> {
     return ask(this.port, path, undefined);
   }
 
-  /** Ends everything that the test left, the hard way where needed. */
+  /** Ends everything that the test left, the hard way: what `nines down` does has its own tests. */
   async close(): Promise<void> {
-    for (const { child } of this.#running) child.kill("SIGCONT");
-    await this.run("down");
-    for (const { child, ended } of this.#running) {
-      child.kill("SIGKILL");
-      await ended;
-    }
-    for (const pid of pidsOf(this.folder)) process.kill(pid, "SIGKILL");
+    for (const { child } of this.#running) child.kill("SIGKILL");
+    await until(
+      () => {
+        const left = pidsOf(this.folder);
+        left.forEach(killIfThere);
+        return left.length === 0; // one that died may just have started another
+      },
+      () => `left running: ${pidsOf(this.folder).join(", ")}`,
+    );
+    await Promise.all(this.#running.map(({ ended }) => ended));
     rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // it has ended meanwhile
+  }
+}
+
 export async function createNines(t: TestContext): Promise<Nines> {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "nines-e2e-")));
-  const nines = new Nines(folder, await freePort());
+  const nines = await openNines();
   t.after(() => nines.close());
   return nines;
+}
+
+/** For several tests, which leave it as it was, `web` at 3/3; whoever opens it closes it. */
+export async function openNines(): Promise<Nines> {
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "nines-e2e-")));
+  return new Nines(folder, await freePort());
 }
 
 /** Processes that work in the folder, or name it on their command line. */
@@ -212,12 +242,13 @@ export function freePort(): Promise<number> {
 export async function until(
   condition: () => boolean | Promise<boolean>,
   explain: () => string,
-  withinMs = 10_000,
+  withinMs = WITHIN_MS,
+  everyMs = POLL_MS,
 ): Promise<void> {
   const deadlineMs = performance.now() + withinMs;
   while (!(await condition())) {
     assert.ok(performance.now() < deadlineMs, `not within ${withinMs} ms: ${explain()}`);
-    await wait(POLL_MS);
+    await wait(everyMs);
   }
 }
 

@@ -9,7 +9,7 @@ import { type FuzzResult, fuzz } from "./fuzz.ts";
 import { Lane } from "./lane.ts";
 
 /** The long suite plays a million messages. */
-const BUDGET_MS = 5_000;
+const BUDGET_MS = 3_000;
 /** A planted fault must be found within this many messages; most are within 1,000. */
 const PLANTED_MESSAGES = 100_000;
 

@@ -9,7 +9,7 @@ import { inspectState } from "../status/inspect.ts";
 import type { StatusReport } from "../status/report.ts";
 import { renderStatus } from "../status/table.ts";
 import { adminPlace } from "./admin-place.ts";
-import type { StatusOptions } from "./actions.ts";
+import type { PlaceOptions, StatusOptions } from "./actions.ts";
 import { stateDirectoryOf } from "./place.ts";
 import { exitCode, usesColour } from "./say.ts";
 
@@ -30,7 +30,7 @@ export async function status(options: StatusOptions): Promise<number> {
 }
 
 async function show(options: StatusOptions): Promise<number> {
-  const report = await ask(options);
+  const report = await statusReport(options);
   if (options.json === true) process.stdout.write(`${JSON.stringify(report, undefined, 2)}\n`);
   else {
     // Whoever reads it through a pipe wants the whole reason.
@@ -41,7 +41,8 @@ async function show(options: StatusOptions): Promise<number> {
   return report.control.state === "running" ? exitCode.done : exitCode.notRunning;
 }
 
-async function ask(options: StatusOptions): Promise<StatusReport> {
+/** What control says, or what the state directory says where nobody answers. */
+export async function statusReport(options: PlaceOptions): Promise<StatusReport> {
   const call = { ...adminPlace(options), method: "GET", path: "/v1/status" } as const;
   try {
     return (await callAdmin({ ...call, timeoutMs: ANSWER_TIMEOUT_MS })) as StatusReport;
