@@ -60,7 +60,7 @@ export function tidy(files: Files): readonly Problem[] {
 }
 
 /** The grants that ARCHITECTURE.md's table makes, longest folder first. */
-export function readImportTable(architecture: string): readonly Grant[] {
+function readImportTable(architecture: string): readonly Grant[] {
   const grants: Grant[] = [];
   let inside = false;
   for (const line of architecture.split("\n")) {

@@ -90,7 +90,7 @@ const listenAddressKind: Kind = {
   json: { type: "string", pattern: "^.*:\\d{1,5}$" },
 };
 
-export const listenAddress = listenOn(
+const listenAddress = listenOn(
   listenAddressKind,
   (port) => `Write ":${port}" for every address.`,
   (port) => `Write an IP address of this machine, or ":${port}" for every address.`,

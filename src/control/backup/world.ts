@@ -40,7 +40,5 @@ export interface VaultSettings {
   readonly graceMs: number;
 }
 
-export const defaultPackBytes = 16 * 1_048_576;
-
 /** A lease that is not renewed for so long is void. */
 export const leaseMs = 300_000;

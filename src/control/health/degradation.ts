@@ -34,7 +34,7 @@ export interface DegradationPorts {
 }
 
 /** A trend that reaches its limit later than this is left alone: much may happen until then. */
-export const horizonMs = 600_000;
+const horizonMs = 600_000;
 export const sampleMs = 5_000;
 /** Trends are looked for at each nth sample: that costs a sort of thousands of slopes. */
 const samplesBetweenLooks = 6;

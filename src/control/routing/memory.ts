@@ -11,7 +11,7 @@ import type { CarefulRecords } from "../registry/careful-records.ts";
 import type { Remembered } from "../registry/registry.ts";
 
 const key = "routing/told";
-export const versionsReserved = 1_000;
+const versionsReserved = 1_000;
 /** More tables than a control can publish: thirty a second for a year. */
 export const versionsInTerm = 1_000_000_000;
 

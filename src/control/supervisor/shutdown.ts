@@ -20,7 +20,7 @@ export interface ShutdownOptions {
 }
 
 /** What a killed process may take to be gone, before it is left behind. */
-export const leaveBehindMs = 2_000;
+const leaveBehindMs = 2_000;
 
 export class Shutdown {
   /** Resolves when nothing is left to wait for. */

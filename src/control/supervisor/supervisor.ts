@@ -43,7 +43,7 @@ export interface SupervisorPorts extends Omit<InstancePorts, "portsTaken" | "cha
 }
 
 /** Where the kernel does not enforce a memory limit, somebody looks this often. */
-export const memorySampleMs = 1_000;
+const memorySampleMs = 1_000;
 
 export class Supervisor {
   readonly #ports: SupervisorPorts;

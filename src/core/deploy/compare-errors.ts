@@ -25,8 +25,8 @@ export interface ErrorCounts {
 
 export const noErrors: ErrorCounts = { requests: 0, errors: 0 };
 
-export const leastErrors = 5;
-export const standardErrors = 4;
+const leastErrors = 5;
+const standardErrors = 4;
 const leastDifference = 0.01;
 const leastRatio = 2;
 

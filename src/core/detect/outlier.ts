@@ -17,13 +17,13 @@
 import { assert } from "../base/assert.ts";
 import { grown } from "../base/grown.ts";
 
-export const RATE_WINDOW_MS = 10_000;
+const RATE_WINDOW_MS = 10_000;
 export const RATE_REQUESTS_MIN = 100;
 export const FAILURE_REQUESTS_MIN = 50;
 export const RATE_INSTANCES_MIN = 5;
 /** Of a share that was counted. */
 const ROUNDING = 1e-9;
-export const RATE_DEVIATIONS = 1.9;
+const RATE_DEVIATIONS = 1.9;
 
 /** Success rates below this are outliers: the mean less 1.9 standard deviations. */
 export function rateThreshold(rates: ArrayLike<number>): number {

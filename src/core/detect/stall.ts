@@ -25,31 +25,31 @@
 import { assert } from "../base/assert.ts";
 import { grown } from "../base/grown.ts";
 
-export const PATIENCE_MS_MIN = 10;
+const PATIENCE_MS_MIN = 10;
 /** How often whoever drives it scans, while anything is unanswered. */
 export const SCAN_MS = PATIENCE_MS_MIN / 2;
 /** Of the median of the peers' patience. */
 export const PATIENCE_RATIO_MAX = 10;
 export const SILENT_AT_ONCE_MAX = 4;
 /** Typical answers of the peers since the silence reached half of the patience. */
-export const PEER_ANSWERS_MIN = 2;
+const PEER_ANSWERS_MIN = 2;
 /** Of patience, when the peers answer nothing because they are asked nothing. */
-export const IDLE_PEERS_PATIENCES = 4;
+const IDLE_PEERS_PATIENCES = 4;
 export const STALLED_MS_MIN = 250;
 export const STALLED_PATIENCES = 4;
 export const UNANSWERED_MIN = 3;
 /** Who comes so late himself is short of a processor, and so may be those that he judges: */
 export const SICK_MS_MIN = 20;
 /** for so long after it, */
-export const SICK_FOR_MS = 10_000;
+const SICK_FOR_MS = 10_000;
 /** silence of less than this is neither told nor a reason to eject. */
-export const SICK_PATIENCE_MS_MIN = 2_000;
+const SICK_PATIENCE_MS_MIN = 2_000;
 /** A silence is an instance's own if it is so many times the longest that the judge was away, */
 // Of a flapping instance on a machine with four times the work it can do 9 and more were seen; of
 // waits for the CPU alone (npm run sim -- --starvation) one in eleven is above 8.
-export const OWN_SILENCE_RATIO = 8;
+const OWN_SILENCE_RATIO = 8;
 /** in this span of time and in the one before. */
-export const AWAY_SPAN_MS = 60_000;
+const AWAY_SPAN_MS = 60_000;
 /** A silence this long is told to control, whose check finds out more. */
 export const SUSPECT_MS_MIN = 100;
 /** The same for who is alone and has answered nothing yet. */

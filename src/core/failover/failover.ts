@@ -306,7 +306,7 @@ const guardHolds: Readonly<Record<FailoverGuard, GuardHolds>> = {
 };
 
 /** Why an order to move there is refused; undefined when it can be followed. */
-export function whyNotTo(
+function whyNotTo(
   target: string | undefined,
   state: FailoverState,
   situation: Situation,

@@ -12,7 +12,7 @@ import { bucketLimitMs, bucketOf, HISTOGRAM_BUCKETS, quantileMs } from "../measu
 import { addLosses } from "./fold.ts";
 import { type Losses, nothingLost } from "./incident.ts";
 
-export const slowLeastMs = 200;
+const slowLeastMs = 200;
 const slowFactor = 10;
 const halfLifeMs = 60_000;
 /** What happens at once is judged together, of all workers. */

@@ -52,7 +52,7 @@ export interface ServiceSeen {
 
 const hoursPerDay = 24;
 const msPerHour = 3_600_000;
-export const failuresMin = 5;
+const failuresMin = 5;
 const confidence = 0.9;
 /** Below it, a constant rate is no longer believed. */
 const trendPValueMin = 0.05;
@@ -236,7 +236,7 @@ function measured({ atHours, hours, instances }: Seen): Rate {
   };
 }
 
-export function sayHours(hours: number): string {
+function sayHours(hours: number): string {
   return hours < 48 ? `${Number(hours.toPrecision(2))} h` : `${Math.round(hours / hoursPerDay)} d`;
 }
 

@@ -149,18 +149,3 @@ export function machineOf(ordinal: number, machines: readonly Place[]): string {
   ).flat();
   return dealt[ordinal % dealt.length]?.name ?? "";
 }
-
-/** The same service with so many instances, dealt out anew. Processes and plain endpoints only. */
-export function withInstances(
-  service: PredictedService,
-  count: number,
-  machines: readonly Machine[],
-): PredictedService {
-  const kind = service.instances[0]?.kind ?? "process";
-  const instances = Array.from({ length: count }, (_, at): PredictedInstance => {
-    const known = service.instances[at];
-    const id = known?.id ?? `${service.name}-${at + 1}`;
-    return { id, machine: machineOf(at, machines), kind, backup: false };
-  });
-  return { ...service, instances };
-}

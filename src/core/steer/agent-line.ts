@@ -32,7 +32,7 @@ export type AgentReading = AgentLine | { readonly refused: string };
 
 /** HAProxy takes no more of a percentage than this, and no weight above 256. */
 export const PERCENT_MAX = 25_600;
-export const MAX_CONNECTIONS_MAX = 1_000_000;
+const MAX_CONNECTIONS_MAX = 1_000_000;
 const WORD_SHOWN_MAX = 40;
 const REASON_MAX = 200;
 

@@ -260,7 +260,7 @@ export interface ErrorDescription {
   readonly retriable: boolean;
 }
 
-export function describeError(error: NinesError): ErrorDescription {
+function describeError(error: NinesError): ErrorDescription {
   const { remedy, retriable } = errorCatalogue[error.code];
   return { code: error.code, message: error.message, remedy, retriable };
 }

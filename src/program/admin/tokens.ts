@@ -16,7 +16,7 @@ export interface Tokens {
 }
 
 /** 128 bits as hexadecimal digits; nobody types it. */
-export const TOKEN_LENGTH_MIN = 32;
+const TOKEN_LENGTH_MIN = 32;
 const TOKEN_LENGTH_MAX = 1024;
 
 export function digestOf(token: string): Buffer {

@@ -14,7 +14,7 @@ export interface LatencyGoal {
   readonly ratio: number;
 }
 
-export const ratePerSecondMax = 50_000;
+const ratePerSecondMax = 50_000;
 
 export function requestRate(text: string): number {
   const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;

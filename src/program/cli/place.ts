@@ -5,7 +5,7 @@ import { dirname, join, resolve } from "node:path";
 import { NinesError } from "../../core/base/errors.ts";
 import type { PlaceOptions } from "./actions.ts";
 
-export const configFileNames = ["nines.yaml", "nines.yml", "nines.json", "nines.config.js"];
+const configFileNames = ["nines.yaml", "nines.yml", "nines.json", "nines.config.js"];
 
 /** The named file, or the first of the usual names here, if it is there. */
 export function presentConfigFile(named: string | undefined): string | undefined {

@@ -54,7 +54,7 @@ function strength({ belowFull, unanswered }: YearsReport): readonly string[] {
 }
 
 /** Where nothing was lost, what is certain: never 100 %. */
-export function sayBounded({ value, upper }: Pick<Bounds, "value" | "upper">): string {
+function sayBounded({ value, upper }: Pick<Bounds, "value" | "upper">): string {
   return value === 0 ? `at least ${sayAvailability(upper)}` : sayAvailability(value);
 }
 

@@ -14,7 +14,7 @@ const controlState = z
   .enum(["running", "not-answering", "not-running"])
   .describe("`not-answering`: its process lives and did not answer in time, stopped or hung");
 
-export const processReport = shape({
+const processReport = shape({
   pid,
   term: count("How often this office has changed hands, from 1"),
 });
@@ -138,7 +138,7 @@ export const serviceReport = shape({
   removed: list(z.string()).describe("Endpoints of the file that an operator took out"),
 });
 
-export const openIncidentReport = shape({
+const openIncidentReport = shape({
   id: z.string(),
   service: z.string(),
   state: z.enum(["open", "detected", "transferred", "recovered"]),
@@ -203,8 +203,6 @@ export const statusReport = shape({
   ),
 });
 
-export type ControlState = z.infer<typeof controlState>;
-export type ProcessReport = z.infer<typeof processReport>;
 export type WorkerReport = z.infer<typeof workerReport>;
 export type GatewayReport = z.infer<typeof gatewayReport>;
 export type InstanceState = z.infer<typeof instanceState>;

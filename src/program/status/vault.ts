@@ -80,7 +80,7 @@ export function describeVault(report: VaultReport, nowMs: number): readonly stri
   ];
 }
 
-export function sayRedundancy(redundancy: NonNullable<VaultReport["redundancy"]>): string {
+function sayRedundancy(redundancy: NonNullable<VaultReport["redundancy"]>): string {
   const { objects, whole, unreadable, spare, away } = redundancy;
   const lost = unreadable === 0 ? "" : `, ${unreadable} cannot be read`;
   const gone = away.length === 0 ? "" : `; not reached: ${away.join(", ")}`;
