@@ -126,34 +126,37 @@ export class EventLoop {
   /**
    * Passes over the time in which what is due would only repeat itself: up to where each recurring
    * work has one more turn before the next task that is no repetition, or before `untilMs`; or to
-   * just before one that changes what is its own alone. `unchangedForMs`: for so long nothing in the
-   * world has changed; a turn counts for a repetition only if it began since, and ended.
+   * just before one that changes what is its own alone. `unchangedForMs`: for so long nothing has
+   * changed of what a turn heeds; it counts for a repetition only if it began since, and ended.
    *
    * Returns when it is worth asking again: after what stands in the way now.
    */
-  passOver(untilMs: number, unchangedForMs: number): number {
+  passOver(untilMs: number, unchangedForMs: (heeds: Rest["heeds"]) => number): number {
     const rests = new Map<Recurring, Rest>();
+    const restless = new Map<Recurring, number>();
     let boundMs = untilMs;
     let ownMs = Number.POSITIVE_INFINITY;
-    let againMs = 0;
     for (const { run, recurring, timeMs } of this.#heap) {
       if (run === undefined) continue;
       const rest = recurring && (rests.get(recurring) ?? recurring.atRest());
-      if (recurring === undefined || rest === undefined) {
+      if (recurring === undefined) {
         boundMs = Math.min(boundMs, timeMs);
-        // Another turn of it must come first.
-        if (recurring !== undefined) againMs = Math.max(againMs, timeMs);
         continue;
       }
-      const { everyMs, agoMs, forMs = Number.POSITIVE_INFINITY } = rest;
-      const isUnderWay = timeMs - this.nowMs < everyMs - agoMs - GRID_MS;
-      if (unchangedForMs < (isUnderWay ? agoMs + everyMs : agoMs)) {
-        againMs = Math.max(againMs, timeMs);
+      if (rest === undefined || this.#isNew(rest, timeMs, unchangedForMs(rest.heeds))) {
+        // Another turn of it must come first, or the end of the one under way.
+        restless.set(recurring, Math.min(restless.get(recurring) ?? timeMs, timeMs));
+        continue;
       }
       rests.set(recurring, rest);
-      ownMs = Math.min(ownMs, this.nowMs + forMs);
+      ownMs = Math.min(ownMs, this.nowMs + (rest.forMs ?? Number.POSITIVE_INFINITY));
     }
-    if (againMs > 0) return againMs;
+    if (restless.size > 0) {
+      const againMs = Math.max(...restless.values());
+      // From then on there is nothing to pass over before what comes next.
+      const isSoon = boundMs > againMs && boundMs - againMs <= longestTurnMs(rests);
+      return isSoon ? boundMs : againMs;
+    }
     const nextMs = Math.min(boundMs, ownMs);
     if (nextMs <= this.nowMs) return this.nowMs + GRID_MS;
     const lastTurnsMs = this.#lastTurnsMs(boundMs - MARGIN_MS, rests);
@@ -165,10 +168,21 @@ export class EventLoop {
     return nextMs;
   }
 
-  /** From then on each has its last turn that begins before `boundMs`. */
+  /** A turn of it, with a task at `timeMs`, has not come, or not ended, since the latest change. */
+  #isNew(rest: Rest, timeMs: number, unchangedForMs: number): boolean {
+    const { everyMs, agoMs } = rest;
+    const isUnderWay = timeMs - this.nowMs < everyMs - agoMs - GRID_MS;
+    // One that is passed over whole would begin again after the landing: nobody may come between.
+    if (isUnderWay && isBrief(rest)) return true;
+    return unchangedForMs < (isUnderWay ? agoMs + everyMs : agoMs);
+  }
+
+  /** From then on each has its last turn that begins before `boundMs`, if anybody needs it. */
   #lastTurnsMs(boundMs: number, rests: ReadonlyMap<Recurring, Rest>): number {
     let earliestMs = boundMs;
-    for (const { everyMs, agoMs } of rests.values()) {
+    for (const rest of rests.values()) {
+      if (isBrief(rest)) continue;
+      const { everyMs, agoMs } = rest;
       const turns = Math.floor((boundMs - this.nowMs + agoMs) / everyMs);
       earliestMs = Math.min(earliestMs, this.nowMs - agoMs + turns * everyMs);
     }
@@ -243,6 +257,11 @@ export class EventLoop {
     }
     heap[index] = last;
   }
+}
+
+/** Over before the next change, if it begins before the landing. */
+function isBrief({ lastsMs = Number.POSITIVE_INFINITY }: Rest): boolean {
+  return lastsMs < MARGIN_MS;
 }
 
 function longestTurnMs(rests: ReadonlyMap<Recurring, Rest>): number {

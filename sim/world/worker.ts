@@ -17,7 +17,7 @@ import {
   type ServiceStats,
   type WorkerStats,
 } from "../../src/core/measure/gateway-stats.ts";
-import { bucketOf, HISTOGRAM_BUCKETS } from "../../src/core/measure/histogram.ts";
+import { bucketOf } from "../../src/core/measure/histogram.ts";
 import { createRouter, type Router } from "../../src/core/route/router.ts";
 import type { RoutingTable, TableService } from "../../src/core/route/table.ts";
 import { type Attempt as Try, ClientRequest, type RequestEnd } from "./client-request.ts";
@@ -46,6 +46,7 @@ interface Counts {
   lost: number;
   hedges: number;
   serverErrors: number;
+  /** Up to the last bucket that counts any. */
   readonly latency: number[];
   /** The same as it is told; undefined when it has changed since. */
   told: readonly number[] | undefined;
@@ -166,7 +167,7 @@ export class Worker {
         lost: 0,
         hedges: 0,
         serverErrors: 0,
-        latency: Array.from({ length: HISTOGRAM_BUCKETS }, () => 0),
+        latency: [],
         told: undefined,
       },
     });
@@ -423,7 +424,8 @@ export class Worker {
     if (result === "server-error") counts.serverErrors++;
     const bucket = bucketOf(endedAtMs - startedAtMs);
     counts.told = undefined;
-    counts.latency[bucket] = (counts.latency[bucket] ?? 0) + 1;
+    while (counts.latency.length <= bucket) counts.latency.push(0);
+    counts.latency[bucket] = (counts.latency[bucket] as number) + 1;
   }
 
   /** kill -9: what was under way in it is lost. */

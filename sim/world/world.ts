@@ -91,6 +91,8 @@ export class World {
   stopped = false;
   /** When anything happened last that somebody may act upon; the trace tells of it. */
   changedAtMs = 0;
+  /** The same of each that acted, or that something was done to. */
+  readonly #changedOf = new Map<string, number>();
   readonly #calm: WorldOptions["calm"];
   #doubtedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -110,7 +112,7 @@ export class World {
     const machineRandom = this.random.stream("machine");
     const events = {
       started: (program: Program) => this.#started(program),
-      changed: (program: Program) => this.#changed(program),
+      changed: (program: Program) => this.#programChanged(program),
     };
     const traitsOf = (id: string): ProgramTraits => this.#traits(id);
     this.machine = new Machine(this.loop, machineRandom, traitsOf, events, this.plan.pids);
@@ -128,8 +130,24 @@ export class World {
   }
 
   note(actor: string, subject: string, what: string): void {
-    this.changedAtMs = this.loop.nowMs;
+    this.#changed(actor, subject);
     this.#tell(actor, subject, what);
+  }
+
+  #changed(actor: string, subject: string): void {
+    const { nowMs } = this.loop;
+    this.changedAtMs = nowMs;
+    this.#changedOf.set(actor, nowMs);
+    this.#changedOf.set(subject, nowMs);
+  }
+
+  /** For how long nothing has happened to any of these instances; undefined: to anybody. */
+  unchangedForMs(instances: readonly string[] | undefined): number {
+    const { nowMs } = this.loop;
+    if (instances === undefined) return nowMs - this.changedAtMs;
+    let ms = Number.POSITIVE_INFINITY;
+    for (const id of instances) ms = Math.min(ms, nowMs - (this.#changedOf.get(id) ?? 0));
+    return ms;
   }
 
   /** What is not is not put into words either. */
@@ -184,7 +202,7 @@ export class World {
         const subject = entry.instance ?? entry.service ?? "";
         // The account of what happened: nobody does anything else for it.
         const isAccount = entry.kind.startsWith("incident.");
-        if (!isAccount) this.changedAtMs = this.loop.nowMs;
+        if (!isAccount) this.#changed(`control-${incarnation.number}`, subject);
         this.#tell(`control-${incarnation.number}`, subject, entry.sentence);
         for (const watcher of this.watchers) watcher.recorded?.(entry);
       },
@@ -295,7 +313,7 @@ export class World {
     for (const watcher of this.watchers) watcher.programStarted?.(program);
   }
 
-  #changed(program: Program): void {
+  #programChanged(program: Program): void {
     this.note(program.id, "", this.#isTraced ? describe(program) : "");
     for (const watcher of this.watchers) watcher.programChanged?.(program);
   }

@@ -55,11 +55,13 @@ export class Callers {
     this.#look(this.#world.loop.nowMs);
   }
 
+  /** At the first step of `lookMs` at which it may be over, as far as is known now. */
   #look(cameMs: number): void {
     const { loop } = this.#world;
-    loop.after(lookMs, () => {
-      const sinceMs = Math.max(cameMs, this.#world.changedAtMs);
-      const isStill = loop.nowMs - sinceMs >= stillMs && this.#events.areHeard();
+    const stillFromMs = (): number => Math.max(cameMs, this.#world.changedAtMs) + stillMs;
+    const inMs = Math.min(stillFromMs(), this.#untilMs) - loop.nowMs;
+    loop.after(lookMs * Math.max(1, Math.ceil(inMs / lookMs)), () => {
+      const isStill = loop.nowMs >= stillFromMs() && this.#events.areHeard();
       const isOver = isStill || loop.nowMs >= this.#untilMs;
       if (!isOver) return this.#look(cameMs);
       this.#calling = false;

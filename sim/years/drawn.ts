@@ -108,8 +108,10 @@ function restartOf(service: ServiceConfig): PredictedService["restart"] {
 
 function seldomChecked<Service extends ServiceConfig>(service: Service, random: Random): Service {
   const intervalMs = 4_000 + 500 * random.below(5);
+  // A check that hears nothing is under way for long: what happens meanwhile must find it there.
+  const timeoutMs = 500 * (1 + random.below(6));
   const { heartbeat, ...health } = service.health;
-  const times = { ...health, intervalMs, downIntervalMs: intervalMs };
+  const times = { ...health, intervalMs, timeoutMs, downIntervalMs: intervalMs };
   const beats = heartbeat === undefined ? {} : { heartbeat: { ...heartbeat, everyMs: 4_000 } };
   return { ...service, dependsOn: [], health: { ...times, ...beats } };
 }

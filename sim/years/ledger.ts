@@ -43,7 +43,7 @@ export interface Sums {
 }
 
 const callMs = 1000 / callsPerSecond;
-/** So many calls show how a service fares that is not at full strength. */
+/** So many calls show how a service fares of whose instances in traffic not all answer. */
 const callsMin = 20;
 const strikesMax = 32;
 /** Two outages this close are one: a service that comes and goes is not up between. */
@@ -124,15 +124,22 @@ export class Ledger {
     if (!this.#areCalling) this.#lose(forMs * this.#lossShare);
   }
 
-  /** Clients call, or go: what they met since something happened last goes on. */
-  callers(areCalling: boolean, nowMs: number): void {
+  /** Clients call: what they meet counts one by one. */
+  callersCame(nowMs: number): void {
     if (!this.#isCalled) return;
     this.settle(nowMs);
-    this.#areCalling = areCalling;
-    if (areCalling) return this.happened();
+    this.#areCalling = true;
+    this.happened();
+  }
+
+  /** They go: what they met since something happened last goes on, unless all are answered now. */
+  callersWent(areAllAnswered: boolean, nowMs: number): void {
+    if (!this.#isCalled) return;
+    this.settle(nowMs);
+    this.#areCalling = false;
     const { working, isWhole } = this.#standing;
     const met = this.#calls === 0 ? 0 : this.#lost / this.#calls;
-    this.#lossShare = working === 0 ? 1 : isWhole ? 0 : met;
+    this.#lossShare = working === 0 ? 1 : isWhole || areAllAnswered ? 0 : met;
   }
 
   /** Nothing more is to be learned from calls. */

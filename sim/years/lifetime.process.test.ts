@@ -92,25 +92,48 @@ describe("a zone that fails as often as it is mended", () => {
   });
 });
 
+/** Two processes behind a check that only connects: what else is wrong with them, nobody asks. */
+function pairThatOnlyConnects(said: Parameters<typeof subjectOf>[1]): Subject {
+  const { config } = drawPlan(createPrng(1));
+  const service = config.services.find((one) => one.kind === "command");
+  assert.ok(service?.kind === "command" && config.gateway !== undefined);
+  const replicas = { ...service.replicas, min: 2, max: 2 };
+  const failover = { ...service.failover, mode: "active-active" as const };
+  const { heartbeat: _, ...seldom } = { ...service.health, intervalMs: 5_000 };
+  const health = { ...seldom, check: { kind: "tcp" as const } };
+  const pair = { ...service, replicas, failover, health, dependsOn: [] };
+  const one = makeConfig([pair], { ...config.gateway, workers: 1 });
+  return subjectOf(one, { ...nothing, commonCause: 0, startFails: 0, ...said });
+}
+
+const quarterMs = 90 * 24 * hourMs;
+const minutes = { everyMs: 100 * hourMs, repairMs: 10 * 60_000 };
+
 describe("an instance that hung, where no check asks whether it answers", () => {
+  const subject = pairThatOnlyConnects({ hang: minutes });
+
   it("has traffic again soon after it goes on: somebody calls until its workers take it", async () => {
-    const { config } = drawPlan(createPrng(1));
-    const service = config.services.find((one) => one.kind === "command");
-    assert.ok(service?.kind === "command" && config.gateway !== undefined);
-    const replicas = { ...service.replicas, min: 2, max: 2 };
-    const failover = { ...service.failover, mode: "active-active" as const };
-    const { heartbeat: _, ...seldom } = { ...service.health, intervalMs: 5_000 };
-    const health = { ...seldom, check: { kind: "tcp" as const } };
-    const pair = { ...service, replicas, failover, health, dependsOn: [] };
-    const one = makeConfig([pair], { ...config.gateway, workers: 1 });
-    const hang = { everyMs: 100 * hourMs, repairMs: 10 * 60_000 };
-    const subject = subjectOf(one, { ...nothing, commonCause: 0, startFails: 0, hang });
     const longest = [0];
     const onIncident = ({ startedMs, recoveredMs = startedMs }: Incident): void => {
       longest.push(recoveredMs - startedMs);
     };
-    await live({ ...subject, seed: 1, lastsMs: 90 * 24 * hourMs, boundary, onIncident });
+    await live({ ...subject, seed: 1, lastsMs: quarterMs, boundary, onIncident });
     assert.ok(longest.length > 5, "it hung");
     assert.ok(Math.max(...longest) < 3 * hourMs, `${Math.max(...longest)} ms`);
+  });
+
+  it("costs what was sent there before it was found out, and no share of what follows", async () => {
+    const { lostMs, byWorking } = await sumsOf(subject, quarterMs);
+    const hungMs = byWorking.get(1) ?? 0;
+    assert.ok(hungMs > hourMs && lostMs < 0.001 * hungMs, `${lostMs} ms of ${hungMs} ms`);
+  });
+});
+
+describe("an instance that answers wrongly, and passes its checks", () => {
+  it("costs its share for as long as it does, though clients go home", async () => {
+    const subject = pairThatOnlyConnects({ gray: minutes });
+    const { lostMs, byWorking } = await sumsOf(subject, quarterMs);
+    const share = lostMs / (byWorking.get(1) ?? 0);
+    assert.ok(share > 0.4 && share < 0.6, `${share}`);
   });
 });

@@ -68,6 +68,8 @@ export class Lifetime {
   readonly #standings: Standings;
   /** Who answered last answers wrongly. */
   #isWrong = false;
+  readonly #unchangedForMs = (instances: readonly string[] | undefined): number =>
+    this.world.unchangedForMs(instances);
 
   constructor(options: LifetimeOptions) {
     const { config, deployment, rates, seed, boundary } = options;
@@ -81,7 +83,7 @@ export class Lifetime {
     this.#callers = new Callers(this.world, this.world.random.stream("callers"), this.#called, {
       unaccepted: (service) => this.#ledger(service)?.called(true),
       went: () => this.#callersWent(),
-      areHeard: () => this.ledgers.every(({ isHeard }) => isHeard),
+      areHeard: () => this.ledgers.every((one) => one.isHeard || this.#areAllAnswered(one)),
     });
     this.#standings = new Standings(this.world, deployment);
   }
@@ -116,8 +118,7 @@ export class Lifetime {
       await loop.run(Math.min(untilMs, askMs));
       if (!passesOver) continue;
       // While clients call every call is lived through; when they go, the loop pauses.
-      const unchangedForMs = loop.nowMs - this.world.changedAtMs;
-      askMs = this.#callers.areCalling ? untilMs : loop.passOver(untilMs, unchangedForMs);
+      askMs = this.#callers.areCalling ? untilMs : loop.passOver(untilMs, this.#unchangedForMs);
     }
   }
 
@@ -140,6 +141,10 @@ export class Lifetime {
         this.#options.onIncident?.(incident);
       },
     });
+  }
+
+  #areAllAnswered({ service }: Ledger): boolean {
+    return this.#standings.areAllAnswered(service.name);
   }
 
   #ledger(service: string): Ledger | undefined {
@@ -186,14 +191,16 @@ export class Lifetime {
 
   #callersCome(): void {
     if (!this.#callers.areCalling) {
-      for (const ledger of this.ledgers) ledger.callers(true, this.world.loop.nowMs);
+      for (const ledger of this.ledgers) ledger.callersCame(this.world.loop.nowMs);
     }
     this.#callers.come();
   }
 
   #callersWent(): void {
     this.world.loop.pause();
-    for (const ledger of this.ledgers) ledger.callers(false, this.world.loop.nowMs);
+    for (const ledger of this.ledgers) {
+      ledger.callersWent(this.#areAllAnswered(ledger), this.world.loop.nowMs);
+    }
     if (!this.#standings.isAnyKeptOut()) return;
     this.world.loop.after(returnMs, () => this.#callersCome());
   }

@@ -11,7 +11,7 @@ const hourMs = 3_600_000;
 const boundary = (): Promise<void> => new Promise((resolve) => nextTick(resolve));
 
 describe("a lifetime that passes over time", () => {
-  for (const seed of [1, 4, 6, 13]) {
+  for (const seed of [1, 4, 6, 50]) {
     it(`is the same as one that lives through it, seed ${seed}`, async () => {
       const { difference, faults, passed } = await comparePassing(seed, 3 * hourMs, { boundary });
       assert.equal(difference, undefined);

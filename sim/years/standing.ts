@@ -42,6 +42,19 @@ export class Standings {
     });
   }
 
+  /** Whether there are workers, and each sends requests only where all of them are answered. */
+  areAllAnswered(service: string): boolean {
+    const workers = this.#world.gateway.serving();
+    const areAnswered = workers.every((worker) => {
+      const own = worker.table?.services.find(({ name }) => name === service);
+      // In a panic others are tried as well.
+      if (own === undefined || own.detection.panicRatio > 0) return false;
+      const takers = [...worker.takers(own)];
+      return takers.length > 0 && takers.every((id) => this.#answers(id));
+    });
+    return workers.length > 0 && areAnswered;
+  }
+
   #of(service: PredictedService, found: Map<string, Standing>): Standing {
     const known = found.get(service.name);
     if (known !== undefined) return known;

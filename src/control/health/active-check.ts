@@ -57,6 +57,9 @@ export class ActiveCheck implements Signal {
   #detail = "";
   /** From one check to the next; undefined while the latest told something new. */
   #repeatsEveryMs: number | undefined;
+  /** How long the latest took. */
+  #lastedMs = Number.POSITIVE_INFINITY;
+  readonly #heeds: readonly string[];
   #ended = false;
   readonly #recurring: Recurring = {
     atRest: () => this.#atRest(),
@@ -75,6 +78,7 @@ export class ActiveCheck implements Signal {
     this.#tell = tell;
     this.#state = initially(health.initialState);
     this.#beganMs = ports.clock.monotonicMs();
+    this.#heeds = [subject()?.record.id ?? ""];
     this.#askIn(firstDelayMs);
   }
 
@@ -105,7 +109,8 @@ export class ActiveCheck implements Signal {
   #atRest(): Rest | undefined {
     const everyMs = this.#repeatsEveryMs;
     if (everyMs === undefined || this.#metMeanwhile !== undefined) return undefined;
-    return { everyMs, agoMs: this.#ports.clock.monotonicMs() - this.#beganMs };
+    const agoMs = this.#ports.clock.monotonicMs() - this.#beganMs;
+    return { everyMs, agoMs, heeds: this.#heeds, lastsMs: this.#lastedMs };
   }
 
   #ask(): void {
@@ -117,9 +122,10 @@ export class ActiveCheck implements Signal {
     this.#metMeanwhile = undefined;
     this.#beganMs = this.#ports.clock.monotonicMs();
     const timeoutMs = health.timeoutMs * this.#ports.observer.factor;
+    const { host, port } = record;
     const request = this.#requestOf(health, record, timeoutMs);
     void this.#ports.probes
-      .probe({ host: record.host, port: record.port }, request, this.#recurring)
+      .probe({ host, port }, request, this.#recurring)
       .then((result) => this.#answered(result, timeoutMs));
   }
 
@@ -136,6 +142,7 @@ export class ActiveCheck implements Signal {
     const { record, health } = subject;
     const silent = result.silent === true;
     this.#asking = false;
+    this.#lastedMs = clock.monotonicMs() - this.#beganMs;
     if (silent) observer.ranLate(this.#beganMs + timeoutMs + resultLateMs);
     if (this.#tellsOfHearing(record, silent)) observer.asked(record.id, silent);
     if (result.passed) measured(record.id, result.latencyMs);
@@ -181,6 +188,7 @@ export class ActiveCheck implements Signal {
     const state = suspect(this.#state, detail);
     const news = state !== this.#state;
     this.#state = state;
+    if (news) this.#repeatsEveryMs = undefined;
     return news;
   }
 

@@ -324,12 +324,21 @@ function agentsDown({ agent }: Watch): string {
 /** Up when all say so, down when one does; in `maint` nobody is asked. */
 function overall({ signals, agent, isPaused: paused }: Watch): Health {
   if (paused) return "unknown";
-  const verdicts = [...signals, ...(agent === undefined ? [] : [agent])].map((one) => one.verdict);
-  if (verdicts.includes("down")) return "down";
-  return verdicts.every((verdict) => verdict === "up") ? "up" : "unknown";
+  let [areUp, isDown] = [true, false];
+  const count = (verdict: Health): void => {
+    areUp &&= verdict === "up";
+    isDown ||= verdict === "down";
+  };
+  for (const { verdict } of signals) count(verdict);
+  if (agent !== undefined) count(agent.verdict);
+  if (isDown) return "down";
+  return areUp ? "up" : "unknown";
 }
 
 function earliest(signals: readonly Signal[]): number | undefined {
-  const since = signals.flatMap(({ failingSinceMs }) => failingSinceMs ?? []);
-  return since.length === 0 ? undefined : Math.min(...since);
+  let earliestMs: number | undefined;
+  for (const { failingSinceMs: sinceMs } of signals) {
+    if (sinceMs !== undefined) earliestMs = Math.min(sinceMs, earliestMs ?? sinceMs);
+  }
+  return earliestMs;
 }

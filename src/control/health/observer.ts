@@ -120,9 +120,12 @@ export class Observer {
 
   /** Nothing speaks against it, nor will: one alone that is silent never does. */
   #atRest(): Rest | undefined {
-    if (!this.isWell || this.#lagMsMax > 0 || this.#silentLately.size > 1) return undefined;
+    if (!this.isWell || this.#lagMsMax > 0) return undefined;
+    const silent = this.#silentLately.size === 0 ? this.#silent : this.#silentLately;
+    if (silent.size > 1 || [...this.#silent].some((id) => !silent.has(id))) return undefined;
     const windowBeganMs = this.#windowEndsMs - observerWindowMs;
-    return { everyMs: observerWindowMs, agoMs: this.#clock.monotonicMs() - windowBeganMs };
+    const agoMs = this.#clock.monotonicMs() - windowBeganMs;
+    return { everyMs: observerWindowMs, agoMs, heeds: [] };
   }
 
   #endWindow(nowMs: number): void {

@@ -389,19 +389,28 @@ export class ObserveLoop {
   #atRest(): Rest | undefined {
     if (this.#unkept.size > 0) return undefined;
     const nowMs = this.#nowMs();
-    const endsMs = [...this.#accounts.values()].map((account) => stillAtMs(account));
+    let endsMs = Number.POSITIVE_INFINITY;
+    for (const account of this.#accounts.values()) {
+      if (this.#gone(account).length > 0) return undefined;
+      endsMs = Math.min(endsMs, stillAtMs(account));
+    }
     const dueInMs = this.#tickDueMs - nowMs;
-    // The first look from then on ends it.
-    const looks = Math.max(0, Math.ceil((Math.min(...endsMs) - this.#tickDueMs) / tickMs));
-    return { everyMs: tickMs, agoMs: tickMs - dueInMs, forMs: dueInMs + looks * tickMs };
+    // The first look from then on ends it. What else a look sees, reports have been looked at for.
+    const looks = Math.max(0, Math.ceil((endsMs - this.#tickDueMs) / tickMs));
+    const forMs = dueInMs + looks * tickMs;
+    return { everyMs: tickMs, agoMs: tickMs - dueInMs, forMs, heeds: [], lastsMs: 0 };
   }
 
   /** What was out while control was away and did not come back into the registry. */
-  #mendGone({ service, incident }: Account, atMs: number): void {
-    for (const id of Object.keys(incident?.out ?? {})) {
-      if (this.#ports.registry.get(id) !== undefined) continue;
-      this.#observe(service, mendedAs(id, atMs, `${id} is not wanted any more`));
+  #mendGone(account: Account, atMs: number): void {
+    for (const id of this.#gone(account)) {
+      this.#observe(account.service, mendedAs(id, atMs, `${id} is not wanted any more`));
     }
+  }
+
+  #gone({ incident }: Account): readonly string[] {
+    const out = Object.keys(incident?.out ?? {});
+    return out.filter((id) => this.#ports.registry.get(id) === undefined);
   }
 
   #keepAll(): void {

@@ -6,11 +6,11 @@ import type { WorkerReports } from "../../ports/worker-reports.ts";
 import type { Told } from "../registry/registry.ts";
 
 interface View {
-  readonly stats: WorkerStats;
+  stats: WorkerStats;
   /** The report before. */
-  readonly before: WorkerStats | undefined;
-  readonly atMs: number;
-  readonly ejected: ReadonlySet<string>;
+  before: WorkerStats | undefined;
+  atMs: number;
+  ejected: ReadonlySet<string>;
 }
 
 const nobody: ReadonlySet<string> = new Set();
@@ -27,15 +27,29 @@ export class WorkerViews {
   }
 
   reported(stats: WorkerStats, atMs: number): void {
-    const before = this.#views.get(stats.pid)?.stats;
-    const ejected = ejectedBy(stats);
-    this.#views.set(stats.pid, { stats, before, atMs, ejected });
+    const { ejected } = this.#follow(stats, atMs);
     if (this.#isAnyEjected || ejected.size > 0) this.#isAnyEjected = this.#ejectsAny();
     if (this.#views.size === 1) return;
     const linked = this.linked();
     for (const pid of this.#views.keys()) {
       if (pid !== stats.pid && !linked.includes(pid)) this.#views.delete(pid);
     }
+  }
+
+  /** In place: most reports of a quiet hour are the ones before. */
+  #follow(stats: WorkerStats, atMs: number): View {
+    const view = this.#views.get(stats.pid);
+    if (view === undefined) {
+      const first = { stats, before: undefined, atMs, ejected: ejectedBy(stats) };
+      this.#views.set(stats.pid, first);
+      return first;
+    }
+    view.before = view.stats;
+    view.atMs = atMs;
+    if (view.stats === stats) return view;
+    view.stats = stats;
+    view.ejected = ejectedBy(stats);
+    return view;
   }
 
   #ejectsAny(): boolean {

@@ -1,4 +1,5 @@
-// The registry in memory: a map, a sorted list made when somebody asks, listeners called in order.
+// The registry in memory: a map, its order, a list made when somebody asks, listeners called in
+// order.
 //
 // A listener may write to the registry while it is called: the change it makes is announced after
 // the one that it hears of, so that all listeners see all changes in the same order.
@@ -19,16 +20,24 @@ class MemoryRegistry implements Registry {
   readonly #unannounced: RegistryChange[] = [];
   #announcing = false;
   #order = new Map<string, number>();
-  #sorted: readonly InstanceRecord[] | undefined;
+  /** In which order they are listed: until one comes, goes or has another ordinal. */
+  #ids: readonly string[] | undefined;
+  #listed: readonly InstanceRecord[] | undefined;
 
   instances(): readonly InstanceRecord[] {
-    this.#sorted ??= [...this.#records.values()].sort((a, b) => this.#compare(a, b));
-    return this.#sorted;
+    this.#ids ??= this.#sorted().map(({ id }) => id);
+    this.#listed ??= this.#ids.map((id) => this.#records.get(id) as InstanceRecord);
+    return this.#listed;
+  }
+
+  #sorted(): readonly InstanceRecord[] {
+    return [...this.#records.values()].sort((a, b) => this.#compare(a, b));
   }
 
   orderServices(names: readonly string[]): void {
     this.#order = new Map(names.map((name, index) => [name, index]));
-    this.#sorted = undefined;
+    this.#ids = undefined;
+    this.#listed = undefined;
   }
 
   get(id: string): InstanceRecord | undefined {
@@ -71,7 +80,8 @@ class MemoryRegistry implements Registry {
   }
 
   #announce(change: RegistryChange): void {
-    this.#sorted = undefined;
+    this.#listed = undefined;
+    if (change.before?.ordinal !== change.after?.ordinal) this.#ids = undefined;
     this.#unannounced.push(change);
     if (this.#announcing) return;
     this.#announcing = true;

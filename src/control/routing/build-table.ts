@@ -87,11 +87,10 @@ function serviceOf(
     ...(service.loadReports ? { loadReports: true } : {}),
     ...(service.subset === undefined ? {} : { subset: service.subset }),
     ...(zone === undefined ? {} : { zones: zone }),
-    instances: own.map((record, index) => ({
-      ...instanceOf(record, standsInFor.get(record.id)),
-      weight: weights[index] ?? 1,
-      ...(zone === undefined || record.zone === "" ? {} : { zone: record.zone }),
-    })),
+    instances: own.map((record, index) => {
+      const row = instanceOf(record, weights[index] ?? 1, standsInFor.get(record.id));
+      return zone === undefined || record.zone === "" ? row : { ...row, zone: record.zone };
+    }),
   };
 }
 
@@ -99,13 +98,21 @@ function weighed({ weight, steered, agent }: InstanceRecord): Weighed {
   return { weight, operator: steered?.weight, agentPercent: agent?.weightPercent };
 }
 
-function instanceOf(record: InstanceRecord, backupOf: string | undefined): TableInstance {
-  const { id, host, port, weight, backup, priority, generation, share = 1 } = record;
-  const level = priority === undefined ? {} : { priority };
+/** Without spreading where there is nothing to: it is made for everybody at every change of one. */
+function instanceOf(
+  record: InstanceRecord,
+  weight: number,
+  backupOf: string | undefined,
+): TableInstance {
+  const { id, host, port, backup, priority, generation, share = 1 } = record;
   const verdict = verdictOf(record);
-  const stands = backupOf === undefined ? {} : { backupOf };
+  const row = { id, host, port, weight, backup, generation, share, verdict };
   const maxConnections = record.agent?.maxConnections;
-  const limit = maxConnections === undefined ? {} : { maxConnections };
-  const place = { id, host, port, weight, backup, ...level };
-  return { ...place, generation, share, verdict, ...stands, ...limit };
+  if (priority === undefined && backupOf === undefined && maxConnections === undefined) return row;
+  return {
+    ...row,
+    ...(priority === undefined ? {} : { priority }),
+    ...(backupOf === undefined ? {} : { backupOf }),
+    ...(maxConnections === undefined ? {} : { maxConnections }),
+  };
 }

@@ -5,7 +5,12 @@
 // ends one can wait until no worker sends to it any more.
 
 import type { Config, GatewayConfig } from "../../config/config.ts";
-import type { InstanceVerdict, RoutingTable } from "../../core/route/table.ts";
+import type {
+  InstanceVerdict,
+  RoutingTable,
+  TableInstance,
+  TableService,
+} from "../../core/route/table.ts";
 import type { Clock, Timer } from "../../ports/clock.ts";
 import type { RoutingTables } from "../../ports/routing-tables.ts";
 import type { Registry, RegistryChange } from "../registry/registry.ts";
@@ -28,8 +33,8 @@ export class RoutingLoop {
   #frame: TableFrame | undefined;
   #fileSays = "";
   #table: RoutingTable | undefined;
-  /** What the table says of instances, and what the file said then. */
-  #said = { file: "", instances: "" };
+  /** What the file said when the table was made. */
+  #fileSaid = "";
   #pending: Timer | undefined;
 
   constructor(ports: RoutingPorts) {
@@ -68,12 +73,10 @@ export class RoutingLoop {
     const current = this.#table?.version ?? 0;
     const wanted = this.#wantedTable(current);
     if (wanted === undefined) return;
-    const { file, instances } = this.#said;
-    this.#said = { file: this.#fileSays, instances: saysOfInstances(wanted) };
-    const isSame = file === this.#said.file && instances === this.#said.instances;
-    const changed = this.#table === undefined || !isSame;
-    const table = changed ? { ...wanted, version: memory.nextVersion() } : this.#table;
-    if (table === undefined) return;
+    const last = this.#fileSaid === this.#fileSays ? this.#table : undefined;
+    this.#fileSaid = this.#fileSays;
+    const changed = last === undefined || !isSameOfInstances(last, wanted);
+    const table = changed ? { ...wanted, version: memory.nextVersion() } : last;
     this.#table = table;
     // As in the table, whatever a listener makes of it while it is told.
     const told = registry.instances().map((record) => {
@@ -115,8 +118,27 @@ function fileSays(config: Config & { readonly gateway: GatewayConfig }): string 
   return JSON.stringify(buildTable(config, [], 0, () => 0));
 }
 
-function saysOfInstances({ services }: RoutingTable): string {
-  return JSON.stringify(services.map(({ epoch, instances }) => [epoch, instances]));
+/** What is said of instances, which are all of a table that is not the file's alone. */
+function isSameOfInstances(one: RoutingTable, other: RoutingTable): boolean {
+  if (one.services.length !== other.services.length) return false;
+  return one.services.every(({ epoch, instances }, at) => {
+    const { epoch: otherEpoch, instances: others } = other.services[at] as TableService;
+    if (epoch !== otherEpoch || instances.length !== others.length) return false;
+    return instances.every((row, index) => isSameRow(row, others[index] as TableInstance));
+  });
+}
+
+/** Each of its values is a text, a number or a yes. */
+function isSameRow(row: TableInstance, other: TableInstance): boolean {
+  return isWithin(row, other) && isWithin(other, row);
+}
+
+function isWithin(some: TableInstance, all: TableInstance): boolean {
+  for (const key in some) {
+    const name = key as keyof TableInstance;
+    if (some[name] !== all[name]) return false;
+  }
+  return true;
 }
 
 function changesRouting({ before, after }: RegistryChange): boolean {

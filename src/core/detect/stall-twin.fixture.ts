@@ -237,6 +237,8 @@ function isClose(a: number, b: number): boolean {
 }
 
 const STEP_MS = 5;
+/** Whether a stalled one is found again and again is nobody's business any more. */
+const isOut = (slot: number): boolean => slot === 0;
 
 /** One that is scanned at each step finds no more than one that is scanned when it says so. */
 export function playSparsely(create: () => StallDetector, history: readonly Step[]): void {
@@ -252,7 +254,7 @@ export function playSparsely(create: () => StallDetector, history: readonly Step
         often.scan(nowMs, 0, SLOTS);
         if (nowMs >= dueMs) {
           seldom.scan(nowMs, 0, SLOTS);
-          dueMs = seldom.quietUntilMs(nowMs, SLOTS, true);
+          dueMs = seldom.quietUntilMs(nowMs, SLOTS, true, isOut);
         }
         for (let slot = 0; slot < SLOTS; slot++) agree(often, seldom, slot, nowMs);
       }
@@ -271,7 +273,7 @@ export function playSparsely(create: () => StallDetector, history: readonly Step
         else one[step.how](slot);
       }
     } else for (const one of both) one.forget(step.slot);
-    dueMs = Math.min(dueMs, seldom.quietUntilMs(nowMs, SLOTS, false));
+    dueMs = Math.min(dueMs, seldom.quietUntilMs(nowMs, SLOTS, false, isOut));
   }
 }
 

@@ -183,9 +183,15 @@ export class StallDetector {
 
   /**
    * Until then a scan finds nothing, if nothing is asked or answered before. `wasScanned`: nothing
-   * was since the latest scan, and what it could find at once it has found.
+   * was since the latest scan, and what it could find at once it has found. `isOut`: it is ejected
+   * already, or is nobody's any more, and being stalled as well would change nothing.
    */
-  quietUntilMs(nowMs: number, count: number, wasScanned: boolean): number {
+  quietUntilMs(
+    nowMs: number,
+    count: number,
+    wasScanned: boolean,
+    isOut: (slot: number) => boolean,
+  ): number {
     this.#compare(nowMs, count);
     let untilMs = Infinity;
     for (let slot = 0; slot < count; slot++) {
@@ -197,7 +203,7 @@ export class StallDetector {
         untilMs = Math.min(untilMs, firstMs);
         continue;
       }
-      if (this.isStalled(slot, nowMs)) return nowMs;
+      if (this.isStalled(slot, nowMs) && !isOut(slot)) return nowMs;
       for (const beganMs of [sinceMs, this.#workMs[slot] as number]) {
         untilMs = Math.min(untilMs, nextLimitMs(beganMs, patience, nowMs));
       }

@@ -99,6 +99,8 @@ class ServiceDispatcher implements Dispatcher {
     this.#slots.weight[slot] = weight;
     this.#tiers.touch(slot);
   };
+  readonly #isOut = (slot: number): boolean =>
+    this.#slots.listed[slot] === 0 || this.#ejections.isEjected(slot);
   readonly #refused = new Int32Array(REFUSALS_MAX);
   #lateProbeDueMs = -Infinity;
   readonly #zones = new Map<string, number>();
@@ -232,7 +234,7 @@ class ServiceDispatcher implements Dispatcher {
 
   quietUntilMs(nowMs: number, wasScanned: boolean): number {
     if (!this.#service.detection.stall) return Infinity;
-    return this.#stall.quietUntilMs(nowMs, this.#slots.count, wasScanned);
+    return this.#stall.quietUntilMs(nowMs, this.#slots.count, wasScanned, this.#isOut);
   }
 
   reported(slot: number, nowMs: number, report: LoadReport): void {

@@ -34,7 +34,7 @@ export interface ServiceLosses {
 }
 
 interface Known {
-  readonly atMs: number;
+  atMs: number;
   readonly services: readonly ServiceStats[];
 }
 
@@ -68,6 +68,10 @@ export class LossCounter {
   ): readonly ServiceLosses[] {
     const known = this.#workers.get(stats.pid);
     const { services } = stats;
+    if (known?.services === services) {
+      known.atMs = nowMs;
+      return [];
+    }
     this.#workers.set(stats.pid, { atMs: nowMs, services });
     if (known === undefined) return [];
     const found: ServiceLosses[] = [];

@@ -48,9 +48,15 @@ function make(parts: StartParts): Fingerprint {
 
 /** Names of the parts that differ, in a fixed order; none when a start would be the same. */
 export function changedParts(before: Fingerprint, after: Fingerprint): readonly string[] {
-  if (before === after) return [];
+  if (before === after || (isWithin(before, after) && isWithin(after, before))) return [];
   const names = new Set([...Object.keys(after), ...Object.keys(before)]);
   return [...names].filter((name) => before[name] !== after[name]);
+}
+
+/** All of its parts are the same there: without an array of names, for it is asked all the time. */
+function isWithin(some: Fingerprint, all: Fingerprint): boolean {
+  for (const name in some) if (some[name] !== all[name]) return false;
+  return true;
 }
 
 function hash(value: unknown): string {
