@@ -111,7 +111,7 @@ const planted: readonly PlantedFault[] = [
   {
     name: "a chunk extension may hold LF",
     file: `${HTTP1}/body.js`,
-    find: "return isFieldValue(byte) &&",
+    find: "return FIELD_VALUE[byte] === 1 &&",
     replace: "return",
   },
   {

@@ -41,7 +41,7 @@ export interface ClientOwner {
 
 export class ClientConnection implements WireOwner, ExchangeClient {
   readonly wire: Wire;
-  readonly provenance: string;
+  readonly provenance: Uint8Array;
   /** Whose connections and requests are counted together with its own, by address. */
   readonly group: string;
   readonly addressHash: number;

@@ -53,7 +53,7 @@ import { type TunnelEnd, tunnelEndings } from "./tunnel.ts";
 export interface ExchangeClient {
   readonly wire: Wire;
   /** What is said of it to instances, as lines of a head. */
-  readonly provenance: string;
+  readonly provenance: Uint8Array;
   /** Of the client's address, for the rules that hash. */
   readonly addressHash: number;
   /** For the log; found when first asked for. */

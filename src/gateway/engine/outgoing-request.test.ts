@@ -24,7 +24,7 @@ function begin(request: OutgoingRequest, path: string): Buffer {
   head.scan(bytes, bytes.length);
   request.start(bytes, head);
   request.keepHead(writer, bytes, head, bytes.length, {
-    provenance: "",
+    provenance: new Uint8Array(0),
     upgrade: false,
     hostIfNone: Buffer.alloc(0),
     random: createPrng(1),

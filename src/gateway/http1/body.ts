@@ -8,7 +8,7 @@
 
 import type { ReasonCode } from "../../core/base/reasons.ts";
 import { type Framing, framing } from "./request-head.ts";
-import { at, COLON, CR, isFieldValue, HEX_VALUE, LF, SEMICOLON, TOKEN } from "./syntax.ts";
+import { at, COLON, CR, FIELD_VALUE, HEX_VALUE, LF, SEMICOLON, TOKEN } from "./syntax.ts";
 
 /** A step found a fault; `fault` says which. */
 export const BODY_FAULT = -1;
@@ -140,7 +140,7 @@ export class BodyReader {
 
   #addExtension(byte: number): boolean {
     this.#extensionBytes++;
-    return isFieldValue(byte) && this.#extensionBytes <= EXTENSION_BYTES_MAX;
+    return FIELD_VALUE[byte] === 1 && this.#extensionBytes <= EXTENSION_BYTES_MAX;
   }
 
   #consumeTrailer(byte: number): boolean {
@@ -156,7 +156,7 @@ export class BodyReader {
         return byte === COLON || TOKEN[byte] === 1;
       case trailerValue:
         if (byte === CR) this.#state = trailerLf;
-        return byte === CR || isFieldValue(byte);
+        return byte === CR || FIELD_VALUE[byte] === 1;
       case trailerLf:
         this.#state = trailerFirst;
         return byte === LF;

@@ -63,10 +63,19 @@ const byLength: readonly (readonly Known[])[] = Array.from({ length: longest + 1
     .map(([name, kind]) => ({ letters: Uint8Array.from(Buffer.from(name)), kind })),
 );
 
+/** By length: the first letters of those names, as bits. Most names are told apart by them. */
+const firstLetters = Int32Array.from({ length: longest + 1 }, (_, length) =>
+  known
+    .filter(([name]) => name.length === length)
+    .reduce((bits, [name]) => bits | (1 << name.charCodeAt(0)), 0),
+);
+
 /** What the field name in [from, to) means to a gateway. */
 export function fieldKindOf(bytes: Uint8Array, from: number, to: number): FieldKind {
   const length = to - from;
   if (length > longest) return fieldKind.other;
+  // Shifts heed five bits, in which a letter is the same in upper and lower case.
+  if ((((firstLetters[length] as number) >>> at(bytes, from)) & 1) === 0) return fieldKind.other;
   const candidates = byLength[length] as readonly Known[];
   for (let index = 0; index < candidates.length; index++) {
     const candidate = candidates[index] as Known;
@@ -80,9 +89,10 @@ const DASH = 0x2d;
 
 function compare(bytes: Uint8Array, from: number, candidate: Known): FieldKind {
   const { letters } = candidate;
+  const lower = LOWER;
   let disguised = false;
   for (let index = 0; index < letters.length; index++) {
-    const byte = LOWER[at(bytes, from + index)] as number;
+    const byte = lower[bytes[from + index] as number] as number;
     if (byte === letters[index]) continue;
     if (byte !== UNDERSCORE || letters[index] !== DASH) return fieldKind.other;
     disguised = true;

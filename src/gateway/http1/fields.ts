@@ -15,7 +15,7 @@ import {
   COMMA,
   CR,
   equalsIgnoringCase,
-  isFieldValue,
+  FIELD_VALUE,
   LF,
   SPACE,
   TAB,
@@ -130,8 +130,9 @@ export class Fields {
    */
   scanLine(bytes: Buffer, from: number, to: number): number {
     const token = TOKEN;
+    const values = FIELD_VALUE;
     let index = from;
-    while (index < to && token[at(bytes, index)] === 1) index++;
+    while (index < to && token[bytes[index] as number] === 1) index++;
     if (index === to) return INCOMPLETE;
     const nameTo = index;
     if (nameTo === from) return this.#emptyLine(bytes, from, to);
@@ -139,7 +140,7 @@ export class Fields {
     index++;
     while (index < to && isBlank(at(bytes, index))) index++;
     const valueFrom = index;
-    while (index < to && isFieldValue(at(bytes, index))) index++;
+    while (index < to && values[bytes[index] as number] === 1) index++;
     if (index + 1 >= to) {
       return index < to && at(bytes, index) !== CR ? this.#refuse("BAD_FIELD") : INCOMPLETE;
     }

@@ -16,12 +16,14 @@ import { ASTERISK, at, HEX_VALUE, TOKEN } from "./syntax.ts";
 import type { Writer } from "./writer.ts";
 
 /**
- * What the gateway says of the client's connection, as lines; made once for each. A string, because
- * it lives as long as the connection: a small Buffer would hold all 8 KiB that Node cut it from.
+ * What the gateway says of the client's connection, as lines; made once for each. In memory of its
+ * own, because it lives as long as the connection: a small Buffer would hold all 8 KiB that Node
+ * cut it from.
  */
-export function provenanceOf(clientAddress: string, protocol: "http" | "https"): string {
+export function provenanceOf(clientAddress: string, protocol: "http" | "https"): Uint8Array {
   const address = clientAddress.startsWith("::ffff:") ? clientAddress.slice(7) : clientAddress;
-  return `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${protocol}\r\n`;
+  const lines = `X-Forwarded-For: ${address}\r\nX-Forwarded-Proto: ${protocol}\r\n`;
+  return Uint8Array.from(Buffer.from(lines, "latin1"));
 }
 
 const REQUEST_END = Buffer.from(" HTTP/1.1\r\n");
@@ -53,7 +55,7 @@ const DROPPED = Uint8Array.from({ length: 16 }, (_, kind) =>
 
 export interface RequestEdits {
   /** See `provenanceOf`. */
-  readonly provenance: string;
+  readonly provenance: Uint8Array;
   /** Pass the upgrade on. */
   readonly upgrade: boolean;
   /** The Host of a request that has none (HTTP/1.0). */
@@ -147,7 +149,7 @@ function writeOwnFields(
     out.copy(bytes, fields.valueFrom(fields.host), fields.valueTo(fields.host));
     out.all(LINE_END);
   }
-  out.text(edits.provenance);
+  out.all(edits.provenance);
   if (!keepTrace || !keepId) writeIdentity(out, edits.random, keepTrace, keepId);
   if (edits.upgrade) out.all(CONNECTION_UPGRADE);
   out.all(LINE_END);
@@ -163,8 +165,8 @@ function writeIdentity(out: Writer, random: Random, keepTrace: boolean, keepId: 
     out.all(TRACE_FROM);
     writeWords(out, a, b, c, d);
     out.all(DASH);
-    out.hex(d + 1, 8);
-    out.hex(a, 8);
+    out.hex(d + 1);
+    out.hex(a);
     out.all(TRACE_TO);
   }
   if (keepId) return;
@@ -174,10 +176,10 @@ function writeIdentity(out: Writer, random: Random, keepTrace: boolean, keepId: 
 }
 
 function writeWords(out: Writer, a: number, b: number, c: number, d: number): void {
-  out.hex(a, 8);
-  out.hex(b, 8);
-  out.hex(c, 8);
-  out.hex(d, 8);
+  out.hex(a);
+  out.hex(b);
+  out.hex(c);
+  out.hex(d);
 }
 
 const REQUEST_ID_BYTES_MAX = 128;

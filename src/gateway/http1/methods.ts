@@ -1,8 +1,6 @@
 // What a gateway must know of a method: whether a request may be sent twice, and whether its answer
 // has a body. Methods are case-sensitive; one that is not known may do anything.
 
-import { at } from "./syntax.ts";
-
 export const methodTrait = { other: 0, idempotent: 1, head: 2 } as const;
 export type MethodTrait = (typeof methodTrait)[keyof typeof methodTrait];
 
@@ -20,7 +18,7 @@ export function methodTraitOf(bytes: Uint8Array, from: number, to: number): Meth
 function isSame(bytes: Uint8Array, from: number, to: number, name: Uint8Array): boolean {
   if (to - from !== name.length) return false;
   for (let index = 0; index < name.length; index++) {
-    if (at(bytes, from + index) !== name[index]) return false;
+    if (bytes[from + index] !== name[index]) return false;
   }
   return true;
 }

@@ -17,8 +17,10 @@ import {
   CR,
   equalsIgnoringCase,
   HOST,
+  HOST_NAME,
   LF,
   LOWER,
+  positionsOf,
   SLASH,
   SPACE,
   TARGET,
@@ -139,6 +141,8 @@ export class RequestHead {
   }
 
   #scanRequestLine(bytes: Buffer, to: number): number {
+    const token = TOKEN;
+    const target = TARGET;
     let index = this.#start;
     // One empty line before a request is let pass (RFC 9112 section 2.2), two are not.
     if (index < to && at(bytes, index) === CR) {
@@ -147,14 +151,14 @@ export class RequestHead {
       index += 2;
     }
     this.methodFrom = index;
-    while (index < to && TOKEN[at(bytes, index)] === 1) index++;
+    while (index < to && token[bytes[index] as number] === 1) index++;
     if (index - this.methodFrom > METHOD_BYTES_MAX) return this.#refuse("BAD_METHOD");
     if (index === to) return INCOMPLETE;
     if (at(bytes, index) !== SPACE || index === this.methodFrom) return this.#refuse("BAD_METHOD");
     this.methodTo = index;
     index++;
     this.targetFrom = index;
-    while (index < to && TARGET[at(bytes, index)] === 1) index++;
+    while (index < to && target[bytes[index] as number] === 1) index++;
     if (index - this.targetFrom > this.#limits.targetBytes) return this.#refuse("TARGET_TOO_LONG");
     if (index === to) return INCOMPLETE;
     if (at(bytes, index) !== SPACE || index === this.targetFrom) return this.#refuse("BAD_TARGET");
@@ -253,13 +257,15 @@ export class RequestHead {
   }
 }
 
+const VERSION = positionsOf("HTTP/d.d");
+
 /** "HTTP/d.d", or as much of it as is there. */
 function isPrefixOfVersion(bytes: Buffer, from: number, to: number): boolean {
   const length = Math.min(to - from, VERSION_BYTES);
+  const allowed = VERSION;
   for (let index = 0; index < length; index++) {
-    const byte = at(bytes, from + index);
-    const isDigit = byte >= ZERO && byte <= ZERO + 9;
-    if (index === 5 || index === 7 ? !isDigit : byte !== "HTTP/ . ".charCodeAt(index)) return false;
+    const kinds = allowed[index] as Uint8Array;
+    if (kinds[bytes[from + index] as number] !== 1) return false;
   }
   return true;
 }
@@ -288,11 +294,8 @@ export function isHost(bytes: Uint8Array, from: number, to: number): boolean {
     if (hostTo === to) return false;
     hostTo++;
   } else {
-    while (hostTo < to && at(bytes, hostTo) !== COLON) {
-      const byte = at(bytes, hostTo);
-      if (HOST[byte] === 0 || byte === OPEN_BRACKET || byte === CLOSE_BRACKET) return false;
-      hostTo++;
-    }
+    const name = HOST_NAME;
+    while (hostTo < to && name[bytes[hostTo] as number] === 1) hostTo++;
   }
   if (hostTo === from) return false;
   if (hostTo === to) return true;

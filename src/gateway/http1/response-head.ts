@@ -5,7 +5,7 @@
 import { FAULT, Fields, type HeadLimits, INCOMPLETE, NO_LENGTH } from "./fields.ts";
 import type { ReasonCode } from "../../core/base/reasons.ts";
 import { type Framing, framing } from "./request-head.ts";
-import { at, CR, isFieldValue, LF, SPACE, ZERO } from "./syntax.ts";
+import { at, CR, FIELD_VALUE, LF, positionsOf, SPACE, ZERO } from "./syntax.ts";
 
 /** "HTTP/1.1 200", after which a space and a reason may follow. */
 const STATUS_LINE_BYTES = 12;
@@ -103,13 +103,16 @@ export class ResponseHead {
   #scanStatusLine(bytes: Buffer, to: number): number {
     const from = this.#start;
     const end = from + STATUS_LINE_BYTES;
+    const values = FIELD_VALUE;
+    const allowed = STATUS_LINE;
     for (let index = from; index < to && index < end; index++) {
-      if (!isStatusLineByte(at(bytes, index), index - from)) return this.#refuse("BAD_ANSWER");
+      const kinds = allowed[index - from] as Uint8Array;
+      if (kinds[bytes[index] as number] !== 1) return this.#refuse("BAD_ANSWER");
     }
     if (to <= end) return INCOMPLETE;
     let index = end;
     if (at(bytes, index) === SPACE) {
-      while (index < to && isFieldValue(at(bytes, index))) index++;
+      while (index < to && values[bytes[index] as number] === 1) index++;
       if (index === to) return INCOMPLETE;
     }
     if (at(bytes, index) !== CR) return this.#refuse("BAD_ANSWER");
@@ -137,10 +140,4 @@ export class ResponseHead {
   }
 }
 
-const STATUS_LINE = "HTTP/1.d ddd";
-
-function isStatusLineByte(byte: number, position: number): boolean {
-  const expected = STATUS_LINE.charCodeAt(position);
-  if (expected === 0x64) return byte >= ZERO && byte <= ZERO + 9;
-  return byte === expected;
-}
+const STATUS_LINE = positionsOf("HTTP/1.d ddd");
