@@ -36,8 +36,6 @@ const pageBytes = 65_536;
 const blockBytes = 4_096;
 /** For less, a wait for the device takes longer than the way through the cache. */
 const directBytesLeast = 65_536;
-/** zlib's results come in one piece where there is room for it, and need not be put together. */
-const chunkBytesLeast = 64;
 
 export type BulkKind = keyof Bulk;
 
@@ -73,7 +71,7 @@ function coderFor({ codec, dataShards, parityShards }: Geometry): WindowCoder {
 }
 
 function deflate(bytes: Uint8Array, into: Uint8Array): number | undefined {
-  const chunkSize = Math.max(chunkBytesLeast, into.length + 1);
+  const chunkSize = resultRoomFor(into.length);
   const deflated = deflateRawSync(bytes, { level: deflateLevel, chunkSize });
   const { length } = deflated;
   const fits = length <= into.length;
@@ -160,7 +158,7 @@ let room = new Uint8Array(0);
 
 function roomFor(length: number): Uint8Array {
   if (room.length < length) {
-    const pages = Math.ceil(length / pageBytes);
+    const pages = roomyBytes(length) / pageBytes;
     const memory: WasmMemory = new webAssembly.Memory({ initial: pages, maximum: pages });
     room = new Uint8Array(memory.buffer);
   }
@@ -182,10 +180,28 @@ function isFinal(opening: DecipherGCM): boolean {
   }
 }
 
+/** What is kept and grows does so in few steps, for what it was before is let go late. */
+function roomyBytes(bytes: number): number {
+  let roomy = pieceBytes;
+  while (roomy <= bytes) roomy *= 4;
+  return roomy;
+}
+
+let resultBytes = 0;
+
+/**
+ * How much zlib takes at once for its result, which so comes in one piece. It is always the same,
+ * but for the first few: of every size another the allocator makes ever new memory.
+ */
+function resultRoomFor(bytes: number): number {
+  resultBytes = Math.max(resultBytes, roomyBytes(bytes));
+  return resultBytes;
+}
+
 /** False when it is of another length, or no deflate. */
 function inflateInto(into: Uint8Array, body: Uint8Array): boolean {
   const maxOutputLength = Math.max(1, into.length);
-  const chunkSize = Math.max(chunkBytesLeast, into.length + 1);
+  const chunkSize = resultRoomFor(into.length);
   try {
     const plain = inflateRawSync(body, { maxOutputLength, chunkSize });
     const isRight = plain.length === into.length;
@@ -214,7 +230,7 @@ function isAuthentic(sealing: Sealing, sealed: Uint8Array): boolean {
 let opened = new Uint8Array(0);
 
 function bodyOf(length: number): Uint8Array {
-  if (opened.length < length) opened = new Uint8Array(length);
+  if (opened.length < length) opened = new Uint8Array(roomyBytes(length));
   return opened.subarray(0, length);
 }
 

@@ -167,7 +167,7 @@ export function findForged(
   if (table === undefined) return "its table";
   let scratch = new Uint8Array(0);
   const allocate = (bytes: number) => {
-    if (scratch.length < bytes) scratch = new Uint8Array(bytes);
+    if (scratch.length < bytes) scratch = new Uint8Array(Math.max(bytes, 4 * scratch.length));
     return scratch.subarray(0, bytes);
   };
   for (const chunk of readTable(table, start).chunks) {
