@@ -1,5 +1,5 @@
 // How many years `nines simulate` lives through in a minute of one core: those of examples/shop, at
-// default rates, from its start on, before anything is optimised.
+// default rates, from its start on, before anything is optimised: of few years that is a tenth.
 //
 // The CPU time of the whole process counts, not the wall's: others may be busy beside it. It is
 // told and not judged: a machine is as fast as it is.

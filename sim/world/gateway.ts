@@ -158,11 +158,11 @@ export class Gateway {
   #reportEvery(worker: Worker): void {
     const { loop, isCalm } = this.#ports;
     let armedMs = loop.nowMs;
-    let said: readonly (WorkerStats | undefined)[] = [];
+    let [said, saidBefore]: (WorkerStats | undefined)[] = [];
     const recurring: Recurring = {
       // What is told is the difference of two reports.
       atRest: () =>
-        said.every((stats) => stats === worker.stats())
+        said === worker.stats() && said === saidBefore
           ? { everyMs: REPORT_MS, agoMs: loop.nowMs - armedMs }
           : undefined,
       passedOver: (byMs) => void (armedMs += byMs),
@@ -170,11 +170,12 @@ export class Gateway {
     const turn = (): void => {
       if (worker.gate.state === "ended") return;
       armedMs = loop.nowMs;
-      said = [said.at(-1), worker.stats()];
+      saidBefore = said;
+      said = worker.stats();
       loop.after(REPORT_MS, turn, recurring);
       if (worker.gate.state !== "running") return;
       if (!isCalm) this.#report(worker);
-      else if (worker.linkedSinceMs !== undefined) this.#ports.control()?.reported(worker.stats());
+      else if (worker.linkedSinceMs !== undefined) this.#ports.control()?.reported(said);
     };
     loop.after(REPORT_MS, turn, recurring);
   }
