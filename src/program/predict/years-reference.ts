@@ -36,7 +36,8 @@ them and tries again. Simulated are clocks, processes, wires, and clients.
   later than under a real load: losses are rather too high than too low. A service without a
   route of http, behind a tcp listener or no gateway, is judged by its standing alone: it is up
   or not, nobody calls it, and no request to it is tried again or tells that it stalls.
-- **Between faults** nothing is lost at full strength; else what the last calls met goes on.
+- **Between faults** nothing is lost at full strength, or where all who take traffic answer all
+  of it; else what the last calls met goes on.
   How long answers take is the queueing model's (M/M/c over the instances in traffic), where
   \`load\`, \`capacity\` and \`serviceTime\` are known.
 - **Not drawn** are failures that come with age or in bursts (Weibull's law with a shape other
