@@ -9,6 +9,7 @@
 // `--quick`: fewer and shorter rounds, five minutes. `--long`: a soak of one hour. `--only=WORD`:
 // only the parts whose name has it.
 
+import { spawnSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -157,6 +158,7 @@ class Bench {
     const gets = await Costs.measure(contenders, getting, get, plan);
     const logging = gets.beside(get, "nines", "nines logging");
     this.figures.push(...gets.figures, gets.beside(get, "haproxy", "bun"), logging);
+    this.figures.push(measureEngine(join(folder, "state", "gateway", "table.json")));
     const costUs = (name: string): number | undefined => gets.us(name);
     const latency = { costUs, turns: latencyTurns, folder: this.#place("latency") };
     this.figures.push(...(await measureLatency(latency)));
@@ -191,6 +193,16 @@ class Bench {
     }
     return figures;
   }
+}
+
+/** What of it is the engine's own; see engine-alone.ts. */
+function measureEngine(table: string): Figure {
+  const command = [join(import.meta.dirname, "engine-alone.js")];
+  const env = { ...process.env, TABLE: table };
+  const said = spawnSync(process.execPath, command, { env, encoding: "utf8" });
+  const value = said.status === 0 ? Number(said.stdout) : undefined;
+  const note = value === undefined ? said.stderr.trim() : "on wires without a kernel below them";
+  return figure({ name: "get CPU per request, nines' engine alone", value, unit: "us", note });
 }
 
 /** What a contender's other processes used in all: small, and said. */
