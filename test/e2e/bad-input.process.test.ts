@@ -25,12 +25,16 @@ describe("a wrong command line", () => {
 
   it("asks for help before a command of any depth", async (t) => {
     const nines = await createNines(t);
-    const [before, after, more, wrong] = await Promise.all([
+    const [before, after, more, wrong, group, groupHelp] = await Promise.all([
       nines.run("help", "control", "restart"),
       nines.run("control", "restart", "--help"),
       nines.run("help", "restart", "web"),
       nines.run("help", "upp"),
+      nines.run("backup"),
+      nines.run("backup", "--help"),
     ]);
+    assert.equal(group.code, 2);
+    assert.equal(group.stderr, groupHelp.stdout, "a group alone teaches as well");
     assert.match(before.stdout, /^Usage: nines control restart /);
     assert.equal(before.stdout, after.stdout);
     assert.match(more.stdout, /^Usage: nines restart /, "it is not run");

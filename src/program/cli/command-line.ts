@@ -49,7 +49,10 @@ export function buildCommandLine(actions: Actions, version: string, ended: Ended
     .helpCommand("help [command]", "print a command's help")
     .addHelpText("after", closing)
     .showHelpAfterError("Run `nines --help` for the commands and what they do.")
-    .configureOutput({ getOutHelpWidth: () => process.stdout.columns ?? HELP_WIDTH })
+    .configureOutput({
+      getOutHelpWidth: () => process.stdout.columns ?? HELP_WIDTH,
+      getErrHelpWidth: () => process.stderr.columns ?? HELP_WIDTH,
+    })
     .exitOverride();
   addRunning(nines, actions, ended);
   addSeeing(nines, actions, ended);
