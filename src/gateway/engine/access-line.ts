@@ -329,51 +329,44 @@ function writeEscaped(
 
 const QUERY = 0x3f;
 
+/** Names of ours and addresses as JSON, as they were written last. */
+const quotedNames = new Map<string, Buffer>();
+const QUOTED_NAMES_MAX = 1024;
+
 /** A name of ours, or an address, as JSON; null when it is empty. */
 function writeName(out: Writer, name: string): void {
-  if (name === "") out.all(NULL);
-  else if (isPlainText(name)) {
-    out.reserve(name.length + FRAME_BYTES_MAX);
-    out.all(QUOTE);
-    out.text(name);
-    out.all(QUOTE);
-  } else {
-    const quoted = Buffer.from(JSON.stringify(name));
-    out.reserve(quoted.length + FRAME_BYTES_MAX);
-    out.all(quoted);
+  let quoted = quotedNames.get(name);
+  if (quoted === undefined) {
+    if (quotedNames.size >= QUOTED_NAMES_MAX) quotedNames.clear();
+    quoted = name === "" ? NULL : Buffer.from(JSON.stringify(name));
+    quotedNames.set(name, quoted);
   }
-}
-
-function isPlainText(text: string): boolean {
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code > 0x7f || inJson[code] !== undefined) return false;
-  }
-  return true;
+  out.reserve(quoted.length + FRAME_BYTES_MAX);
+  out.all(quoted);
 }
 
 // Most lines are of the same second as the one before.
 let secondMs = -1;
-let secondIso = "";
-let secondClf = "";
+let secondIso = NULL;
+let secondClf = NULL;
 
 function tellSecond(wallMs: number): void {
   const startMs = Math.floor(wallMs / 1000) * 1000;
   if (startMs === secondMs) return;
   secondMs = startMs;
   const date = new Date(startMs);
-  secondIso = date.toISOString().slice(0, -4);
+  secondIso = bytesOf(date.toISOString().slice(0, -4));
   const [, day, month, year, time] = /^\w+, (\d+) (\w+) (\d+) (\S+)/.exec(date.toUTCString()) ?? [];
-  secondClf = `${day}/${month}/${year}:${time} +0000`;
+  secondClf = bytesOf(`${day}/${month}/${year}:${time} +0000`);
 }
 
 function writeIso(out: Writer, wallMs: number): void {
   tellSecond(wallMs);
-  out.text(secondIso);
+  out.all(secondIso);
   out.decimal(Math.floor(wallMs - secondMs), 3);
 }
 
 function writeClf(out: Writer, wallMs: number): void {
   tellSecond(wallMs);
-  out.text(secondClf);
+  out.all(secondClf);
 }
