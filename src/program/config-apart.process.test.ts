@@ -8,8 +8,13 @@ import { describe, it, type TestContext } from "node:test";
 import { loadConfigApart, readAhead } from "./config-apart.ts";
 import { loadConfigFile } from "./config-file.ts";
 
+const targets = "{ a: { path: a }, b: { path: b } }";
+const sources = "{ data: { path: data } }";
+const backup = `{ keyFile: key, targets: ${targets}, copies: 2, sources: ${sources} }`;
+
 const texts = {
   "nines.yaml": "services: { shop: { command: sleep 1 } }\n",
+  "nines.conf": `services: { shop: { command: sleep 1 } }\nbackup: ${backup}\n`,
   "nines.json": '{ "services": { "shop": { "command": "sleep 2" } } }\n',
   "nines.config.mjs": 'export default { services: { shop: { command: "sleep 3" } } };\n',
 };

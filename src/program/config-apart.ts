@@ -5,15 +5,15 @@
 // thread. For commands that work long on what the file says; control reads its file again and
 // again.
 
-import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
-import { type ErrorCode, NinesError } from "../core/base/errors.ts";
+import { received, type SentError } from "../runtime/sent-error.ts";
 import type { LoadedConfig } from "./config-file.ts";
+import { formatOf } from "./config-format.ts";
 
 /** What the thread sends, once. */
 export type ReadConfig =
   | { readonly ok: true; readonly loaded: LoadedConfig }
-  | { readonly ok: false; readonly code: ErrorCode; readonly what: string };
+  | { readonly ok: false; readonly error: SentError };
 
 let ahead: { readonly file: string; readonly loading: Promise<LoadedConfig> } | undefined;
 
@@ -34,8 +34,8 @@ export async function loadConfigApart(file: string): Promise<LoadedConfig> {
 
 async function readOnThread(file: string): Promise<LoadedConfig> {
   // A file that is a program may be written for the main thread.
-  const isProgram = ![".yaml", ".yml", ".json"].includes(extname(file).toLowerCase());
-  if (isProgram) return (await import("./config-file.ts")).loadConfigFile(file);
+  if (formatOf(file) === "javascript")
+    return (await import("./config-file.ts")).loadConfigFile(file);
   const thread = new Worker(new URL("./config-thread.js", import.meta.url), { workerData: file });
   const read = await new Promise<ReadConfig>((resolve, reject) => {
     thread.once("message", resolve);
@@ -44,5 +44,5 @@ async function readOnThread(file: string): Promise<LoadedConfig> {
   });
   // Its exit, which comes by itself, is nobody's concern.
   if (read.ok) return read.loaded;
-  throw new NinesError(read.code, read.what);
+  throw received(read.error);
 }

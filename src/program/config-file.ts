@@ -4,12 +4,12 @@
 
 import { readFileSync, statSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { extname } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Config } from "../config/config.ts";
-import { type ConfigSource, type ParsedConfig, parseConfig } from "../config/load.ts";
+import { type ParsedConfig, parseConfig } from "../config/load.ts";
 import { formatProblems } from "../config/problems.ts";
 import { NinesError } from "../core/base/errors.ts";
+import { formatOf } from "./config-format.ts";
 
 const FILE_BYTES_MAX = 1024 * 1024;
 const IMPORT_TIMEOUT_MS = 10_000;
@@ -32,11 +32,10 @@ export async function loadConfigFile(file: string): Promise<LoadedConfig> {
 /** What is wrong is a result; only a file that cannot be read at all throws. */
 export async function parseConfigFile(file: string): Promise<ParsedConfig> {
   const cores = availableParallelism();
-  const extension = extname(file).toLowerCase();
-  if (extension === ".js" || extension === ".mjs" || extension === ".cjs") {
-    return parseConfig({ file, cores, format: "javascript", value: await importValue(file) });
+  const format = formatOf(file);
+  if (format === "javascript") {
+    return parseConfig({ file, cores, format, value: await importValue(file) });
   }
-  const format: ConfigSource["format"] = extension === ".json" ? "json" : "yaml";
   return parseConfig({ file, cores, format, text: readText(file) });
 }
 

@@ -2,7 +2,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { present } from "../core/base/assert.ts";
-import { NinesError } from "../core/base/errors.ts";
+import { toSend } from "../runtime/sent-error.ts";
 import type { ReadConfig } from "./config-apart.ts";
 import { loadConfigFile } from "./config-file.ts";
 
@@ -10,8 +10,7 @@ async function read(file: string): Promise<ReadConfig> {
   try {
     return { ok: true, loaded: await loadConfigFile(file) };
   } catch (error) {
-    if (!(error instanceof NinesError)) throw error;
-    return { ok: false, code: error.code, what: error.message };
+    return { ok: false, error: toSend(error) };
   }
 }
 

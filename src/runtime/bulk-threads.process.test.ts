@@ -9,6 +9,7 @@ import { type Sealing, tagBytes, type VaultCrypto } from "../core/vault/crypto.t
 import { sharedBytes } from "../core/vault/memory.ts";
 import { WindowCoder } from "../core/vault/window-coder.ts";
 import { createBulkThreads } from "./bulk-threads.ts";
+import { sealedChunkOf } from "./sealed-chunk.fixture.ts";
 import { createVaultCrypto } from "./vault-crypto.ts";
 
 const sealing: Sealing = {
@@ -112,6 +113,13 @@ describe("work on threads", () => {
       const shards = [...data, ...parity];
       assert.deepEqual(await Promise.all(shards.map((shard) => bulk.sum(shard))), sums);
     }
+  });
+
+  it("fails with the kernel's own code", async (t) => {
+    const { bulk } = threaded(t);
+    const file = { descriptor: 2 ** 30, direct: undefined, offset: 0 };
+    const opening = bulk.openTo(file, sealedChunkOf(randomBytes(100_000)));
+    await assert.rejects(opening, { code: "EBADF" });
   });
 
   it("starts no thread for little, and threads for much", async (t) => {

@@ -16,6 +16,7 @@ import { assert } from "../core/base/assert.ts";
 import type { Bulk, SealedChunk } from "../core/vault/crypto.ts";
 import { sharedBytes } from "../core/vault/memory.ts";
 import { bulkDoing, type BulkKind } from "./bulk-work.ts";
+import { received, type SentError } from "./sent-error.ts";
 
 const smallBytes = 32_768;
 /** What a thread takes to start, in time of a processor. */
@@ -33,7 +34,7 @@ export interface BulkRequest {
 export interface BulkAnswer {
   readonly id: number;
   readonly result: unknown;
-  readonly failure: string | undefined;
+  readonly failure: SentError | undefined;
 }
 
 export interface BulkThreads {
@@ -191,7 +192,7 @@ class Thread {
     this.#waiting.delete(id);
     if (this.#waiting.size === 0) this.#worker.unref();
     if (failure === undefined) waiting?.resolve(result);
-    else waiting?.reject(new Error(failure));
+    else waiting?.reject(received(failure));
   }
 
   #fail(cause: Error): void {

@@ -4,6 +4,7 @@ import { parentPort } from "node:worker_threads";
 import { present } from "../core/base/assert.ts";
 import { bulkDoing } from "./bulk-work.ts";
 import type { BulkAnswer, BulkRequest } from "./bulk-threads.ts";
+import { toSend } from "./sent-error.ts";
 
 const port = present(parentPort, "this file runs as a thread");
 
@@ -12,7 +13,7 @@ function answer({ id, kind, given }: BulkRequest): BulkAnswer {
     const work = bulkDoing[kind] as (...given: readonly unknown[]) => unknown;
     return { id, result: work(...given), failure: undefined };
   } catch (error) {
-    return { id, result: undefined, failure: error instanceof Error ? error.message : "unknown" };
+    return { id, result: undefined, failure: toSend(error) };
   }
 }
 

@@ -183,7 +183,7 @@ function isFinal(opening: DecipherGCM): boolean {
 /** What is kept and grows does so in few steps, for what it was before is let go late. */
 function roomyBytes(bytes: number): number {
   let roomy = pieceBytes;
-  while (roomy <= bytes) roomy *= 4;
+  while (roomy < bytes) roomy *= 4;
   return roomy;
 }
 
