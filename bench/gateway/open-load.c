@@ -50,6 +50,7 @@ enum role { UNUSED, LISTENER, INPUT, ORIGIN, CLIENT };
 struct peer {
   enum role role;
   int length;
+  /** Of the request under way; 0: none. */
   uint64_t dueNs;
   char bytes[HEAD_BYTES_MAX];
 };
@@ -133,8 +134,18 @@ static void ask(int fd, uint64_t dueNs) {
   }
 }
 
+/** One that the proxy has not closed meanwhile; -1: there is none. */
+static int takeIdle(void) {
+  while (idleHead != idleTail) {
+    int fd = idle[idleHead++ % CONNECTIONS_MAX];
+    if (peers[fd].role == CLIENT) return fd;
+  }
+  return -1;
+}
+
 static void fallDue(uint64_t dueNs) {
-  if (idleHead != idleTail) ask(idle[idleHead++ % CONNECTIONS_MAX], dueNs);
+  int fd = takeIdle();
+  if (fd >= 0) ask(fd, dueNs);
   else if (dueTail - dueHead < DUE_MAX) due[dueTail++ % DUE_MAX] = dueNs;
   else lost++;
 }
@@ -146,6 +157,7 @@ static void answered(int fd, int isGood) {
   if (peer->dueNs >= countsFromNs && sampleCount < SAMPLES_MAX) {
     samples[sampleCount++] = (float)(nowNs() - peer->dueNs) / 1e6f;
   }
+  peer->dueNs = 0;
   if (dueHead != dueTail) ask(fd, due[dueHead++ % DUE_MAX]);
   else idle[idleTail++ % CONNECTIONS_MAX] = fd;
 }
@@ -167,7 +179,7 @@ static void readMore(int fd) {
   if (count <= 0) {
     if (peer->role == CLIENT) {
       lost++;
-      underWay--;
+      if (peer->dueNs != 0) underWay--;
     }
     closePeer(fd);
     return;

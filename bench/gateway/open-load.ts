@@ -20,11 +20,13 @@ export class OpenLoad {
   /** Where its origin listens. */
   readonly port: number;
   readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
   readonly #lines: AsyncIterator<string>;
 
   private constructor(program: string, port: number) {
     this.port = port;
     this.#child = spawn(program, [String(port)], { stdio: ["pipe", "pipe", "inherit"] });
+    this.#ended = new Promise((resolve) => this.#child.once("close", resolve));
     const input = this.#child.stdout;
     if (input === null) throw new Error("its output is a pipe");
     this.#lines = createInterface({ input })[Symbol.asyncIterator]();
@@ -54,8 +56,7 @@ export class OpenLoad {
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.once("close", resolve));
     this.#child.kill();
-    await ended;
+    await this.#ended;
   }
 }
