@@ -22,7 +22,7 @@ import { ObjectBytes } from "../core/vault/object-coder.ts";
 import { findForged } from "../core/vault/pack.ts";
 import type { Geometry } from "../core/vault/shard.ts";
 import { ShardSummer, WindowCoder } from "../core/vault/window-coder.ts";
-import { codeOf } from "./inside-root.ts";
+import { codeOf } from "./error-code.ts";
 import { letGo } from "./let-go.ts";
 import { isFinished, putFile, writeAll } from "./restored-file.ts";
 

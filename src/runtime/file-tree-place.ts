@@ -25,7 +25,8 @@ import type { Bulk } from "../core/vault/crypto.ts";
 import type { EntryFacts } from "../core/vault/entry.ts";
 import type { PlaceWriter, PutFile, SmallFile, TreePath, TreePlace } from "../ports/tree-place.ts";
 import { setAttributes, type WantedAttributes } from "./attributes.ts";
-import { codeOf, InsideRoot, pathWithin, within } from "./inside-root.ts";
+import { codeOf } from "./error-code.ts";
+import { InsideRoot, pathWithin, within } from "./inside-root.ts";
 import { identify } from "./process-identity.ts";
 import {
   isAllowed,

@@ -28,7 +28,8 @@ import type {
   TreeSource,
 } from "../ports/tree-source.ts";
 import { type ReadAttributes, readAttributes } from "./attributes.ts";
-import { byteName, codeOf, InsideRoot, within } from "./inside-root.ts";
+import { codeOf } from "./error-code.ts";
+import { byteName, InsideRoot, within } from "./inside-root.ts";
 
 /** Zeros of a file with holes are looked for in pieces of this size. */
 const holeBytes = 65_536;

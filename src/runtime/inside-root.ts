@@ -101,11 +101,6 @@ export class InsideRoot {
   }
 }
 
-/** The kernel's code of a failure: "ENOENT". */
-export function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException | undefined)?.code ?? "";
-}
-
 /** Bytes, one character each. */
 export function byteName(bytes: Buffer): string {
   return bytes.toString("latin1");

@@ -16,7 +16,7 @@ import {
   writeSync,
 } from "node:fs";
 import type { EntryFacts } from "../core/vault/entry.ts";
-import { codeOf } from "./inside-root.ts";
+import { codeOf } from "./error-code.ts";
 
 const makingFlags =
   constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;

@@ -29,6 +29,8 @@ import type { Vault } from "./vault.ts";
 /** Beside those in use: of folders, of small files and of a large one at least, and these bytes. */
 const partsKept = 3;
 const keptBytesMax = 8 * 1_048_576;
+/** Of packs, so that their keys are derived once. */
+const sealersMax = 64;
 /** What could not be read is tried again after this: its target may be back. */
 const againMs = 10_000;
 
@@ -59,8 +61,7 @@ export class VaultReader {
   readonly #vault: Vault;
   /** The last used last. */
   readonly #parts = new Map<string, HeldPart>();
-  /** Of the pack that was used last. */
-  #sealer: { readonly id: ObjectId; readonly sealer: ObjectSealer } | undefined;
+  readonly #sealers = new Map<ObjectId, ObjectSealer>();
 
   constructor(vault: Vault) {
     this.#vault = vault;
@@ -90,11 +91,12 @@ export class VaultReader {
       throw new NinesError("NINES_VAULT_ERASED", what);
     }
     if (chunk.offset + chunk.sealedBytes > pack.packBytes) throw this.wrong(name);
-    if (this.#sealer?.id !== pack.id) {
-      const sealer = new ObjectSealer(this.#vault.world.crypto, domain, pack.id);
-      this.#sealer = { id: pack.id, sealer };
+    let sealer = this.#sealers.get(pack.id);
+    if (sealer === undefined) {
+      sealer = new ObjectSealer(this.#vault.world.crypto, domain, pack.id);
+      if (this.#sealers.size === sealersMax) this.#sealers.clear();
+      this.#sealers.set(pack.id, sealer);
     }
-    const { sealer } = this.#sealer;
     const { bytes, release } = await this.#bytesOf(pack, chunk);
     return { chunk: sealedChunk(sealer, chunk, bytes), release };
   }
@@ -167,19 +169,23 @@ export class VaultReader {
   }
 
   #hold(pack: IndexedPack, object: CatalogObject | undefined, shard: number): HeldPart {
-    const isWhole = object === undefined || !areDataListed(object);
-    const key = isWhole ? pack.id : `${pack.id} ${shard}`;
-    const known = this.#parts.get(key);
-    this.#parts.delete(key);
-    const { clock } = this.#vault.world;
-    const failedAtMs = known?.failedAtMs ?? Number.POSITIVE_INFINITY;
-    const part =
-      known === undefined || clock.monotonicMs() - failedAtMs >= againMs
-        ? this.#begin(key, pack, isWhole ? undefined : { object, shard })
-        : known;
-    part.users++;
-    this.#parts.set(key, part);
-    return part;
+    const own = `${pack.id} ${shard}`;
+    const known = this.#parts.get(own) ?? this.#parts.get(pack.id);
+    const part = known === undefined || this.#isStale(known) ? undefined : known;
+    const isWhole = part === undefined && (object === undefined || !areDataListed(object));
+    const one = object === undefined || isWhole ? undefined : { object, shard };
+    const held = part ?? this.#begin(isWhole ? pack.id : own, pack, one);
+    held.users++;
+    // The last used is the last.
+    this.#parts.delete(held.key);
+    this.#parts.set(held.key, held);
+    return held;
+  }
+
+  #isStale({ failedAtMs }: HeldPart): boolean {
+    return (
+      failedAtMs !== undefined && this.#vault.world.clock.monotonicMs() - failedAtMs >= againMs
+    );
   }
 
   #begin(key: string, pack: IndexedPack, one: OneShard | undefined): HeldPart {
