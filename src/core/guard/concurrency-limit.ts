@@ -28,9 +28,15 @@
 // room at once. Rejected: shares by priority (what the one does not use must be given to the other,
 // which is this), dropping by chance (the most important requests are lost by chance as well).
 //
-// Where the limit binds and nobody is answered any more, since clients give up in the queue and the
-// service goes on working for them, there is nothing to count by, and the limit is halved until
-// answers come again: else what was too much stays let in, and the service never catches up.
+// Whoever is let in waits in the service's own queue, where all are equal. That queue bridges the
+// gaps between arrivals; where more than half of the less important ones are turned away, there are
+// none. They then leave most of it to those above them, who wait hardly longer than at any time.
+//
+// A client that leaves is still worked for: its request keeps its place until one that began later
+// is answered, or the service could have done all that wait, one by one. Else clients who leave
+// sooner than they are answered would be replaced by others, for ever, in a queue ever longer.
+// Where the limit binds and nobody is answered any more, there is nothing to count by, and the
+// limit is halved until answers come again.
 //
 // Invariant: min <= limit <= max; a window without answers raises nothing.
 
@@ -53,6 +59,8 @@ export const defaultConcurrency: ConcurrencySettings = { min: 2, max: 1_000, tol
 const WINDOW_MS = 100;
 /** so many, and as many as may wait, so that a new limit is seen in the next one; */
 const ANSWERS_MIN = 100;
+/** fewer where the limit did not bind: that it does now must be noticed soon; */
+const ANSWERS_MIN_CALM = 20;
 /** but not longer than this. */
 const WINDOW_MS_MAX = 2_000;
 /** What one window weighs in the baseline, and in the rate of answers while the limit binds. */
@@ -65,6 +73,8 @@ const ROOMY_RATIO = 0.5;
 const GROWTH_MAX = 0.01;
 /** What a proof lets in, and after how many windows there is one; sooner while they tell news. */
 const PROOF_RATIO = 0.5;
+/** The same of those who leave the queue to others. */
+const PROOF_RATIO_CROWDED = 0.6;
 const PROOF_AFTER_WINDOWS = 10;
 const PROOF_SOON_WINDOWS = 3;
 /** A cut to less than this is a proof as well. */
@@ -76,6 +86,11 @@ const TELLING_RATIO = 0.15;
 /** By chance a proof may be wrong: it raises the baseline to no more than so many times itself. */
 const RAISE_MAX = 2;
 const INITIAL_LIMIT = 20;
+/** So many turned away, of so many at the least, is a crowd, */
+const CROWD_RATIO = 0.5;
+const CROWD_MIN = 10;
+/** in which those below others fill this share of the queue. */
+const queueShare: Readonly<Record<Priority, number>> = { low: 0.4, normal: 0.7, high: 1 };
 
 /** What was seen in a window. */
 interface Seen {
@@ -85,6 +100,12 @@ interface Seen {
   readonly perMs: number;
   /** and those under way, on average. */
   readonly waiting: number;
+}
+
+/** One that nobody waits for any more, and the service may be working on. */
+interface Abandoned {
+  readonly beganMs: number;
+  readonly leftMs: number;
 }
 
 /** A proof under way, and how it was before. */
@@ -106,10 +127,24 @@ export class ConcurrencyLimit {
   #perMs = 0;
   #proof: Proof | undefined = undefined;
   #windowsToProof = PROOF_AFTER_WINDOWS;
+  /** It bound in the last window; and most were turned away, while there were others above them. */
+  #binds = false;
+  #isCrowded = false;
+  /** The most important one of the last window. */
+  #topBefore = 0;
+  /** In the order of their leaving. */
+  readonly #abandoned: Abandoned[] = [];
   // The window.
   #fromMs: number;
   #waiting = 0;
   #answers = 0;
+  /** What those took. */
+  #tookMs = 0;
+  #asked = 0;
+  #refused = 0;
+  /** The most and the least important one, by rank. */
+  #top = 0;
+  #bottom = rank.high;
   /** What requests have waited in it, all together, */
   #waitedMs = 0;
   /** until here. */
@@ -134,14 +169,34 @@ export class ConcurrencyLimit {
     return this.#baselineMs;
   }
 
+  /** Requests that count against it. */
   get waiting(): number {
     return this.#waiting;
   }
 
   /** Whether one more is let in. O(1), like all here. */
-  admits(priority: Priority): boolean {
-    const beyond = 1 + Math.sqrt(this.#limit);
-    return this.#waiting < this.#limit + rank[priority] * beyond;
+  admits(priority: Priority, nowMs: number): boolean {
+    this.#forget(nowMs);
+    const mine = rank[priority];
+    this.#top = Math.max(this.#top, mine);
+    this.#bottom = Math.min(this.#bottom, mine);
+    this.#asked++;
+    if (this.#waiting < this.#room(priority)) return true;
+    // From calm to overload: what is counted from here on is overload alone.
+    if (this.#refused === 0 && !this.#binds) this.#openWindow(nowMs, 1);
+    this.#refused++;
+    return false;
+  }
+
+  #room(priority: Priority): number {
+    const mine = rank[priority];
+    const room = this.#limit + mine * (1 + Math.sqrt(this.#limit));
+    const isLeft = this.#isCrowded || this.#crowds;
+    if (!isLeft || mine >= Math.max(this.#top, this.#topBefore)) return room;
+    const { min, tolerance } = this.settings;
+    const workedOn = this.#limit / tolerance;
+    const reserved = 1 + workedOn * (1 + (tolerance - 1) * queueShare[priority]);
+    return Math.min(room, Math.max(min, reserved));
   }
 
   /** A request was let in, and waits for its answer from now on. */
@@ -151,20 +206,44 @@ export class ConcurrencyLimit {
   }
 
   /** Its answer has come. */
-  answered(nowMs: number): void {
+  answered(beganMs: number, nowMs: number): void {
     this.#leave(nowMs);
     this.#answers++;
+    this.#tookMs += nowMs - beganMs;
+    const abandoned = this.#abandoned;
+    while (abandoned[0] !== undefined && abandoned[0].beganMs < beganMs) {
+      abandoned.shift();
+      this.#leave(nowMs);
+    }
     const forMs = nowMs - this.#fromMs;
-    const enough = Math.max(ANSWERS_MIN, this.#limit);
+    const enough = this.#binds ? Math.max(ANSWERS_MIN, this.#limit) : ANSWERS_MIN_CALM;
     if (forMs < WINDOW_MS || (this.#answers < enough && forMs < WINDOW_MS_MAX)) return;
     this.#end(nowMs, forMs);
   }
 
-  /** It waits no more, and nobody has answered it: the others answered all the slower. */
+  /** It waits no more, and no service has it: the others answered all the slower. */
   gaveUp(nowMs: number): void {
     this.#leave(nowMs);
-    const forMs = nowMs - this.#fromMs;
-    if (forMs >= WINDOW_MS_MAX) this.#end(nowMs, forMs);
+    this.#endIfLong(nowMs);
+  }
+
+  /** Its client waits no more; the service may work on it all the same. */
+  abandoned(beganMs: number, nowMs: number): void {
+    this.#forget(nowMs);
+    this.#abandoned.push({ beganMs, leftMs: nowMs });
+    this.#endIfLong(nowMs);
+  }
+
+  /** Those who were abandoned so long ago that the service must have done with them. */
+  #forget(nowMs: number): void {
+    const abandoned = this.#abandoned;
+    if (abandoned.length === 0) return;
+    const allMs = this.#baselineMs === 0 ? Infinity : this.#waiting * this.#baselineMs;
+    const untilMs = nowMs - Math.min(allMs, WINDOW_MS_MAX);
+    while (abandoned[0] !== undefined && abandoned[0].leftMs <= untilMs) {
+      abandoned.shift();
+      this.#leave(nowMs);
+    }
   }
 
   /** An error came: how soon says nothing. */
@@ -182,8 +261,32 @@ export class ConcurrencyLimit {
     } else if (waiting >= this.#limit * BINDING_RATIO) {
       this.#starve();
     }
+    this.#isCrowded = this.#crowds;
+    this.#topBefore = this.#top;
+    this.#refused = 0;
+    this.#top = rank.low;
+    this.#bottom = rank.high;
+    this.#openWindow(nowMs, 0);
+  }
+
+  /** So far in this window: most are turned away, and not all are equal. */
+  get #crowds(): boolean {
+    const isMixed = this.#bottom < this.#top && this.#asked >= CROWD_MIN;
+    return isMixed && this.#refused >= this.#asked * CROWD_RATIO;
+  }
+
+  #endIfLong(nowMs: number): void {
+    const forMs = nowMs - this.#fromMs;
+    if (forMs >= WINDOW_MS_MAX) this.#end(nowMs, forMs);
+  }
+
+  /** Counts from now on; so many have asked just now. */
+  #openWindow(nowMs: number, asked: number): void {
+    this.#count(nowMs);
     this.#fromMs = nowMs;
+    this.#asked = asked;
     this.#answers = 0;
+    this.#tookMs = 0;
     this.#waitedMs = 0;
   }
 
@@ -204,8 +307,12 @@ export class ConcurrencyLimit {
       this.#isFirst = false;
       return;
     }
-    if (this.#baselineMs === 0) this.#baselineMs = seen.tookMs;
-    if (seen.waiting < this.#limit * BINDING_RATIO) this.#unbound(seen);
+    // Many may wait for the few that were answered, which then tell more than Little's law.
+    if (this.#baselineMs === 0) {
+      this.#baselineMs = Math.max(Math.min(seen.tookMs, this.#tookMs / this.#answers), 0.001);
+    }
+    this.#binds = seen.waiting >= this.#limit * BINDING_RATIO;
+    if (!this.#binds) this.#unbound(seen);
     else if (this.#proof !== undefined) this.#judge(this.#proof, seen);
     else this.#adapt(seen);
   }
@@ -241,8 +348,9 @@ export class ConcurrencyLimit {
     }
     const before = { ...seen, perMs: this.#perMs };
     this.#proof = { limit: this.#limit, before, isSettled: false };
-    const isLeast = this.#limit * PROOF_RATIO < this.settings.min;
-    this.#limit = this.#bounded(isLeast ? this.#limit / PROOF_RATIO : this.#limit * PROOF_RATIO);
+    const ratio = this.#isCrowded ? PROOF_RATIO_CROWDED : PROOF_RATIO;
+    const isLeast = this.#limit * ratio < this.settings.min;
+    this.#limit = this.#bounded(isLeast ? this.#limit / ratio : this.#limit * ratio);
   }
 
   #judge(proof: Proof, seen: Seen): void {

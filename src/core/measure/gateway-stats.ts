@@ -61,7 +61,7 @@ export interface ServiceStats {
 export interface ConcurrencyStats {
   /** Requests at once. */
   readonly limit: number;
-  /** Those that wait for their answers now. */
+  /** Those that wait for their answers now, or were left and may be worked on all the same. */
   readonly waiting: number;
   /** What an answer takes when nobody queues; 0: not known yet. */
   readonly baselineMs: number;

@@ -13,6 +13,9 @@ import type { Context } from "./context.ts";
 import type { RouteCounts } from "./route-counts.ts";
 import type { Target } from "./service.ts";
 
+/** An instance that is left for these reasons may not notice, and goes on. */
+const abandons: ReadonlySet<EndingCode | undefined> = new Set(["CLIENT_LEFT", "ANSWER_TIMEOUT"]);
+
 export class Account {
   readonly #context: Context;
   #target: Target | undefined = undefined;
@@ -79,8 +82,8 @@ export class Account {
     service.retrying++;
   }
 
-  /** It waits no more. `status` of the answer that came, or 0. */
-  waited(status: number): void {
+  /** It waits no more. `status` of the answer that came, or 0; `why` there is none. */
+  waited(status: number, why?: EndingCode, isWithInstance = false): void {
     if (this.#isRetry) {
       this.#isRetry = false;
       this.of.service.retrying--;
@@ -89,9 +92,10 @@ export class Account {
     if (limit === undefined) return;
     this.#limit = undefined;
     const nowMs = this.#context.nowMs();
-    if (status === 0) limit.gaveUp(nowMs);
-    else if (status < 500) limit.answered(nowMs);
-    else limit.failed(this.#waitsFromMs, nowMs);
+    if (status >= 500) limit.failed(this.#waitsFromMs, nowMs);
+    else if (status > 0) limit.answered(this.#waitsFromMs, nowMs);
+    else if (isWithInstance && abandons.has(why)) limit.abandoned(this.#waitsFromMs, nowMs);
+    else limit.gaveUp(nowMs);
   }
 
   triedOn(instance: string, nowMs: number): void {
@@ -110,10 +114,13 @@ export class Account {
     counts.measured(nowMs - this.#startedMs);
   }
 
-  /** `status` of the answer that the client has whole, or 0; `begunAs` of one that broke off. */
-  ended(status: number, begunAs: number, why?: EndingCode): void {
+  /**
+   * `status` of the answer that the client has whole, or 0; `begunAs` of one that broke off;
+   * `isWithInstance`: one had it, and had not begun to answer.
+   */
+  ended(status: number, begunAs: number, why: EndingCode | undefined, isWithInstance: boolean) {
     const { service, counts } = this.of;
-    this.waited(0);
+    this.waited(0, why, isWithInstance);
     service.active--;
     counts.ended(status, why);
     if (this.#logged !== undefined) {

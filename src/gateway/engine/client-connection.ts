@@ -190,7 +190,9 @@ export class ClientConnection implements WireOwner, ExchangeClient {
       }
     }
     const { service, counts, route } = target;
-    if (service.limit !== undefined && !service.limit.admits(route.priority ?? "normal")) {
+    const { limit } = service;
+    const priority = route.priority ?? "normal";
+    if (limit !== undefined && !limit.admits(priority, this.#context.nowMs())) {
       service.shed();
       counts.requests++;
       counts.ended(reasons.OVERLOADED.status, "OVERLOADED");

@@ -687,7 +687,7 @@ export class Exchange implements AttemptOwner, Waiter {
 
   /** `status` of the answer that the client has whole, or 0. */
   #end(status: number, why?: EndingCode): void {
-    this.#account.ended(status, this.#answer.status, why);
+    this.#account.ended(status, this.#answer.status, why, this.#phase === phase.trying);
     this.#timer.stop();
     this.#phase = phase.idle;
     this.#target = undefined;

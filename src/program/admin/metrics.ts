@@ -211,7 +211,7 @@ const serviceMetrics: readonly Metric[] = [
   {
     name: "nines_concurrency_waiting",
     kind: "gauge",
-    help: "Requests that count against that limit: whole, and without an answer yet.",
+    help: "Requests that count against that limit: whole, and without an answer yet; or left by their clients a moment ago.",
     labels: ofService,
     rows: perConcurrency(({ waiting }) => waiting),
   },
