@@ -2,7 +2,6 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import type { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";
 import type { Target } from "../../ports/target.ts";
 import type {
   PlaceWriter,
@@ -14,7 +13,6 @@ import type {
 import { restore } from "./restore.ts";
 import { runBackup } from "./run-backup.ts";
 import {
-  diskPlaceOf,
   flip,
   master,
   memoryFile,
@@ -93,41 +91,16 @@ describe("a restore", () => {
     // Nobody small waits for who is large.
     assert.ok(finished.indexOf("c/small-0") < finished.indexOf("b/other"));
   });
-
-  it("gives back small files and large ones of shards that have rotted, and mends these", async () => {
-    const small = Object.fromEntries(
-      Array.from({ length: 40 }, (_, at) => [`${at}`, noise(at, 50)]),
-    );
-    const world = new TestWorld(await newDisks(3), 1);
-    const source = new TestSource("data", { ...small, large: noise(41, 9_000) });
-    const { snapshot } = await runBackup(world, settings, source, options);
-    const [disk = assert.fail()] = world.disks;
-    const packs = shardFiles(disk).filter((name) => name.startsWith("pack/"));
-    for (const name of packs) for (let at = 130; at < 1_500; at += 64) flipIfThere(disk, name, at);
-    const vault = await openVault(world, settings, opening);
-    const place = new NotedPlace();
-    const outcome = await restore(vault, snapshot, place, { path: [] });
-    assert.deepEqual([outcome.files, outcome.lost], [41, []]);
-    assert.ok(vault.store.mendedShards > 0);
-  });
 });
 
-function flipIfThere(disk: SimulatedDisk, name: string, offset: number): void {
-  const { folder, leaf } = diskPlaceOf(name);
-  if (offset < disk.content(folder, leaf).sizeBytes) flip(disk, name, offset);
-}
-
 /** The names of a file's chunks, and what is read of packs from now on. */
-async function chunksIn(
-  world: TestWorld,
-  packBytes: number = 65_536,
-): Promise<{
+async function chunksIn(world: TestWorld): Promise<{
   readonly vault: Vault;
   readonly names: readonly Uint8Array[];
   readonly reads: string[];
 }> {
   const source = new TestSource("data", { file: noise(1, 40_000) });
-  const wide = { ...settings, packBytes };
+  const wide = { ...settings, packBytes: 65_536 };
   const { snapshot } = await runBackup(world, wide, source, options);
   const reads: string[] = [];
   const noting = (target: Target): Target =>
@@ -181,19 +154,5 @@ describe("a chunk", () => {
     const degraded = new VaultReader(vault);
     for (const each of names) await degraded.chunk(each);
     assert.deepEqual(await degraded.chunk(name), plain);
-  });
-
-  it("stays where it is until it is released, whatever else is read meanwhile", async () => {
-    const { vault, names } = await chunksIn(new TestWorld(await newDisks(4), 1), 4_096);
-    const reader = new VaultReader(vault, 0);
-    const [name = assert.fail()] = names;
-    const held = (await reader.sealed(name)) ?? assert.fail();
-    const before = Buffer.from(held.chunk.sealed);
-    for (const each of names) await reader.chunk(each);
-    assert.ok(before.equals(held.chunk.sealed));
-    held.release();
-    // Nobody has it any more, and others get its memory.
-    for (const each of names) await reader.chunk(each);
-    assert.ok(!before.equals(held.chunk.sealed));
   });
 });

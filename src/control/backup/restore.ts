@@ -18,7 +18,7 @@ import {
   type Segment,
   type TreeEntry,
 } from "../../core/vault/tree.ts";
-import type { PlaceWriter, SmallFile, TreePlace } from "../../ports/tree-place.ts";
+import type { PlaceWriter, PutFile, SmallFile, TreePlace } from "../../ports/tree-place.ts";
 import { messageOf } from "./catalog.ts";
 import { Crew, Limit } from "./crew.ts";
 import type { Vault } from "./vault.ts";
@@ -233,8 +233,6 @@ class Restoring {
 
   async #makeAll({ path, entries }: Batch): Promise<void> {
     const held: HeldChunk[] = [];
-    /** What was found to be wrong is tried again by itself, with what else the vault has of it. */
-    const wrong: PlainEntry[] = [];
     const files: PlainEntry[] = [];
     const toPut: SmallFile[] = [];
     try {
@@ -244,27 +242,25 @@ class Restoring {
           const [only] = content.segments;
           const one = only?.kind === "chunk" ? await this.#reader.sealed(only.name) : undefined;
           if (one !== undefined) held.push(one);
-          else if (only !== undefined) return this.#file([...path, name], entry);
           files.push(entry);
           toPut.push({ name, facts, chunk: one?.chunk });
         });
       }
       const put = toPut.length === 0 ? [] : await this.#place.putFiles(path, toPut);
-      for (const [at, entry] of files.entries()) {
-        if (put[at] === "wrong") wrong.push(entry);
-        if (put[at] === "there") this.#counts.passedOver++;
-        if (put[at] !== "made") continue;
-        this.#counts.files++;
-        this.#counts.bytes += entry.content.bytes;
-      }
+      for (const [at, entry] of files.entries()) this.#count([...path, entry.name], entry, put[at]);
     } finally {
       for (const { release } of held) release();
     }
-    for (const entry of wrong) {
-      const file = [...path, entry.name];
-      await this.#orLost(file, () => this.#file(file, entry));
-    }
     this.#options.progress?.(this.#counts);
+  }
+
+  #count(path: readonly string[], { content }: PlainEntry, put: PutFile | undefined): void {
+    const [only] = content.segments;
+    if (put === "there") this.#counts.passedOver++;
+    else if (put === "made") {
+      this.#counts.files++;
+      this.#counts.bytes += content.bytes;
+    } else if (only?.kind === "chunk") this.#lose(path, this.#reader.wrong(only.name).message);
   }
 
   /** What there is of the entry is there, or is on its way, when it resolves. */
@@ -366,7 +362,12 @@ class Restoring {
 
   async #write(writer: PlaceWriter, { name, length }: Chunk, offset: number): Promise<void> {
     if (this.#isOver) throw new Error("the restore has ended");
-    await this.#reader.withSealed(name, (chunk) => writer.write(chunk, offset));
+    const { chunk, release } = await this.#reader.sealed(name);
+    try {
+      if (!(await writer.write(chunk, offset))) throw this.#reader.wrong(name);
+    } finally {
+      release();
+    }
     this.#counts.bytes += length;
     this.#options.progress?.(this.#counts);
   }

@@ -1,10 +1,9 @@
 // Reading what a snapshot holds: chunks, content, folders.
 //
 // Chunks that a file needs lie mostly one after the other in few packs, so whole data shards of
-// packs are read and the last few are kept. Each chunk is authenticated as it is opened: what comes
-// out of here is what went in, or an error that says what is lost. So shards are taken as they are,
-// without their sums; where a chunk is not right, or a shard not there, the whole pack is read with
-// all of them, which finds the one that is to blame and mends it.
+// packs are read and the last few are kept; the pack itself is read where one of its shards is not
+// right, which mends it. Each chunk is authenticated as it is opened: what comes out of here is
+// what went in, or an error that says what is lost.
 
 import { NinesError } from "../../core/base/errors.ts";
 import type { ChunkPlace, IndexedPack } from "../../core/vault/chunk-index.ts";
@@ -27,8 +26,9 @@ import { ByteReader, hexOf } from "../../core/vault/wire.ts";
 import type { CatalogObject } from "./catalog.ts";
 import type { Vault } from "./vault.ts";
 
-/** Beside those in use: of folders, of small files and of a large one at least. */
+/** Beside those in use: of folders, of small files and of a large one at least, and these bytes. */
 const partsKept = 3;
+const keptBytesMax = 8 * 1_048_576;
 /** Of packs, so that their keys are derived once. */
 const sealersMax = 64;
 /** What could not be read is tried again after this: its target may be back. */
@@ -59,16 +59,12 @@ interface HeldPart {
 
 export class VaultReader {
   readonly #vault: Vault;
-  readonly #keptBytesMax: number;
   /** The last used last. */
   readonly #parts = new Map<string, HeldPart>();
-  /** Packs with a chunk that was not right. */
-  readonly #doubted = new Set<ObjectId>();
   readonly #sealers = new Map<ObjectId, ObjectSealer>();
 
-  constructor(vault: Vault, keptBytesMax: number = 8 * 1_048_576) {
+  constructor(vault: Vault) {
     this.#vault = vault;
-    this.#keptBytesMax = keptBytesMax;
   }
 
   /**
@@ -76,45 +72,25 @@ export class VaultReader {
    * what belonged to an erased subject.
    */
   async chunk(name: Uint8Array): Promise<Uint8Array> {
-    const plain = sharedBytes(this.#find(name).chunk.plainBytes);
-    await this.withSealed(name, (chunk) => this.#vault.world.crypto.bulk.open(chunk, plain));
-    return plain;
-  }
-
-  /** The same, for somebody else to open, who says whether it was right; asked twice at most. */
-  async withSealed(
-    name: Uint8Array,
-    open: (chunk: SealedChunk) => Promise<boolean>,
-  ): Promise<void> {
-    if (await this.#isRight(name, open)) return;
-    const { pack } = this.#find(name);
-    this.#doubted.add(pack.id);
-    if (await this.#isRight(name, open)) return;
-    const what = `The chunk ${hexOf(name)} of pack ${pack.id} is not what its table says.`;
-    throw new NinesError("NINES_VAULT_DAMAGED", what);
-  }
-
-  async #isRight(
-    name: Uint8Array,
-    open: (chunk: SealedChunk) => Promise<boolean>,
-  ): Promise<boolean> {
     const held = await this.sealed(name);
     try {
-      return held !== undefined && (await open(held.chunk));
+      const plain = sharedBytes(held.chunk.plainBytes);
+      if (await this.#vault.world.crypto.bulk.open(held.chunk, plain)) return plain;
     } finally {
-      held?.release();
+      held.release();
     }
+    throw this.wrong(name);
   }
 
-  /** As it lies there, right or not; undefined when it ends behind its pack. */
-  async sealed(name: Uint8Array): Promise<HeldChunk | undefined> {
+  /** The same, sealed: whoever opens it says whether it was what its table says. */
+  async sealed(name: Uint8Array): Promise<HeldChunk> {
     const { pack, chunk } = this.#find(name);
     const domain = this.#vault.keys.find(pack.domainId);
     if (domain === undefined) {
       const what = `The pack ${pack.id} was sealed with a key that is destroyed.`;
       throw new NinesError("NINES_VAULT_ERASED", what);
     }
-    if (chunk.offset + chunk.sealedBytes > pack.packBytes) return undefined;
+    if (chunk.offset + chunk.sealedBytes > pack.packBytes) throw this.wrong(name);
     let sealer = this.#sealers.get(pack.id);
     if (sealer === undefined) {
       sealer = new ObjectSealer(this.#vault.world.crypto, domain, pack.id);
@@ -123,6 +99,13 @@ export class VaultReader {
     }
     const { bytes, release } = await this.#bytesOf(pack, chunk);
     return { chunk: sealedChunk(sealer, chunk, bytes), release };
+  }
+
+  /** A chunk is not what its pack's table says. */
+  wrong(name: Uint8Array): NinesError {
+    const id = this.#vault.index.find(name)?.pack.id;
+    const what = `The chunk ${hexOf(name)} of pack ${id} is not what its table says.`;
+    return new NinesError("NINES_VAULT_DAMAGED", what);
   }
 
   /** The chunks and holes of a content, in order. */
@@ -186,12 +169,12 @@ export class VaultReader {
   }
 
   #hold(pack: IndexedPack, object: CatalogObject | undefined, shard: number): HeldPart {
-    const isListed = object !== undefined && areDataListed(object);
-    const one = isListed && !this.#doubted.has(pack.id) ? { object, shard } : undefined;
-    const key = one === undefined ? pack.id : `${pack.id} ${shard}`;
-    const known = this.#parts.get(key);
-    const isKnown = known !== undefined && !this.#isStale(known);
-    const held = isKnown ? known : this.#begin(key, pack, one);
+    const own = `${pack.id} ${shard}`;
+    const known = this.#parts.get(own) ?? this.#parts.get(pack.id);
+    const part = known === undefined || this.#isStale(known) ? undefined : known;
+    const isWhole = part === undefined && (object === undefined || !areDataListed(object));
+    const one = object === undefined || isWhole ? undefined : { object, shard };
+    const held = part ?? this.#begin(isWhole ? pack.id : own, pack, one);
     held.users++;
     // The last used is the last.
     this.#parts.delete(held.key);
@@ -221,7 +204,7 @@ export class VaultReader {
     if (part.users === 0 && this.#parts.get(part.key) !== part) part.loan.end();
     let keptBytes = [...this.#parts.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     for (const { key, users, bytes, loan } of this.#parts.values()) {
-      if (this.#parts.size <= partsKept || keptBytes <= this.#keptBytesMax) return;
+      if (this.#parts.size <= partsKept || keptBytes <= keptBytesMax) return;
       if (users > 0) continue;
       this.#parts.delete(key);
       keptBytes -= bytes;
@@ -245,8 +228,7 @@ export class VaultReader {
 }
 
 function areDataListed({ dataShards, places }: CatalogObject): boolean {
-  for (let shard = 0; shard < dataShards; shard++) {
-    if (!places.some((place) => place.shard === shard)) return false;
-  }
+  const listed = new Set(places.map(({ shard }) => shard));
+  for (let shard = 0; shard < dataShards; shard++) if (!listed.has(shard)) return false;
   return true;
 }
