@@ -105,6 +105,33 @@ describe("a line as JSON", () => {
   });
 });
 
+describe("names and addresses in a line", () => {
+  const json = { format: "json", query: false } as const;
+
+  it("are told as they are, an address also of IPv6, and null where none is known", () => {
+    for (const client of ["192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7", "fe80::1%eth0"]) {
+      assert.equal(read(accessLine({ ...entry, client }, json))["client"], client);
+    }
+    assert.equal(read(accessLine({ ...entry, client: "" }, json))["client"], null);
+  });
+
+  it("are no order to a terminal, as little as what clients send", () => {
+    const route = "a\u001b[1m b\u007f c\u0085 d\u009b2J é €";
+    const line = accessLine({ ...entry, route }, json);
+    assert.doesNotMatch(line.slice(0, -1), /\p{Cc}/u);
+    assert.equal(read(line)["route"], route);
+  });
+
+  it("are quoted once, from however many clients requests come", (context) => {
+    accessLine(entry, json);
+    const quoting = context.mock.method(JSON, "stringify");
+    for (let index = 0; index < 3_000; index++) {
+      accessLine({ ...entry, client: `198.51.${index >> 8}.${index & 255}` }, json);
+    }
+    assert.equal(quoting.mock.callCount(), 0);
+  });
+});
+
 describe("a line in combined form", () => {
   it("is Apache's", () => {
     assert.equal(

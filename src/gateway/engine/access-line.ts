@@ -177,7 +177,7 @@ function writeJson(out: Writer, entry: AccessEntry, query: boolean): void {
   out.all(AT);
   writeIso(out, entry.wallMs);
   out.all(CLIENT);
-  writeName(out, entry.client);
+  writeAddress(out, entry.client);
   out.all(PROTOCOL);
   out.text(entry.protocol === "tcp" ? "tcp" : head?.minorVersion === 0 ? "HTTP/1.0" : "HTTP/1.1");
   out.all(METHOD);
@@ -329,20 +329,36 @@ function writeEscaped(
 
 const QUERY = 0x3f;
 
-/** Names of ours and addresses as JSON, as they were written last. */
+/** An address as JSON: the kernel's text, which needs no escape; null when it is empty. */
+function writeAddress(out: Writer, address: string): void {
+  if (address === "") {
+    out.all(NULL);
+    return;
+  }
+  out.all(QUOTE);
+  out.text(address);
+  out.all(QUOTE);
+}
+
+/** Names of ours as JSON: few, and in every line. Not clients' addresses, which have no end. */
 const quotedNames = new Map<string, Buffer>();
 const QUOTED_NAMES_MAX = 1024;
 
-/** A name of ours, or an address, as JSON; null when it is empty. */
+/** A name of ours as JSON; null when it is empty. */
 function writeName(out: Writer, name: string): void {
   let quoted = quotedNames.get(name);
   if (quoted === undefined) {
     if (quotedNames.size >= QUOTED_NAMES_MAX) quotedNames.clear();
-    quoted = name === "" ? NULL : Buffer.from(JSON.stringify(name));
+    quoted = name === "" ? NULL : Buffer.from(quotedOf(name));
     quotedNames.set(name, quoted);
   }
   out.reserve(quoted.length + FRAME_BYTES_MAX);
   out.all(quoted);
+}
+
+/** As a client's text: JSON.stringify leaves DEL and C1's control characters as they are. */
+function quotedOf(name: string): string {
+  return JSON.stringify(name).replace(/[\x7f-\x9f]/g, (char) => `\\u00${hex(char.charCodeAt(0))}`);
 }
 
 // Most lines are of the same second as the one before.
