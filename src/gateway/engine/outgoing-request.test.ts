@@ -18,8 +18,9 @@ const limits = {
 const head = new RequestHead(limits);
 const writer = new Writer(65_536);
 
-function begin(request: OutgoingRequest, path: string): Buffer {
-  const bytes = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`);
+function begin(request: OutgoingRequest, path: string, bodyBytes = 0): Buffer {
+  const length = `Content-Length: ${bodyBytes}`;
+  const bytes = Buffer.from(`GET ${path} HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n`);
   head.reset(0);
   head.scan(bytes, bytes.length);
   request.start(bytes, head);
@@ -48,4 +49,15 @@ test("a kept head takes the memory of the one before, unless a write may still h
   request.forget();
   const long = begin(request, `/${"x".repeat(5000)}`);
   assert.equal(long.length > 5000, true);
+});
+
+test("a body is kept where it fits, whatever the next request adds to its read", () => {
+  const request = new OutgoingRequest();
+  const readBytes = 100_000;
+  begin(request, "/large", 40_000);
+  assert.equal(request.passes(readBytes, 39_999), true);
+  assert.equal(request.passes(readBytes, 40_000), false);
+  request.forget();
+  begin(request, "/small", 100);
+  assert.equal(request.passes(readBytes, 0), false, "too little to be sent from where it lies");
 });

@@ -108,10 +108,11 @@ export class OutgoingRequest {
     return next;
   }
 
-  /** So many bytes more of the body are not kept, leave as they came, and are enough for that. */
+  /** Of so many bytes more the body's are not kept, leave as they came, and are enough for that. */
   passes(byteCount: number, replayBytes: number): boolean {
     if (byteCount < PASSED_BYTES_MIN || this.#chunked) return false;
-    return !this.fits(byteCount, replayBytes);
+    const ownBytes = Math.min(byteCount, this.#body.remainingBytes);
+    return ownBytes >= PASSED_BYTES_MIN && !this.fits(ownBytes, replayBytes);
   }
 
   /** The end of what of [from, to), which passes, belongs to it. */

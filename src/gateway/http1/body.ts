@@ -57,6 +57,11 @@ export class BodyReader {
     this.#trailerBytes = 0;
   }
 
+  /** What is still to come of a body whose length was announced. */
+  get remainingBytes(): number {
+    return this.#remaining;
+  }
+
   get untilClose(): boolean {
     return this.#framing === framing.untilClose;
   }
