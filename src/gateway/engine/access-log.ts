@@ -25,7 +25,8 @@ export class LoggedRequest {
   tries = 0;
   waitedMs = 0;
   #hasHead = false;
-  readonly #head = new LoggedHead();
+  /** Made for the first that has one: no connection of a tcp listener has. */
+  #head: LoggedHead | undefined = undefined;
 
   /** Undefined for a connection of a tcp listener, and for a head that was refused. */
   get head(): LoggedHead | undefined {
@@ -41,7 +42,10 @@ export class LoggedRequest {
     this.tries = 0;
     this.waitedMs = 0;
     this.#hasHead = bytes !== undefined && head !== undefined;
-    if (bytes !== undefined && head !== undefined) readLoggedHead(this.#head, bytes, head);
+    if (bytes !== undefined && head !== undefined) {
+      this.#head ??= new LoggedHead();
+      readLoggedHead(this.#head, bytes, head);
+    }
     return this;
   }
 
