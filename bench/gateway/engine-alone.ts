@@ -19,15 +19,15 @@ const answer = Buffer.from(
 );
 
 /** Takes everything at once. */
-class Sink implements Wire {
+class EndlessWire implements Wire {
   owner = nobody;
   open = true;
   readonly peerAddress = "127.0.0.1";
   readonly pendingBytes = 0;
   readonly takenBytes = 0;
-  readonly #onWrite: (wire: Sink) => void;
+  readonly #onWrite: (wire: EndlessWire) => void;
 
-  constructor(onWrite: (wire: Sink) => void) {
+  constructor(onWrite: (wire: EndlessWire) => void) {
     this.#onWrite = onWrite;
   }
 
@@ -66,7 +66,7 @@ class Sink implements Wire {
 async function main(): Promise<void> {
   const table = loadTable(process.env["TABLE"] ?? "");
   if (table === undefined) throw new Error("there is no routing table");
-  const asked: Sink[] = [];
+  const asked: EndlessWire[] = [];
   let answered = 0;
   const engine = createEngine({
     worker: 1,
@@ -74,13 +74,13 @@ async function main(): Promise<void> {
     onNotice: () => undefined,
     stickyKey: () => Buffer.alloc(32),
     connect(_host, _port, owner, onConnected) {
-      const wire = new Sink((instance) => asked.push(instance));
+      const wire = new EndlessWire((instance) => asked.push(instance));
       wire.owner = owner;
       queueMicrotask(onConnected);
       return wire;
     },
   });
-  const clients = Array.from({ length: CLIENTS }, () => new Sink(() => void answered++));
+  const clients = Array.from({ length: CLIENTS }, () => new EndlessWire(() => void answered++));
   for (const client of clients) engine.acceptHttp(client);
   let leastUs = Infinity;
   for (let round = 0; round < ROUNDS; round++) {

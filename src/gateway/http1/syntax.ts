@@ -1,7 +1,8 @@
 // The alphabet of HTTP/1.1 (RFC 9110 section 5, RFC 9112): which byte may stand where, as one table
 // lookup a byte. V8 looks up whatever a module imports at each use, so loops over bytes that every
-// request runs hold tables in locals, and index instead of calling `at`. Stricter than the grammar nowhere, laxer nowhere but in the target, where browsers
-// send characters that RFC 3986 wants encoded (`|`, `{`, `"`): any visible ASCII but '#' passes.
+// request runs hold tables in locals, and index instead of calling `at`. Stricter than the grammar
+// nowhere, laxer nowhere but in the target, where browsers send characters that RFC 3986 wants
+// encoded (`|`, `{`, `"`): any visible ASCII but '#' passes.
 
 export const TAB = 0x09;
 export const LF = 0x0a;
