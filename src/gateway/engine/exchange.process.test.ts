@@ -171,6 +171,27 @@ describe("requests and answers", () => {
   );
 
   test(
+    "HTTP/1.0 gets nothing of the chunks of a large answer",
+    opening(async (open) => {
+      const chunk = "abcdefgh".repeat(8_192);
+      const origin = await open(
+        startOrigin(async (peer) => {
+          await peer.message();
+          peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+          for (let count = 0; count < 16; count++) peer.send(`10000\r\n${chunk}\r\n`);
+          peer.send("0\r\n\r\n");
+        }),
+      );
+      const gateway = await open(startGateway(tableOf({ ports: [origin.port] })));
+      const client = await gateway.client();
+      client.send("GET / HTTP/1.0\r\n\r\n");
+      await client.takeThrough("\r\n\r\n");
+      assert.equal(await client.ended(), "fin");
+      assert.ok(client.received === chunk.repeat(16), `${client.received.length} bytes of 1 MiB`);
+    }),
+  );
+
+  test(
     "100 Continue and other interim answers come through",
     opening(async (open) => {
       const origin = await open(

@@ -1,6 +1,7 @@
 // An answer on its way to the client: how its body comes, how it leaves, and what each of the two
 // connections is good for after it.
 
+import { assert } from "../../core/base/assert.ts";
 import { BODY_FAULT, BodyReader } from "../http1/body.ts";
 import { writeLastChunk, writeRun } from "../http1/body-out.ts";
 import {
@@ -17,6 +18,8 @@ import type { OutgoingRequest } from "./outgoing-request.ts";
 export class IncomingAnswer {
   readonly #body = new BodyReader();
   #framing: Framing = framing.none;
+  /** Its bytes leave as they come: neither side has them in chunks. */
+  #isPlain = false;
   /** 0 before the final head has come. */
   status = 0;
   /** Heads with 1xx that came before it. */
@@ -60,6 +63,7 @@ export class IncomingAnswer {
     this.status = head.status;
     this.#body.start(body, head.fields.contentLength);
     this.#framing = framingTo(request.minorVersion, body);
+    this.#isPlain = body !== framing.chunked && this.#framing !== framing.chunked;
     // With a request that is not over, neither side knows where the next one would begin.
     const settled = request.complete && body !== framing.untilClose;
     this.keepsInstanceConnection = head.keepsAlive && settled;
@@ -76,13 +80,13 @@ export class IncomingAnswer {
 
   /** So many bytes of it leave as they came, and are enough to be sent from where they lie. */
   passes(byteCount: number): boolean {
-    if (byteCount < PASSED_BYTES_MIN || this.complete) return false;
-    return this.#framing !== framing.chunked;
+    return byteCount >= PASSED_BYTES_MIN && this.#isPlain && !this.complete;
   }
 
   /** The end of what of [from, to), which passes, belongs to it. */
   pass(bytes: Buffer, from: number, to: number): number {
     const end = this.#body.step(bytes, from, to);
+    assert(end > from, "a body without chunks has no faults");
     if (end < to) this.keepsInstanceConnection = false;
     return end;
   }
