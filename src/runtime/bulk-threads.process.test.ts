@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHmac, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { describe, it, type TestContext } from "node:test";
+import { deflateRawSync } from "node:zlib";
 import type { Worker } from "node:worker_threads";
 import { type Sealing, tagBytes, type VaultCrypto } from "../core/vault/crypto.ts";
 import { sharedBytes } from "../core/vault/memory.ts";
@@ -138,6 +139,24 @@ describe("work on threads", () => {
       assert.deepEqual(await mac(), expected);
     }
     assert.equal(started, 1);
+  });
+
+  it("opens on a thread what is short only as it was sealed", async () => {
+    const workers = createBulkThreads(2);
+    workers.start();
+    const { seal } = createVaultCrypto();
+    const plainBytes = 10_000_000;
+    const deflated = deflateRawSync(new Uint8Array(plainBytes));
+    const sealed = seal(sealing.key, sealing.nonce, sealing.about, deflated);
+    assert(sealed.length < 32_768);
+    const chunk = { sealing, sealed, plainBytes, deflated: true };
+    const into = sharedBytes(plainBytes).fill(1);
+    assert.equal(await workers.bulk.open(chunk, into), true);
+    assert(into.every((byte) => byte === 0));
+    const opening = workers.bulk.open(chunk, into);
+    const failed = assert.rejects(opening, /has ended/);
+    await workers.close();
+    await failed;
   });
 
   it("fails what is under way when the threads end", async () => {

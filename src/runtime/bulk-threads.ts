@@ -13,7 +13,7 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { assert } from "../core/base/assert.ts";
-import type { Bulk, SealedChunk } from "../core/vault/crypto.ts";
+import type { Bulk } from "../core/vault/crypto.ts";
 import { sharedBytes } from "../core/vault/memory.ts";
 import { bulkDoing, type BulkKind } from "./bulk-work.ts";
 import { received, type SentError } from "./sent-error.ts";
@@ -68,14 +68,13 @@ export function createBulkThreads(
   let workedMs = 0;
   const run = async <Kind extends BulkKind>(
     kind: Kind,
-    bytes: readonly Uint8Array[],
+    weight: number,
     filled: readonly Uint8Array[],
     given: Given<Kind>,
   ): Promise<Result<Kind>> => {
     // Threads would write to a copy of anything else.
     const isShared = filled.every(({ buffer }) => buffer instanceof SharedArrayBuffer);
     assert(isShared, "what a thread fills is shared");
-    const weight = bytes.reduce((sum, { length }) => sum + length, 0);
     if (weight < smallBytes) return bulkDoing[kind](...given);
     if (threads.hasStarted || workedMs >= startMs) return threads.run(kind, given);
     const begunMs = performance.now();
@@ -84,21 +83,25 @@ export function createBulkThreads(
     return result;
   };
   const bulk: Bulk = {
-    mac: (key, bytes) => run("mac", [bytes], [], [key, bytes]),
-    deflate: (bytes, into) => run("deflate", [bytes], [into], [bytes, into]),
-    seal: (sealing, plain, into) => run("seal", [plain], [into], [sealing, plain, into]),
-    open: (chunk, into) => run("open", [chunk.sealed], [into], [shared(chunk), into]),
-    openTo: (file, chunk) => run("openTo", [chunk.sealed], [], [file, shared(chunk)]),
+    mac: (key, bytes) => run("mac", bytes.length, [], [key, bytes]),
+    deflate: (bytes, into) => run("deflate", bytes.length, [into], [bytes, into]),
+    seal: (sealing, plain, into) => run("seal", plain.length, [into], [sealing, plain, into]),
+    // What deflated to little is as much to inflate and to write as anything.
+    open: (chunk, into) => run("open", chunk.plainBytes, [into], [chunk, into]),
+    openTo: (file, chunk) => run("openTo", chunk.plainBytes, [], [file, chunk]),
     // A file is much work, however little is in it.
-    makeFiles: (files, ...rest) => {
-      const toMake = files.map((file) => ({ ...file, chunk: file.chunk && shared(file.chunk) }));
-      return threads.run("makeFiles", [toMake, ...rest]);
-    },
-    encode: (geometry, data, parity) => run("encode", data, parity, [geometry, data, parity]),
-    sum: (shard) => run("sum", [shard], [], [shard]),
-    findForged: (key, lengths, shards) => run("findForged", shards, [], [key, lengths, shards]),
+    makeFiles: (...given) => threads.run("makeFiles", given),
+    encode: (geometry, data, parity) =>
+      run("encode", lengthOf(data), parity, [geometry, data, parity]),
+    sum: (shard) => run("sum", shard.length, [], [shard]),
+    findForged: (key, lengths, shards) =>
+      run("findForged", lengthOf(shards), [], [key, lengths, shards]),
   };
   return { bulk, start: () => threads.start(), close: () => threads.close() };
+}
+
+function lengthOf(all: readonly Uint8Array[]): number {
+  return all.reduce((sum, { length }) => sum + length, 0);
 }
 
 class Threads {
@@ -207,16 +210,14 @@ const shortBytes = 1_024;
 
 function inSharedMemory(given: unknown): unknown {
   if (Array.isArray(given)) return given.map(inSharedMemory);
-  if (!(given instanceof Uint8Array) || given.length <= shortBytes) return given;
-  return shareable(given);
-}
-
-function shared(chunk: SealedChunk): SealedChunk {
-  return { ...chunk, sealed: shareable(chunk.sealed) };
+  if (given instanceof Uint8Array) return shareable(given);
+  if (typeof given !== "object" || given === null) return given;
+  const parts = Object.entries(given).map(([name, part]) => [name, inSharedMemory(part)]);
+  return Object.fromEntries(parts);
 }
 
 function shareable(bytes: Uint8Array): Uint8Array {
-  if (bytes.buffer instanceof SharedArrayBuffer) return bytes;
+  if (bytes.length <= shortBytes || bytes.buffer instanceof SharedArrayBuffer) return bytes;
   const copy = sharedBytes(bytes.length);
   copy.set(bytes);
   return copy;
