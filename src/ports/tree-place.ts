@@ -28,9 +28,9 @@ export interface PlaceWriter {
    * for something else once it settles.
    */
   write(chunk: SealedChunk, offset: number): Promise<boolean>;
-  /** The file has its size and these facts, and is in its place. */
+  /** The file has its size and these facts, and is in its place. Else it is abandoned. */
   finish(facts: EntryFacts): Promise<void>;
-  /** Leaves what there is of it under no name that a reader takes for the file. */
+  /** Leaves what there is of it under no name that a reader takes for the file. Once or more. */
   abandon(): Promise<void>;
 }
 

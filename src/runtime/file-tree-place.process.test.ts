@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -50,6 +51,19 @@ async function write(tree: TreePlace, path: readonly string[], text: string): Pr
   await writer.finish(facts);
 }
 
+/** What this process has open below the folder, under names that it may have no more. */
+function openBelow(folder: string): readonly string[] {
+  const open = readdirSync("/proc/self/fd").map((descriptor) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${descriptor}`);
+    } catch {
+      // It was that of the folder that was read.
+      return "";
+    }
+  });
+  return open.filter((path) => path.startsWith(`${folder}/`));
+}
+
 describe("a place to restore to", () => {
   it("refuses names that lead elsewhere", async (t) => {
     const { tree, outside } = await place(t);
@@ -80,6 +94,20 @@ describe("a place to restore to", () => {
     await writer?.write(sealedChunkOf(Buffer.from("half")), 0);
     await writer?.abandon();
     assert.ok(!existsSync(join(root, "file")));
+  });
+
+  it("leaves nothing of a file that it may not make or finish, and nothing open", async (t) => {
+    const { tree, root } = await place(t);
+    t.after(() => tree.close());
+    // No file has so many bytes.
+    await assert.rejects(tree.openFile(["endless"], 2 ** 60, facts));
+    await tree.makeFolder(["taken"]);
+    const writer = (await tree.openFile(["taken"], 2_000_000, facts)) ?? assert.fail();
+    assert.ok(openBelow(root).length > 0);
+    await assert.rejects(writer.finish(facts), { code: "EISDIR" });
+    assert.deepEqual(readdirSync(root), ["taken"]);
+    assert.deepEqual(openBelow(root), []);
+    await writer.abandon();
   });
 
   it("takes away what a killed restore has left, and nothing that lives", async (t) => {

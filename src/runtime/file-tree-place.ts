@@ -15,7 +15,6 @@
 import {
   closeSync,
   fdatasync,
-  ftruncateSync,
   lchownSync,
   linkSync,
   lstatSync,
@@ -37,8 +36,7 @@ import { identify } from "./process-identity.ts";
 import {
   isAllowed,
   isFinished,
-  makeFile,
-  openDirectly,
+  makeSizedFile,
   ownFacts,
   secondsOf,
   setFacts,
@@ -51,8 +49,6 @@ const unfinished = ".nines-restore";
 /** With the id of the process that was to finish it. */
 const unfinishedName = /^\.nines-restore\.(\d+)\.\d+$/;
 const leftOutMax = 100;
-/** Smaller ones go through the cache. */
-const directBytesLeast = 1_048_576;
 /** Entries of a folder whose attributes are set at once. */
 const attributedMax = 1_000;
 
@@ -145,27 +141,27 @@ class FileTreePlace implements TreePlace {
     if (isThere) return undefined;
     const parent = path.slice(0, -1);
     const temporary = [...parent, this.#temporaryName()];
-    const descriptor = this.#at(temporary, makeFile);
-    // The file has its size at once: the kernel then takes its blocks in any order.
-    ftruncateSync(descriptor, sizeBytes);
-    const direct = sizeBytes < directBytesLeast ? undefined : openDirectly(descriptor);
-    const close = () => {
-      closeSync(descriptor);
-      if (direct !== undefined) closeSync(direct);
+    const file = this.#at(temporary, (place) => makeSizedFile(place, sizeBytes));
+    const { descriptor, direct } = file;
+    const abandon = () => {
+      file.close();
+      this.#at(temporary, unlinkIfThere);
     };
     return {
       write: (chunk, offset) => this.#bulk.openTo({ descriptor, direct, offset }, chunk),
       finish: async (kept) => {
-        await flush(descriptor);
-        this.#tellOwned(setFacts(descriptor, ownFacts(kept)));
-        close();
-        this.#at(temporary, (from) => this.#at(path, (to) => renameSync(from, to)));
+        try {
+          await flush(descriptor);
+          this.#tellOwned(setFacts(descriptor, ownFacts(kept)));
+          file.close();
+          this.#at(temporary, (from) => this.#at(path, (to) => renameSync(from, to)));
+        } catch (error) {
+          abandon();
+          throw error;
+        }
         this.#wantAttributes(parent, path.at(-1) ?? "", kept);
       },
-      abandon: async () => {
-        close();
-        this.#at(temporary, unlinkIfThere);
-      },
+      abandon: async () => abandon(),
     };
   }
 

@@ -8,6 +8,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  ftruncateSync,
   futimesSync,
   lstatSync,
   openSync,
@@ -20,6 +21,9 @@ import { codeOf } from "./error-code.ts";
 
 const makingFlags =
   constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/** Smaller ones go through the cache. */
+const directBytesLeast = 1_048_576;
 
 /** Of a file's facts those that its descriptor takes. */
 export interface OwnFacts extends Pick<EntryFacts, "mode" | "userId" | "groupId"> {
@@ -108,8 +112,37 @@ export function unlinkIfThere(place: Buffer): void {
   }
 }
 
-/** A second descriptor of the file, past the cache, where its file system has that. */
-export function openDirectly(descriptor: number): number | undefined {
+/** A file that gets its bytes in any order. */
+export interface SizedFile {
+  readonly descriptor: number;
+  /** A second one, past the cache, where that is worth while and the file system has it. */
+  readonly direct: number | undefined;
+  /** Once or more often. */
+  close(): void;
+}
+
+/** The file has its size at once: the kernel then takes its blocks in any order. */
+export function makeSizedFile(place: Buffer, sizeBytes: number): SizedFile {
+  const descriptor = makeFile(place);
+  try {
+    ftruncateSync(descriptor, sizeBytes);
+  } catch (error) {
+    closeSync(descriptor);
+    unlinkIfThere(place);
+    throw error;
+  }
+  const direct = sizeBytes < directBytesLeast ? undefined : openDirectly(descriptor);
+  let isOpen = true;
+  const close = () => {
+    if (!isOpen) return;
+    isOpen = false;
+    closeSync(descriptor);
+    if (direct !== undefined) closeSync(direct);
+  };
+  return { descriptor, direct, close };
+}
+
+function openDirectly(descriptor: number): number | undefined {
   // Linux alone has it.
   const flag = constants.O_DIRECT as number | undefined;
   if (flag === undefined) return undefined;
