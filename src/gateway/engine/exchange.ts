@@ -79,7 +79,7 @@ export interface ExchangeClient {
   cutOff(abruptly: boolean): void;
 }
 
-const phase = { idle: 0, queued: 1, trying: 2, answering: 3, upgraded: 4 } as const;
+const phase = { idle: 0, displaced: 1, queued: 2, trying: 3, answering: 4, upgraded: 5 } as const;
 type Phase = (typeof phase)[keyof typeof phase];
 
 export class Exchange implements AttemptOwner, Waiter {
@@ -249,7 +249,8 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   displaced(): void {
-    this.#giveUp("QUEUE_FULL");
+    this.#phase = phase.displaced;
+    this.#context.timers.schedule(this.#timer, this.#context.nowMs());
   }
 
   /** Whether it leaves the queue: an attempt began, or the request was refused. */
@@ -721,6 +722,10 @@ export class Exchange implements AttemptOwner, Waiter {
   }
 
   #onDeadline(nowMs: number): void {
+    if (this.#phase === phase.displaced) {
+      this.#giveUp("QUEUE_FULL");
+      return;
+    }
     if (this.client.halfClosed) {
       this.#leave();
       return;

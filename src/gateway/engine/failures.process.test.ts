@@ -6,6 +6,7 @@ import {
   defaultDetection,
   plainRule,
   type RetryPolicy,
+  type RoutingTable,
   type TableRoute,
 } from "../../core/route/table.ts";
 import {
@@ -692,16 +693,10 @@ describe("the queue", () => {
     "lets the more important go first, and take the place of others where it is full",
     opening(async (open) => {
       const origin = await open(startOrigin());
-      const one = tableOf({
-        ports: [origin.port],
-        service: { maxConnections: 1, queueLength: 2 },
-      });
-      const [route] = one.routes as [TableRoute];
-      const high = { ...route, match: { path: "/high" }, priority: "high" as const };
-      const gateway = await open(startGateway({ ...one, routes: [high, route] }));
+      const gateway = await open(startGateway(ranked(origin.port, 2)));
       const ask = async (path: string): Promise<Peer> => {
         const client = await gateway.client();
-        client.send(`GET ${path} HTTP/1.1\r\n${host}\r\n`);
+        client.send(asking(path));
         return client;
       };
       await ask("/0");
@@ -717,6 +712,50 @@ describe("the queue", () => {
         peer.send(ok);
         assert.match(await peer.takeThrough("\r\n\r\n"), new RegExp(`^GET ${path} `));
       }
+    }),
+  );
+
+  test(
+    "gives a place once, also where whoever loses it has sent its next request already",
+    opening(async (open) => {
+      const origin = await open(startOrigin());
+      const gateway = await open(startGateway(ranked(origin.port, 1)));
+      (await gateway.client()).send(asking("/0"));
+      const peer = await origin.peer(0);
+      await peer.takeThrough("\r\n\r\n");
+      const low = await gateway.client();
+      low.send(asking("/low") + asking("/high"));
+      await untilQueued(gateway, 1);
+      const normal = await gateway.client();
+      normal.send(asking("/normal"));
+      assertReason(await low.message(), 503, "QUEUE_FULL");
+      assertReason(await normal.message(), 503, "QUEUE_FULL");
+      peer.send(ok);
+      assert.match(await peer.takeThrough("\r\n\r\n"), /^GET \/high /);
+      peer.send(ok);
+      assert.equal((await low.message()).body, "ok");
+    }),
+  );
+
+  test(
+    "lets hundreds lose their places, each to the next request of the one before",
+    opening(async (open) => {
+      const waiting = 700;
+      const origin = await open(startOrigin());
+      const gateway = await open(startGateway(ranked(origin.port, waiting)));
+      (await gateway.client()).send(asking("/0"));
+      const peer = await origin.peer(0);
+      await peer.takeThrough("\r\n\r\n");
+      const first = await gateway.client();
+      for (let index = 0; index < waiting; index++) {
+        const client = index === 0 ? first : await gateway.client();
+        client.send(asking("/low") + asking("/high"));
+      }
+      await untilQueued(gateway, waiting);
+      (await gateway.client()).send(asking("/high"));
+      assertReason(await first.message(), 503, "QUEUE_FULL");
+      peer.send(ok);
+      assert.match(await peer.takeThrough("\r\n\r\n"), /^GET \/high /);
     }),
   );
 
@@ -784,6 +823,23 @@ describe("the queue", () => {
     }),
   );
 });
+
+function asking(path: string): string {
+  return `GET ${path} HTTP/1.1\r\n${host}\r\n`;
+}
+
+/** One request at a time, and two paths that are more and less important than the others. */
+function ranked(port: number, queueLength: number): RoutingTable {
+  const one = tableOf({
+    ports: [port],
+    service: { maxConnections: 1, queueLength },
+    limits: { connections: 2 * queueLength + 10, connectionsPerAddress: 2 * queueLength + 10 },
+  });
+  const [route] = one.routes as [TableRoute];
+  const high = { ...route, match: { path: "/high" }, priority: "high" as const };
+  const low = { ...route, match: { path: "/low" }, priority: "low" as const };
+  return { ...one, routes: [high, low, route] };
+}
 
 async function untilQueued(gateway: Gateway, count: number): Promise<void> {
   await eventually(

@@ -51,7 +51,11 @@ export interface Waiter extends Waiting {
   readonly isChoosy: boolean;
   /** Whether it found one (or gave up), and leaves the queue. */
   tryAgain(): boolean;
-  /** The queue is full, and its place goes to one that is more important. */
+  /**
+   * It has left the queue, which is full, for one that is more important. Told in the turn of that
+   * one, so it only makes a note and gives up in a turn of its own: whatever follows, such as the
+   * client's next request, must not come while the other is on its way into the queue.
+   */
   displaced(): void;
 }
 
@@ -265,11 +269,13 @@ export class Service {
   /** False when the queue is full of those who are as important. */
   enqueue(waiter: Waiter): boolean {
     const queue = this.#queue;
-    const isFull = queue.size >= this.#queueLength;
-    const least = isFull ? queue.leastBelow(waiter.priority) : undefined;
-    if (isFull && least === undefined) return false;
+    if (queue.size >= this.#queueLength) {
+      const least = queue.leastBelow(waiter.priority);
+      if (least === undefined) return false;
+      queue.delete(least);
+      least.displaced();
+    }
     queue.add(waiter);
-    least?.displaced();
     return true;
   }
 

@@ -57,6 +57,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
   #attempt: Attempt | undefined = undefined;
   #tunnel: { destroy(): void } | undefined = undefined;
   #queued = false;
+  #displaced = false;
   #waitsFor = NO_INSTANCE;
   #clientEnded = false;
   #open = true;
@@ -114,7 +115,8 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
   }
 
   displaced(): void {
-    this.#giveUp("QUEUE_FULL");
+    this.#displaced = true;
+    this.#context.timers.schedule(this.#timer, this.#context.nowMs());
   }
 
   #choose(nowMs: number): boolean {
@@ -225,6 +227,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
 
   #onDeadline(): void {
     if (this.#attempt !== undefined) this.#connectFailed(outcome.connectFailed);
+    else if (this.#displaced) this.#giveUp("QUEUE_FULL");
     else this.#giveUp(this.#waitsFor === ALL_BUSY ? "QUEUE_TIMEOUT" : "NO_INSTANCE");
   }
 
