@@ -274,11 +274,16 @@ export class Exchange implements AttemptOwner, Waiter {
     if (this.service.isWaiting(this)) return false;
     this.#phase = phase.queued;
     if (!this.service.enqueue(this)) {
-      this.#giveUp(answer === ALL_BUSY ? "QUEUE_FULL" : "NO_INSTANCE");
+      this.#giveUpWaiting("QUEUE_FULL");
       return true;
     }
     this.#deadline(nowMs, this.route.timeouts.queueMs);
     return false;
+  }
+
+  /** `code` where instances were busy: where there is none, that is what the client must hear. */
+  #giveUpWaiting(code: ReasonCode): void {
+    this.#giveUp(this.#waitsFor === ALL_BUSY ? code : "NO_INSTANCE");
   }
 
   #begin(attempt: Attempt, slot: number, nowMs: number): void {
@@ -723,7 +728,7 @@ export class Exchange implements AttemptOwner, Waiter {
 
   #onDeadline(nowMs: number): void {
     if (this.#phase === phase.displaced) {
-      this.#giveUp("QUEUE_FULL");
+      this.#giveUpWaiting("QUEUE_FULL");
       return;
     }
     if (this.client.halfClosed) {
@@ -732,7 +737,7 @@ export class Exchange implements AttemptOwner, Waiter {
     }
     switch (this.#phase) {
       case phase.queued:
-        this.#giveUp(this.#waitsFor === ALL_BUSY ? "QUEUE_TIMEOUT" : "NO_INSTANCE");
+        this.#giveUpWaiting("QUEUE_TIMEOUT");
         return;
       case phase.trying:
         this.#onTryingDeadline(nowMs);

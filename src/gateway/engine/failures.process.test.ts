@@ -1,6 +1,7 @@
 // What clients see of failures: what is tried again, what never is, and each of the gateway's own
 // answers.
 import assert from "node:assert/strict";
+import { connect } from "node:net";
 import { describe, test } from "node:test";
 import {
   defaultDetection,
@@ -13,10 +14,11 @@ import {
   eventually,
   freePort,
   type Gateway,
+  listenOnDescriptor,
   type Message,
   naming,
   opening,
-  type Peer,
+  Peer,
   startGateway,
   startOrigin,
   tableOf,
@@ -693,7 +695,7 @@ describe("the queue", () => {
     "lets the more important go first, and take the place of others where it is full",
     opening(async (open) => {
       const origin = await open(startOrigin());
-      const gateway = await open(startGateway(ranked(origin.port, 2)));
+      const gateway = await open(startGateway(ranked([origin.port], 2)));
       const ask = async (path: string): Promise<Peer> => {
         const client = await gateway.client();
         client.send(asking(path));
@@ -716,10 +718,29 @@ describe("the queue", () => {
   );
 
   test(
+    "says that there is no instance, not that it is full, to whoever loses a place then",
+    opening(async (open) => {
+      const gateway = await open(startGateway(ranked([], 1)));
+      const { port, listener } = await listenOnDescriptor((wire) => {
+        gateway.engine.acceptTcp(wire, 1);
+      });
+      await open(Promise.resolve({ close: async () => listener.close() }));
+      const low = new Peer(connect(port, "127.0.0.1"));
+      await untilQueued(gateway, 1);
+      const normal = await gateway.client();
+      normal.send(asking("/normal"));
+      assert.equal(await low.ended(), "reset");
+      assert.deepEqual(gateway.engine.stats().routes[1]?.failures, { NO_INSTANCE: 1 });
+      (await gateway.client()).send(asking("/high"));
+      assertReason(await normal.message(), 503, "NO_INSTANCE");
+    }),
+  );
+
+  test(
     "gives a place once, also where whoever loses it has sent its next request already",
     opening(async (open) => {
       const origin = await open(startOrigin());
-      const gateway = await open(startGateway(ranked(origin.port, 1)));
+      const gateway = await open(startGateway(ranked([origin.port], 1)));
       (await gateway.client()).send(asking("/0"));
       const peer = await origin.peer(0);
       await peer.takeThrough("\r\n\r\n");
@@ -742,7 +763,7 @@ describe("the queue", () => {
     opening(async (open) => {
       const waiting = 700;
       const origin = await open(startOrigin());
-      const gateway = await open(startGateway(ranked(origin.port, waiting)));
+      const gateway = await open(startGateway(ranked([origin.port], waiting)));
       (await gateway.client()).send(asking("/0"));
       const peer = await origin.peer(0);
       await peer.takeThrough("\r\n\r\n");
@@ -829,9 +850,9 @@ function asking(path: string): string {
 }
 
 /** One request at a time, and two paths that are more and less important than the others. */
-function ranked(port: number, queueLength: number): RoutingTable {
+function ranked(ports: readonly number[], queueLength: number): RoutingTable {
   const one = tableOf({
-    ports: [port],
+    ports,
     service: { maxConnections: 1, queueLength },
     limits: { connections: 2 * queueLength + 10, connectionsPerAddress: 2 * queueLength + 10 },
   });

@@ -144,11 +144,16 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
     if (this.#queued) return false;
     this.#queued = true;
     if (!this.#service.enqueue(this)) {
-      this.#giveUp(answer === ALL_BUSY ? "QUEUE_FULL" : "NO_INSTANCE");
+      this.#giveUpWaiting("QUEUE_FULL");
       return true;
     }
     this.#context.timers.schedule(this.#timer, nowMs + this.#route.timeouts.queueMs);
     return false;
+  }
+
+  /** `code` where instances were busy; where there is none, that is the reason. */
+  #giveUpWaiting(code: EndingCode): void {
+    this.#giveUp(this.#waitsFor === ALL_BUSY ? code : "NO_INSTANCE");
   }
 
   #finishAttempt(result: Outcome): void {
@@ -227,8 +232,7 @@ export class TcpConnection implements WireOwner, ConnectionUser, Waiter {
 
   #onDeadline(): void {
     if (this.#attempt !== undefined) this.#connectFailed(outcome.connectFailed);
-    else if (this.#displaced) this.#giveUp("QUEUE_FULL");
-    else this.#giveUp(this.#waitsFor === ALL_BUSY ? "QUEUE_TIMEOUT" : "NO_INSTANCE");
+    else this.#giveUpWaiting(this.#displaced ? "QUEUE_FULL" : "QUEUE_TIMEOUT");
   }
 
   // The client, until the tunnel takes over.
