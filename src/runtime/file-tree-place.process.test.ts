@@ -81,7 +81,12 @@ describe("a place to restore to", () => {
     await tree.makeLink(["way"], elsewhere, facts);
     await assert.rejects(write(tree, ["way", "file"], "x"), /leads through a link/);
     await assert.rejects(tree.makeFolder(["way"]), /no folder/);
-    await assert.rejects(tree.finishFolder(["way"], facts));
+    const small = { name: "file", facts, chunk: undefined };
+    await assert.rejects(tree.putFiles(["way"], [small]), /leads through a link/);
+    await assert.rejects(tree.linkSame(["same"], ["way", "file"]), /leads through a link/);
+    await assert.rejects(tree.finishFolder(["way"], facts), /leads through a link/);
+    const attributes = [{ name: "user.one", value: Buffer.from("1") }];
+    await assert.rejects(tree.finishFolder(["way"], { ...facts, attributes }), /through a link/);
     symlinkSync("../outside", join(root, "file"));
     await write(tree, ["file"], "new");
     assert.equal(readFileSync(join(elsewhere, "outside"), "utf8"), "untouched");

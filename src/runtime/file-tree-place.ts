@@ -112,7 +112,7 @@ class FileTreePlace implements TreePlace {
 
   /** What restores that were killed have left in a folder. */
   removeUnfinished(path: TreePath): void {
-    const folder = this.#inside.open(path);
+    const folder = this.#open(path);
     try {
       for (const name of readdirSync(`/proc/self/fd/${folder}`)) {
         const pid = unfinishedName.exec(name)?.[1];
@@ -127,7 +127,8 @@ class FileTreePlace implements TreePlace {
   async finishFolder(path: TreePath, facts: EntryFacts): Promise<void> {
     if (facts.attributes.length > 0) this.#wantAttributes(path, ".", facts);
     this.#setAttributes(path);
-    this.#tellOwned(setFacts(this.#inside.folder(path), ownFacts(facts)));
+    const folder = this.#refusing(path, () => this.#inside.folder(path));
+    this.#tellOwned(setFacts(folder, ownFacts(facts)));
   }
 
   async openFile(
@@ -166,7 +167,7 @@ class FileTreePlace implements TreePlace {
   }
 
   async putFiles(folder: TreePath, files: readonly SmallFile[]): Promise<readonly PutFile[]> {
-    return this.#inside.during(folder, async (open) => {
+    const putting = this.#inside.during(folder, async (open) => {
       const toMake = files.map(({ name, facts, chunk }) => {
         return { ...ownFacts(facts), path: pathWithin(open, name), chunk };
       });
@@ -181,6 +182,9 @@ class FileTreePlace implements TreePlace {
         return one === "unowned" ? "made" : one;
       });
     });
+    return putting.catch((error: unknown) => {
+      throw this.#refused(folder, error);
+    });
   }
 
   #temporaryName(): string {
@@ -189,7 +193,7 @@ class FileTreePlace implements TreePlace {
 
   async linkSame(path: TreePath, first: TreePath): Promise<void> {
     // Two folders at once: this one is kept open by itself.
-    const from = this.#inside.open(first.slice(0, -1));
+    const from = this.#open(first.slice(0, -1));
     try {
       this.#at(path, (place) => {
         unlinkIfThere(place);
@@ -236,7 +240,7 @@ class FileTreePlace implements TreePlace {
     const wanted = this.#wanted.get(key);
     if (wanted === undefined) return;
     this.#wanted.delete(key);
-    const folder = this.#inside.open(path);
+    const folder = this.#open(path);
     try {
       const refused = setAttributes(folder, wanted.entries);
       if (refused !== undefined) this.#leave(`extended attributes and ACLs: ${refused}`);
@@ -254,13 +258,29 @@ class FileTreePlace implements TreePlace {
   }
 
   #at<T>(path: TreePath, run: (place: Buffer) => T): T {
-    try {
+    return this.#refusing(path, () => {
       return run(within(this.#inside.folder(path.slice(0, -1)), path.at(-1) ?? ""));
+    });
+  }
+
+  /** The folder, for the caller to close. */
+  #open(path: TreePath): number {
+    return this.#refusing(path, () => this.#inside.open(path));
+  }
+
+  #refusing<T>(path: TreePath, run: () => T): T {
+    try {
+      return run();
     } catch (error) {
-      const code = codeOf(error);
-      if (code !== "ELOOP" && code !== "ENOTDIR") throw error;
-      throw this.#refusal(path, "the way to it leads through a link");
+      throw this.#refused(path, error);
     }
+  }
+
+  /** What the kernel says where a folder was swapped for a link, in words; else the error itself. */
+  #refused(path: TreePath, error: unknown): unknown {
+    const code = codeOf(error);
+    const isElsewhere = code === "ELOOP" || code === "ENOTDIR";
+    return isElsewhere ? this.#refusal(path, "the way to it leads through a link") : error;
   }
 
   #refusal(path: TreePath, why: string): NinesError {
