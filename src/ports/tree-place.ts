@@ -11,6 +11,13 @@ import type { ByteName, EntryFacts } from "../core/vault/entry.ts";
 
 export type TreePath = readonly ByteName[];
 
+/** A file as a backup has it. */
+export interface KeptFile {
+  readonly name: ByteName;
+  readonly facts: EntryFacts;
+  readonly sizeBytes: number;
+}
+
 /** A file of one chunk, or an empty one. */
 export interface SmallFile {
   readonly name: ByteName;
@@ -39,8 +46,12 @@ export interface TreePlace {
   /** The folder's own facts, last: its modification time would not outlive what is put into it. */
   finishFolder(path: TreePath, facts: EntryFacts): Promise<void>;
   /**
-   * A file at `path`. Undefined when an earlier restore that was cut off has finished it: it is
-   * there with this size and modification time.
+   * Which files of one folder an earlier restore that was cut off has finished: they are there with
+   * their size and modification time. Who asks first need not fetch what these hold.
+   */
+  findFinished(folder: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]>;
+  /**
+   * A file at `path`. Undefined when an earlier restore has finished it.
    */
   openFile(path: TreePath, sizeBytes: number, facts: EntryFacts): Promise<PlaceWriter | undefined>;
   /** Makes files of one folder, each whole or not at all; what became of each. */

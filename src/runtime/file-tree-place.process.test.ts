@@ -137,6 +137,14 @@ describe("a place to restore to", () => {
     t.after(() => tree.close());
     assert.equal(await tree.openFile(["file"], 5, facts), undefined);
     const other = { ...facts, modifiedNs: facts.modifiedNs + 1_000_000_000n };
+    const kept = { name: "file", facts, sizeBytes: 5 };
+    const others = [
+      { ...kept, facts: other },
+      { ...kept, sizeBytes: 6 },
+      { ...kept, name: "no" },
+    ];
+    const found = await tree.findFinished([], [kept, ...others]);
+    assert.deepEqual(found, [true, false, false, false]);
     const again = await tree.openFile(["file"], 5, other);
     assert.ok(again !== undefined);
     await again.abandon();

@@ -28,7 +28,14 @@ import { promisify } from "node:util";
 import { NinesError } from "../core/base/errors.ts";
 import type { Bulk } from "../core/vault/crypto.ts";
 import type { EntryFacts } from "../core/vault/entry.ts";
-import type { PlaceWriter, PutFile, SmallFile, TreePath, TreePlace } from "../ports/tree-place.ts";
+import type {
+  KeptFile,
+  PlaceWriter,
+  PutFile,
+  SmallFile,
+  TreePath,
+  TreePlace,
+} from "../ports/tree-place.ts";
 import { setAttributes, type WantedAttributes } from "./attributes.ts";
 import { codeOf } from "./error-code.ts";
 import { InsideRoot, pathWithin, within } from "./inside-root.ts";
@@ -131,15 +138,23 @@ class FileTreePlace implements TreePlace {
     this.#tellOwned(setFacts(folder, ownFacts(facts)));
   }
 
+  async findFinished(folder: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]> {
+    return files.map(({ name, facts, sizeBytes }) =>
+      this.#isFinished([...folder, name], sizeBytes, facts),
+    );
+  }
+
+  #isFinished(path: TreePath, sizeBytes: number, { modifiedNs }: EntryFacts): boolean {
+    if (!this.#mayHold) return false;
+    return this.#at(path, (at) => isFinished(at, sizeBytes, secondsOf(modifiedNs)));
+  }
+
   async openFile(
     path: TreePath,
     sizeBytes: number,
     facts: EntryFacts,
   ): Promise<PlaceWriter | undefined> {
-    const isThere =
-      this.#mayHold &&
-      this.#at(path, (place) => isFinished(place, sizeBytes, secondsOf(facts.modifiedNs)));
-    if (isThere) return undefined;
+    if (this.#isFinished(path, sizeBytes, facts)) return undefined;
     const parent = path.slice(0, -1);
     const temporary = [...parent, this.#temporaryName()];
     const file = this.#at(temporary, (place) => makeSizedFile(place, sizeBytes));

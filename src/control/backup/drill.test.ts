@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import type { EntryFacts } from "../../core/vault/entry.ts";
 import { bytesOf, byteStringOf } from "../../core/vault/wire.ts";
 import type {
+  KeptFile,
   PlaceWriter,
   PutFile,
   SmallFile,
@@ -56,6 +57,10 @@ class Scratch implements TreePlace, TreeSource {
 
   async finishFolder(path: TreePath, facts: EntryFacts): Promise<void> {
     this.nodes.set(path.join("/"), { kind: "folder", text: "", facts });
+  }
+
+  async findFinished(_: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]> {
+    return files.map(() => false);
   }
 
   async openFile(path: TreePath, sizeBytes: number): Promise<PlaceWriter> {

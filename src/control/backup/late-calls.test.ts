@@ -6,6 +6,7 @@ import type { Bulk } from "../../core/vault/crypto.ts";
 import { byteStringOf } from "../../core/vault/wire.ts";
 import { type Target, TargetError } from "../../ports/target.ts";
 import type {
+  KeptFile,
   PlaceWriter,
   PutFile,
   SmallFile,
@@ -75,6 +76,10 @@ class MemoryPlace implements TreePlace {
 
   constructor(bulk: Pick<Bulk, "open">) {
     this.#bulk = bulk;
+  }
+
+  async findFinished(_: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]> {
+    return files.map(() => false);
   }
 
   async openFile([name = ""]: TreePath, sizeBytes: number): Promise<PlaceWriter> {

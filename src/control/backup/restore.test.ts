@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Target } from "../../ports/target.ts";
 import type {
+  KeptFile,
   PlaceWriter,
   PutFile,
   SmallFile,
@@ -33,6 +34,23 @@ const options = { master, service: "shop", subjectOf: () => undefined };
 const chunks = { minBytes: 4_096, averageBytes: 65_536, maxBytes: 262_144 };
 const largeBytes = 1_200_000;
 
+/** The names of packs' shards that are read from now on. */
+function noteReads(world: TestWorld): string[] {
+  const reads: string[] = [];
+  const noting = (target: Target): Target =>
+    Object.assign(Object.create(target) as Target, {
+      list: (...words: Parameters<Target["list"]>) => target.list(...words),
+      put: (...words: Parameters<Target["put"]>) => target.put(...words),
+      remove: (name: string) => target.remove(name),
+      read: (...words: Parameters<Target["read"]>) => {
+        if (words[0].startsWith("pack/")) reads.push(words[0]);
+        return target.read(...words);
+      },
+    });
+  Object.assign(world, { targets: world.targets.map(noting) });
+  return reads;
+}
+
 /** Notes what is finished when; each write of a large file takes long. */
 class NotedPlace implements TreePlace {
   readonly finished: string[] = [];
@@ -41,6 +59,10 @@ class NotedPlace implements TreePlace {
 
   async finishFolder(path: TreePath): Promise<void> {
     this.finished.push(path.join("/"));
+  }
+
+  async findFinished(_: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]> {
+    return files.map(() => false);
   }
 
   async openFile(path: TreePath, sizeBytes: number): Promise<PlaceWriter> {
@@ -91,6 +113,31 @@ describe("a restore", () => {
     // Nobody small waits for who is large.
     assert.ok(finished.indexOf("c/small-0") < finished.indexOf("b/other"));
   });
+
+  it("reads no pack for what an earlier one has finished, and misses none of them", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const tree = { a: noise(1, 60), b: noise(2, 60), none: "" };
+    const { snapshot } = await runBackup(world, settings, new TestSource("data", tree), options);
+    const reads = noteReads(world);
+    const vault = await openVault(world, settings, opening);
+    const packs = new Set<string>();
+    for await (const { content } of new VaultReader(vault).entries(snapshot.root)) {
+      for (const segment of content.segments) {
+        const place = segment.kind === "chunk" ? vault.index.find(segment.name) : undefined;
+        packs.add(place?.pack.id ?? assert.fail());
+      }
+    }
+    const place = new NotedPlace();
+    place.findFinished = async (_, files) => files.map(() => true);
+    for (const isLost of [false, true]) {
+      if (isLost) for (const id of packs) vault.index.lose(id);
+      reads.length = 0;
+      const outcome = await restore(vault, snapshot, place, { path: [] });
+      assert.deepEqual([outcome.passedOver, outcome.files, outcome.lost], [3, 0, []]);
+      assert.ok(reads.length > 0);
+      assert.ok(!reads.some((name) => packs.has(name.slice(5, 37))));
+    }
+  });
 });
 
 /** The names of a file's chunks, and what is read of packs from now on. */
@@ -102,18 +149,7 @@ async function chunksIn(world: TestWorld): Promise<{
   const source = new TestSource("data", { file: noise(1, 40_000) });
   const wide = { ...settings, packBytes: 65_536 };
   const { snapshot } = await runBackup(world, wide, source, options);
-  const reads: string[] = [];
-  const noting = (target: Target): Target =>
-    Object.assign(Object.create(target) as Target, {
-      list: (...words: Parameters<Target["list"]>) => target.list(...words),
-      put: (...words: Parameters<Target["put"]>) => target.put(...words),
-      remove: (name: string) => target.remove(name),
-      read: (...words: Parameters<Target["read"]>) => {
-        if (words[0].startsWith("pack/")) reads.push(words[0]);
-        return target.read(...words);
-      },
-    });
-  Object.assign(world, { targets: world.targets.map(noting) });
+  const reads = noteReads(world);
   const vault = await openVault(world, wide, opening);
   const reader = new VaultReader(vault);
   const names: Uint8Array[] = [];

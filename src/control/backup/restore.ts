@@ -6,7 +6,7 @@
 // that need it now. A folder is finished when the last of what is in it is. What cannot be read is
 // named and left out, and everything else is restored. A subject's folder comes back into its place
 // as if it had never been sealed apart; an erased one is named. Cut off and run again, it goes on
-// after the files that are there.
+// after the files that are there, whose packs it does not read.
 
 import { NinesError } from "../../core/base/errors.ts";
 import type { EntryFacts } from "../../core/vault/entry.ts";
@@ -232,11 +232,19 @@ class Restoring {
   }
 
   async #makeAll({ path, entries }: Batch): Promise<void> {
+    const kept = entries.map(({ name, facts, content }) => {
+      return { name, facts, sizeBytes: content.bytes };
+    });
+    const finished = await this.#place.findFinished(path, kept);
     const held: HeldChunk[] = [];
     const files: PlainEntry[] = [];
     const toPut: SmallFile[] = [];
     try {
-      for (const entry of entries) {
+      for (const [at, entry] of entries.entries()) {
+        if (finished[at] === true) {
+          this.#counts.passedOver++;
+          continue;
+        }
         const { name, facts, content } = entry;
         await this.#orLost([...path, name], async () => {
           const [only] = content.segments;
