@@ -266,7 +266,9 @@ const retry = z.strictObject({
   atOnce: field(retriesAtOnce.optional(), {
     meaning:
       "Requests of one service that may wait at once, in each worker, for the answer to a further try. " +
-      "Past it a request that fails is not tried again. Connections of tcp listeners do not count.",
+      "Past it a request that fails is not tried again. A kept connection that the instance had just " +
+      "closed and a change of the primary are nobody's failures: requests that meet these are tried " +
+      "again regardless and do not count, nor do connections of tcp listeners.",
     default: "none: `budget` is the bound",
     interaction:
       "For services whose answers take long, so that retries pile up within their budget. Smaller than " +

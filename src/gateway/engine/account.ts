@@ -16,6 +16,12 @@ import type { Target } from "./service.ts";
 /** An instance that is left for these reasons may not notice, and goes on. */
 const abandons: ReadonlySet<EndingCode | undefined> = new Set(["CLIENT_LEFT", "ANSWER_TIMEOUT"]);
 
+/**
+ * Nobody's failures, for which a request is tried again whatever the route's bound says: such a
+ * try takes no place of those that the bound is for, and the next failure asks for one.
+ */
+const unbounded: ReadonlySet<RetryCode> = new Set(["STALE_CONNECTION", "FENCED"]);
+
 export class Account {
   readonly #context: Context;
   #target: Target | undefined = undefined;
@@ -27,7 +33,7 @@ export class Account {
   /** Counts the request while it waits, whole, for its answer. */
   #limit: ConcurrencyLimit | undefined = undefined;
   #waitsFromMs = 0;
-  /** It was sent again, and waits for the answer. */
+  /** It was sent again after a failure, and waits for the answer. */
   #isRetry = false;
 
   constructor(context: Context) {
@@ -77,7 +83,7 @@ export class Account {
   retried(why: RetryCode): void {
     const { service } = this.of;
     service.retried(why);
-    if (this.#isRetry) return;
+    if (this.#isRetry || unbounded.has(why)) return;
     this.#isRetry = true;
     service.retrying++;
   }

@@ -666,6 +666,53 @@ describe("what a route wants tried again", () => {
       }
     }),
   );
+
+  test(
+    "a try after nobody's failure is not bound by that, and takes none of its places",
+    opening(async (open) => {
+      const first = await open(
+        startOrigin(async (peer) => {
+          const isKept = first.peers[0] === peer;
+          await peer.message();
+          peer.send(isKept ? ok : unavailable);
+          await peer.message();
+          peer.finish();
+        }),
+      );
+      const second = await open(startOrigin(naming("well")));
+      const stale = await open(wanting(first.port, second.port, { on: [503], atOnce: 0 }));
+      assert.equal((await stale.ask(get)).body, "ok");
+      assert.equal((await stale.ask(get)).body, "busy", "of the instance's next connection");
+      const [service] = stale.engine.stats().services;
+      assert.deepEqual(service?.retriedFor, { STALE_CONNECTION: 1 });
+    }),
+  );
+
+  test(
+    "nor is one after a change of the primary",
+    opening(async (open) => {
+      const first = await open(startOrigin());
+      const second = await open(startOrigin(answering(unavailable)));
+      const led = (version: number) => {
+        const table = tableOf({
+          ports: [first.port, second.port],
+          instances: [1, 2].map((at) => (at === version ? {} : { verdict: "standby" })),
+          service: { mode: "primary-standby" },
+          version,
+        });
+        const [route] = table.routes as [TableRoute];
+        const retry: RetryPolicy = { ...route.retry, on: [503], atOnce: 0 };
+        return { ...table, routes: [{ ...route, retry }] };
+      };
+      const gateway = await open(startGateway(led(1)));
+      const client = await gateway.client();
+      client.send(get);
+      await (await first.peer(0)).takeThrough("\r\n\r\n");
+      gateway.engine.swap(led(2));
+      assert.equal((await client.message()).body, "busy");
+      assert.deepEqual(gateway.engine.stats().services[0]?.retriedFor, { FENCED: 1 });
+    }),
+  );
 });
 
 describe("the queue", () => {

@@ -96,7 +96,7 @@ export class Service {
   limited = 0;
   active = 0;
   retries = 0;
-  /** Requests that were sent again and wait for the answer. */
+  /** Requests that were sent again after a failure and wait for the answer. */
   retrying = 0;
   readonly #retriedFor = new ReasonCounts();
   hedges = 0;
