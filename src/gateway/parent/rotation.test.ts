@@ -59,7 +59,39 @@ it("asks a disk that hangs once, says so once, and goes on when it has answered"
   assert.equal(asked, 2);
 });
 
-it("says once why it cannot, and again after it could", async () => {
+it("looks at another file while the first one's disk hangs, and names the right one", async () => {
+  const said: string[] = [];
+  const asked: string[] = [];
+  let fail: (error: Error) => void = () => undefined;
+  const rotate = async (name: string): Promise<boolean> => {
+    asked.push(name);
+    if (name !== "hung.log") return true;
+    return await new Promise<boolean>((_, reject) => {
+      fail = reject;
+    });
+  };
+  const rotation = new Rotation({ say: (sentence) => said.push(sentence), rotate });
+  const look = async (name: string, nowMs: number): Promise<void> => {
+    rotation.look(name, 1, 1, nowMs);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await look("hung.log", 0);
+  for (const nowMs of [10_000, 11_000]) await look("other.log", nowMs);
+  assert.deepEqual(asked, ["hung.log", "other.log", "other.log"]);
+  assert.deepEqual(said, []);
+  // Back at the first, which still owes its answer and is not asked again.
+  for (const nowMs of [12_000, 13_000]) await look("hung.log", nowMs);
+  assert.equal(asked.length, 3);
+  assert.deepEqual(said, ["hung.log may grow on: its disk has not answered for 10 s"]);
+  await look("other.log", 14_000);
+  fail(new Error("EIO"));
+  await look("other.log", 15_000);
+  assert.equal(said.length, 1, "nobody writes to it any more");
+  await look("hung.log", 16_000);
+  assert.equal(asked.at(-1), "hung.log");
+});
+
+it("says once why it cannot, and again for another reason or after it could", async () => {
   const said: string[] = [];
   let why: string | undefined = "EACCES";
   const rotate = async (): Promise<boolean> => {
@@ -67,10 +99,11 @@ it("says once why it cannot, and again after it could", async () => {
     return true;
   };
   const rotation = new Rotation({ say: (sentence) => said.push(sentence), rotate });
-  for (const next of ["EACCES", "EACCES", undefined, "EROFS"]) {
+  for (const next of ["EACCES", "EACCES", "EROFS", undefined, "EROFS"]) {
     why = next;
     rotation.look("a.log", 1, 1, 0);
     await new Promise((resolve) => setImmediate(resolve));
   }
-  assert.deepEqual(said, ["a.log grows on: EACCES", "a.log grows on: EROFS"]);
+  const grows = ["EACCES", "EROFS", "EROFS"].map((code) => `a.log grows on: ${code}`);
+  assert.deepEqual(said, grows);
 });

@@ -5,8 +5,9 @@
 // The parent does it, of which there is one, whatever becomes of control; two that overlap for a
 // moment see the same small file. Where it can't (the folder belongs to somebody else), the workers
 // stop at a multiple of the size (engine/kept-log.ts) and say so. The file may lie on a disk of its
-// own, and a disk may hang (a mount whose server is away): the thread pool asks it, one question at
-// a time, and the parent waits for no answer.
+// own, and a disk may hang (a mount whose server is away): the thread pool asks it, one question
+// about a file at a time, and the parent waits for no answer. A table with another file is the way
+// out of it, so that one is looked at whatever the old one's disk owes.
 
 import { rename, rm, stat } from "node:fs/promises";
 
@@ -21,9 +22,11 @@ export interface RotationOptions {
 
 export class Rotation {
   readonly #options: RotationOptions;
-  /** A look at the disk is under way since then. */
-  #sinceMs: number | undefined = undefined;
-  #said = false;
+  /** The file that is to be bounded now. */
+  #file = "";
+  /** Since when the disk owes an answer, by the file that it was asked about. */
+  readonly #owed = new Map<string, number>();
+  #trouble: string | undefined = undefined;
 
   constructor(options: RotationOptions) {
     this.#options = options;
@@ -31,31 +34,34 @@ export class Rotation {
 
   /** Rotates soon if the file is too large; returns at once. */
   look(file: string, rotateBytes: number, keep: number, nowMs: number): void {
-    if (this.#sinceMs !== undefined) {
-      if (nowMs - this.#sinceMs < OVERDUE_MS) return;
-      this.#say(`${file} may grow on: its disk has not answered for ${OVERDUE_MS / 1000} s`);
+    this.#file = file;
+    const sinceMs = this.#owed.get(file);
+    if (sinceMs !== undefined) {
+      if (nowMs - sinceMs < OVERDUE_MS) return;
+      this.#tell(`${file} may grow on: its disk has not answered for ${OVERDUE_MS / 1000} s`);
       return;
     }
-    this.#sinceMs = nowMs;
+    this.#owed.set(file, nowMs);
     const { rotate = rotateIfLarge } = this.#options;
     void rotate(file, rotateBytes, keep).then(
-      () => this.#ended(),
+      () => this.#answered(file, undefined),
       (error: unknown) => {
-        this.#sinceMs = undefined;
-        this.#say(`${file} grows on: ${error instanceof Error ? error.message : String(error)}`);
+        const why = error instanceof Error ? error.message : String(error);
+        this.#answered(file, `${file} grows on: ${why}`);
       },
     );
   }
 
-  #ended(): void {
-    this.#sinceMs = undefined;
-    this.#said = false;
+  #answered(file: string, trouble: string | undefined): void {
+    this.#owed.delete(file);
+    // Of a file that is no longer written to it would be stale news.
+    if (file === this.#file) this.#tell(trouble);
   }
 
-  #say(sentence: string): void {
-    if (this.#said) return;
-    this.#said = true;
-    this.#options.say(sentence);
+  #tell(trouble: string | undefined): void {
+    if (trouble === this.#trouble) return;
+    this.#trouble = trouble;
+    if (trouble !== undefined) this.#options.say(trouble);
   }
 }
 
