@@ -1,5 +1,5 @@
 // What a gateway process needs around it whatever its role: a log that cannot hurt it, a steady
-// beat that knows when it was late, and a last word when it fails.
+// beat that knows when it was late, a last word when it fails, and an end that no disk holds up.
 
 import { readFileSync, writeSync } from "node:fs";
 import type { Clock } from "../../ports/clock.ts";
@@ -63,8 +63,18 @@ export function endOnUncaught(say: (sentence: string) => void): void {
   process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
     if (error.code === "ENOSPC" || error.code === "EPIPE" || error.code === "EIO") return;
     say(`ends, failed: ${error.stack ?? error.message}`);
-    process.exit(70);
+    exitNow(70);
   });
+}
+
+/**
+ * Ends this process whatever a disk owes it. `process.exit` waits for the threads of the pool, and
+ * one that asks a disk that hangs does not come back; a kill waits for nobody.
+ */
+export function exitNow(code: number): never {
+  const owes = process.getActiveResourcesInfo().some((kind) => kind.startsWith("FSReq"));
+  if (owes) process.kill(process.pid, "SIGKILL");
+  process.exit(code);
 }
 
 /** How late a beat may be before its owner must not blame others for silence. */

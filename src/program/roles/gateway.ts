@@ -3,6 +3,7 @@
 
 import { createEngine } from "../../gateway/engine/engine.ts";
 import { runParent } from "../../gateway/parent/parent.ts";
+import { exitNow } from "../../gateway/process/host.ts";
 import { type Launch, readLaunch } from "../../gateway/process/launch.ts";
 import { runWorker } from "../../gateway/worker/worker.ts";
 import { present } from "../../core/base/assert.ts";
@@ -17,7 +18,7 @@ import { officesOf } from "./offices.ts";
 export async function runGatewayParent(words: readonly string[]): Promise<number> {
   const { state, ...common } = commonParts(words);
   await runParent({ ...common, workerCommand: gatewayCommand("worker", state) });
-  return 0;
+  return exitNow(0);
 }
 
 export async function runGatewayWorker(words: readonly string[]): Promise<number> {
@@ -25,7 +26,7 @@ export async function runGatewayWorker(words: readonly string[]): Promise<number
   const parentCommand = gatewayCommand("parent", state);
   const records = createRecords(state.records);
   await runWorker({ ...common, parentCommand, records, createEngine });
-  return 0;
+  return exitNow(0);
 }
 
 /** The words are the state directory, and then what one gateway process tells another. */
