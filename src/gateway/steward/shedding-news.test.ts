@@ -15,7 +15,10 @@ function report(worker: number, requests: number, shed: number): WorkerStats {
 }
 
 /** Two workers that report once a second; what each counted in it, as [requests, shed]. */
-function tell(seconds: readonly (readonly [number, number])[]): readonly string[] {
+function tell(
+  seconds: readonly (readonly [number, number])[],
+  limitOf: (nowMs: number) => number = () => 24,
+): readonly string[] {
   const news = new SheddingNews(0);
   const said: string[] = [];
   const before = new Map<number, WorkerStats>();
@@ -34,7 +37,8 @@ function tell(seconds: readonly (readonly [number, number])[]): readonly string[
       before.set(worker, next);
     }
     const nowMs = (second + 1) * 1_000;
-    for (const { kind, sentence } of news.look(nowMs, () => 24)) said.push(`${kind}: ${sentence}`);
+    for (const { kind, sentence } of news.look(nowMs, () => limitOf(nowMs)))
+      said.push(`${kind}: ${sentence}`);
   }
   return said;
 }
@@ -60,8 +64,16 @@ describe("shedding", () => {
     assert.deepEqual(tell(times(60, [100, 3] as const)), []);
     assert.match(
       tell(times(30, [2, 1] as const)).join("\n"),
-      /^[^\n]*20 of|of 40 requests in 10 s/,
+      /of 40 requests in 10 s 20 were answered 503 OVERLOADED/,
     );
+  });
+
+  test("is over, too, while no worker is there to say what the service bears", () => {
+    const seconds = [[200, 120], ...times(20, [0, 0] as const)] as const;
+    const said = tell(seconds, (nowMs) => (nowMs > 1_000 ? 0 : 24));
+    assert.equal(said.length, 2);
+    assert.match(said[0] ?? "", /OVERLOADED; it is found to bear 24 at once$/);
+    assert.match(said[1] ?? "", /of 400 requests in \d+ s 240 were answered 503 OVERLOADED$/);
   });
 
   test("is over, too, when nobody asks any more", () => {

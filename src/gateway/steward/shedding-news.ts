@@ -51,7 +51,7 @@ export class SheddingNews {
     }
   }
 
-  /** About once a second. `limitOf`: requests at once that a service is found to bear now. */
+  /** About once a second. `limitOf`: requests at once that a service is found to bear now; 0 when no worker is there to say. */
   look(nowMs: number, limitOf: (service: string) => number): readonly EventEntry[] {
     this.#lookedMs = nowMs;
     const told: EventEntry[] = [];
@@ -89,13 +89,13 @@ function close(
   const { window, episode } = watched;
   const { fromMs, requests, shed } = window;
   const sheds = shed > 0 && shed >= requests * SHED_RATIO;
-  const bears = `it is found to bear ${limit} at once`;
+  const bears = limit > 0 ? `; it is found to bear ${limit} at once` : "";
   if (episode === undefined) {
     if (!sheds) return undefined;
     watched.episode = { sinceMs: fromMs, untilMs: nowMs, requests, shed };
     const sentence =
       `${service} sheds: of ${requests} requests in ${sayDuration(nowMs - fromMs)} ${shed} were ` +
-      `answered 503 OVERLOADED; ${bears}`;
+      `answered 503 OVERLOADED${bears}`;
     return { kind: "gateway.shedding-began", level: "warning", sentence, service };
   }
   episode.requests += requests;
@@ -106,7 +106,7 @@ function close(
   const sentence =
     `${service} sheds no more, for ${sayDuration(nowMs - episode.untilMs)} now: of ` +
     `${episode.requests} requests in ${sayDuration(nowMs - episode.sinceMs)} ${episode.shed} were ` +
-    `answered 503 OVERLOADED; ${bears}`;
+    `answered 503 OVERLOADED${bears}`;
   return { kind: "gateway.shedding-ended", level: "info", sentence, service };
 }
 
