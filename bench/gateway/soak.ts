@@ -1,6 +1,6 @@
 // A long time under load, with clients that go away in the middle of their answers: what a worker
 // holds must not grow. A short one runs as fast as it is answered; one of an hour at a steady rate,
-// so that a machine can do something else beside it.
+// so that a machine can do something else beside it (where wrk is installed: load.ts).
 
 import { connect } from "node:net";
 import { type Figure, figure, median } from "../shared/figures.ts";

@@ -269,9 +269,9 @@ export const service = z.strictObject({
   queueLength: field(integer(0, 65536).prefault(1024), {
     meaning:
       "Requests that may wait, in each worker, for an instance of this service. One more is " +
-      "answered 503 at once.",
+      "answered 503 at once, unless it takes the place of a less important one (`priority`).",
     source: "Envoy's pending requests (1024).",
-    see: ["gateway.timeouts.queue", "services.NAME.maxConnections"],
+    see: ["gateway.timeouts.queue", "services.NAME.maxConnections", "gateway.routes[].priority"],
   }),
   concurrency: field(concurrency.optional(), {
     meaning:
