@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
-import { loadConfigApart, readAhead } from "./config-apart.ts";
+import { loadConfigApart, startReader } from "./config-apart.ts";
 import { loadConfigFile } from "./config-file.ts";
 
 const targets = "{ a: { path: a }, b: { path: b } }";
@@ -27,22 +27,15 @@ function folderOf(t: TestContext, files: Readonly<Record<string, string>>): stri
 }
 
 describe("a file read on a thread", () => {
-  it("comes to the same, asked for before or not", async (t) => {
+  it("comes to the same, on a thread that was there before or not", async (t) => {
     const folder = folderOf(t, texts);
     for (const name of Object.keys(texts)) {
       const file = join(folder, name);
       const here = await loadConfigFile(file);
       assert.deepEqual(await loadConfigApart(file), here);
-      readAhead(file);
+      startReader();
       assert.deepEqual(await loadConfigApart(file), here);
     }
-  });
-
-  it("is the one that was asked for", async (t) => {
-    const folder = folderOf(t, texts);
-    readAhead(join(folder, "nines.yaml"));
-    const { config } = await loadConfigApart(join(folder, "nines.json"));
-    assert.equal(config.file, join(folder, "nines.json"));
   });
 
   it("is refused in the same words", async (t) => {
@@ -51,7 +44,7 @@ describe("a file read on a thread", () => {
       const file = join(folder, name);
       const here: unknown = await loadConfigFile(file).catch((error: unknown) => error);
       assert(here instanceof Error && "code" in here);
-      readAhead(file);
+      startReader();
       const { message } = here;
       await assert.rejects(loadConfigApart(file), { name: "NinesError", code: here.code, message });
     }

@@ -15,34 +15,37 @@ export type ReadConfig =
   | { readonly ok: true; readonly loaded: LoadedConfig }
   | { readonly ok: false; readonly error: SentError };
 
-let ahead: { readonly file: string; readonly loading: Promise<LoadedConfig> } | undefined;
+let started: Worker | undefined;
 
-/** Begins to read what `loadConfigApart` will be asked for. */
-export function readAhead(file: string): void {
-  const loading = readOnThread(file);
-  // It is thrown where it is asked for.
-  loading.catch(() => {});
-  ahead = { file, loading };
+/** Begins to load what `loadConfigApart` will need. */
+export function startReader(): void {
+  started ??= newThread();
 }
 
 /** As `loadConfigFile`. Throws NINES_CONFIG_*. */
 export async function loadConfigApart(file: string): Promise<LoadedConfig> {
-  const begun = ahead;
-  ahead = undefined;
-  return begun?.file === file ? begun.loading : readOnThread(file);
-}
-
-async function readOnThread(file: string): Promise<LoadedConfig> {
+  const thread = started ?? newThread();
+  started = undefined;
   // A file that is a program may be written for the main thread.
-  if (formatOf(file) === "javascript")
+  if (formatOf(file) === "javascript") {
+    await thread.terminate();
     return (await import("./config-file.ts")).loadConfigFile(file);
-  const thread = new Worker(new URL("./config-thread.js", import.meta.url), { workerData: file });
+  }
   const read = await new Promise<ReadConfig>((resolve, reject) => {
     thread.once("message", resolve);
     thread.once("error", reject);
     thread.once("exit", () => reject(new Error(`the thread that read ${file} has ended`)));
+    thread.ref();
+    thread.postMessage(file);
   });
   // Its exit, which comes by itself, is nobody's concern.
   if (read.ok) return read.loaded;
   throw received(read.error);
+}
+
+/** It keeps nobody alive until it is asked. */
+function newThread(): Worker {
+  const thread = new Worker(new URL("./config-thread.js", import.meta.url));
+  thread.unref();
+  return thread;
 }

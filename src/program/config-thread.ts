@@ -1,6 +1,6 @@
-// The thread of config-apart.ts: reads one file, says what came of it, and ends.
+// The thread of config-apart.ts: reads the file that it is sent, says what came of it, and ends.
 
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort } from "node:worker_threads";
 import { present } from "../core/base/assert.ts";
 import { toSend } from "../runtime/sent-error.ts";
 import type { ReadConfig } from "./config-apart.ts";
@@ -15,4 +15,4 @@ async function read(file: string): Promise<ReadConfig> {
 }
 
 const port = present(parentPort, "this file runs as a thread");
-port.postMessage(await read(workerData as string));
+port.once("message", (file: string) => void read(file).then((answer) => port.postMessage(answer)));

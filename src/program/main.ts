@@ -30,7 +30,14 @@ async function main(words: readonly string[]): Promise<number> {
   const [first = "", ...rest] = words;
   const role = first.startsWith(HIDDEN) ? roles[first.slice(HIDDEN.length)] : undefined;
   if (role !== undefined) return (await role())(rest);
+  if (first === "backup") await prepareBackup();
   return (await import("./cli/run.ts")).runCommandLine(words);
+}
+
+/** What reads the file is the longest part of these commands' start: it begins first. */
+async function prepareBackup(): Promise<void> {
+  (await import("../runtime/compiling.ts")).compileLate();
+  (await import("./config-apart.ts")).startReader();
 }
 
 outliveTheTerminal();

@@ -7,19 +7,15 @@ import type { PlaceOptions } from "./actions.ts";
 
 const configFileNames = ["nines.yaml", "nines.yml", "nines.json", "nines.config.js"];
 
-/** The named file, or the first of the usual names here, if it is there. */
-export function presentConfigFile(named: string | undefined): string | undefined {
-  const names = named === undefined ? configFileNames : [named];
-  return names.map((name) => resolve(name)).find((file) => existsSync(file));
-}
-
-/** The same. Throws NINES_CONFIG_NOT_FOUND. */
+/** The named file, or the first of the usual names here. Throws NINES_CONFIG_NOT_FOUND. */
 export function findConfigFile(named: string | undefined): string {
-  const found = presentConfigFile(named);
-  if (found !== undefined) return found;
   if (named !== undefined) {
-    throw new NinesError("NINES_CONFIG_NOT_FOUND", `There is no file ${resolve(named)}.`);
+    const file = resolve(named);
+    if (existsSync(file)) return file;
+    throw new NinesError("NINES_CONFIG_NOT_FOUND", `There is no file ${file}.`);
   }
+  const found = configFileNames.map((name) => resolve(name)).find((file) => existsSync(file));
+  if (found !== undefined) return found;
   const names = configFileNames.join(", ");
   throw new NinesError("NINES_CONFIG_NOT_FOUND", `There is none of ${names} in ${resolve(".")}.`);
 }

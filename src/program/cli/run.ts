@@ -2,11 +2,9 @@
 // Each command's own file is loaded when it is the one that runs.
 
 import { type Command, CommanderError } from "commander";
-import { compileLate } from "../../runtime/compiling.ts";
 import { readVersion } from "../version.ts";
-import type { Actions, PlaceOptions } from "./actions.ts";
+import type { Actions } from "./actions.ts";
 import { buildCommandLine } from "./command-line.ts";
-import { presentConfigFile } from "./place.ts";
 import { exitCode, report, say } from "./say.ts";
 
 const operations = async () => (await import("./operate.ts")).operations;
@@ -14,13 +12,7 @@ const steering = async () => (await import("./steer.ts")).steeringCommands;
 const failovers = async () => (await import("./failover.ts")).failoverCommands;
 const deploying = async () => (await import("./deploy.ts")).deploying;
 const journals = async () => (await import("./journal.ts")).journalCommands;
-const backups = async (options: PlaceOptions) => {
-  compileLate();
-  const file = presentConfigFile(options.file);
-  // It is read while the vault's modules are loaded.
-  if (file !== undefined) (await import("../config-apart.ts")).readAhead(file);
-  return (await import("./backup.ts")).backupCommands;
-};
+const backups = async () => (await import("./backup.ts")).backupCommands;
 const files = async () => (await import("./files.ts")).fileCommands;
 
 const actions: Actions = {
@@ -59,25 +51,20 @@ const actions: Actions = {
   journalVerify: async (...words) => (await journals()).journalVerify(...words),
   journalRepair: async (...words) => (await journals()).journalRepair(...words),
   journalDump: async (...words) => (await journals()).journalDump(...words),
-  backupRun: async (sources, options) => (await backups(options)).backupRun(sources, options),
-  backupList: async (options) => (await backups(options)).backupList(options),
-  backupStatus: async (options) => (await backups(options)).backupStatus(options),
-  backupDrill: async (snapshot, options) => (await backups(options)).backupDrill(snapshot, options),
-  backupBrowse: async (snapshot, path, options) =>
-    (await backups(options)).backupBrowse(snapshot, path, options),
-  backupDiff: async (before, after, options) =>
-    (await backups(options)).backupDiff(before, after, options),
-  backupRestore: async (snapshot, to, options) =>
-    (await backups(options)).backupRestore(snapshot, to, options),
-  backupVerify: async (options) => (await backups(options)).backupVerify(options),
-  backupScrub: async (options) => (await backups(options)).backupScrub(options),
-  backupRebalance: async (options) => (await backups(options)).backupRebalance(options),
-  backupPrune: async (options) => (await backups(options)).backupPrune(options),
-  backupTargetAdopt: async (name, options) =>
-    (await backups(options)).backupTargetAdopt(name, options),
-  backupKeyRotate: async (options) => (await backups(options)).backupKeyRotate(options),
-  backupErase: async (service, subject, options) =>
-    (await backups(options)).backupErase(service, subject, options),
+  backupRun: async (...words) => (await backups()).backupRun(...words),
+  backupList: async (options) => (await backups()).backupList(options),
+  backupStatus: async (options) => (await backups()).backupStatus(options),
+  backupDrill: async (...words) => (await backups()).backupDrill(...words),
+  backupBrowse: async (...words) => (await backups()).backupBrowse(...words),
+  backupDiff: async (...words) => (await backups()).backupDiff(...words),
+  backupRestore: async (...words) => (await backups()).backupRestore(...words),
+  backupVerify: async (options) => (await backups()).backupVerify(options),
+  backupScrub: async (options) => (await backups()).backupScrub(options),
+  backupRebalance: async (options) => (await backups()).backupRebalance(options),
+  backupPrune: async (options) => (await backups()).backupPrune(options),
+  backupTargetAdopt: async (...words) => (await backups()).backupTargetAdopt(...words),
+  backupKeyRotate: async (options) => (await backups()).backupKeyRotate(options),
+  backupErase: async (...words) => (await backups()).backupErase(...words),
   init: async (options) => (await files()).init(options),
   check: async (options) => (await files()).check(options),
   completion: async (...words) => (await import("./completion.ts")).completion(...words),
