@@ -47,7 +47,8 @@ export interface TreePlace {
   finishFolder(path: TreePath, facts: EntryFacts): Promise<void>;
   /**
    * Which files of one folder an earlier restore that was cut off has finished: they are there with
-   * their size and modification time. Who asks first need not fetch what these hold.
+   * their size and modification time. Who asks first need not fetch what these hold. What they get
+   * with their folder only they get again.
    */
   findFinished(folder: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]>;
   /**

@@ -86,7 +86,10 @@ class FileTreePlace implements TreePlace {
   readonly #inside: InsideRoot;
   readonly #bulk: FileTreePlaceOptions["bulk"];
   readonly #leftOut = new Set<string>();
-  /** Attributes that are to be set when their folder is finished. */
+  /**
+   * Attributes that are to be set when their folder is finished, also of files that are there: the
+   * restore that made them may have been cut off before it finished the folder.
+   */
   readonly #wanted = new Map<
     string,
     { readonly path: TreePath; readonly entries: WantedAttributes[] }
@@ -140,13 +143,17 @@ class FileTreePlace implements TreePlace {
 
   async findFinished(folder: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]> {
     return files.map(({ name, facts, sizeBytes }) =>
-      this.#isFinished([...folder, name], sizeBytes, facts),
+      this.#isThere([...folder, name], sizeBytes, facts),
     );
   }
 
-  #isFinished(path: TreePath, sizeBytes: number, { modifiedNs }: EntryFacts): boolean {
+  /** Finished by an earlier restore; its attributes may not be set yet. */
+  #isThere(path: TreePath, sizeBytes: number, facts: EntryFacts): boolean {
     if (!this.#mayHold) return false;
-    return this.#at(path, (at) => isFinished(at, sizeBytes, secondsOf(modifiedNs)));
+    const { modifiedNs } = facts;
+    const isThere = this.#at(path, (at) => isFinished(at, sizeBytes, secondsOf(modifiedNs)));
+    if (isThere) this.#wantAttributes(path.slice(0, -1), path.at(-1) ?? "", facts);
+    return isThere;
   }
 
   async openFile(
@@ -154,8 +161,8 @@ class FileTreePlace implements TreePlace {
     sizeBytes: number,
     facts: EntryFacts,
   ): Promise<PlaceWriter | undefined> {
-    if (this.#isFinished(path, sizeBytes, facts)) return undefined;
-    const parent = path.slice(0, -1);
+    if (this.#isThere(path, sizeBytes, facts)) return undefined;
+    const [parent, name] = [path.slice(0, -1), path.at(-1) ?? ""];
     const temporary = [...parent, this.#temporaryName()];
     const file = this.#at(temporary, (place) => makeSizedFile(place, sizeBytes));
     const { descriptor, direct } = file;
@@ -175,7 +182,7 @@ class FileTreePlace implements TreePlace {
           abandon();
           throw error;
         }
-        this.#wantAttributes(parent, path.at(-1) ?? "", kept);
+        this.#wantAttributes(parent, name, kept);
       },
       abandon: async () => abandon(),
     };
@@ -189,8 +196,7 @@ class FileTreePlace implements TreePlace {
       const temporary = pathWithin(open, this.#temporaryName());
       const made = await this.#bulk.makeFiles(toMake, temporary, this.#mayHold);
       for (const [at, { name, facts }] of files.entries()) {
-        const isMade = made[at] === "made" || made[at] === "unowned";
-        if (isMade) this.#wantAttributes(folder, name, facts);
+        if (made[at] !== "wrong") this.#wantAttributes(folder, name, facts);
       }
       return made.map((one) => {
         this.#tellOwned(one !== "unowned");
