@@ -1,9 +1,12 @@
-// What of an answer's head a service hands to its dispatcher, and only where that counts.
+// What of an answer's head a service hands to its dispatcher, and only where that counts; and whom
+// of those who wait it wakes.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createPrng } from "../../core/base/prng.ts";
 import type { LoadReport } from "../../core/balance/load-report.ts";
+import type { Priority } from "../../core/guard/concurrency-limit.ts";
+import type { TableService } from "../../core/route/table.ts";
 import { ResponseHead } from "../http1/response-head.ts";
 import { connectWire } from "../transport/handle-wire.ts";
 import { Context } from "./context.ts";
@@ -11,13 +14,13 @@ import { tableOf } from "./engine.fixture.ts";
 import { Scanner } from "./scanner.ts";
 import { Service } from "./service.ts";
 
-function heard(fields: string, loadReports?: true): readonly LoadReport[] {
-  const said = loadReports === undefined ? {} : { loadReports };
-  const table = tableOf({ ports: [1], service: said });
-  const [entry] = table.services;
+const limits = tableOf({ ports: [] }).limits;
+
+function serviceOf(said: Partial<TableService>): Service {
+  const [entry] = tableOf({ ports: [1], service: said }).services;
   assert.ok(entry !== undefined);
   const context = new Context({
-    limits: table.limits,
+    limits,
     random: createPrng(1),
     nowMs: 0,
     scanner: new Scanner(() => false),
@@ -25,10 +28,14 @@ function heard(fields: string, loadReports?: true): readonly LoadReport[] {
     stickyKey: () => Buffer.alloc(32),
     connect: connectWire,
   });
-  const service = new Service(context, entry, 1, 0);
+  return new Service(context, entry, 1, 0);
+}
+
+function heard(fields: string, loadReports?: true): readonly LoadReport[] {
+  const service = serviceOf(loadReports === undefined ? {} : { loadReports });
   const reports: LoadReport[] = [];
   service.dispatcher.reported = (_slot, _nowMs, report) => void reports.push(report);
-  const head = new ResponseHead(table.limits);
+  const head = new ResponseHead(limits);
   const bytes = Buffer.from(`HTTP/1.1 200 OK\r\n${fields}Content-Length: 0\r\n\r\n`);
   head.reset(0);
   assert.ok(head.scan(bytes, bytes.length) > 0);
@@ -43,4 +50,24 @@ test("a load report is heard in a service that asks for them, whatever the field
   assert.deepEqual(heard(field), []);
   assert.deepEqual(heard("", true), []);
   assert.deepEqual(heard("Endpoint-Load-Metrics: nothing\r\n", true), []);
+});
+
+test("many who find nothing and hold up nobody hold up none who is less important, either", () => {
+  const service = serviceOf({ queueLength: 200 });
+  const asked: string[] = [];
+  const enqueue = (name: string, priority: Priority, isChoosy: boolean, finds: boolean): void => {
+    const tryAgain = (): boolean => asked.push(name) > 0 && finds;
+    const isQueued = service.enqueue({ priority, isChoosy, tryAgain, displaced: assert.fail });
+    assert.ok(isQueued);
+  };
+  for (let index = 0; index < 100; index++) enqueue("high", "high", true, false);
+  enqueue("first", "normal", false, true);
+  enqueue("next", "normal", false, false);
+  enqueue("last", "low", true, true);
+  service.wake();
+  assert.ok(asked.length < 100, "one turn asks no more than some of them");
+  assert.deepEqual(
+    asked.filter((name) => name !== "high"),
+    ["first", "next"],
+  );
 });

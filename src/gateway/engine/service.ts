@@ -31,7 +31,7 @@ import { type Waiting, WaitingLine } from "./waiting-line.ts";
 
 /** Waiting requests of one instance that are looked at in one scan. */
 const HEDGE_LOOKS_MAX = 256;
-/** Waiters who find nothing and hold up nobody, before the next ones wait for another turn. */
+/** Waiters who find nothing and hold up nobody, before the next of their priority are left out. */
 const PASSED_MAX = 64;
 
 /** Where a request goes. */
@@ -287,12 +287,19 @@ export class Service {
   wake(): void {
     if (this.#waking) return;
     this.#waking = true;
-    let passed = 0;
-    for (const waiter of this.#queue) {
-      if (waiter.tryAgain()) this.#queue.delete(waiter);
-      else if (!waiter.isChoosy || ++passed === PASSED_MAX) break;
-    }
+    for (const line of this.#queue.lines()) if (!this.#wakeLine(line)) break;
     this.#waking = false;
+  }
+
+  /** Whether there may be something left for others. */
+  #wakeLine(line: ReadonlySet<Waiter>): boolean {
+    let passed = 0;
+    for (const waiter of line) {
+      if (waiter.tryAgain()) this.#queue.delete(waiter);
+      else if (!waiter.isChoosy) return false;
+      else if (++passed === PASSED_MAX) return true;
+    }
+    return true;
   }
 
   stats(nowMs: number): ServiceStats {

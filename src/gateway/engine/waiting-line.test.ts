@@ -35,7 +35,10 @@ test("is what a list that is sorted at each look would be", () => {
         } else if (twin.includes(other)) {
           line.add(other);
         }
-        assert.deepEqual([...line], twin);
+        assert.deepEqual(
+          [...line.lines()].flatMap((each) => [...each]),
+          twin,
+        );
         assert.equal(line.size, twin.length);
         assert.equal(line.has(other), twin.includes(other));
         const least = twin.filter((each) => rank(each) === Math.max(...twin.map(rank)));

@@ -34,9 +34,9 @@ export class WaitingLine<One extends Waiting> {
     if (this.#lines[one.priority].delete(one)) this.size--;
   }
 
-  /** In their order; whoever is being looked at may be deleted. */
-  *[Symbol.iterator](): Generator<One> {
-    for (const priority of priorities) yield* this.#lines[priority];
+  /** In their order, those of one priority each; whoever is being looked at may be deleted. */
+  *lines(): Generator<ReadonlySet<One>> {
+    for (const priority of priorities) yield this.#lines[priority];
   }
 
   /** Of the least important who came first, if less important than this: its time is over next. */
