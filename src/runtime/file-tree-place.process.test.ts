@@ -17,7 +17,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 import { NinesError } from "../core/base/errors.ts";
-import type { SealedChunk } from "../core/vault/crypto.ts";
+import type { Bulk, SealedChunk } from "../core/vault/crypto.ts";
 import type { EntryFacts } from "../core/vault/entry.ts";
 import type { TreePlace } from "../ports/tree-place.ts";
 import { bulkHere, createBulkThreads } from "./bulk-threads.ts";
@@ -171,6 +171,30 @@ describe("a place to restore to", () => {
     );
     await writer.finish(facts);
     assert.ok(readFileSync(join(root, "file")).equals(whole));
+  });
+
+  it("makes small files in their folder, wherever it goes meanwhile and when it closes", async (t) => {
+    const { root } = await place(t);
+    const waiting: (() => void)[] = [];
+    const makeFiles: Bulk["makeFiles"] = async (...given) => {
+      await new Promise<void>((goOn) => waiting.push(goOn));
+      return bulkHere.makeFiles(...given);
+    };
+    const bulk = { ...bulkHere, makeFiles };
+    const tree = await createFileTreePlace({ root, mayHold: false, bulk });
+    const small = (name: string) => [{ name, facts, chunk: undefined }];
+    for (const path of [["a"], ["b"], ["b", "c"]]) await tree.makeFolder(path);
+    const first = tree.putFiles(["a"], small("first"));
+    await write(tree, ["b", "c", "other"], "x");
+    waiting.shift()?.();
+    assert.deepEqual(await first, ["made"]);
+    const second = tree.putFiles(["a"], small("second"));
+    await tree.close();
+    waiting.shift()?.();
+    assert.deepEqual(await second, ["made"]);
+    assert.deepEqual(openBelow(root), []);
+    const found = readdirSync(root, { recursive: true, encoding: "utf8" }).sort();
+    assert.deepEqual(found, ["a", "a/first", "a/second", "b", "b/c", "b/c/other"]);
   });
 
   it("makes small files whole or not at all, and says which", async (t) => {
