@@ -1,10 +1,10 @@
 // A place to restore a tree to: the other end of ports/tree-source.ts.
 //
-// The caller goes through the tree in order: a folder is made before what is in it, and `finish`ed
-// after; files of a folder may be open beside each other. Paths come from a backup, which whoever
-// holds a target may have changed: a place refuses names that are not names, never follows a link,
-// and never writes outside its root. An entry that is there already is replaced only when the place
-// was opened for that.
+// A folder is made before what is in it and `finish`ed after all of that, which may be long after
+// the next ones were made; files of several folders may be open beside each other. Paths come from
+// a backup, which whoever holds a target may have changed: a place refuses names that are not
+// names, never follows a link, and never writes outside its root. An entry that is there already is
+// replaced only when the place was opened for that.
 
 import type { SealedChunk } from "../core/vault/crypto.ts";
 import type { ByteName, EntryFacts } from "../core/vault/entry.ts";

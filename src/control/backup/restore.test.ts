@@ -114,6 +114,35 @@ describe("a restore", () => {
     assert.ok(finished.indexOf("c/small-0") < finished.indexOf("b/other"));
   });
 
+  it("holds few packs at a time for small files that lie in many", async (t) => {
+    const names = Array.from({ length: 30 }, (_, at) => `file-${10 + at}`);
+    const tree = Object.fromEntries(names.map((name, at) => [name, noise(at, 60)]));
+    const world = new TestWorld(await newDisks(3), 1);
+    const short = { ...settings, packBytes: 512 };
+    const { snapshot } = await runBackup(world, short, new TestSource("data", tree), options);
+    const sealed = VaultReader.prototype.sealed;
+    t.mock.method(
+      VaultReader.prototype,
+      "sealed",
+      async function (this: VaultReader, name: Uint8Array) {
+        const held = await sealed.call(this, name);
+        for (const part of held.parts) Object.assign(part, { bytes: 5 * 1_048_576 });
+        return held;
+      },
+    );
+    const place = new NotedPlace();
+    const putTogether: number[] = [];
+    place.putFiles = (folder, files) => {
+      putTogether.push(files.length);
+      return putOneByOne(place, folder, files);
+    };
+    const vault = await openVault(world, short, opening);
+    const outcome = await restore(vault, snapshot, place, { path: [] });
+    assert.deepEqual([outcome.files, outcome.lostCount], [30, 0]);
+    // Three lie in one shard, and the first of the next one is one too many to wait with.
+    assert.ok(Math.max(...putTogether) <= 4, putTogether.join());
+  });
+
   it("reads no pack for what an earlier one has finished, and misses none of them", async () => {
     const world = new TestWorld(await newDisks(3), 1);
     const tree = { a: noise(1, 60), b: noise(2, 60), none: "" };
@@ -180,7 +209,13 @@ describe("a chunk", () => {
     const [read = assert.fail()] = reads;
     const disk = world.disks.find((each) => shardFiles(each).includes(read)) ?? assert.fail();
     flip(disk, read, 300);
-    assert.deepEqual(await new VaultReader(vault).chunk(name), plain);
+    const mending = new VaultReader(vault);
+    assert.deepEqual(await mending.chunk(name), plain);
+    const whole = await mending.sealed(name);
+    // All that was read to mend it, and not only what was asked for, is known to be in memory.
+    const packBytes = vault.index.find(name)?.pack.packBytes ?? assert.fail();
+    assert.ok((whole.parts[0]?.bytes ?? 0) >= packBytes);
+    whole.release();
     assert.equal(vault.store.mendedShards, 1);
     assert.ok(world.recorded.some(({ kind }) => kind === "vault.mended"));
     for (const shard of vault.catalog.find("pack", read.slice(5, 37))?.places ?? []) {
@@ -190,5 +225,7 @@ describe("a chunk", () => {
     const degraded = new VaultReader(vault);
     for (const each of names) await degraded.chunk(each);
     assert.deepEqual(await degraded.chunk(name), plain);
+    vault.index.lose(vault.index.find(name)?.pack.id ?? assert.fail());
+    assert.match(degraded.wrong(name).message, /of a lost pack is not what/);
   });
 });

@@ -22,7 +22,7 @@ import type { PlaceWriter, PutFile, SmallFile, TreePlace } from "../../ports/tre
 import { messageOf } from "./catalog.ts";
 import { Crew, Limit } from "./crew.ts";
 import type { Vault } from "./vault.ts";
-import { type HeldChunk, VaultReader } from "./vault-reader.ts";
+import { type HeldChunk, type PackPart, VaultReader } from "./vault-reader.ts";
 
 export interface RestoreProgress {
   readonly files: number;
@@ -52,6 +52,8 @@ const batchBytesLeast = bytesMax / 8;
 /** Small files that are made together, one after the other on one thread. */
 const batchFilesMax = 32;
 const batchBytesMax = 1_048_576;
+/** Of packs, when their files lie in many: what keeps more in memory is made in several goes. */
+const batchPartBytesMax = 8 * 1_048_576;
 /** What is larger than this is large: so many wait for their turn before the walk waits. */
 const smallBytesMax = 1_048_576;
 const largeWaitingMax = 64;
@@ -136,6 +138,34 @@ interface Batch {
   readonly folder: OpenFolder | undefined;
   readonly entries: PlainEntry[];
   bytes: number;
+}
+
+/** Small files whose chunks are there to be opened, until they are made. */
+class Gathered {
+  readonly entries: PlainEntry[] = [];
+  readonly files: SmallFile[] = [];
+  readonly #held: HeldChunk[] = [];
+  readonly #parts = new Set<PackPart>();
+
+  add(entry: PlainEntry, held: HeldChunk | undefined): void {
+    this.entries.push(entry);
+    this.files.push({ name: entry.name, facts: entry.facts, chunk: held?.chunk });
+    if (held === undefined) return;
+    this.#held.push(held);
+    for (const part of held.parts) this.#parts.add(part);
+  }
+
+  /** One part is held in any case, and those who need it share it. */
+  isTooMuch(): boolean {
+    if (this.#parts.size <= 1) return false;
+    let bytes = 0;
+    for (const part of this.#parts) bytes += part.bytes;
+    return bytes > batchPartBytesMax;
+  }
+
+  release(): void {
+    for (const { release } of this.#held) release();
+  }
 }
 
 /** Or empty; and there is no other name of it. */
@@ -236,30 +266,38 @@ class Restoring {
       return { name, facts, sizeBytes: content.bytes };
     });
     const finished = await this.#place.findFinished(path, kept);
-    const held: HeldChunk[] = [];
-    const files: PlainEntry[] = [];
-    const toPut: SmallFile[] = [];
+    let gathered = new Gathered();
     try {
       for (const [at, entry] of entries.entries()) {
         if (finished[at] === true) {
           this.#counts.passedOver++;
           continue;
         }
-        const { name, facts, content } = entry;
-        await this.#orLost([...path, name], async () => {
-          const [only] = content.segments;
-          const one = only?.kind === "chunk" ? await this.#reader.sealed(only.name) : undefined;
-          if (one !== undefined) held.push(one);
-          files.push(entry);
-          toPut.push({ name, facts, chunk: one?.chunk });
-        });
+        await this.#orLost([...path, entry.name], () => this.#gather(entry, gathered));
+        if (!gathered.isTooMuch()) continue;
+        await this.#make(path, gathered);
+        gathered.release();
+        gathered = new Gathered();
       }
-      const put = toPut.length === 0 ? [] : await this.#place.putFiles(path, toPut);
-      for (const [at, entry] of files.entries()) this.#count([...path, entry.name], entry, put[at]);
+      await this.#make(path, gathered);
     } finally {
-      for (const { release } of held) release();
+      gathered.release();
     }
     this.#options.progress?.(this.#counts);
+  }
+
+  async #gather(entry: PlainEntry, gathered: Gathered): Promise<void> {
+    const [only] = entry.content.segments;
+    const held = only?.kind === "chunk" ? await this.#reader.sealed(only.name) : undefined;
+    gathered.add(entry, held);
+  }
+
+  async #make(path: readonly string[], { entries, files }: Gathered): Promise<void> {
+    if (files.length === 0) return;
+    const put = await this.#place.putFiles(path, files);
+    for (const [at, entry] of entries.entries()) {
+      this.#count([...path, entry.name], entry, put[at]);
+    }
   }
 
   #count(path: readonly string[], { content }: PlainEntry, put: PutFile | undefined): void {

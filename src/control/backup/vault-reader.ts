@@ -37,7 +37,14 @@ const againMs = 10_000;
 /** A chunk whose bytes stay where they are until it is released. */
 export interface HeldChunk {
   readonly chunk: SealedChunk;
+  /** They stay as well, whole, however short the chunk is. */
+  readonly parts: readonly PackPart[];
   readonly release: () => void;
+}
+
+/** Of a pack, in memory: the same object for all chunks that lie in it. */
+export interface PackPart {
+  readonly bytes: number;
 }
 
 interface OneShard {
@@ -45,12 +52,12 @@ interface OneShard {
   readonly shard: number;
 }
 
-/** Of a pack: one of its data shards or, where one is not listed, all of them. */
-interface HeldPart {
+/** One of the pack's data shards or, where one is not listed or not right, all of them. */
+interface HeldPart extends PackPart {
   readonly key: string;
   /** In their places; the others are not there. */
   readonly shards: Promise<readonly Uint8Array[]>;
-  readonly bytes: number;
+  bytes: number;
   /** The part's memory: it goes back when it is not kept and nobody uses it any more. */
   readonly loan: Loan;
   users: number;
@@ -97,14 +104,16 @@ export class VaultReader {
       if (this.#sealers.size === sealersMax) this.#sealers.clear();
       this.#sealers.set(pack.id, sealer);
     }
-    const { bytes, release } = await this.#bytesOf(pack, chunk);
-    return { chunk: sealedChunk(sealer, chunk, bytes), release };
+    const { bytes, parts, release } = await this.#bytesOf(pack, chunk);
+    return { chunk: sealedChunk(sealer, chunk, bytes), parts, release };
   }
 
   /** A chunk is not what its pack's table says. */
   wrong(name: Uint8Array): NinesError {
-    const id = this.#vault.index.find(name)?.pack.id;
-    const what = `The chunk ${hexOf(name)} of pack ${id} is not what its table says.`;
+    // A pack that was found to be lost meanwhile is in no index any more.
+    const place = this.#vault.index.find(name);
+    const pack = place === undefined ? "a lost pack" : `pack ${place.pack.id}`;
+    const what = `The chunk ${hexOf(name)} of ${pack} is not what its table says.`;
     return new NinesError("NINES_VAULT_DAMAGED", what);
   }
 
@@ -144,7 +153,7 @@ export class VaultReader {
   async #bytesOf(
     pack: IndexedPack,
     { offset, sealedBytes }: PackedChunk,
-  ): Promise<{ readonly bytes: Uint8Array; readonly release: () => void }> {
+  ): Promise<Omit<HeldChunk, "chunk"> & { readonly bytes: Uint8Array }> {
     const end = offset + sealedBytes;
     const object = this.#vault.catalog.find("pack", pack.id);
     const shardBytes = shardBytesOf(pack.packBytes, object?.dataShards ?? 1);
@@ -161,7 +170,7 @@ export class VaultReader {
       const parts = await Promise.all(held.map(({ shards }) => shards));
       const shards = Object.assign([], ...parts) as readonly Uint8Array[];
       const whole = new ObjectBytes({ objectBytes: pack.packBytes, shardBytes }, shards);
-      return { bytes: whole.slice(offset, end, loan.take), release };
+      return { bytes: whole.slice(offset, end, loan.take), parts: held, release };
     } catch (error) {
       release();
       throw error;
@@ -193,9 +202,14 @@ export class VaultReader {
     const bytes = pack.packBytes / (one?.object.dataShards ?? 1);
     const shards = this.#read(pack, one, loan);
     const part: HeldPart = { key, shards, bytes, loan, users: 0 };
-    shards.catch(() => {
-      part.failedAtMs = this.#vault.world.clock.monotonicMs();
-    });
+    shards.then(
+      (read) => {
+        part.bytes = read.reduce((sum, { length }) => sum + length, 0);
+      },
+      () => {
+        part.failedAtMs = this.#vault.world.clock.monotonicMs();
+      },
+    );
     return part;
   }
 
