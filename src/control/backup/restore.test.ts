@@ -114,6 +114,34 @@ describe("a restore", () => {
     assert.ok(finished.indexOf("c/small-0") < finished.indexOf("b/other"));
   });
 
+  it("ends with the first thing that its place refuses, whoever came to it", async () => {
+    const small = Array.from({ length: 1_000 }, (_, at) => [`small-${1_000 + at}`, `${at}`]);
+    const tree: TestTree = { "a-large": noise(1, largeBytes), b: Object.fromEntries(small) };
+    const world = new TestWorld(await newDisks(3), 1);
+    const wide = { ...settings, chunks, packBytes: 1_048_576 };
+    const { snapshot } = await runBackup(world, wide, new TestSource("data", tree), options);
+    const place = new NotedPlace();
+    let refuse = () => {};
+    const refused = new Promise<void>((resolve) => {
+      refuse = resolve;
+    });
+    place.openFile = async (path, sizeBytes) => ({
+      ...memoryFile(sizeBytes, () => assert.fail(`${path.join("/")} is finished`)),
+      write: () => Promise.reject(new Error("the file is too large")),
+      abandon: async () => refuse(),
+    });
+    let batches = 0;
+    place.putFiles = async (_, files) => {
+      batches++;
+      await refused;
+      return files.map(() => "made");
+    };
+    const vault = await openVault(world, wide, opening);
+    await assert.rejects(restore(vault, snapshot, place, { path: [] }), /file is too large/);
+    // Of 32 those that were under way, and the one that the walk had in its hands.
+    assert.ok(batches <= 9, `${batches} batches`);
+  });
+
   it("holds few packs at a time for small files that lie in many", async (t) => {
     const names = Array.from({ length: 30 }, (_, at) => `file-${10 + at}`);
     const tree = Object.fromEntries(names.map((name, at) => [name, noise(at, 60)]));

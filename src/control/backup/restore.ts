@@ -188,8 +188,8 @@ class Restoring {
   readonly #large = new Crew(new Limit(largeWaitingMax));
   readonly #turn = new Limit(1);
   readonly #bytes = new Limit(bytesMax);
-  /** After a failure what waits for its turn ends as well. */
-  #isOver = false;
+  /** The first one, of whatever is under way: what waits for its turn or goes on ends with it. */
+  #failure: { readonly error: unknown } | undefined;
 
   constructor(vault: Vault, place: TreePlace, options: RestoreOptions) {
     this.#vault = vault;
@@ -216,16 +216,30 @@ class Restoring {
 
   async #whole(run: () => Promise<void>): Promise<RestoreOutcome> {
     try {
-      await run();
+      await this.#orEnd(run);
       await this.#small.done();
       await this.#large.done();
       return { ...this.#counts, lost: this.#lost };
     } finally {
-      this.#isOver = true;
       // The place is closed after this, and nobody may write to it then.
       await this.#small.settled();
       await this.#large.settled();
     }
+  }
+
+  /** What fails in here ends the restore. */
+  async #orEnd(run: () => Promise<void>): Promise<void> {
+    try {
+      await run();
+    } catch (error) {
+      this.#failure ??= { error };
+      throw error;
+    }
+  }
+
+  /** Throws what has ended the restore, if anything. */
+  #check(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
   }
 
   async #walk(
@@ -236,6 +250,7 @@ class Restoring {
     let batch: Batch = { path, folder, entries: [], bytes: 0 };
     await this.#orLost(path, async () => {
       for await (const entry of this.#reader.entries(content)) {
+        this.#check();
         if (!isOfOneChunk(entry)) {
           await this.#entry(path, entry, folder);
           continue;
@@ -255,10 +270,11 @@ class Restoring {
     const { folder, entries, bytes } = batch;
     if (entries.length === 0) return;
     if (folder !== undefined) folder.left++;
-    await this.#small.run(Math.max(batchBytesLeast, bytes), async () => {
+    const run = async () => {
       await this.#makeAll(batch);
       await this.#finishOne(folder);
-    });
+    };
+    await this.#small.run(Math.max(batchBytesLeast, bytes), () => this.#orEnd(run));
   }
 
   async #makeAll({ path, entries }: Batch): Promise<void> {
@@ -324,10 +340,11 @@ class Restoring {
     const path = [...parent, entry.name];
     if (!isEntryName(entry.name)) return this.#lose(parent, "an entry has no proper name");
     if (folder !== undefined) folder.left++;
-    const run = async () => {
-      await this.#orLost(path, () => this.#restore(path, entry, folder));
-      await this.#finishOne(folder);
-    };
+    const run = () =>
+      this.#orEnd(async () => {
+        await this.#orLost(path, () => this.#restore(path, entry, folder));
+        await this.#finishOne(folder);
+      });
     const { bytes } = entry.content;
     // Of a file with several names the first must be there before the others.
     if (entry.kind !== "file" || entry.sameFile !== "") return run();
@@ -378,6 +395,7 @@ class Restoring {
     let writer: PlaceWriter | undefined;
     try {
       try {
+        this.#check();
         writer = await this.#place.openFile(path, content.bytes, facts);
         if (writer !== undefined) await this.#begin(writer, content, chunks);
       } finally {
@@ -407,7 +425,7 @@ class Restoring {
   }
 
   async #write(writer: PlaceWriter, { name, length }: Chunk, offset: number): Promise<void> {
-    if (this.#isOver) throw new Error("the restore has ended");
+    this.#check();
     const { chunk, release } = await this.#reader.sealed(name);
     try {
       if (!(await writer.write(chunk, offset))) throw this.#reader.wrong(name);
