@@ -2,6 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { type Content, writeEntry, writeSegments } from "../../core/vault/tree.ts";
+import { ByteWriter, byteStringOf } from "../../core/vault/wire.ts";
 import type { Target } from "../../ports/target.ts";
 import type {
   KeptFile,
@@ -22,6 +24,7 @@ import {
   putOneByOne,
   settings,
   shardFiles,
+  testFacts,
   TestSource,
   type TestTree,
   TestWorld,
@@ -140,6 +143,43 @@ describe("a restore", () => {
     await assert.rejects(restore(vault, snapshot, place, { path: [] }), /file is too large/);
     // Of 32 those that were under way, and the one that the walk had in its hands.
     assert.ok(batches <= 9, `${batches} batches`);
+  });
+
+  it("names files whose chunks are not of the length that their folder says", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const contentOfFile = async (bytes: string): Promise<Content> => {
+      const source = new TestSource("data", { file: bytes });
+      const { snapshot } = await runBackup(world, settings, source, options);
+      const vault = await openVault(world, settings, opening);
+      for await (const { content } of new VaultReader(vault).entries(snapshot.root)) return content;
+      assert.fail();
+    };
+    const { segments } = await contentOfFile(noise(1, 60));
+    const list = new ByteWriter();
+    writeSegments(list, segments);
+    const lists = await contentOfFile(byteStringOf(list.done()));
+    const [chunk = assert.fail()] = segments;
+    const contents: Readonly<Record<string, Content>> = {
+      "1-right": { bytes: 60, depth: 0, segments },
+      "2-short": { bytes: 59, depth: 0, segments: [{ ...chunk, length: 59 }] },
+      "3-listed": { ...lists, bytes: 60, depth: 1 },
+      "4-endless": { ...lists, bytes: 2_000_000, depth: 1 },
+    };
+    const entries = Object.entries(contents).map(([name, content]) => {
+      const own = { name, facts: testFacts, pointsTo: "", fingerprint: "", sameFile: "" };
+      return byteStringOf(writeEntry({ kind: "file", ...own, content }));
+    });
+    // A folder is kept as a file is, so one of these bytes may stand for it.
+    const root = await contentOfFile(entries.join(""));
+    const vault = await openVault(world, settings, opening);
+    const [snapshot = assert.fail()] = vault.snapshots;
+    const place = new NotedPlace();
+    const { lost } = await restore(vault, { ...snapshot, root }, place, { path: [] });
+    assert.deepEqual(place.finished.sort(), ["1-right", "3-listed"]);
+    const [short = "", endless = "", ...others] = [...lost].sort();
+    assert.match(short, /^2-short: The chunk .* is not what its table says/);
+    assert.match(endless, /^4-endless: Its chunks hold 60 bytes, .* says 2000000/);
+    assert.deepEqual(others, []);
   });
 
   it("holds few packs at a time for small files that lie in many", async (t) => {

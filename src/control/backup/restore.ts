@@ -304,7 +304,7 @@ class Restoring {
 
   async #gather(entry: PlainEntry, gathered: Gathered): Promise<void> {
     const [only] = entry.content.segments;
-    const held = only?.kind === "chunk" ? await this.#reader.sealed(only.name) : undefined;
+    const held = only?.kind === "chunk" ? await this.#sealed(only) : undefined;
     gathered.add(entry, held);
   }
 
@@ -422,18 +422,30 @@ class Restoring {
       if (segment.kind === "hole") continue;
       await chunks.run(segment.length, () => this.#write(writer, segment, at));
     }
+    // Of a long list nobody has looked yet.
+    if (offset === content.bytes) return;
+    const what = `Its chunks hold ${offset} bytes, where its folder says ${content.bytes}.`;
+    throw new NinesError("NINES_VAULT_DAMAGED", what);
   }
 
-  async #write(writer: PlaceWriter, { name, length }: Chunk, offset: number): Promise<void> {
+  async #write(writer: PlaceWriter, segment: Chunk, offset: number): Promise<void> {
     this.#check();
-    const { chunk, release } = await this.#reader.sealed(name);
+    const { chunk, release } = await this.#sealed(segment);
     try {
-      if (!(await writer.write(chunk, offset))) throw this.#reader.wrong(name);
+      if (!(await writer.write(chunk, offset))) throw this.#reader.wrong(segment.name);
     } finally {
       release();
     }
-    this.#counts.bytes += length;
+    this.#counts.bytes += segment.length;
     this.#options.progress?.(this.#counts);
+  }
+
+  /** The chunk, which fills its place in the file and no more. */
+  async #sealed({ name, length }: Chunk): Promise<HeldChunk> {
+    const held = await this.#reader.sealed(name);
+    if (held.chunk.plainBytes === length) return held;
+    held.release();
+    throw this.#reader.wrong(name);
   }
 
   /** What the vault has lost is named, and the rest goes on; what the place refuses ends it. */
