@@ -25,8 +25,8 @@ export interface SmallFile {
   readonly chunk: SealedChunk | undefined;
 }
 
-/** `there`: an earlier restore has finished it. `wrong`: its chunk is not what was sealed. */
-export type PutFile = "made" | "there" | "wrong";
+/** `wrong`: its chunk is not what was sealed. */
+export type PutFile = "made" | "wrong";
 
 export interface PlaceWriter {
   /**

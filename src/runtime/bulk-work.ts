@@ -24,7 +24,7 @@ import type { Geometry } from "../core/vault/shard.ts";
 import { ShardSummer, WindowCoder } from "../core/vault/window-coder.ts";
 import { codeOf } from "./error-code.ts";
 import { letGo } from "./let-go.ts";
-import { isFinished, putFile, writeAll } from "./restored-file.ts";
+import { putFile, writeAll } from "./restored-file.ts";
 
 export const cipher = "aes-256-gcm";
 /** Fast rather than small: a backup waits for it. */
@@ -119,16 +119,11 @@ function openTo({ descriptor, direct, offset }: OpenFile, chunk: SealedChunk): b
   return true;
 }
 
-function makeFiles(
-  files: readonly FileToMake[],
-  temporary: string,
-  mayHold: boolean,
-): readonly MadeFile[] {
+function makeFiles(files: readonly FileToMake[], temporary: string): readonly MadeFile[] {
   const unfinished = Buffer.from(temporary, "latin1");
   return files.map((file) => {
-    const { path, chunk, modifiedSeconds } = file;
+    const { path, chunk } = file;
     const place = Buffer.from(path, "latin1");
-    if (mayHold && isFinished(place, chunk?.plainBytes ?? 0, modifiedSeconds)) return "there";
     const plain = chunk === undefined ? new Uint8Array(0) : openedIn(chunk, 0);
     if (plain === undefined) return "wrong";
     return putFile({ place, unfinished }, plain, file) ? "made" : "unowned";

@@ -194,7 +194,7 @@ class FileTreePlace implements TreePlace {
         return { ...ownFacts(facts), path: pathWithin(open, name), chunk };
       });
       const temporary = pathWithin(open, this.#temporaryName());
-      const made = await this.#bulk.makeFiles(toMake, temporary, this.#mayHold);
+      const made = await this.#bulk.makeFiles(toMake, temporary);
       for (const [at, { name, facts }] of files.entries()) {
         if (made[at] !== "wrong") this.#wantAttributes(folder, name, facts);
       }
@@ -297,7 +297,7 @@ class FileTreePlace implements TreePlace {
     }
   }
 
-  /** What the kernel says where a folder was swapped for a link, in words; else the error itself. */
+  /** What the kernel says where a folder was swapped for a link, in words; else as it is. */
   #refused(path: TreePath, error: unknown): unknown {
     const code = codeOf(error);
     const isElsewhere = code === "ELOOP" || code === "ENOTDIR";

@@ -318,8 +318,7 @@ class Restoring {
 
   #count(path: readonly string[], { content }: PlainEntry, put: PutFile | undefined): void {
     const [only] = content.segments;
-    if (put === "there") this.#counts.passedOver++;
-    else if (put === "made") {
+    if (put === "made") {
       this.#counts.files++;
       this.#counts.bytes += content.bytes;
     } else if (only?.kind === "chunk") this.#lose(path, this.#reader.wrong(only.name).message);

@@ -278,7 +278,7 @@ export async function putOneByOne(
     const writer = await place.openFile([...folder, name], chunk?.plainBytes ?? 0, facts);
     const isRight = chunk === undefined || (await writer?.write(chunk, 0));
     await (isRight === true ? writer?.finish(facts) : writer?.abandon());
-    put.push(writer === undefined ? "there" : isRight === true ? "made" : "wrong");
+    put.push(isRight === true ? "made" : "wrong");
   }
   return put;
 }

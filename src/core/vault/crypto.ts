@@ -55,11 +55,8 @@ export interface FileToMake {
   readonly modifiedSeconds: number;
 }
 
-/**
- * `there`: it was, finished by an earlier restore. `wrong`: the chunk is not what was sealed.
- * `unowned`: it was made, and its owner is another.
- */
-export type MadeFile = "made" | "there" | "wrong" | "unowned";
+/** `wrong`: the chunk is not what was sealed. `unowned`: it was made, and its owner is another. */
+export type MadeFile = "made" | "wrong" | "unowned";
 
 export interface VaultCrypto {
   /** Unpredictable. */
@@ -101,13 +98,9 @@ export interface Bulk {
   openTo(file: OpenFile, chunk: SealedChunk): Promise<boolean>;
   /**
    * Makes files, one after the other; what became of each. Each is made at `temporary` and moved
-   * into its place; `mayHold`: there may be something in their places.
+   * into its place, whatever was there.
    */
-  makeFiles(
-    files: readonly FileToMake[],
-    temporary: ByteName,
-    mayHold: boolean,
-  ): Promise<readonly MadeFile[]>;
+  makeFiles(files: readonly FileToMake[], temporary: ByteName): Promise<readonly MadeFile[]>;
   /**
    * Fills `parity` for `data`, unless it is empty; the sums of all shards that there should be, the
    * data's first (window-coder.ts).
