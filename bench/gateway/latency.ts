@@ -15,7 +15,7 @@ import { Nines } from "./nines.ts";
 import { OpenLoad } from "./open-load.ts";
 
 const CONNECTIONS = 256;
-const WARM_UP_SECONDS = 2;
+const WARM_UP_SECONDS = 4;
 const TURN_SECONDS = 1;
 /** Over HAProxy's, at half of HAProxy's capacity. */
 const BAR_OVER_HAPROXY_MS = 1;

@@ -24,6 +24,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -287,6 +288,8 @@ int main(int count, char **words) {
   samples = malloc(SAMPLES_MAX * sizeof *samples);
   epoll = epoll_create1(0);
   prctl(PR_SET_TIMERSLACK, 1);
+  // Who measures is to be held up by nobody; who is not allowed to say so goes without.
+  setpriority(PRIO_PROCESS, 0, -20);
   srand48(1);
   listenOn(atoi(words[1]));
   struct epoll_event event = {.events = EPOLLIN, .data.fd = 0};
