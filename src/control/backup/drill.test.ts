@@ -4,14 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { EntryFacts } from "../../core/vault/entry.ts";
 import { bytesOf, byteStringOf } from "../../core/vault/wire.ts";
-import type {
-  KeptFile,
-  PlaceWriter,
-  PutFile,
-  SmallFile,
-  TreePath,
-  TreePlace,
-} from "../../ports/tree-place.ts";
+import type { PlaceWriter, TreePath } from "../../ports/tree-place.ts";
 import type { SourceEntry, TreeSource } from "../../ports/tree-source.ts";
 import { drill, type DrillOutcome, roomOf } from "./drill.ts";
 import { erase } from "./erase.ts";
@@ -26,9 +19,9 @@ import {
   memoryFile,
   newDisks,
   noise,
-  putOneByOne,
   settings,
   testFacts,
+  TestPlace,
   TestSource,
   TestWorld,
 } from "./vault.fixture.ts";
@@ -41,13 +34,14 @@ interface Node {
 }
 
 /** A scratch place in memory; what is restored can be spoilt before it is read back. */
-class Scratch implements TreePlace, TreeSource {
+class Scratch extends TestPlace implements TreeSource {
   readonly name = "scratch";
   readonly nodes = new Map<string, Node>();
   readonly #spoil: (nodes: Map<string, Node>) => void;
   #isSpoilt = false;
 
   constructor(spoil: (nodes: Map<string, Node>) => void = () => undefined) {
+    super();
     this.#spoil = spoil;
   }
 
@@ -59,18 +53,10 @@ class Scratch implements TreePlace, TreeSource {
     this.nodes.set(path.join("/"), { kind: "folder", text: "", facts });
   }
 
-  async findFinished(_: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]> {
-    return files.map(() => false);
-  }
-
   async openFile(path: TreePath, sizeBytes: number): Promise<PlaceWriter> {
     return memoryFile(sizeBytes, (bytes, facts) => {
       this.nodes.set(path.join("/"), { kind: "file", text: byteStringOf(bytes), facts });
     });
-  }
-
-  putFiles(folder: TreePath, files: readonly SmallFile[]): Promise<readonly PutFile[]> {
-    return putOneByOne(this, folder, files);
   }
 
   async linkSame(path: TreePath, first: TreePath): Promise<void> {
@@ -80,10 +66,6 @@ class Scratch implements TreePlace, TreeSource {
 
   async makeLink(path: TreePath, pointsTo: string, facts: EntryFacts): Promise<void> {
     this.nodes.set(path.join("/"), { kind: "link", text: pointsTo, facts });
-  }
-
-  leftOut() {
-    return [];
   }
 
   async list(path: TreePath) {
@@ -107,8 +89,6 @@ class Scratch implements TreePlace, TreeSource {
   notKept() {
     return [];
   }
-
-  async close(): Promise<void> {}
 }
 
 function entryOf(name: string, { kind, text, facts }: Node): SourceEntry {

@@ -5,14 +5,7 @@ import { describe, it } from "node:test";
 import type { Bulk } from "../../core/vault/crypto.ts";
 import { byteStringOf } from "../../core/vault/wire.ts";
 import { type Target, TargetError } from "../../ports/target.ts";
-import type {
-  KeptFile,
-  PlaceWriter,
-  PutFile,
-  SmallFile,
-  TreePath,
-  TreePlace,
-} from "../../ports/tree-place.ts";
+import type { PlaceWriter, TreePath } from "../../ports/tree-place.ts";
 import { restore } from "./restore.ts";
 import { runBackup } from "./run-backup.ts";
 import {
@@ -20,8 +13,8 @@ import {
   memoryFile,
   newDisks,
   noise,
-  putOneByOne,
   settings,
+  TestPlace,
   TestSource,
   type TestTree,
   TestWorld,
@@ -70,16 +63,13 @@ function slowToOpen({ crypto }: TestWorld): Pick<Bulk, "open"> {
 }
 
 /** Files by their names, in no folders. */
-class MemoryPlace implements TreePlace {
+class MemoryPlace extends TestPlace {
   readonly files = new Map<string, string>();
   readonly #bulk: Pick<Bulk, "open">;
 
   constructor(bulk: Pick<Bulk, "open">) {
+    super();
     this.#bulk = bulk;
-  }
-
-  async findFinished(_: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]> {
-    return files.map(() => false);
   }
 
   async openFile([name = ""]: TreePath, sizeBytes: number): Promise<PlaceWriter> {
@@ -87,19 +77,10 @@ class MemoryPlace implements TreePlace {
     return memoryFile(sizeBytes, whole, this.#bulk);
   }
 
-  putFiles(folder: TreePath, files: readonly SmallFile[]): Promise<readonly PutFile[]> {
-    return putOneByOne(this, folder, files);
-  }
-
   async makeFolder(): Promise<void> {}
   async finishFolder(): Promise<void> {}
   async linkSame(): Promise<void> {}
   async makeLink(): Promise<void> {}
-  async close(): Promise<void> {}
-
-  leftOut(): readonly string[] {
-    return [];
-  }
 }
 
 describe("a pack that could not be read", () => {

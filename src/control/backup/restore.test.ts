@@ -5,14 +5,7 @@ import { describe, it } from "node:test";
 import { type Content, writeEntry, writeSegments } from "../../core/vault/tree.ts";
 import { ByteWriter, byteStringOf } from "../../core/vault/wire.ts";
 import type { Target } from "../../ports/target.ts";
-import type {
-  KeptFile,
-  PlaceWriter,
-  PutFile,
-  SmallFile,
-  TreePath,
-  TreePlace,
-} from "../../ports/tree-place.ts";
+import type { PlaceWriter, TreePath } from "../../ports/tree-place.ts";
 import { restore } from "./restore.ts";
 import { runBackup } from "./run-backup.ts";
 import {
@@ -21,10 +14,10 @@ import {
   memoryFile,
   newDisks,
   noise,
-  putOneByOne,
   settings,
   shardFiles,
   testFacts,
+  TestPlace,
   TestSource,
   type TestTree,
   TestWorld,
@@ -55,17 +48,11 @@ function noteReads(world: TestWorld): string[] {
 }
 
 /** Notes what is finished when; each write of a large file takes long. */
-class NotedPlace implements TreePlace {
+class NotedPlace extends TestPlace {
   readonly finished: string[] = [];
-
-  async makeFolder(): Promise<void> {}
 
   async finishFolder(path: TreePath): Promise<void> {
     this.finished.push(path.join("/"));
-  }
-
-  async findFinished(_: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]> {
-    return files.map(() => false);
   }
 
   async openFile(path: TreePath, sizeBytes: number): Promise<PlaceWriter> {
@@ -79,17 +66,9 @@ class NotedPlace implements TreePlace {
     };
   }
 
-  putFiles(folder: TreePath, files: readonly SmallFile[]): Promise<readonly PutFile[]> {
-    return putOneByOne(this, folder, files);
-  }
-
+  async makeFolder(): Promise<void> {}
   async linkSame(): Promise<void> {}
   async makeLink(): Promise<void> {}
-  async close(): Promise<void> {}
-
-  leftOut(): readonly string[] {
-    return [];
-  }
 }
 
 describe("a restore", () => {
@@ -200,9 +179,10 @@ describe("a restore", () => {
     );
     const place = new NotedPlace();
     const putTogether: number[] = [];
+    const putFiles = place.putFiles.bind(place);
     place.putFiles = (folder, files) => {
       putTogether.push(files.length);
-      return putOneByOne(place, folder, files);
+      return putFiles(folder, files);
     };
     const vault = await openVault(world, short, opening);
     const outcome = await restore(vault, snapshot, place, { path: [] });

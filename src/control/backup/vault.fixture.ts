@@ -14,6 +14,7 @@ import type { Clock } from "../../ports/clock.ts";
 import type { EventEntry } from "../../ports/events.ts";
 import type { Target } from "../../ports/target.ts";
 import type {
+  KeptFile,
   PlaceWriter,
   PutFile,
   SmallFile,
@@ -267,20 +268,34 @@ export function memoryFile(
   };
 }
 
-/** `putFiles` of a place that has nothing better. */
-export async function putOneByOne(
-  place: Pick<TreePlace, "openFile">,
-  folder: TreePath,
-  files: readonly SmallFile[],
-): Promise<readonly PutFile[]> {
-  const put: PutFile[] = [];
-  for (const { name, facts, chunk } of files) {
-    const writer = await place.openFile([...folder, name], chunk?.plainBytes ?? 0, facts);
-    const isRight = chunk === undefined || (await writer?.write(chunk, 0));
-    await (isRight === true ? writer?.finish(facts) : writer?.abandon());
-    put.push(isRight === true ? "made" : "wrong");
+/** A place in memory, where nothing is yet: whoever extends it says what becomes of a file. */
+export abstract class TestPlace implements TreePlace {
+  abstract openFile(path: TreePath, sizeBytes: number): Promise<PlaceWriter>;
+  abstract makeFolder(path: TreePath): Promise<void>;
+  abstract finishFolder(path: TreePath, facts: EntryFacts): Promise<void>;
+  abstract linkSame(path: TreePath, first: TreePath): Promise<void>;
+  abstract makeLink(path: TreePath, pointsTo: string, facts: EntryFacts): Promise<void>;
+
+  async findFinished(_: TreePath, files: readonly KeptFile[]): Promise<readonly boolean[]> {
+    return files.map(() => false);
   }
-  return put;
+
+  async putFiles(folder: TreePath, files: readonly SmallFile[]): Promise<readonly PutFile[]> {
+    const put: PutFile[] = [];
+    for (const { name, facts, chunk } of files) {
+      const writer = await this.openFile([...folder, name], chunk?.plainBytes ?? 0);
+      const isRight = chunk === undefined || (await writer.write(chunk, 0));
+      await (isRight ? writer.finish(facts) : writer.abandon());
+      put.push(isRight ? "made" : "wrong");
+    }
+    return put;
+  }
+
+  async close(): Promise<void> {}
+
+  leftOut(): readonly string[] {
+    return [];
+  }
 }
 
 /** The bytes, at most so many at a time. */
