@@ -4,7 +4,7 @@
 // Nines keeps 4 + 2 shards on six targets, here six folders of the one disk, and so writes one and
 // a half times as much and reads as much when it verifies.
 
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { installed } from "../shared/system.ts";
 import { type Measured, runProgram } from "./run-program.ts";
@@ -14,7 +14,7 @@ export type Stage = (typeof stages)[number];
 
 export interface Contender {
   readonly name: string;
-  /** Removes what it has kept and restored, and gets ready for a first backup. */
+  /** Makes its folder, and gets ready for a first backup. */
   begin(): Promise<void>;
   run(stage: Stage): Promise<Measured>;
   /** Where `restore` has put the data's folder. */
@@ -24,7 +24,7 @@ export interface Contender {
 const program = join(import.meta.dirname, "..", "..", "src", "program", "main.js");
 const targets = ["a", "b", "c", "d", "e", "f"] as const;
 
-/** Keeps its vault in `folder`, for the data that lie in `data`. */
+/** Keeps its vault in `folder`, which is new, for the data that lie in `data`. */
 export function ninesIn(folder: string, data: string): Contender {
   const restored = join(folder, "restored");
   const words: Readonly<Record<Stage, readonly string[]>> = {
@@ -37,7 +37,6 @@ export function ninesIn(folder: string, data: string): Contender {
     name: "Nines",
     restored,
     begin: async () => {
-      rmSync(folder, { recursive: true, force: true });
       for (const target of targets) mkdirSync(join(folder, target), { recursive: true });
       writeFileSync(join(folder, "key"), `${"5a".repeat(32)}\n`, { mode: 0o600 });
       writeFileSync(join(folder, "nines.yaml"), configOf(data));
@@ -89,7 +88,6 @@ export function resticIn(folder: string, data: string): Contender | undefined {
     // It restores whole paths.
     restored: join(restored, data),
     begin: async () => {
-      rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder, { recursive: true });
       await run(["init"]);
     },
