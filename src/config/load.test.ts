@@ -107,21 +107,26 @@ gateway:
     assert.equal(workersOn(192), 32);
   });
 
-  it("accepts what `nines init` writes, without a warning", () => {
-    const parsed = parseYaml(initText());
-    assert.ok(parsed.ok, JSON.stringify(parsed));
-    assert.deepEqual(parsed.warnings, []);
-    assert.equal(parsed.config.services.length, 1);
-  });
+  for (const command of [undefined, "npm start"]) {
+    it(`accepts what \`nines init\` writes for ${command ?? "an empty folder"}, without a warning`, () => {
+      const parsed = parseYaml(initText(command));
+      assert.ok(parsed.ok, JSON.stringify(parsed));
+      assert.deepEqual(parsed.warnings, []);
+      assert.equal(parsed.config.services.length, 1);
+    });
+  }
 
   it("accepts what `nines init` only suggests", () => {
-    const suggested = initText()
+    const suggested = initText("npm start")
       .split("\n")
       .slice(4)
       .map((line) => line.replace(/^( *)# ((?:  )*[\w-]+:)/, "$1$2"))
       .join("\n")
       .replace("dependsOn: [database]", "dependsOn: [search]");
-    assert.ok(suggested.includes("\n      interval: 1s") && suggested.includes("\n  search:\n"));
+    assert.ok(
+      suggested.includes("\n      http: /healthz\n      timeout: 500ms") &&
+        suggested.includes("\n  search:\n"),
+    );
     const parsed = parseYaml(suggested);
     assert.ok(parsed.ok, JSON.stringify(parsed));
   });
@@ -188,7 +193,7 @@ describe("a file of junk", () => {
   });
 
   it("never throws, whatever happens to a good file", () => {
-    const good = initText();
+    const good = initText(undefined);
     const edit = fc.record({
       at: fc.nat({ max: good.length }),
       cut: fc.nat({ max: 20 }),

@@ -123,7 +123,7 @@ describe("the JSON Schema for editors", () => {
   const editor = z.fromJSONSchema(readable as Parameters<typeof z.fromJSONSchema>[0]);
 
   it("accepts what the loader accepts", () => {
-    assert.ok(editor.safeParse(parse(initText())).success);
+    assert.ok(editor.safeParse(parse(initText(undefined))).success);
     const endpoints = { services: { db: { endpoints: ["10.0.0.7:5432"] } } };
     assert.ok(editor.safeParse(endpoints).success);
   });

@@ -1,7 +1,7 @@
 // What people get wrong on the command line and in the file: each is told clearly.
 
 import assert from "node:assert/strict";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { createNines } from "./nines.fixture.ts";
@@ -86,15 +86,22 @@ describe("a wrong file", () => {
     assert.match(stderr, /nines\.yaml:7:\d+ .*helth[^]*health/);
   });
 
-  it("init writes one that is right, once; check and schema agree", async (t) => {
+  it("init writes one that runs as it is, once; check and schema agree", async (t) => {
     const nines = await createNines(t);
-    const written = await nines.run("init", "-f", "new.yaml");
+    const file = join(nines.folder, "new.yaml");
+    const written = await nines.run("init", "-f", file);
     assert.equal(written.code, 0);
-    const checked = await nines.run("check", "-f", "new.yaml");
+    const checked = await nines.run("check", "-f", file);
     assert.equal(checked.code, 0, checked.stderr);
-    const again = await nines.run("init", "-f", "new.yaml");
+    const again = await nines.run("init", "-f", file);
     assert.equal(again.code, 1);
     assert.match(again.stderr, /NINES_FILE_EXISTS/);
+    const text = readFileSync(file, "utf8");
+    writeFileSync(file, text.replace(" :8080 ", ` 127.0.0.1:${nines.port} `));
+    await nines.up("-f", file);
+    const signal = AbortSignal.timeout(30_000);
+    const answer = await fetch(`http://127.0.0.1:${nines.port}/`, { signal });
+    assert.match(await answer.text(), /^web-[12]\n$/, "one of the two says who it is");
     const schema = JSON.parse((await nines.run("schema")).stdout) as { properties: object };
     assert.ok("services" in schema.properties);
   });

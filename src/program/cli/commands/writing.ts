@@ -8,6 +8,11 @@ export function addWriting(nines: Command, actions: Actions, ended: Ended): void
   nines
     .command("init")
     .summary("write a commented nines.yaml to start from")
+    .description(
+      "The file runs what `npm start` would, or the server, app or index (.js, .mjs, .cjs) beside it, " +
+        "else an example that answers on http://127.0.0.1:8080 as soon as `nines up` runs it. " +
+        "A file that is already there stays as it is.",
+    )
     .option("-f, --file <file>", "where to", "nines.yaml")
     .action((options: InitOptions) => ended(actions.init(options)));
   nines
