@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import {
   existsSync,
+  lstatSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -91,6 +92,30 @@ describe("a place to restore to", () => {
     await write(tree, ["file"], "new");
     assert.equal(readFileSync(join(elsewhere, "outside"), "utf8"), "untouched");
     assert.equal(readFileSync(join(root, "file"), "utf8"), "new");
+  });
+
+  it("gives files, folders and links their times, to the microsecond, also before 1970", async (t) => {
+    const { tree, root } = await place(t);
+    // From 1953 on, every microsecond of a second as likely as another.
+    const some = Array.from({ length: 60 }, (_, n) => BigInt(n - 10) * 50_000_000_012_347n);
+    for (const [at, microseconds] of [-1_500_000n, -1n, 0n, 1n, ...some].entries()) {
+      const timed = { ...facts, modifiedNs: microseconds * 1_000n };
+      const names = { file: `file-${at}`, folder: `folder-${at}`, link: `link-${at}` };
+      await tree.putFiles([], [{ name: names.file, facts: timed, chunk: undefined }]);
+      await tree.makeFolder([names.folder]);
+      await tree.finishFolder([names.folder], timed);
+      await tree.makeLink([names.link], "nowhere", timed);
+      for (const name of Object.values(names)) {
+        const { mtimeNs } = lstatSync(join(root, name), { bigint: true });
+        // Newer Nodes keep nanoseconds, and get what lies in the middle.
+        const offNs = mtimeNs - timed.modifiedNs;
+        assert.ok(
+          offNs > -1_000n && offNs < 1_000n,
+          `${name}: ${microseconds} us, off ${offNs} ns`,
+        );
+        if (microseconds >= 0n) assert.equal(mtimeNs / 1_000n, microseconds, name);
+      }
+    }
   });
 
   it("leaves no file that looks whole when it is abandoned", async (t) => {

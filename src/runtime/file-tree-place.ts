@@ -45,6 +45,7 @@ import {
   isFinished,
   makeSizedFile,
   ownFacts,
+  sayTime,
   secondsOf,
   setFacts,
   unlinkIfThere,
@@ -230,8 +231,8 @@ class FileTreePlace implements TreePlace {
       unlinkIfThere(place);
       symlinkSync(Buffer.from(pointsTo, "latin1"), place);
       this.#tellOwned(isAllowed(() => lchownSync(place, facts.userId, facts.groupId)));
-      const seconds = secondsOf(facts.modifiedNs);
-      lutimesSync(place, seconds, seconds);
+      const time = sayTime(secondsOf(facts.modifiedNs));
+      lutimesSync(place, time, time);
     });
     this.#wantAttributes(path.slice(0, -1), path.at(-1) ?? "", facts);
   }

@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { basename, dirname } from "node:path";
 import { NinesError } from "../core/base/errors.ts";
-import type { EntryKind, ExtendedAttribute } from "../core/vault/entry.ts";
+import { type EntryKind, type ExtendedAttribute, keptTimeNs } from "../core/vault/entry.ts";
 import type {
   SourceEntry,
   SourceListing,
@@ -162,7 +162,7 @@ function entryOf(
         mode: Number(stat.mode & 0o7777n),
         userId: Number(stat.uid),
         groupId: Number(stat.gid),
-        modifiedNs: stat.mtimeNs,
+        modifiedNs: keptTimeNs(stat.mtimeNs),
         attributes,
       },
       sizeBytes: kind === "file" ? Number(stat.size) : 0,

@@ -34,9 +34,17 @@ export function ownFacts({ mode, userId, groupId, modifiedNs }: EntryFacts): Own
   return { mode, userId, groupId, modifiedSeconds: secondsOf(modifiedNs) };
 }
 
-/** Node takes seconds with fractions: exact to a microsecond. */
+/**
+ * Node takes seconds with fractions, and cuts off what is below a microsecond: in the middle of one,
+ * the nearest fraction there is lies within it as well.
+ */
 export function secondsOf(timeNs: bigint): number {
-  return Number(timeNs / 1_000n) / 1_000_000;
+  return (Number(timeNs / 1_000n) + (timeNs < 0n ? -0.5 : 0.5)) / 1_000_000;
+}
+
+/** As a number, Node would take a time before 1970 for "now". */
+export function sayTime(seconds: number): string {
+  return String(seconds);
 }
 
 export interface FilePlace {
@@ -83,7 +91,8 @@ export function setFacts(file: number, facts: OwnFacts): boolean {
   const isOwned = isAllowed(() => fchownSync(file, facts.userId, facts.groupId));
   // After the owner, whose change takes setuid away.
   fchmodSync(file, facts.mode);
-  futimesSync(file, facts.modifiedSeconds, facts.modifiedSeconds);
+  const time = sayTime(facts.modifiedSeconds);
+  futimesSync(file, time, time);
   return isOwned;
 }
 

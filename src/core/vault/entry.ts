@@ -17,9 +17,16 @@ export interface EntryFacts {
   readonly mode: number;
   readonly userId: number;
   readonly groupId: number;
-  /** Since 1970, in nanoseconds; may be negative. */
+  /** Since 1970, in nanoseconds of 64 bits; may be negative. */
   readonly modifiedNs: bigint;
   readonly attributes: readonly ExtendedAttribute[];
 }
 
 export type EntryKind = "file" | "folder" | "link";
+
+/** A time as it can be kept, from 1677 to 2262: file systems know later ones. */
+export function keptTimeNs(timeNs: bigint): bigint {
+  const isKept = BigInt.asIntN(64, timeNs) === timeNs;
+  if (isKept) return timeNs;
+  return timeNs > 0n ? 2n ** 63n - 1n : -(2n ** 63n);
+}

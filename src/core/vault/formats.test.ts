@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { createVaultCrypto } from "../../runtime/vault-crypto.ts";
 import { NinesError } from "../base/errors.ts";
 import { Chunker, type ChunkSizes } from "./chunker.ts";
+import { keptTimeNs } from "./entry.ts";
 import { keep } from "./keep.ts";
 import { type Domain, ObjectSealer, readWrappedKey, unwrapKey, wrapKey } from "./keys.ts";
 import { sharedBytes } from "./memory.ts";
@@ -217,6 +218,25 @@ describe("folders", () => {
         );
         assert.deepEqual(found[0], entry);
       }),
+    );
+  });
+
+  it("keep the nearest time that they can", () => {
+    const lastNs = 2n ** 63n - 1n;
+    const times: readonly (readonly [asked: bigint, kept: bigint])[] = [
+      [-5n, -5n],
+      [lastNs, lastNs],
+      [lastNs + 1n, lastNs],
+      [-lastNs - 1n, -lastNs - 1n],
+      [-lastNs - 2n, -lastNs - 1n],
+    ];
+    const timed = (modifiedNs: bigint) => ({ ...entry, facts: { ...entry.facts, modifiedNs } });
+    const found = times.map(([asked]) => {
+      return new EntryParser().push(writeEntry(timed(keptTimeNs(asked))));
+    });
+    assert.deepEqual(
+      found.map((entries) => [...entries]),
+      times.map(([, kept]) => [timed(kept)]),
     );
   });
 

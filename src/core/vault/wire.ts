@@ -39,6 +39,7 @@ export class ByteWriter {
 
   /** 8 bytes; for times, which may be before 1970. */
   i64(value: bigint): this {
+    assert(BigInt.asIntN(64, value) === value, "a signed number fits into 64 bits");
     const at = this.#grow(8);
     this.#view.setBigInt64(at, value, true);
     return this;

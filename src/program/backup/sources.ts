@@ -4,7 +4,7 @@
 import { statSync } from "node:fs";
 import type { BackupSourceConfig } from "../../config/config.ts";
 import { NinesError } from "../../core/base/errors.ts";
-import type { EntryFacts } from "../../core/vault/entry.ts";
+import { type EntryFacts, keptTimeNs } from "../../core/vault/entry.ts";
 import type { TreeSource } from "../../ports/tree-source.ts";
 import { createDisk } from "../../runtime/disk.ts";
 import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
@@ -34,7 +34,7 @@ function factsIn(path: string): EntryFacts {
       mode: Number(mode & 0o666n),
       userId: Number(uid),
       groupId: Number(gid),
-      modifiedNs: mtimeNs,
+      modifiedNs: keptTimeNs(mtimeNs),
       attributes: [],
     };
   } catch (cause) {
