@@ -17,6 +17,7 @@ import { enumerate, sample } from "../../sim/disk/choices.ts";
 import type { Choose } from "../../sim/disk/content.ts";
 import { SimulatedDisk } from "../../sim/disk/simulated-disk.ts";
 import type { Journal } from "../../src/state/journal/journal.ts";
+import { BrokenPromise } from "../broken-promise.ts";
 import { HandClock } from "./hand-clock.ts";
 import { isOfItsSequence, type Known, Ledger } from "./ledger.ts";
 import { journalFolder, Life, type OpenJournal, settled } from "./trace.ts";
@@ -36,11 +37,6 @@ export interface CrashCount {
 
 /** A kill here leaves names that only the kernel knows: no start may build on them as they are. */
 const namesInDoubt = `before flush ${journalFolder}`;
-
-/** A promise that did not hold, and how to see it again. */
-export class BrokenPromise extends Error {
-  override readonly name = "BrokenPromise";
-}
 
 interface Image {
   /** The disk at that moment, with what is not durable yet still open. */

@@ -10,7 +10,8 @@ import type { DiskErrorKind } from "../../src/ports/disk.ts";
 import type { Journal } from "../../src/state/journal/journal.ts";
 import { sample } from "../../sim/disk/choices.ts";
 import { SimulatedDisk } from "../../sim/disk/simulated-disk.ts";
-import { BrokenPromise, imageOf, startAndJudge } from "./crashes.ts";
+import { BrokenPromise } from "../broken-promise.ts";
+import { imageOf, startAndJudge } from "./crashes.ts";
 import { Ledger } from "./ledger.ts";
 import { Life, type OpenJournal, settled } from "./trace.ts";
 

@@ -13,8 +13,8 @@ import {
   treeOf,
 } from "../../src/control/backup/vault.fixture.ts";
 import type { SourceReader } from "../../src/ports/tree-source.ts";
+import { BrokenPromise } from "../broken-promise.ts";
 import type { Operations } from "./life.ts";
-import { BrokenPromise } from "./crashes.ts";
 
 const keepLast = { last: 1, hourly: 0, daily: 0, weekly: 0 };
 /** Shorter than the run, longer than a lease. */

@@ -8,6 +8,7 @@
 import { createPrng, type Random } from "../../src/core/base/prng.ts";
 import { sample } from "../../sim/disk/choices.ts";
 import type { SimulatedDisk } from "../../sim/disk/simulated-disk.ts";
+import { BrokenPromise } from "../broken-promise.ts";
 import { judge, type Known, Life, type Operations } from "./life.ts";
 
 export interface CrashOptions {
@@ -22,11 +23,6 @@ export interface CrashCount {
   readonly points: number;
   /** Images that were judged. */
   readonly crashes: number;
-}
-
-/** A promise that did not hold, and how to see it again. */
-export class BrokenPromise extends Error {
-  override readonly name = "BrokenPromise";
 }
 
 interface Image {

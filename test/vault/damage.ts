@@ -22,7 +22,7 @@ import {
   treeOf,
 } from "../../src/control/backup/vault.fixture.ts";
 import type { SimulatedDisk } from "../../sim/disk/simulated-disk.ts";
-import { BrokenPromise } from "./crashes.ts";
+import { BrokenPromise } from "../broken-promise.ts";
 import type { Operations } from "./life.ts";
 import { hiddenTroubles, saidTroubles, type Trouble, TroubledTarget } from "./troubled-target.ts";
 
