@@ -4,6 +4,7 @@
 // same has the same chunk. So a hundred snapshots of a tree that hardly changes cost little more
 // than one. Subjects that were erased are passed over; they need nothing any more.
 
+import { sayCount } from "../../core/base/count.ts";
 import { messageOf } from "./catalog.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import type { Content } from "../../core/vault/tree.ts";
@@ -17,6 +18,13 @@ export interface Missing {
   /** A folder that cannot be read hides what is in it. */
   readonly kind: "file" | "folder";
   readonly reason: string;
+}
+
+/** What of a content is not there. */
+interface Lack {
+  readonly bytes: number;
+  /** Why a list of its chunks cannot be read, if one cannot. */
+  readonly unknown: string | undefined;
 }
 
 /** Marks every chunk that these snapshots need, and tells of each that is not there. */
@@ -48,7 +56,7 @@ class Walk {
     const [only] = content.segments;
     const isOne = content.depth === 0 && content.segments.length === 1 && only?.kind === "chunk";
     if (isOne && this.#vault.index.mark(only.name, "walked") === false) return;
-    await this.#content(path, "folder", content);
+    const isTold = await this.#content(path, "folder", content);
     try {
       for await (const entry of this.#reader.entries(content)) {
         if (entry.kind === "subject") {
@@ -61,26 +69,41 @@ class Walk {
         else await this.#content(inner, "file", entry.content);
       }
     } catch (error) {
-      this.#tell(path, "folder", messageOf(error));
+      if (!isTold) this.#tell(path, "folder", messageOf(error));
     }
   }
 
-  async #content(path: string, kind: Missing["kind"], content: Content): Promise<void> {
-    for (const segment of content.segments) {
+  /** Tells once of all that is not there of it; whether there was anything to tell. */
+  async #content(path: string, kind: Missing["kind"], content: Content): Promise<boolean> {
+    const { bytes, unknown } = await this.#mark(content);
+    if (unknown !== undefined) {
+      // What the list names cannot be known, so nothing may be taken for unneeded.
+      this.#tell(path, "folder", unknown);
+    } else if (bytes > 0) {
+      const said = sayCount(bytes, "byte of it is", "bytes of it are");
+      this.#tell(path, kind, `${said} in no pack that can be read`);
+    }
+    return unknown !== undefined || bytes > 0;
+  }
+
+  async #mark({ depth, segments }: Content): Promise<Lack> {
+    let [bytes, unknown]: [number, string | undefined] = [0, undefined];
+    for (const segment of segments) {
       if (segment.kind === "hole") continue;
       if (this.#vault.index.mark(segment.name, "needed") === undefined) {
-        this.#tell(path, kind, `${segment.length} bytes of it are in no pack that can be read`);
+        bytes += segment.length;
         continue;
       }
-      if (content.depth === 0) continue;
+      if (depth === 0) continue;
       try {
-        const list = await this.#reader.list(segment.name, content.depth - 1);
-        await this.#content(path, kind, list);
+        const inner = await this.#mark(await this.#reader.list(segment.name, depth - 1));
+        bytes += inner.bytes;
+        unknown ??= inner.unknown;
       } catch (error) {
-        // What the list names cannot be known, so nothing may be taken for unneeded.
-        this.#tell(path, "folder", messageOf(error));
+        unknown ??= messageOf(error);
       }
     }
+    return { bytes, unknown };
   }
 
   #tell(path: string, kind: Missing["kind"], reason: string): void {

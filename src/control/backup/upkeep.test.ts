@@ -143,6 +143,8 @@ describe("scrub", () => {
     assert.equal(outcome.lost.length, 1);
     assert.match(outcome.lost[0] ?? "", new RegExp(`pack ${needed.id}: .*rotten`));
     assert.ok(outcome.missing.every((each) => each.snapshot.id === snapshot.id));
+    const places = outcome.missing.map(({ path }) => path);
+    assert.equal(new Set(places).size, outcome.missingCount, `each once: ${places.join(", ")}`);
     assert.deepEqual(await treeOf(await open(world), before ?? assert.fail()), tree);
   });
 });
