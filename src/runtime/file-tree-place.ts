@@ -27,7 +27,7 @@ import {
 import { promisify } from "node:util";
 import { NinesError } from "../core/base/errors.ts";
 import type { Bulk } from "../core/vault/crypto.ts";
-import type { EntryFacts } from "../core/vault/entry.ts";
+import { type EntryFacts, sayName } from "../core/vault/entry.ts";
 import type {
   KeptFile,
   PlaceWriter,
@@ -306,7 +306,7 @@ class FileTreePlace implements TreePlace {
   }
 
   #refusal(path: TreePath, why: string): NinesError {
-    const what = `${path.join("/")} cannot be restored below ${this.#root}: ${why}.`;
+    const what = `${sayName(path.join("/"))} cannot be restored below ${this.#root}: ${why}.`;
     return new NinesError("NINES_RESTORE_PLACE", what);
   }
 }

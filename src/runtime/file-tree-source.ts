@@ -19,7 +19,13 @@ import {
 } from "node:fs";
 import { basename, dirname } from "node:path";
 import { NinesError } from "../core/base/errors.ts";
-import { type EntryKind, type ExtendedAttribute, keptTimeNs } from "../core/vault/entry.ts";
+import {
+  type ByteName,
+  type EntryKind,
+  type ExtendedAttribute,
+  keptTimeNs,
+  sayName,
+} from "../core/vault/entry.ts";
 import type {
   SourceEntry,
   SourceListing,
@@ -41,8 +47,8 @@ export interface FileTreeOptions {
   readonly name: string;
   /** Absolute. A folder, or a file: then the tree is a folder with that file. */
   readonly path: string;
-  /** Paths below the root that are passed over: "cache", "a/b". */
-  readonly exclude: readonly string[];
+  /** Paths below the root that are passed over, as bytes: "cache", "a/b". */
+  readonly exclude: readonly ByteName[];
 }
 
 export function createFileTreeSource(options: FileTreeOptions): TreeSource {
@@ -125,7 +131,7 @@ class FileTreeSource implements TreeSource {
       const code = codeOf(cause);
       if (vanishedCodes.includes(code)) return undefined;
       if (!refusedCodes.includes(code)) throw cause;
-      const where = [this.#options.path, ...path].join("/");
+      const where = [this.#options.path, ...path.map(sayName)].join("/");
       throw new NinesError("NINES_BACKUP_SOURCE", `${where} may not be read (${code}).`, { cause });
     }
   }

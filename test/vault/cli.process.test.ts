@@ -45,7 +45,7 @@ backup:
   targets: { a: { path: a }, b: { path: b }, c: { path: c } }
   data: 2
   parity: 1
-  sources: { shop: { path: data, exclude: [cache], subjects: people/* } }
+  sources: { shop: { path: data, exclude: [caché], subjects: peöple/* } }
 `,
   );
   const nines = (words: readonly string[], code = 0) => {
@@ -63,12 +63,12 @@ backup:
 function fill(folder: string): void {
   const data = join(folder, "data");
   mkdirSync(join(data, "sub"));
-  mkdirSync(join(data, "cache"));
-  mkdirSync(join(data, "people", "ann"), { recursive: true });
-  mkdirSync(join(data, "people", "bob"));
-  writeFileSync(join(data, "cache", "page"), "not kept");
-  writeFileSync(join(data, "people", "ann", "mail"), "private");
-  writeFileSync(join(data, "people", "bob", "mail"), "of bob");
+  mkdirSync(join(data, "caché"));
+  mkdirSync(join(data, "peöple", "änn"), { recursive: true });
+  mkdirSync(join(data, "peöple", "bob"));
+  writeFileSync(join(data, "caché", "page"), "not kept");
+  writeFileSync(join(data, "peöple", "änn", "mail"), "private");
+  writeFileSync(join(data, "peöple", "bob", "mail"), "of bob");
   writeFileSync(join(data, "text"), "all the same, ".repeat(20_000), { mode: 0o640 });
   writeFileSync(Buffer.from(`${data}/sub/n\xff`, "latin1"), "a name that is not UTF-8");
   linkSync(join(data, "text"), join(data, "sub", "again"));
@@ -107,7 +107,7 @@ describe("nines backup", () => {
     assert.match(nines(["run"]), /^Snapshot [0-9a-f]{8} of shop: 6 files/);
     assert.match(nines(["restore", "latest", "out"]), /^Restored 5 files/);
     const [data, out] = [join(folder, "data"), join(folder, "out")];
-    rmSync(join(data, "cache"), { recursive: true });
+    rmSync(join(data, "caché"), { recursive: true });
     execFileSync("diff", ["-r", "--no-dereference", data, out]);
     assert.equal(statSync(join(out, "text")).mode & 0o777, 0o640);
     assert.equal(statSync(join(out, "sub", "again")).ino, statSync(join(out, "text")).ino);
@@ -168,14 +168,14 @@ describe("nines backup", () => {
     fill(folder);
     nines(["run"]);
     nines(["run"]);
-    const record = JSON.parse(nines(["erase", "shop", "ann"])) as Record<string, unknown>;
+    const record = JSON.parse(nines(["erase", "shop", "änn"])) as Record<string, unknown>;
     assert.deepEqual(record["pending"], []);
-    assert.match(nines(["restore", "latest", "out"], 1), /LOST: people: .* was erased/);
-    assert.ok(existsSync(join(folder, "out", "people", "bob", "mail")));
-    assert.ok(!existsSync(join(folder, "out", "people", "ann")));
+    assert.match(nines(["restore", "latest", "out"], 1), /LOST: peöple: .* was erased/);
+    assert.ok(existsSync(join(folder, "out", "peöple", "bob", "mail")));
+    assert.ok(!existsSync(join(folder, "out", "peöple", "änn")));
     nines(["verify"]);
-    assert.match(nines(["erase", "shop", "ann"], 1), /NINES_VAULT_ERASED/);
-    assert.match(nines(["erase", "shop", "anne"], 2), /NINES_SUBJECT_UNKNOWN/);
+    assert.match(nines(["erase", "shop", "änn"], 1), /NINES_VAULT_ERASED/);
+    assert.match(nines(["erase", "shop", "ännä"], 2), /NINES_SUBJECT_UNKNOWN/);
     const [c, elsewhere] = [join(folder, "c"), join(folder, "unplugged")];
     renameSync(c, elsewhere);
     const pending = nines(["erase", "shop", "bob"], 1);
@@ -201,6 +201,11 @@ describe("nines backup", () => {
     const list = JSON.parse(nines(["list", "--json"])) as { id: string }[];
     assert.equal(list.length, 2);
     assert.match(nines(["browse", "latest"]), /3 B .* new\n/);
+    const bytes = /^ +24 B .* n\\xff$/m;
+    for (const path of ["sub", "sub/n\\xff"])
+      assert.match(nines(["browse", "latest", path]), bytes);
+    nines(["restore", "latest", "one", "--path", "sub/n\\xff"]);
+    assert.equal(readdirSync(join(folder, "one"), "latin1").join(), "n\xff");
     assert.equal(nines(["diff", list[0]?.id ?? "", "latest"]), "- holes\n+ new\n");
     const forgetting = ["prune", "--forget", list[0]?.id ?? ""];
     assert.match(nines([...forgetting, "--dry-run"]), /^lets go .*\n1 snapshot and .* would be /);

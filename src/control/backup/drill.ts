@@ -9,6 +9,7 @@
 
 import { sayBytes } from "../../core/base/bytes.ts";
 import { sayCount } from "../../core/base/count.ts";
+import { sayName } from "../../core/vault/entry.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { chunkNamer, type Domain } from "../../core/vault/keys.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
@@ -140,7 +141,7 @@ class Comparison {
   tell(path: readonly string[], what: string): void {
     this.wrongCount++;
     if (this.wrong.length < wrongNamedMax) {
-      const name = path.length === 0 ? "the root" : `"${path.join("/")}"`;
+      const name = path.length === 0 ? "the root" : `"${sayName(path.join("/"))}"`;
       this.wrong.push(`${name}: ${what.replace(/\.$/, "")}`);
     }
   }

@@ -8,6 +8,7 @@
 //
 // The record says what was done, and carries a code that only who holds the vault's key can make.
 
+import type { ByteName } from "../../core/vault/entry.ts";
 import { deriveKey } from "../../core/vault/keys.ts";
 import { withErased } from "../../core/vault/high-water.ts";
 import { bytesOf, hexOf, utf8Of } from "../../core/vault/wire.ts";
@@ -29,7 +30,7 @@ export interface ErasureRecord {
 export interface EraseOptions {
   readonly master: Uint8Array;
   readonly service: string;
-  readonly subject: string;
+  readonly subject: ByteName;
 }
 
 /** Throws NINES_SUBJECT_UNKNOWN, and NINES_VAULT_ERASED the second time. */

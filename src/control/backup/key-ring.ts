@@ -8,6 +8,7 @@
 // seen erased it remembers beside its own state as well, for the case that all targets together go
 // back in time.
 
+import { sayName } from "../../core/vault/entry.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { keyBytes, type VaultCrypto } from "../../core/vault/crypto.ts";
 import {
@@ -182,7 +183,7 @@ export class KeyRing {
     if (named.length === 0) {
       if (this.isErased(name))
         throw new NinesError("NINES_VAULT_ERASED", `${name} was erased before.`);
-      throw new NinesError("NINES_SUBJECT_UNKNOWN", `There is no subject ${name}.`);
+      throw new NinesError("NINES_SUBJECT_UNKNOWN", `There is no subject ${sayName(name)}.`);
     }
     const subjectHash = this.#hashOf(name);
     const pending = this.#store.unseen();

@@ -5,6 +5,7 @@
 // a pack counts as there when enough of its shards are listed. Whether their bytes are right is the
 // scrub's to find, and whether all of it makes files again is the drill's.
 
+import { sayName } from "../../core/vault/entry.ts";
 import type { SourceFreshness } from "../../core/vault/freshness.ts";
 import { objectKinds } from "../../core/vault/names.ts";
 import { hexOf } from "../../core/vault/wire.ts";
@@ -37,7 +38,7 @@ async function lookAt(vault: Vault, source: string): Promise<SourceFreshness> {
       const { id, startedMs } = snapshot;
       return { source, restorable: { snapshot: id, startedMs }, broken, reason };
     }
-    const where = first.path === "" ? "its root" : `"${first.path}"`;
+    const where = first.path === "" ? "its root" : `"${sayName(first.path)}"`;
     if (reason === "") reason = `${snapshot.id.slice(0, 8)} lacks ${where}: ${first.reason}`;
   }
   return { source, broken: Math.min(looksMax, newestFirst.length), reason };

@@ -21,6 +21,7 @@
 import { sayBytes } from "../../core/base/bytes.ts";
 import { sayCount } from "../../core/base/count.ts";
 import { NinesError } from "../../core/base/errors.ts";
+import { sayName } from "../../core/vault/entry.ts";
 import type { Lease } from "../../core/vault/header.ts";
 import { keep, type KeepRules } from "../../core/vault/keep.ts";
 import type { ObjectId } from "../../core/vault/names.ts";
@@ -109,7 +110,8 @@ function requireAll(vault: Vault): void {
 async function markOrStop(vault: Vault, snapshots: readonly Snapshot[]): Promise<void> {
   await markNeeded(vault, snapshots, ({ snapshot, path, kind, reason }) => {
     if (kind === "file") return;
-    const where = `Folder "${path}" of snapshot ${snapshot.id} cannot be read, so that nobody knows`;
+    const folder = `Folder "${sayName(path)}" of snapshot ${snapshot.id}`;
+    const where = `${folder} cannot be read, so that nobody knows`;
     const remedy = "Let the snapshot go to prune all the same";
     throw new NinesError("NINES_VAULT_LOST", `${where} what it needs: ${reason}. ${remedy}.`);
   });

@@ -9,7 +9,7 @@
 // after the files that are there, whose packs it does not read.
 
 import { NinesError } from "../../core/base/errors.ts";
-import type { EntryFacts } from "../../core/vault/entry.ts";
+import { type EntryFacts, sayName } from "../../core/vault/entry.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import {
   type Content,
@@ -76,7 +76,10 @@ export async function restore(
   return new Restoring(vault, place, options).run(snapshot);
 }
 
-/** The entries at a path, and those of a subject there as if they were not sealed apart. */
+/**
+ * What is in the folder at a path, and in a subject there as if it were not sealed apart; or the
+ * one thing there that is no folder.
+ */
 export async function* entriesAt(
   vault: Vault,
   snapshot: Snapshot,
@@ -84,8 +87,12 @@ export async function* entriesAt(
 ): AsyncGenerator<PlainEntry> {
   const reader = new VaultReader(vault);
   let content = snapshot.root;
-  for (const name of path) {
+  for (const [depth, name] of path.entries()) {
     const found = await findEntry(vault, reader, content, name);
+    if (found !== undefined && found.kind !== "folder" && depth === path.length - 1) {
+      yield found;
+      return;
+    }
     if (found?.kind !== "folder") throw nothingAt(snapshot, path);
     content = found.content;
   }
@@ -117,7 +124,7 @@ async function findEntry(
 }
 
 function nothingAt(snapshot: Snapshot, path: readonly string[]): NinesError {
-  const what = `Snapshot ${snapshot.id.slice(0, 8)} has nothing at ${path.join("/")}.`;
+  const what = `Snapshot ${snapshot.id.slice(0, 8)} has nothing at ${sayName(path.join("/"))}.`;
   return new NinesError("NINES_PATH_UNKNOWN", what);
 }
 
@@ -459,6 +466,6 @@ class Restoring {
 
   #lose(path: readonly string[], why: string): void {
     this.#counts.lostCount++;
-    if (this.#lost.length < lostNamedMax) this.#lost.push(`${path.join("/")}: ${why}`);
+    if (this.#lost.length < lostNamedMax) this.#lost.push(`${sayName(path.join("/"))}: ${why}`);
   }
 }

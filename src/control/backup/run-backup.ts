@@ -11,6 +11,7 @@
 
 import { sayBytes } from "../../core/base/bytes.ts";
 import { sayCount } from "../../core/base/count.ts";
+import { sayName } from "../../core/vault/entry.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { PassphraseCost } from "../../core/vault/header.ts";
 import type { Domain } from "../../core/vault/keys.ts";
@@ -308,7 +309,7 @@ class BackupRun {
 
   #leave(path: readonly string[], reason: string): void {
     this.#counts.left++;
-    if (this.#left.length < leftNamedMax) this.#left.push(`${path.join("/")}: ${reason}`);
+    if (this.#left.length < leftNamedMax) this.#left.push(`${sayName(path.join("/"))}: ${reason}`);
   }
 
   #sentence({ id, source, counts, startedMs, finishedMs }: Snapshot): string {

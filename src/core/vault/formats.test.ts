@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { createVaultCrypto } from "../../runtime/vault-crypto.ts";
 import { NinesError } from "../base/errors.ts";
 import { Chunker, type ChunkSizes } from "./chunker.ts";
-import { keptTimeNs } from "./entry.ts";
+import { keptTimeNs, readName, sayName } from "./entry.ts";
 import { keep } from "./keep.ts";
 import { type Domain, ObjectSealer, readWrappedKey, unwrapKey, wrapKey } from "./keys.ts";
 import { sharedBytes } from "./memory.ts";
@@ -186,6 +186,34 @@ describe("keys", () => {
       turned[at] = (turned[at] ?? 0) ^ 1;
       assert.equal(unwrapKey(crypto, master, id, readWrappedKey(turned)), undefined, `byte ${at}`);
     }
+  });
+});
+
+describe("names as people read and write them", () => {
+  it("are text where they can be, and on one line", () => {
+    const texts: Record<string, string> = {
+      "a/b c": "a/b c",
+      "J\xc3\xbcrgen": "Jürgen",
+      "n\xff/\xc3\xbc": "n\\xff/ü",
+      "two\nlines": "two\\x0alines",
+      "\x1b[31m\x7f\xc2\x9b": "\\x1b[31m\\x7f\\xc2\\x9b",
+      "\\": "\\",
+      "\\x41": "\\x5cx41",
+    };
+    const said = Object.fromEntries(Object.keys(texts).map((name) => [name, sayName(name)]));
+    assert.deepEqual(said, texts);
+  });
+
+  it("are the same bytes when they are written as they were read", () => {
+    const likely = fc.constantFrom(..."\\x0afz/\n".split(""), "\xc3", "\xbc", "\xff");
+    fc.assert(
+      fc.property(fc.array(likely), fc.string({ unit: "binary" }), (parts, text) => {
+        const bytes = Buffer.concat([Buffer.from(parts.join(""), "latin1"), Buffer.from(text)]);
+        const name = bytes.toString("latin1");
+        assert.equal(readName(sayName(name)), name);
+        assert.doesNotMatch(sayName(name), /\p{Cc}/u);
+      }),
+    );
   });
 });
 

@@ -4,6 +4,7 @@
 import { hostname } from "node:os";
 import type { BackupConfig, BackupSourceConfig } from "../../config/config.ts";
 import { defaultChunkSizes } from "../../core/vault/chunker.ts";
+import { type ByteName, readName } from "../../core/vault/entry.ts";
 import { type MasterKey, masterOfPassphrase } from "../../control/backup/master-key.ts";
 import type { VaultSettings, VaultWorld } from "../../control/backup/world.ts";
 import type { EventEntry } from "../../ports/events.ts";
@@ -80,8 +81,8 @@ function settingsOf(config: BackupConfig): VaultSettings {
 
 /** Which subject's folder a path of the source is, if any. */
 export function subjectOf({ from }: BackupSourceConfig) {
-  const subjects = from.kind === "files" ? from.subjects : undefined;
-  return (path: readonly string[]): string | undefined => {
+  const subjects = from.kind === "files" ? from.subjects?.map(readName) : undefined;
+  return (path: readonly ByteName[]): ByteName | undefined => {
     const isOne =
       subjects !== undefined &&
       path.length === subjects.length &&

@@ -4,7 +4,7 @@
 import { statSync } from "node:fs";
 import type { BackupSourceConfig } from "../../config/config.ts";
 import { NinesError } from "../../core/base/errors.ts";
-import { type EntryFacts, keptTimeNs } from "../../core/vault/entry.ts";
+import { type EntryFacts, keptTimeNs, readName } from "../../core/vault/entry.ts";
 import type { TreeSource } from "../../ports/tree-source.ts";
 import { createDisk } from "../../runtime/disk.ts";
 import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
@@ -12,7 +12,7 @@ import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
 export async function beginSource({ name, from }: BackupSourceConfig): Promise<TreeSource> {
   switch (from.kind) {
     case "files":
-      return createFileTreeSource({ name, ...from });
+      return createFileTreeSource({ name, ...from, exclude: from.exclude.map(readName) });
     case "command": {
       const { createCommandSource } = await import("../../runtime/command-source.ts");
       return createCommandSource({ name, ...from, environment: process.env }).begin();

@@ -23,8 +23,8 @@ import {
 import { sayBytes } from "../../core/base/bytes.ts";
 import { sayCount } from "../../core/base/count.ts";
 import { NinesError } from "../../core/base/errors.ts";
+import { type ByteName, readName, sayName } from "../../core/vault/entry.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
-import { bytesOf } from "../../core/vault/wire.ts";
 import type { EventEntry } from "../../ports/events.ts";
 import type { TreePlace } from "../../ports/tree-place.ts";
 import { createFileTreePlace } from "../../runtime/file-tree-place.ts";
@@ -60,8 +60,7 @@ export const backupCommands: BackupActions = {
       for (const source of chosen(place.config.sources, names)) {
         const outcome = await runSource(place, source);
         say(outcome.sentence);
-        for (const line of outcome.left.slice(0, namedMax))
-          complain(`not kept: ${printable(line)}`);
+        for (const line of outcome.left.slice(0, namedMax)) complain(`not kept: ${oneLine(line)}`);
         isWhole &&= outcome.degradedObjects === 0;
       }
       return isWhole ? exitCode.done : exitCode.failed;
@@ -100,7 +99,7 @@ export const backupCommands: BackupActions = {
       for (const snapshot of snapshots) {
         const outcome = await drillIn(folder, vault, snapshot, () => undefined);
         say(outcome.sentence);
-        for (const line of outcome.wrong.slice(0, namedMax)) complain(`WRONG: ${printable(line)}`);
+        for (const line of outcome.wrong.slice(0, namedMax)) complain(`WRONG: ${oneLine(line)}`);
         isRight &&= outcome.wrongCount === 0;
       }
       return isRight ? exitCode.done : exitCode.failed;
@@ -112,7 +111,7 @@ export const backupCommands: BackupActions = {
       for await (const entry of entriesAt(vault, findSnapshot(vault, wanted), parts)) {
         const size = entry.kind === "file" ? sayBytes(entry.content.bytes) : entry.kind;
         const time = new Date(Number(entry.facts.modifiedNs / 1_000_000n)).toISOString();
-        say(`${size.padStart(9)}  ${time}  ${printable(entry.name)}`);
+        say(`${size.padStart(9)}  ${time}  ${sayName(entry.name)}`);
       }
       return exitCode.done;
     }),
@@ -122,7 +121,7 @@ export const backupCommands: BackupActions = {
       const signs = { added: "+", removed: "-", changed: "~" } as const;
       const [old, now] = [findSnapshot(vault, before), findSnapshot(vault, after)];
       for await (const { kind, path } of compare(vault, old, now)) {
-        say(`${signs[kind]} ${printable(path)}`);
+        say(`${signs[kind]} ${sayName(path)}`);
       }
       return exitCode.done;
     }),
@@ -136,7 +135,7 @@ export const backupCommands: BackupActions = {
       const outcome = await restoreTo(target, vault, snapshot, partsOf(options.path ?? ""));
       const { lost, lostCount } = outcome;
       say(`Restored ${restored(outcome, snapshot)} to ${resolve(to)}.`);
-      for (const line of lost.slice(0, namedMax)) complain(`LOST: ${printable(line)}`);
+      for (const line of lost.slice(0, namedMax)) complain(`LOST: ${oneLine(line)}`);
       if (lostCount > namedMax) complain(`and ${lostCount - namedMax} more`);
       for (const what of target.leftOut()) complain(`Not restored: ${what}.`);
       return lostCount === 0 ? exitCode.done : exitCode.failed;
@@ -148,7 +147,7 @@ export const backupCommands: BackupActions = {
       const { missing, missingCount } = outcome;
       const code = sayScrubbed(vault, outcome);
       for (const { snapshot, path, reason } of missing.slice(0, namedMax)) {
-        complain(`${snapshot.id.slice(0, 8)} ${printable(path)}: ${reason}`);
+        complain(`${snapshot.id.slice(0, 8)} ${sayName(path)}: ${reason}`);
       }
       if (missingCount === 0) {
         const all = sayCount(vault.snapshots.length, "snapshot");
@@ -205,7 +204,7 @@ export const backupCommands: BackupActions = {
   backupErase: (service, subject, options) =>
     inPlace(options, async ({ world, settings, key }) => {
       const { master } = key;
-      const record = await erase(world, settings, { master, service, subject });
+      const record = await erase(world, settings, { master, service, subject: readName(subject) });
       say(JSON.stringify(record, undefined, 2));
       if (record.pending.length === 0) return exitCode.done;
       const where = record.pending.join(", ");
@@ -378,18 +377,16 @@ function sayScrubbed(vault: Vault, { sentence, lost }: ScrubOutcome): number {
   return isWell && isComplete(vault) ? exitCode.done : exitCode.failed;
 }
 
-/** Of paths as people write them, in bytes. */
-function partsOf(path: string): readonly string[] {
+function partsOf(path: string): readonly ByteName[] {
   return path
     .split("/")
     .filter((part) => part !== "" && part !== ".")
-    .map((part) => Buffer.from(part).toString("latin1"));
+    .map(readName);
 }
 
-/** A byte name as UTF-8, with what would move the cursor made visible. */
-function printable(name: string): string {
-  const text = Buffer.from(bytesOf(name)).toString("utf8");
-  return text.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));
+/** What others say of a file may have its name as it is. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, " ");
 }
 
 function moment(wallMs: number): string {

@@ -50,7 +50,7 @@ export function addBackup(nines: Command, actions: Actions, ended: Ended): void 
   placed(backup.command("browse"))
     .summary("what is in a snapshot's folder")
     .argument("<snapshot>", snapshotHelp)
-    .argument("[path]", "a folder below the source (default: the source)")
+    .argument("[path]", "a folder or file below the source (default: the source)")
     .action((snapshot: string, path: string | undefined, options: PlaceOptions) =>
       ended(actions.backupBrowse(snapshot, path, options)),
     );
