@@ -22,7 +22,7 @@ import type { PlaceWriter, PutFile, SmallFile, TreePlace } from "../../ports/tre
 import { messageOf } from "./catalog.ts";
 import { Crew, Limit } from "./crew.ts";
 import type { Vault } from "./vault.ts";
-import { type HeldChunk, type PackPart, VaultReader } from "./vault-reader.ts";
+import { type HeldChunk, VaultReader } from "./vault-reader.ts";
 
 export interface RestoreProgress {
   readonly files: number;
@@ -43,6 +43,8 @@ export interface RestoreOptions {
   /** Of what is to be restored, from the snapshot's root; [] for all. */
   readonly path: readonly string[];
   readonly progress?: (progress: RestoreProgress) => void;
+  /** Of packs, in memory at a time (pack-parts.ts). */
+  readonly partBytesMax?: number;
 }
 
 /** Of chunks of large files, and of small files, what is under way at a time. */
@@ -52,8 +54,6 @@ const batchBytesLeast = bytesMax / 8;
 /** Small files that are made together, one after the other on one thread. */
 const batchFilesMax = 32;
 const batchBytesMax = 1_048_576;
-/** Of packs, when their files lie in many: what keeps more in memory is made in several goes. */
-const batchPartBytesMax = 8 * 1_048_576;
 /** What is larger than this is large: so many wait for their turn before the walk waits. */
 const smallBytesMax = 1_048_576;
 const largeWaitingMax = 64;
@@ -152,26 +152,18 @@ class Gathered {
   readonly entries: PlainEntry[] = [];
   readonly files: SmallFile[] = [];
   readonly #held: HeldChunk[] = [];
-  readonly #parts = new Set<PackPart>();
 
   add(entry: PlainEntry, held: HeldChunk | undefined): void {
     this.entries.push(entry);
     this.files.push({ name: entry.name, facts: entry.facts, chunk: held?.chunk });
-    if (held === undefined) return;
-    this.#held.push(held);
-    for (const part of held.parts) this.#parts.add(part);
+    if (held !== undefined) this.#held.push(held);
   }
 
-  /** One part is held in any case, and those who need it share it. */
-  isTooMuch(): boolean {
-    if (this.#parts.size <= 1) return false;
-    let bytes = 0;
-    for (const part of this.#parts) bytes += part.bytes;
-    return bytes > batchPartBytesMax;
-  }
-
-  release(): void {
-    for (const { release } of this.#held) release();
+  /** Nothing is gathered any more. */
+  clear(): void {
+    this.entries.length = 0;
+    this.files.length = 0;
+    for (const { release } of this.#held.splice(0)) release();
   }
 }
 
@@ -200,7 +192,7 @@ class Restoring {
 
   constructor(vault: Vault, place: TreePlace, options: RestoreOptions) {
     this.#vault = vault;
-    this.#reader = new VaultReader(vault);
+    this.#reader = new VaultReader(vault, options.partBytesMax);
     this.#place = place;
     this.#options = options;
   }
@@ -289,38 +281,51 @@ class Restoring {
       return { name, facts, sizeBytes: content.bytes };
     });
     const finished = await this.#place.findFinished(path, kept);
-    let gathered = new Gathered();
+    const left = entries.filter((_, at) => finished[at] !== true);
+    this.#counts.passedOver += entries.length - left.length;
+    const gathered = new Gathered();
     try {
-      for (const [at, entry] of entries.entries()) {
-        if (finished[at] === true) {
-          this.#counts.passedOver++;
-          continue;
-        }
-        await this.#orLost([...path, entry.name], () => this.#gather(entry, gathered));
-        if (!gathered.isTooMuch()) continue;
-        await this.#make(path, gathered);
-        gathered.release();
-        gathered = new Gathered();
+      for (const entry of this.#inOrderOfPacks(left)) {
+        await this.#orLost([...path, entry.name], () => this.#gather(path, entry, gathered));
       }
       await this.#make(path, gathered);
     } finally {
-      gathered.release();
+      gathered.clear();
     }
     this.#options.progress?.(this.#counts);
   }
 
-  async #gather(entry: PlainEntry, gathered: Gathered): Promise<void> {
-    const [only] = entry.content.segments;
-    const held = only?.kind === "chunk" ? await this.#sealed(only) : undefined;
-    gathered.add(entry, held);
+  /** So that packs are read once for all that lies in them, by who needs several. */
+  #inOrderOfPacks(entries: readonly PlainEntry[]): readonly PlainEntry[] {
+    const placed = entries.map((entry) => {
+      const [only] = entry.content.segments;
+      const place = only?.kind === "chunk" ? this.#vault.index.find(only.name) : undefined;
+      return { entry, pack: place?.pack.id ?? "", offset: place?.chunk.offset ?? 0 };
+    });
+    placed.sort((a, b) => (a.pack === b.pack ? a.offset - b.offset : a.pack < b.pack ? -1 : 1));
+    return placed.map(({ entry }) => entry);
   }
 
-  async #make(path: readonly string[], { entries, files }: Gathered): Promise<void> {
+  async #gather(path: readonly string[], entry: PlainEntry, gathered: Gathered): Promise<void> {
+    const [only] = entry.content.segments;
+    if (only?.kind !== "chunk") return gathered.add(entry, undefined);
+    let held = await this.#reader.sealedNow(only.name);
+    if (held === undefined) {
+      // Who waits for room in memory holds nothing there.
+      await this.#make(path, gathered);
+      held = await this.#reader.sealed(only.name);
+    }
+    gathered.add(entry, this.#fitting(only, held));
+  }
+
+  async #make(path: readonly string[], gathered: Gathered): Promise<void> {
+    const { entries, files } = gathered;
     if (files.length === 0) return;
     const put = await this.#place.putFiles(path, files);
     for (const [at, entry] of entries.entries()) {
       this.#count([...path, entry.name], entry, put[at]);
     }
+    gathered.clear();
   }
 
   #count(path: readonly string[], { content }: PlainEntry, put: PutFile | undefined): void {
@@ -436,7 +441,8 @@ class Restoring {
 
   async #write(writer: PlaceWriter, segment: Chunk, offset: number): Promise<void> {
     this.#check();
-    const { chunk, release } = await this.#sealed(segment);
+    const held = await this.#reader.sealed(segment.name);
+    const { chunk, release } = this.#fitting(segment, held);
     try {
       if (!(await writer.write(chunk, offset))) throw this.#reader.wrong(segment.name);
     } finally {
@@ -447,8 +453,7 @@ class Restoring {
   }
 
   /** The chunk, which fills its place in the file and no more. */
-  async #sealed({ name, length }: Chunk): Promise<HeldChunk> {
-    const held = await this.#reader.sealed(name);
+  #fitting({ name, length }: Chunk, held: HeldChunk): HeldChunk {
     if (held.chunk.plainBytes === length) return held;
     held.release();
     throw this.#reader.wrong(name);

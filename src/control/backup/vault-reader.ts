@@ -1,19 +1,17 @@
 // Reading what a snapshot holds: chunks, content, folders.
 //
 // Chunks that a file needs lie mostly one after the other in few packs, so whole data shards of
-// packs are read and the last few are kept; the pack itself is read where one of its shards is not
-// right, which mends it. Each chunk is authenticated as it is opened: what comes out of here is
-// what went in, or an error that says what is lost.
+// packs are read, and kept for a while (pack-parts.ts). Each chunk is authenticated as it is
+// opened: what comes out of here is what went in, or an error that says what is lost.
 
 import { NinesError } from "../../core/base/errors.ts";
-import type { ChunkPlace, IndexedPack } from "../../core/vault/chunk-index.ts";
-import { ObjectSealer } from "../../core/vault/keys.ts";
+import type { ChunkPlace } from "../../core/vault/chunk-index.ts";
+import { type Domain, ObjectSealer } from "../../core/vault/keys.ts";
 import type { SealedChunk } from "../../core/vault/crypto.ts";
 import { Loan, sharedBytes } from "../../core/vault/memory.ts";
 import type { ObjectId } from "../../core/vault/names.ts";
 import { ObjectBytes } from "../../core/vault/object-coder.ts";
-import { type PackedChunk, sealedChunk } from "../../core/vault/pack.ts";
-import { shardBytesOf } from "../../core/vault/shard.ts";
+import { sealedChunk } from "../../core/vault/pack.ts";
 import {
   type Content,
   EntryParser,
@@ -23,55 +21,31 @@ import {
   type TreeEntry,
 } from "../../core/vault/tree.ts";
 import { ByteReader, hexOf } from "../../core/vault/wire.ts";
-import type { CatalogObject } from "./catalog.ts";
+import { type Holding, PackParts, partBytesMax } from "./pack-parts.ts";
 import type { Vault } from "./vault.ts";
 
-/** Beside those in use: of folders, of small files and of a large one at least, and these bytes. */
-const partsKept = 3;
-const keptBytesMax = 8 * 1_048_576;
 /** Of packs, so that their keys are derived once. */
 const sealersMax = 64;
-/** What could not be read is tried again after this: its target may be back. */
-const againMs = 10_000;
 
 /** A chunk whose bytes stay where they are until it is released. */
 export interface HeldChunk {
   readonly chunk: SealedChunk;
-  /** They stay as well, whole, however short the chunk is. */
-  readonly parts: readonly PackPart[];
   readonly release: () => void;
 }
 
-/** Of a pack, in memory: the same object for all chunks that lie in it. */
-export interface PackPart {
-  readonly bytes: number;
-}
-
-interface OneShard {
-  readonly object: CatalogObject;
-  readonly shard: number;
-}
-
-/** One of the pack's data shards or, where one is not listed or not right, all of them. */
-interface HeldPart extends PackPart {
-  readonly key: string;
-  /** In their places; the others are not there. */
-  readonly shards: Promise<readonly Uint8Array[]>;
-  bytes: number;
-  /** The part's memory: it goes back when it is not kept and nobody uses it any more. */
-  readonly loan: Loan;
-  users: number;
-  failedAtMs?: number;
+interface FoundChunk extends ChunkPlace {
+  readonly domain: Domain;
 }
 
 export class VaultReader {
   readonly #vault: Vault;
-  /** The last used last. */
-  readonly #parts = new Map<string, HeldPart>();
+  readonly #parts: PackParts;
   readonly #sealers = new Map<ObjectId, ObjectSealer>();
 
-  constructor(vault: Vault) {
+  /** `bytesMax`: of packs, in memory at a time. */
+  constructor(vault: Vault, bytesMax: number = partBytesMax) {
     this.#vault = vault;
+    this.#parts = new PackParts(vault, bytesMax);
   }
 
   /**
@@ -91,21 +65,15 @@ export class VaultReader {
 
   /** The same, sealed: whoever opens it says whether it was what its table says. */
   async sealed(name: Uint8Array): Promise<HeldChunk> {
-    const { pack, chunk } = this.#find(name);
-    const domain = this.#vault.keys.find(pack.domainId);
-    if (domain === undefined) {
-      const what = `The pack ${pack.id} was sealed with a key that is destroyed.`;
-      throw new NinesError("NINES_VAULT_ERASED", what);
-    }
-    if (chunk.offset + chunk.sealedBytes > pack.packBytes) throw this.wrong(name);
-    let sealer = this.#sealers.get(pack.id);
-    if (sealer === undefined) {
-      sealer = new ObjectSealer(this.#vault.world.crypto, domain, pack.id);
-      if (this.#sealers.size === sealersMax) this.#sealers.clear();
-      this.#sealers.set(pack.id, sealer);
-    }
-    const { bytes, parts, release } = await this.#bytesOf(pack, chunk);
-    return { chunk: sealedChunk(sealer, chunk, bytes), parts, release };
+    const found = this.#find(name);
+    return this.#held(found, await this.#parts.hold(found.pack, found.chunk));
+  }
+
+  /** The same for who holds others: undefined where it would have to wait for room. */
+  async sealedNow(name: Uint8Array): Promise<HeldChunk | undefined> {
+    const found = this.#find(name);
+    const holding = await this.#parts.holdNow(found.pack, found.chunk);
+    return holding && this.#held(found, holding);
   }
 
   /** A chunk is not what its pack's table says. */
@@ -143,106 +111,39 @@ export class VaultReader {
     parser.end();
   }
 
-  #find(name: Uint8Array): ChunkPlace {
+  #find(name: Uint8Array): FoundChunk {
     const found = this.#vault.index.find(name);
-    if (found !== undefined) return found;
-    const what = `The chunk ${hexOf(name)} is in no pack that can be read.`;
-    throw new NinesError("NINES_VAULT_LOST", what);
+    if (found === undefined) {
+      const what = `The chunk ${hexOf(name)} is in no pack that can be read.`;
+      throw new NinesError("NINES_VAULT_LOST", what);
+    }
+    const { pack, chunk } = found;
+    const domain = this.#vault.keys.find(pack.domainId);
+    if (domain === undefined) {
+      const what = `The pack ${pack.id} was sealed with a key that is destroyed.`;
+      throw new NinesError("NINES_VAULT_ERASED", what);
+    }
+    if (chunk.offset + chunk.sealedBytes > pack.packBytes) throw this.wrong(name);
+    return { ...found, domain };
   }
 
-  async #bytesOf(
-    pack: IndexedPack,
-    { offset, sealedBytes }: PackedChunk,
-  ): Promise<Omit<HeldChunk, "chunk"> & { readonly bytes: Uint8Array }> {
-    const end = offset + sealedBytes;
-    const object = this.#vault.catalog.find("pack", pack.id);
-    const shardBytes = shardBytesOf(pack.packBytes, object?.dataShards ?? 1);
-    const held: HeldPart[] = [];
+  #held({ pack, chunk, domain }: FoundChunk, { shards, shardBytes, release }: Holding): HeldChunk {
+    let sealer = this.#sealers.get(pack.id);
+    if (sealer === undefined) {
+      sealer = new ObjectSealer(this.#vault.world.crypto, domain, pack.id);
+      if (this.#sealers.size === sealersMax) this.#sealers.clear();
+      this.#sealers.set(pack.id, sealer);
+    }
     const loan = new Loan(this.#vault.store.memory);
-    const release = () => {
-      loan.end();
-      for (const part of held) this.#release(part);
+    const whole = new ObjectBytes({ objectBytes: pack.packBytes, shardBytes }, shards);
+    const end = chunk.offset + chunk.sealedBytes;
+    const bytes = whole.slice(chunk.offset, end, loan.take);
+    return {
+      chunk: sealedChunk(sealer, chunk, bytes),
+      release: () => {
+        loan.end();
+        release();
+      },
     };
-    try {
-      for (let shard = Math.floor(offset / shardBytes); shard * shardBytes < end; shard++) {
-        held.push(this.#hold(pack, object, shard));
-      }
-      const parts = await Promise.all(held.map(({ shards }) => shards));
-      const shards = Object.assign([], ...parts) as readonly Uint8Array[];
-      const whole = new ObjectBytes({ objectBytes: pack.packBytes, shardBytes }, shards);
-      return { bytes: whole.slice(offset, end, loan.take), parts: held, release };
-    } catch (error) {
-      release();
-      throw error;
-    }
   }
-
-  #hold(pack: IndexedPack, object: CatalogObject | undefined, shard: number): HeldPart {
-    const own = `${pack.id} ${shard}`;
-    const known = this.#parts.get(own) ?? this.#parts.get(pack.id);
-    const part = known === undefined || this.#isStale(known) ? undefined : known;
-    const isWhole = part === undefined && (object === undefined || !areDataListed(object));
-    const one = object === undefined || isWhole ? undefined : { object, shard };
-    const held = part ?? this.#begin(isWhole ? pack.id : own, pack, one);
-    held.users++;
-    // The last used is the last.
-    this.#parts.delete(held.key);
-    this.#parts.set(held.key, held);
-    return held;
-  }
-
-  #isStale({ failedAtMs }: HeldPart): boolean {
-    return (
-      failedAtMs !== undefined && this.#vault.world.clock.monotonicMs() - failedAtMs >= againMs
-    );
-  }
-
-  #begin(key: string, pack: IndexedPack, one: OneShard | undefined): HeldPart {
-    const loan = new Loan(this.#vault.store.memory);
-    const bytes = pack.packBytes / (one?.object.dataShards ?? 1);
-    const shards = this.#read(pack, one, loan);
-    const part: HeldPart = { key, shards, bytes, loan, users: 0 };
-    shards.then(
-      (read) => {
-        part.bytes = read.reduce((sum, { length }) => sum + length, 0);
-      },
-      () => {
-        part.failedAtMs = this.#vault.world.clock.monotonicMs();
-      },
-    );
-    return part;
-  }
-
-  #release(part: HeldPart): void {
-    part.users--;
-    if (part.users === 0 && this.#parts.get(part.key) !== part) part.loan.end();
-    let keptBytes = [...this.#parts.values()].reduce((sum, { bytes }) => sum + bytes, 0);
-    for (const { key, users, bytes, loan } of this.#parts.values()) {
-      if (this.#parts.size <= partsKept || keptBytes <= keptBytesMax) return;
-      if (users > 0) continue;
-      this.#parts.delete(key);
-      keptBytes -= bytes;
-      loan.end();
-    }
-  }
-
-  async #read(
-    { id, packBytes }: IndexedPack,
-    one: OneShard | undefined,
-    loan: Loan,
-  ): Promise<readonly Uint8Array[]> {
-    const { store } = this.#vault;
-    const bytes = one && (await store.readShard(one.object, packBytes, one.shard, loan));
-    if (one === undefined || bytes === undefined)
-      return (await store.read("pack", id, loan)).shards;
-    const shards: Uint8Array[] = [];
-    shards[one.shard] = bytes;
-    return shards;
-  }
-}
-
-function areDataListed({ dataShards, places }: CatalogObject): boolean {
-  const listed = new Set(places.map(({ shard }) => shard));
-  for (let shard = 0; shard < dataShards; shard++) if (!listed.has(shard)) return false;
-  return true;
 }
