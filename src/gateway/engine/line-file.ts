@@ -5,9 +5,15 @@
 // may share a file. A disk that is slow, full or gone costs lines and nothing else: when CHUNKS_MAX
 // wait, further lines are dropped, counted, and said. Somebody else renames the file when it is
 // large (parent/rotation.ts); once a second a write looks whether the name is still that of the
-// open file. Rejected: a stream (it buffers without a bound), lines kept as strings (they outlive a
-// collection of garbage), a pipe to a process (one more that can hang), writing at once (a disk's
-// pause would be a request's).
+// open file.
+//
+// A disk that never answers holds one of the pool's four threads, whatever we give up: the kernel
+// has it. One write a file is the bound, and another file comes only with another table; what else
+// is asked of the pool, the names of endpoints, has the other three. Rejected: a thread of our own
+// (held as long, and waited for at the end of the process, as the pool's is: process/host.ts), a
+// stream (it buffers without a bound), lines kept as strings (they outlive a collection of
+// garbage), a pipe to a process (one more that can hang), writing at once (a disk's pause would be
+// a request's).
 
 import { mkdir, open, stat, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
