@@ -792,6 +792,7 @@ test("does what its obvious twin does", () => {
 });
 
 const DISPATCHER = "src/core/dispatch/create-dispatcher.js";
+const CHOOSER = "src/core/dispatch/chooser.js";
 const EJECTIONS = "src/core/dispatch/ejections.js";
 const SLOTS = "src/core/dispatch/slots.js";
 const TIERS = "src/core/dispatch/tiers.js";
@@ -800,7 +801,7 @@ const OUTLIER = "src/core/detect/outlier.js";
 const planted: readonly PlantedFault[] = [
   {
     name: "who is at its limit holds up those of another zone",
-    file: DISPATCHER,
+    file: CHOOSER,
     find: "if (other >= 0)",
     replace: "if (other < -2)",
   },
@@ -890,7 +891,7 @@ const planted: readonly PlantedFault[] = [
   },
   {
     name: "an instance is tried twice",
-    file: DISPATCHER,
+    file: CHOOSER,
     find: "shut[tried[index]] = 1;",
     replace: ";",
   },
@@ -1028,7 +1029,7 @@ const planted: readonly PlantedFault[] = [
   },
   {
     name: "a request that must not fail is the probe",
-    file: DISPATCHER,
+    file: CHOOSER,
     find: "if (repeatable || !this.#tiers",
     replace: "if (true || !this.#tiers",
   },
@@ -1046,7 +1047,7 @@ const planted: readonly PlantedFault[] = [
   },
   {
     name: "the busy spill to backups",
-    file: DISPATCHER,
+    file: CHOOSER,
     find: "return this.#isAnyBusy(tier, tried, triedCount) ? ALL_BUSY : NO_INSTANCE;",
     replace: "return NO_INSTANCE;",
   },
@@ -1070,7 +1071,7 @@ const planted: readonly PlantedFault[] = [
   },
   {
     name: "a busy one that was tried makes others wait",
-    file: DISPATCHER,
+    file: CHOOSER,
     find: "if (!isCounted && this.#tiers.waitsBeside(slot, tier))",
     replace: "if (false)",
   },
@@ -1088,7 +1089,7 @@ const planted: readonly PlantedFault[] = [
   },
   {
     name: "the mark of a tried one stays",
-    file: DISPATCHER,
+    file: CHOOSER,
     find: "shut[tried[index]] = 0;",
     replace: ";",
   },

@@ -229,7 +229,7 @@ export interface HedgePolicy {
   readonly budgetPerSecond: number;
 }
 
-/** The floor: a late instance is tried 20 times a second at most (create-dispatcher.ts). */
+/** The floor: a late instance is tried 20 times a second at most (core/dispatch/chooser.ts). */
 export const defaultHedge: HedgePolicy = { budgetRatio: 0.05, budgetPerSecond: 20 };
 
 export interface Timeouts {
