@@ -1,4 +1,4 @@
-// What a suite throws that looks for broken promises. Anything else it throws is a fault of its own.
+// What a suite throws that looks for broken promises; anything else it throws is its own fault.
 
 /** A promise that did not hold, and how to see it again. */
 export class BrokenPromise extends Error {

@@ -1,3 +1,5 @@
+// Folders as people have them, and the command that `nines init` finds in each.
+
 import assert from "node:assert/strict";
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
