@@ -35,8 +35,8 @@ export function ownFacts({ mode, userId, groupId, modifiedNs }: EntryFacts): Own
 }
 
 /**
- * Node takes seconds with fractions, and cuts off what is below a microsecond: in the middle of one,
- * the nearest fraction there is lies within it as well.
+ * Node takes seconds with fractions, and cuts off what is below a microsecond: in the middle of
+ * one, the nearest fraction there is lies within it as well.
  */
 export function secondsOf(timeNs: bigint): number {
   return (Number(timeNs / 1_000n) + (timeNs < 0n ? -0.5 : 0.5)) / 1_000_000;
