@@ -29,6 +29,8 @@
 // without O_DSYNC on the hot path (a second call, a third of the speed).
 
 export const sectorBytes = 512;
+/** Of every device that there is today, or a multiple of its own. */
+export const blockBytes = 4_096;
 
 export type DiskErrorKind =
   /** No room, or over a quota. */
@@ -81,14 +83,24 @@ export interface Disk {
 /** `read`: reads only. `write`: and buffered writes. `durable`: each write waits for the device. */
 export type DiskAccess = "read" | "write" | "durable";
 
+/**
+ * `once`: nobody will want these bytes in memory soon again. Large ones then go between the device
+ * and the caller's memory, past the kernel's cache, where there is such a way: nothing is put out
+ * of the cache for them, and a read says what is on the device. Memory from `allocate` goes as it
+ * is if it lies within a block as the bytes do within their block of the file.
+ */
+export interface DiskUse {
+  readonly once: boolean;
+}
+
 export interface DiskFolder {
   readonly path: string;
   /** Names of the ordinary files in it, sorted. */
   list(): Promise<readonly string[]>;
   /** A new empty file, for `write`. Rejects with "exists". */
-  create(name: string): Promise<DiskFile>;
+  create(name: string, use?: DiskUse): Promise<DiskFile>;
   /** Rejects with "not-found". */
-  open(name: string, access: DiskAccess): Promise<DiskFile>;
+  open(name: string, access: DiskAccess, use?: DiskUse): Promise<DiskFile>;
   /** Takes the place of a file that is already called `to`. Open files go on under the new name. */
   rename(from: string, to: string): Promise<void>;
   /** Rejects with "not-found". Open files go on without a name. */

@@ -11,38 +11,13 @@
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
+import { alignedBytes, isInLine } from "../core/base/aligned-memory.ts";
 import { sectorBytes } from "../ports/disk.ts";
-
-/** The part of the global object that the compiler's libraries keep for browsers. */
-declare const WebAssembly: {
-  readonly Memory: new (size: {
-    readonly initial: number;
-    readonly maximum: number;
-    readonly shared: true;
-  }) => { readonly buffer: SharedArrayBuffer };
-};
-
-const pageBytes = 65_536;
-const aligned = new WeakSet<ArrayBufferLike>();
-
-/** Zeros, shared between threads, aligned to a page wherever that is to be had. */
-export function allocateAligned(sizeBytes: number): Uint8Array<ArrayBufferLike> {
-  const pages = Math.max(1, Math.ceil(sizeBytes / pageBytes));
-  try {
-    const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-    aligned.add(buffer);
-    return new Uint8Array(buffer, 0, sizeBytes);
-  } catch {
-    // Out of address space for it, not of memory: each of these reserves much more than it has.
-    return new Uint8Array(new SharedArrayBuffer(sizeBytes));
-  }
-}
 
 /** Whether these bytes can go there directly. */
 export function isAligned(bytes: Uint8Array, offset: number): boolean {
   return (
-    aligned.has(bytes.buffer) &&
-    bytes.byteOffset % sectorBytes === 0 &&
+    isInLine(bytes, offset, sectorBytes) &&
     bytes.length % sectorBytes === 0 &&
     offset % sectorBytes === 0
   );
@@ -63,7 +38,7 @@ export async function openDirect(
 }
 
 async function takesSectors(handle: FileHandle): Promise<boolean> {
-  const sector = allocateAligned(sectorBytes);
+  const sector = alignedBytes(sectorBytes);
   if (!isAligned(sector, 0)) return false;
   return handle.read(sector, 0, sectorBytes, 0).then(
     () => true,

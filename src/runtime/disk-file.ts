@@ -9,6 +9,7 @@ import type { DiskFile } from "../ports/disk.ts";
 import { isAligned } from "./direct.ts";
 import { attempt } from "./disk-error.ts";
 import type { DurableWriter } from "./disk-writer.ts";
+import { type PastCache, readAll, writeAll } from "./past-cache.ts";
 
 /** How a file is written whose every write waits for the device. */
 export interface Durably {
@@ -17,15 +18,25 @@ export interface Durably {
   readonly direct: FileHandle | undefined;
 }
 
+/** Ways beside the file's own descriptor. */
+export interface Ways {
+  readonly durable?: Durably | undefined;
+  readonly once?: PastCache | undefined;
+}
+
 export function createDiskFile(
   path: string,
   handle: FileHandle,
-  durable: Durably | undefined,
+  { durable, once }: Ways = {},
 ): DiskFile {
   const pending = new Set<Promise<void>>();
 
   function write(bytes: Uint8Array, offset: number): Promise<void> | undefined {
-    if (durable === undefined) return writeAll(path, handle, bytes, offset);
+    if (durable === undefined) {
+      return attempt("write", path, () =>
+        once === undefined ? writeAll(handle, bytes, offset) : once.write(bytes, offset),
+      );
+    }
     const { writer, direct } = durable;
     const way = direct !== undefined && isAligned(bytes, offset) ? direct : handle;
     const written = writer.write(path, way.fd, bytes, offset);
@@ -38,46 +49,18 @@ export function createDiskFile(
 
   return {
     sizeBytes: async () => (await attempt("measure", path, () => handle.stat())).size,
-    read: (into, offset) => readAll(path, handle, into, offset),
+    read: (into, offset) =>
+      attempt("read", path, () =>
+        once === undefined ? readAll(handle, into, offset) : once.read(into, offset),
+      ),
     write,
     flush: () => attempt("flush", path, () => handle.datasync()),
     truncate: (sizeBytes) => attempt("truncate", path, () => handle.truncate(sizeBytes)),
     close: async () => {
       await Promise.allSettled(pending);
       await durable?.direct?.close();
+      await once?.close();
       await attempt("close", path, () => handle.close());
     },
   };
-}
-
-async function readAll(
-  path: string,
-  handle: FileHandle,
-  into: Uint8Array,
-  offset: number,
-): Promise<number> {
-  return attempt("read", path, async () => {
-    let done = 0;
-    while (done < into.length) {
-      const { bytesRead } = await handle.read(into, done, into.length - done, offset + done);
-      if (bytesRead === 0) break;
-      done += bytesRead;
-    }
-    return done;
-  });
-}
-
-async function writeAll(
-  path: string,
-  handle: FileHandle,
-  bytes: Uint8Array,
-  offset: number,
-): Promise<void> {
-  await attempt("write", path, async () => {
-    let done = 0;
-    while (done < bytes.length) {
-      const left = bytes.length - done;
-      done += (await handle.write(bytes, done, left, offset + done)).bytesWritten;
-    }
-  });
 }

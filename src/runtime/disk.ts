@@ -6,12 +6,14 @@
 import { constants } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, rename, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import { alignedBytes } from "../core/base/aligned-memory.ts";
 import { assert } from "../core/base/assert.ts";
-import type { Disk, DiskAccess, DiskFile, DiskFolder, DiskLock } from "../ports/disk.ts";
+import type { Disk, DiskAccess, DiskFile, DiskFolder, DiskLock, DiskUse } from "../ports/disk.ts";
 import { attempt } from "./disk-error.ts";
 import { createDiskFile } from "./disk-file.ts";
-import { allocateAligned, openDirect } from "./direct.ts";
+import { openDirect } from "./direct.ts";
 import { takeLock } from "./disk-lock.ts";
+import { PastCache } from "./past-cache.ts";
 import { createDurableWriter, type DurableWriter } from "./disk-writer.ts";
 
 const fileMode = 0o600;
@@ -38,7 +40,7 @@ export function createDisk(options: DiskOptions = {}): Disk {
       );
       return new Folder(absolute, handle, writer);
     },
-    allocate: allocateAligned,
+    allocate: alignedBytes,
     soon: createSoon(),
   };
 }
@@ -79,18 +81,21 @@ class Folder implements DiskFolder {
     return entries.flatMap((entry) => (entry.isFile() ? [entry.name] : [])).sort();
   }
 
-  async create(name: string): Promise<DiskFile> {
+  async create(name: string, use?: DiskUse): Promise<DiskFile> {
     const path = this.#pathOf(name);
     const makingFlags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
     const handle = await attempt("create", path, () => open(path, makingFlags, fileMode));
-    return createDiskFile(path, handle, undefined);
+    return createDiskFile(path, handle, { once: wayOf(use, handle, flags.write) });
   }
 
-  async open(name: string, access: DiskAccess): Promise<DiskFile> {
+  async open(name: string, access: DiskAccess, use?: DiskUse): Promise<DiskFile> {
     const path = this.#pathOf(name);
     const handle = await attempt("open", path, () => open(path, flags[access]));
-    if (access !== "durable") return createDiskFile(path, handle, undefined);
-    return createDiskFile(path, handle, { writer: this.#writer, direct: await openDirect(path) });
+    if (access !== "durable") {
+      return createDiskFile(path, handle, { once: wayOf(use, handle, flags[access]) });
+    }
+    const durable = { writer: this.#writer, direct: await openDirect(path) };
+    return createDiskFile(path, handle, { durable });
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -119,6 +124,14 @@ class Folder implements DiskFolder {
     assert(name !== "" && !name.includes("/") && !name.startsWith(".."), "a name is one word");
     return join(this.path, name);
   }
+}
+
+function wayOf(
+  use: DiskUse | undefined,
+  handle: FileHandle,
+  access: number,
+): PastCache | undefined {
+  return use?.once === true ? new PastCache(handle, access) : undefined;
 }
 
 async function makeFolder(path: string): Promise<void> {

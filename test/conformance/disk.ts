@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import {
+  blockBytes,
   type Disk,
   type DiskAccess,
   type DiskErrorKind,
@@ -149,6 +150,33 @@ function contentConformance(name: string, withDisk: With<DiskWorld>): void {
     });
   });
 
+  test(`${name}: what goes past the cache is there for all, whatever its place and length`, async () => {
+    await withDisk(async (world) => {
+      await inFolder(world, async (folder) => {
+        await fc.assert(
+          fc.asyncProperty(fc.array(passing, { minLength: 1, maxLength: 4 }), async (passings) => {
+            const expected = await pass(world.disk, folder, passings);
+            for (const once of [false, true]) {
+              await using(folder.open("once", "read", { once }), async (file) => {
+                const into = world.disk.allocate(expected.length + 5_000);
+                assert.equal(await file.read(into, 0), expected.length);
+                assert.deepEqual(into.subarray(0, expected.length), expected);
+                const rest = into.subarray(0, 100_000);
+                const got = await file.read(rest, 2 * blockBytes);
+                assert.deepEqual(
+                  rest.subarray(0, got),
+                  expected.slice(2 * blockBytes, 2 * blockBytes + got),
+                );
+              });
+            }
+            await folder.remove("once");
+          }),
+          { numRuns: 20 },
+        );
+      });
+    });
+  });
+
   test(`${name}: what is to run soon runs once, and not before this has ended`, async () => {
     await withDisk(async ({ disk }) => {
       const order: string[] = [];
@@ -158,6 +186,43 @@ function contentConformance(name: string, withDisk: With<DiskWorld>): void {
       assert.deepEqual(order, ["now", "soon"]);
     });
   });
+}
+
+interface Passing {
+  readonly offset: number;
+  readonly length: number;
+  /** Where it lies in memory: in line with its place in the file, or so far from that. */
+  readonly shift: number;
+}
+
+const passing: fc.Arbitrary<Passing> = fc.record({
+  offset: fc.oneof(fc.constantFrom(0, 128, blockBytes), fc.nat(20_000)),
+  length: fc.oneof(fc.constantFrom(65_536, 131_072), fc.nat(200_000)),
+  shift: fc.constantFrom(0, 0, 512, 77),
+});
+
+/** What the file holds then. */
+async function pass(
+  disk: Disk,
+  folder: DiskFolder,
+  passings: readonly Passing[],
+): Promise<Uint8Array> {
+  let expected = new Uint8Array(0);
+  await using(folder.create("once", { once: true }), async (file) => {
+    for (const [at, { offset, length, shift }] of passings.entries()) {
+      const start = (offset % blockBytes) + shift;
+      const bytes = disk.allocate(start + length).subarray(start);
+      for (let byte = 0; byte < length; byte++) bytes[byte] = (byte >> 9) + 50 * at;
+      await file.write(bytes, offset);
+      const end = length === 0 ? 0 : offset + length;
+      const grown = new Uint8Array(Math.max(expected.length, end));
+      grown.set(expected);
+      if (length > 0) grown.set(bytes, offset);
+      expected = grown;
+    }
+    await file.flush();
+  });
+  return expected;
 }
 
 async function applyAll(

@@ -11,6 +11,7 @@
 import { type Allocate, sharedBytes } from "../../core/vault/memory.ts";
 import { objectKinds, wholeKinds } from "../../core/vault/names.ts";
 import {
+  blockBytes,
   diskErrorKind,
   type DiskErrorKind,
   type Disk,
@@ -24,6 +25,8 @@ import { messageOf } from "./catalog.ts";
 const unfinished = ".tmp";
 const namePattern = /^([a-z]{1,32})\/([0-9a-f][0-9A-Za-z.-]{0,199})$/;
 const digits = "0123456789abcdef".split("");
+/** A shard is written once, and read to be sure that it is on the device. */
+const once = { once: true };
 /** Kinds that have sixteen folders. */
 const spreadKinds: readonly string[] = ["pack"];
 
@@ -90,12 +93,13 @@ class FolderTarget implements Target {
     return this.#attempt(`read ${name}`, async () => {
       const { path, leaf } = placeOf(name);
       const folder = await this.#folder(path, false);
-      const file = await folder.open(leaf, "read");
+      const file = await folder.open(leaf, "read", once);
       try {
         const there = Math.max(0, (await file.sizeBytes()) - offset);
-        const bytes = allocate(Math.min(length, there));
+        // Whole blocks are read as they are; the last of the file is rarely whole.
+        const bytes = allocate(blockBytes * Math.ceil(Math.min(length, there) / blockBytes));
         const got = await file.read(bytes, offset);
-        return bytes.subarray(0, got);
+        return bytes.subarray(0, Math.min(got, length));
       } finally {
         await file.close();
       }
@@ -212,11 +216,11 @@ function pathsOf(kind: string): readonly string[] {
 /** What a put that was cut off has left goes first; there hardly ever is any. */
 async function createAnew(folder: DiskFolder, name: string): Promise<DiskFile> {
   try {
-    return await folder.create(name);
+    return await folder.create(name, once);
   } catch (error) {
     if (diskErrorKind(error) !== "exists") throw error;
     await removeIfThere(folder, name);
-    return folder.create(name);
+    return folder.create(name, once);
   }
 }
 

@@ -6,8 +6,22 @@ interface Memory {
   readonly buffer: ArrayBuffer;
 }
 
+interface SharedMemory {
+  readonly buffer: SharedArrayBuffer;
+}
+
+interface Size {
+  readonly initial: number;
+  readonly maximum: number;
+}
+
+interface MemoryMaker {
+  new (size: Size & { readonly shared: true }): SharedMemory;
+  new (size: Size): Memory;
+}
+
 interface Global {
-  readonly Memory: new (size: { readonly initial: number; readonly maximum: number }) => Memory;
+  readonly Memory: MemoryMaker;
   readonly Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
   readonly Instance: new (
     module: object,

@@ -6,9 +6,10 @@
 // two, a little less or more, and so fits into each other's places; what is not used of them never
 // becomes real.
 
+import { alignedBytes } from "../base/aligned-memory.ts";
 import { assert } from "../base/assert.ts";
 
-const leastBytes = 3 * 32_768;
+const leastBytes = 3 * 65_536;
 /** A spare of up to so many times the length will do. */
 const looseRatio = 4;
 /** More than this is left to the engine. */
@@ -32,7 +33,7 @@ export class MemoryPool {
     const at = this.#spares.findIndex((spare) => spare.length >= size);
     const found = this.#spares[at];
     if (found === undefined || found.length > looseRatio * size) {
-      return sharedBytes(size).subarray(0, length);
+      return alignedBytes(size).subarray(0, length);
     }
     this.#spares.splice(at, 1);
     this.#keptBytes -= found.length;

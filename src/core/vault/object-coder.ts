@@ -10,6 +10,7 @@ import {
   type Geometry,
   type ObjectLengths,
   shardBytesOf,
+  shardHeaderBytes,
   type ShardHeader,
   writeShardHeader,
 } from "./shard.ts";
@@ -52,7 +53,7 @@ export class ObjectCoder {
     const data = Array.from({ length: dataShards }, (_, shard) =>
       padded(whole.subarray(shard * shardBytes, (shard + 1) * shardBytes), shardBytes, allocate),
     );
-    const parity = Array.from({ length: parityShards }, () => allocate(shardBytes));
+    const parity = Array.from({ length: parityShards }, () => shardMemory(shardBytes, allocate));
     const sums = await this.#crypto.bulk.encode(this.geometry, data, parity);
     return this.#withHeaders(name, object.length, [...data, ...parity], sums);
   }
@@ -165,7 +166,15 @@ export class ObjectBytes {
 /** The last data shards of an object end with zeros. */
 function padded(bytes: Uint8Array, length: number, allocate: Allocate): Uint8Array {
   if (bytes.length === length) return bytes;
-  const whole = allocate(length);
+  const whole = shardMemory(length, allocate);
   whole.set(bytes);
   return whole.fill(0, bytes.length);
+}
+
+/**
+ * Memory for so many bytes that go behind a shard's header: within a block of memory they lie as
+ * they will in a block of the file, and so the device takes them from there.
+ */
+export function shardMemory(length: number, allocate: Allocate): Uint8Array {
+  return allocate(shardHeaderBytes + length).subarray(shardHeaderBytes);
 }
