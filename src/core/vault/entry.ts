@@ -29,7 +29,7 @@ export interface EntryFacts {
 export type EntryKind = "file" | "folder" | "link";
 
 const escape = /\\x([0-9a-f]{2})/g;
-/** What is no text of one line, and a backslash that would be read as the beginning of an escape. */
+/** What is no text of one line, and a backslash that would be read as the start of an escape. */
 const unsayable = /\p{Cc}|\\(?=x[0-9a-f]{2})/gu;
 const unsayableBytes = /[^ -~]|\\(?=x[0-9a-f]{2})/g;
 
