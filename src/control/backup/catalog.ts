@@ -2,7 +2,7 @@
 //
 // Nothing else remembers places, so that targets may be swapped, moved, lost and brought back. A
 // target that cannot be listed is left out and named; what is only there counts as missing until it
-// is back.
+// is back; so does what is on one that answers no more, until the next listing.
 
 import type { Events } from "../../ports/events.ts";
 import {
@@ -30,7 +30,7 @@ export interface CatalogObject {
 
 export class Catalog {
   readonly #objects = new Map<ObjectKind, Map<ObjectId, CatalogObject>>();
-  /** Targets that could not be listed, each with why. */
+  /** Targets that could not be listed, or did not answer since, each with why. */
   readonly unreachable = new Map<Target, string>();
 
   constructor() {
@@ -92,11 +92,7 @@ export async function readCatalog(
   absent: ReadonlyMap<Target, string>,
 ): Promise<Catalog> {
   const catalog = new Catalog();
-  const leave = (target: Target, why: string) => {
-    catalog.unreachable.set(target, why);
-    const sentence = `Target ${target.name} is away: ${why}.`;
-    events.record({ kind: "target.unreachable", level: "warning", sentence });
-  };
+  const leave = (target: Target, why: string) => leaveOut(catalog, events, target, why);
   await Promise.all(
     targets.map(async (target) => {
       const why = absent.get(target);
@@ -109,6 +105,14 @@ export async function readCatalog(
     }),
   );
   return catalog;
+}
+
+/** The target is away until it is listed again. */
+export function leaveOut(catalog: Catalog, events: Events, target: Target, why: string): void {
+  if (catalog.unreachable.has(target)) return;
+  catalog.unreachable.set(target, why);
+  const sentence = `Target ${target.name} is away: ${why}.`;
+  events.record({ kind: "target.unreachable", level: "warning", sentence });
 }
 
 async function shardsOn(target: Target): Promise<readonly ShardPlace[]> {

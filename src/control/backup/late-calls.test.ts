@@ -3,18 +3,16 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Bulk } from "../../core/vault/crypto.ts";
-import { byteStringOf } from "../../core/vault/wire.ts";
 import { type Target, TargetError } from "../../ports/target.ts";
-import type { PlaceWriter, TreePath } from "../../ports/tree-place.ts";
 import { restore } from "./restore.ts";
 import { runBackup } from "./run-backup.ts";
 import {
+  changed,
   master,
-  memoryFile,
+  MemoryPlace,
   newDisks,
   noise,
   settings,
-  TestPlace,
   TestSource,
   type TestTree,
   TestWorld,
@@ -28,23 +26,6 @@ const options = { master, service: "shop", subjectOf: () => undefined };
 const tree: TestTree = Object.fromEntries(
   Array.from({ length: 12 }, (_, at) => [`file-${10 + at}`, noise(at, 3_000)]),
 );
-
-/** What a folder target does, with some calls in other hands. */
-function changed(target: Target, calls: Partial<Target>): Target {
-  return {
-    name: target.name,
-    domain: target.domain,
-    isAppendOnly: false,
-    put: (name, pieces) => target.put(name, pieces),
-    read: (name, offset, length, allocate) => target.read(name, offset, length, allocate),
-    list: (kind, after) => target.list(kind, after),
-    remove: (name) => target.remove(name),
-    clean: () => target.clean(),
-    freeBytes: () => target.freeBytes(),
-    close: () => target.close(),
-    ...calls,
-  };
-}
 
 async function worldWith(seed: number, change: (target: Target) => Target): Promise<TestWorld> {
   const world = new TestWorld(await newDisks(4), seed);
@@ -60,27 +41,6 @@ function slowToOpen({ crypto }: TestWorld): Pick<Bulk, "open"> {
       return crypto.bulk.open(...words);
     },
   };
-}
-
-/** Files by their names, in no folders. */
-class MemoryPlace extends TestPlace {
-  readonly files = new Map<string, string>();
-  readonly #bulk: Pick<Bulk, "open">;
-
-  constructor(bulk: Pick<Bulk, "open">) {
-    super();
-    this.#bulk = bulk;
-  }
-
-  async openFile([name = ""]: TreePath, sizeBytes: number): Promise<PlaceWriter> {
-    const whole = (bytes: Uint8Array) => void this.files.set(name, byteStringOf(bytes));
-    return memoryFile(sizeBytes, whole, this.#bulk);
-  }
-
-  async makeFolder(): Promise<void> {}
-  async finishFolder(): Promise<void> {}
-  async linkSame(): Promise<void> {}
-  async makeLink(): Promise<void> {}
 }
 
 describe("a pack that could not be read", () => {

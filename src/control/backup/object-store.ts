@@ -9,7 +9,8 @@
 // A read asks for as many shards as it takes, checks each against its hash, goes on to others for
 // those that are missing or rotten, and then mends the object at once: first the new shard,
 // durable, then the rotten one is taken away. So nothing is ever worse than before, at any point of
-// a crash. Every mend is one event with what was wrong.
+// a crash. Every mend is one event with what was wrong. A target that does not answer in time is
+// away from then on, for as long as the vault is open: others are read, and nothing there is lost.
 
 import { NinesError } from "../../core/base/errors.ts";
 import {
@@ -31,10 +32,17 @@ import {
 } from "../../core/vault/shard.ts";
 import { sameBytes } from "../../core/vault/wire.ts";
 import { type Target, targetErrorKind } from "../../ports/target.ts";
-import { type Catalog, type CatalogObject, messageOf, type ShardPlace } from "./catalog.ts";
+import {
+  type Catalog,
+  type CatalogObject,
+  leaveOut,
+  messageOf,
+  type ShardPlace,
+} from "./catalog.ts";
 import type { VaultSettings, VaultWorld } from "./world.ts";
 
 const isMissing = " is missing";
+const isAway = " is away";
 
 /** A shard as it was read: its bytes, or what is wrong with it. */
 interface FoundShard {
@@ -42,6 +50,14 @@ interface FoundShard {
   readonly header?: ShardHeader;
   readonly bytes?: Uint8Array;
   readonly wrong?: string;
+}
+
+interface Gathered {
+  readonly good: Map<number, FoundShard>;
+  readonly bad: FoundShard[];
+  readonly wrong: string[];
+  /** How many more are listed on targets that do not answer. */
+  readonly away: number;
 }
 
 export interface Examination {
@@ -54,6 +70,8 @@ export interface Examination {
   readonly mended: number;
   /** It cannot be read any more, or is not what it should be. */
   readonly lost: boolean;
+  /** It cannot be read until targets that do not answer are back. */
+  readonly away: boolean;
 }
 
 /**
@@ -141,9 +159,12 @@ export class ObjectStore {
   ): Promise<ObjectBytes> {
     const object = this.catalog.find(kind, id);
     if (object === undefined) throw lostError(kind, id, ["no target has any of it"]);
-    const { good, wrong } = await this.#gather(object, object.dataShards, loan);
+    const { good, wrong, away } = await this.#gather(object, object.dataShards, loan);
     const header = good.values().next().value?.header;
-    if (header === undefined || good.size < object.dataShards) throw lostError(kind, id, wrong);
+    if (header === undefined || good.size < object.dataShards) {
+      const isLost = good.size + away < object.dataShards;
+      throw isLost ? lostError(kind, id, wrong) : awayError(kind, id, wrong);
+    }
     const shards = new Map([...good].map(([shard, { bytes }]) => [shard, bytes as Uint8Array]));
     const bytes = this.#coderFor(header).decode(header, shards);
     const isWhole = wrong.length === 0;
@@ -183,7 +204,7 @@ export class ObjectStore {
     const object = this.catalog.find(kind, id);
     if (object === undefined) {
       const wrong = ["no target has any of it"];
-      return { kind, id, bytesRead: 0, wrong, mended: 0, lost: true };
+      return { kind, id, bytesRead: 0, wrong, mended: 0, lost: true, away: false };
     }
     const loan = new Loan(this.memory);
     try {
@@ -196,11 +217,13 @@ export class ObjectStore {
   async #examineShards(object: CatalogObject, loan: Loan, look: Look): Promise<Examination> {
     const { kind, id } = object;
     const count = object.dataShards + object.parityShards;
-    const { good, wrong, bad } = await this.#gather(object, count, loan);
+    const { good, wrong, bad, away } = await this.#gather(object, count, loan);
     const bytesRead = [...good.values()].reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
+    const found = { kind, id, bytesRead, away: false };
     const header = good.values().next().value?.header;
     if (header === undefined || good.size < object.dataShards) {
-      return { kind, id, bytesRead, wrong, mended: 0, lost: true };
+      const isLost = good.size + away < object.dataShards;
+      return { ...found, wrong, mended: 0, lost: isLost, away: !isLost };
     }
     const coder = this.#coderFor(header);
     const leave = (shard: number, why: string) => {
@@ -220,18 +243,18 @@ export class ObjectStore {
     } else {
       const shard = await this.#madeUp(object, header, good, look);
       if (shard === undefined) {
-        return { kind, id, bytesRead, wrong: [forged], mended: 0, lost: true };
+        return { ...found, wrong: [forged], mended: 0, lost: true };
       }
       leave(shard, `on ${good.get(shard)?.place.target.name} was made up`);
     }
     if (wrong.length === 0) {
       // Damaged shards beside good ones: left by a mend that was cut off, or that might not remove.
       await this.#discard(bad);
-      return { kind, id, bytesRead, wrong, mended: 0, lost: false };
+      return { ...found, wrong, mended: 0, lost: false };
     }
     const mended = await this.#mend(object, header, good, bad);
     this.#say(kind, id, wrong, mended, count - good.size);
-    return { kind, id, bytesRead, wrong, mended, lost: false };
+    return { ...found, wrong, mended, lost: false };
   }
 
   /** The one data shard without which the others make what was sealed, if there is one. */
@@ -359,18 +382,11 @@ export class ObjectStore {
   }
 
   /** So many different good shards of an object, or as many as there are, and what is wrong. */
-  async #gather(
-    object: CatalogObject,
-    wanted: number,
-    loan: Loan,
-  ): Promise<{
-    readonly good: Map<number, FoundShard>;
-    readonly bad: FoundShard[];
-    readonly wrong: string[];
-  }> {
+  async #gather(object: CatalogObject, wanted: number, loan: Loan): Promise<Gathered> {
     const good = new Map<number, FoundShard>();
     const bad: FoundShard[] = [];
     const wrong: string[] = [];
+    let away = 0;
     const count = object.dataShards + object.parityShards;
     const byShard = Array.from({ length: count }, (_, shard) =>
       object.places.filter((each) => each.shard === shard),
@@ -384,7 +400,9 @@ export class ObjectStore {
         const number = from + at;
         const first = good.values().next().value?.header;
         if (shard?.header === undefined) {
-          wrong.push(...whyWrong(number, byShard[number] ?? [], bad));
+          const places = byShard[number] ?? [];
+          wrong.push(...whyWrong(number, places, bad, this.catalog));
+          if (places.some(({ target }) => this.catalog.unreachable.has(target))) away++;
         } else if (first !== undefined && !areOfOneObject(first, shard.header)) {
           wrong.push(`shard ${number} on ${shard.place.target.name} is of another object`);
           bad.push(shard);
@@ -394,7 +412,7 @@ export class ObjectStore {
       }
       from += round.length;
     }
-    return { good, bad, wrong };
+    return { good, bad, wrong, away };
   }
 
   async #readFirstGood(
@@ -405,7 +423,7 @@ export class ObjectStore {
     for (const shard of places) {
       const found = await this.#readShard(shard, loan);
       if (found.wrong === undefined) return found;
-      bad.push(found);
+      if (!this.catalog.unreachable.has(shard.target)) bad.push(found);
     }
     return undefined;
   }
@@ -420,7 +438,10 @@ export class ObjectStore {
       whole = await shard.target.read(shardName(shard), 0, shardFileBytesMax, own.take);
       loan.add(own.handOver());
     } catch (error) {
-      return { place: shard, wrong: messageOf(error) };
+      const wrong = messageOf(error);
+      const isSilent = targetErrorKind(error) === "timeout";
+      if (isSilent) leaveOut(this.catalog, this.#world.events, shard.target, wrong);
+      return { place: shard, wrong };
     }
     const header = readShardHeader(whole, sha256);
     if (typeof header === "string") return { place: shard, wrong: `its header is ${header}` };
@@ -486,9 +507,9 @@ export class ObjectStore {
     mended: number,
     missing: number,
   ): void {
-    const isAway = mended === 0 && wrong.every((each) => each.endsWith(isMissing));
-    // Which targets are away has been said when they were listed; one line an object is no news.
-    if (isAway && this.catalog.unreachable.size > 0) return;
+    const isOnlyAway = wrong.every((each) => each.endsWith(isMissing) || each.endsWith(isAway));
+    // Which targets are away has been said; one line an object is no news.
+    if (mended === 0 && isOnlyAway && this.catalog.unreachable.size > 0) return;
     const why = wrong.join("; ");
     const done =
       mended === missing
@@ -539,9 +560,11 @@ function whyWrong(
   shard: number,
   places: readonly ShardPlace[],
   bad: readonly FoundShard[],
+  { unreachable }: Catalog,
 ): readonly string[] {
   if (places.length === 0) return [`shard ${shard}${isMissing}`];
   return places.map((at) => {
+    if (unreachable.has(at.target)) return `shard ${shard} on ${at.target.name}${isAway}`;
     const found = bad.find((each) => each.place === at);
     return `shard ${shard} on ${at.target.name}: ${found?.wrong ?? "unknown"}`;
   });
@@ -549,4 +572,9 @@ function whyWrong(
 
 function lostError(kind: ObjectKind, id: ObjectId, wrong: readonly string[]): NinesError {
   return new NinesError("NINES_VAULT_LOST", `The ${kind} ${id} is lost: ${wrong.join("; ")}.`);
+}
+
+function awayError(kind: ObjectKind, id: ObjectId, wrong: readonly string[]): NinesError {
+  const what = `The ${kind} ${id} cannot be read until targets are back: ${wrong.join("; ")}.`;
+  return new NinesError("NINES_VAULT_LOST", what);
 }

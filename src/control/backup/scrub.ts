@@ -25,6 +25,8 @@ export interface ScrubOutcome {
   readonly mended: number;
   /** Objects that are still short of shards, for want of targets. */
   readonly degraded: number;
+  /** Those that cannot be read until targets answer again. */
+  readonly away: number;
   /** Objects that are needed and cannot be read, each with why. */
   readonly lost: readonly string[];
   /** Where to go on; undefined when all was read. */
@@ -68,7 +70,7 @@ export function scrub(vault: Vault, options: ScrubOptions = {}): Promise<ScrubOu
 async function examineAll(vault: Vault, options: ScrubOptions, look: Look): Promise<ScrubOutcome> {
   const objects = objectsAfter(vault, options.after ?? "");
   const pace = new Pace(vault.world.clock, options.bytesPerSecond ?? Number.POSITIVE_INFINITY);
-  let [done, bytes, mended, degraded] = [0, 0, 0, 0];
+  let [done, bytes, mended, degraded, away] = [0, 0, 0, 0, 0];
   const unread: ObjectKey[] = [];
   /** Packs, readable or not. */
   const read = new Set<ObjectId>();
@@ -81,12 +83,14 @@ async function examineAll(vault: Vault, options: ScrubOptions, look: Look): Prom
     bytes += found.bytesRead;
     mended += found.mended;
     const [kind, id] = object;
-    if (kind === "pack") read.add(id);
+    if (found.away) away++;
+    // What was known of it before still holds.
+    else if (kind === "pack") read.add(id);
     if (found.lost && kind === "pack" && vault.isCondemned(id)) abandoned.push(id);
     if (found.lost && isNeeded(vault, ...object)) {
       unread.push(object);
       reasons.set(object, found.wrong.join("; "));
-    } else if (found.wrong.length > found.mended) degraded++;
+    } else if (!found.away && found.wrong.length > found.mended) degraded++;
     options.progress?.(done, objects.length, bytes);
     await pace.spend(found.bytesRead, options.stop);
   };
@@ -111,11 +115,12 @@ async function examineAll(vault: Vault, options: ScrubOptions, look: Look): Prom
   const lost = gone.map((object) => `${object.join(" ")}: ${reasons.get(object)}`);
   const last = done < objects.length ? (objects[done - 1]?.join(" ") ?? options.after) : undefined;
   if (last === undefined) lost.push(...missingPacks(vault));
-  const sentence = say(done, bytes, mended, degraded, lost.length);
-  const level = lost.length > 0 ? "error" : mended + degraded > 0 ? "warning" : "info";
+  const counts = { objects: done, bytes, mended, degraded, away };
+  const sentence = say(counts, lost.length);
+  const level = lost.length > 0 ? "error" : mended + degraded + away > 0 ? "warning" : "info";
   vault.world.events.record({ kind: "vault.scrubbed", level, sentence });
   const cursor = last === undefined ? {} : { cursor: last };
-  return { objects: done, bytes, mended, degraded, lost, sentence, ...cursor };
+  return { ...counts, lost, sentence, ...cursor };
 }
 
 type ObjectKey = readonly [ObjectKind, ObjectId];
@@ -178,23 +183,17 @@ function isNeeded(vault: Vault, kind: ObjectKind, id: ObjectId): boolean {
   return kind !== "index";
 }
 
-function say(
-  objects: number,
-  bytes: number,
-  mended: number,
-  degraded: number,
-  lost: number,
-): string {
+type Counts = Pick<ScrubOutcome, "objects" | "bytes" | "mended" | "degraded" | "away">;
+
+function say({ objects, bytes, mended, degraded, away }: Counts, lost: number): string {
   const read = `Read ${sayCount(objects, "object")}, ${sayBytes(bytes)}`;
-  if (mended + degraded + lost === 0) return `${read}: every shard is there and right.`;
+  if (mended + degraded + away + lost === 0) return `${read}: every shard is there and right.`;
+  const are = (count: number) => sayCount(count, "object is", "objects are");
   const found = [
     ...(mended === 0 ? [] : [`${sayCount(mended, "shard was", "shards were")} made anew`]),
-    ...(degraded === 0
-      ? []
-      : [
-          `${sayCount(degraded, "object is", "objects are")} short of shards until targets are back`,
-        ]),
-    ...(lost === 0 ? [] : [`${sayCount(lost, "object is", "objects are")} lost`]),
+    ...(degraded === 0 ? [] : [`${are(degraded)} short of shards until targets are back`]),
+    ...(away === 0 ? [] : [`${are(away)} not to be read until targets are back`]),
+    ...(lost === 0 ? [] : [`${are(lost)} lost`]),
   ];
   return `${read}: ${found.join(", ")}.`;
 }

@@ -249,6 +249,23 @@ export function diskPlaceOf(file: string): { readonly folder: string; readonly l
   return { folder: `${targetPath}/${kind}${digit}`, leaf };
 }
 
+/** What a folder target does, with some calls in other hands. */
+export function changed(target: Target, calls: Partial<Target>): Target {
+  return {
+    name: target.name,
+    domain: target.domain,
+    isAppendOnly: false,
+    put: (name, pieces) => target.put(name, pieces),
+    read: (name, offset, length, allocate) => target.read(name, offset, length, allocate),
+    list: (kind, after) => target.list(kind, after),
+    remove: (name) => target.remove(name),
+    clean: () => target.clean(),
+    freeBytes: () => target.freeBytes(),
+    close: () => target.close(),
+    ...calls,
+  };
+}
+
 /** A file in memory, as a restore writes it: `whole` is given what it holds at its end. */
 export function memoryFile(
   sizeBytes: number,
@@ -296,6 +313,27 @@ export abstract class TestPlace implements TreePlace {
   leftOut(): readonly string[] {
     return [];
   }
+}
+
+/** Files by their names, in no folders. */
+export class MemoryPlace extends TestPlace {
+  readonly files = new Map<string, string>();
+  readonly #bulk: Pick<Bulk, "open">;
+
+  constructor(bulk: Pick<Bulk, "open"> = createVaultCrypto().bulk) {
+    super();
+    this.#bulk = bulk;
+  }
+
+  async openFile([name = ""]: TreePath, sizeBytes: number): Promise<PlaceWriter> {
+    const whole = (bytes: Uint8Array) => void this.files.set(name, byteStringOf(bytes));
+    return memoryFile(sizeBytes, whole, this.#bulk);
+  }
+
+  async makeFolder(): Promise<void> {}
+  async finishFolder(): Promise<void> {}
+  async linkSame(): Promise<void> {}
+  async makeLink(): Promise<void> {}
 }
 
 /** The bytes, at most so many at a time. */

@@ -44,5 +44,6 @@ async function createTarget(config: BackupTargetConfig, disk: Disk, clock: Clock
   const { createS3Target } = await import("../../runtime/s3-target.ts");
   const credentials = readS3Credentials(name, credentialsFile);
   const { random } = createSystemRandom();
-  return createS3Target({ name, domain, place, prefix, credentials, clock, random, timeoutMs });
+  const about = { name, domain, place, prefix, credentials };
+  return withDeadline(createS3Target({ ...about, clock, random, timeoutMs }), clock, timeoutMs);
 }

@@ -1,0 +1,194 @@
+// What a target that hangs costs: one deadline a run, whoever waits and whatever was asked of it.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
+import type { Clock } from "../../ports/clock.ts";
+import { type Target, TargetError } from "../../ports/target.ts";
+import { withDeadline } from "./deadline.ts";
+import { restore } from "./restore.ts";
+import { runBackup } from "./run-backup.ts";
+import { verify } from "./scrub.ts";
+import {
+  changed,
+  master,
+  MemoryPlace,
+  newDisks,
+  noise,
+  settings,
+  TestSource,
+  type TestTree,
+  TestWorld,
+} from "./vault.fixture.ts";
+import { openVault } from "./vault.ts";
+
+const opening = { master, create: false, withIndex: true };
+const options = { master, service: "shop", subjectOf: () => undefined };
+const timeoutMs = 120_000;
+const tree: TestTree = Object.fromEntries(
+  Array.from({ length: 24 }, (_, at) => [`file-${10 + at}`, noise(at, 3_000)]),
+);
+const never = new Promise<never>(() => {});
+
+/** Time passes when nothing else can happen: then it is as late as the next timer is due. */
+class IdleClock implements Clock {
+  nowMs = 0;
+  readonly #timers = new Map<object, { readonly dueMs: number; readonly run: () => void }>();
+  #isWatched = false;
+
+  monotonicMs(): number {
+    return this.nowMs;
+  }
+
+  wallMs(): number {
+    return 1_800_000_000_000 + this.nowMs;
+  }
+
+  after(delayMs: number, run: () => void): Disposable {
+    const timer = { [Symbol.dispose]: () => void this.#timers.delete(timer) };
+    this.#timers.set(timer, { dueMs: this.nowMs + delayMs, run });
+    if (!this.#isWatched) void this.#watch();
+    return timer;
+  }
+
+  async #watch(): Promise<void> {
+    this.#isWatched = true;
+    while (this.#timers.size > 0) {
+      const before = [...this.#timers.keys()];
+      for (let turns = 0; turns < 20; turns++) await turn();
+      if (before.some((timer) => !this.#timers.has(timer))) continue;
+      const next = [...this.#timers].sort(([, a], [, b]) => a.dueMs - b.dueMs)[0];
+      if (next === undefined) break;
+      const [timer, { dueMs, run }] = next;
+      this.#timers.delete(timer);
+      this.nowMs = dueMs;
+      run();
+    }
+    this.#isWatched = false;
+  }
+}
+
+/** A vault, and runs on it for which time passes: some targets' reads of packs may never end. */
+async function backedUp() {
+  const world = new TestWorld(await newDisks(3), 1);
+  await runBackup(world, settings, new TestSource("data", tree), options);
+  const { targets, recorded } = world;
+  const run = async (hung: readonly string[]) => {
+    const clock = new IdleClock();
+    const counts = { asked: 0 };
+    const bounded = targets.map((target) => {
+      const read: Target["read"] = (name, ...rest) => {
+        if (!hung.includes(target.name) || !name.startsWith("pack/")) {
+          return target.read(name, ...rest);
+        }
+        counts.asked++;
+        return never;
+      };
+      return withDeadline(changed(target, { read }), clock, timeoutMs);
+    });
+    recorded.length = 0;
+    const now = Object.assign(Object.create(world) as TestWorld, { clock, targets: bounded });
+    return { vault: await openVault(now, settings, opening), clock, counts };
+  };
+  return { run, recorded };
+}
+
+describe("a target whose reads never end", () => {
+  it("costs one deadline a run, is away from then on, and is asked again in the next", async () => {
+    const { run, recorded } = await backedUp();
+    const { vault, clock, counts } = await run(["disk-a"]);
+    const place = new MemoryPlace();
+    const { lost } = await restore(vault, vault.snapshots[0] ?? assert.fail(), place, { path: [] });
+    assert.deepEqual(lost, []);
+    assert.deepEqual(Object.fromEntries(place.files), tree);
+    const verified = await verify(vault);
+    assert.deepEqual([verified.lost, verified.missingCount, verified.away], [[], 0, 0]);
+    assert.match(verified.sentence, /objects are short of shards until targets are back\.$/);
+    assert.equal(clock.nowMs, timeoutMs);
+    // As many as were under way at once: nobody asks after that.
+    assert.ok(counts.asked > 0 && counts.asked < vault.packs.size / 2, `${counts.asked} reads`);
+    const said = recorded.filter(({ kind }) => kind !== "vault.scrubbed");
+    const [once, ...others] = said.map(({ sentence }) => sentence);
+    assert.match(once ?? "", /^Target disk-a is away: Target disk-a did not read .* within 120 s/);
+    assert.deepEqual(others, []);
+    const later = await run([]);
+    const { sentence } = await verify(later.vault);
+    assert.match(sentence, /every shard is there and right\.$/);
+  });
+
+  it("loses nothing, even where there are too few others", async () => {
+    const { run } = await backedUp();
+    const { vault, clock } = await run(["disk-a", "disk-b"]);
+    const { lost, away, missing, sentence } = await verify(vault);
+    assert.deepEqual(lost, []);
+    assert.ok(away >= vault.packs.size);
+    assert.match(sentence, /are not to be read until targets are back/);
+    assert.match(missing[0]?.reason ?? "", /cannot be read until targets are back: .* is away/);
+    assert.ok(clock.nowMs <= 2 * timeoutMs);
+    const later = await run([]);
+    assert.deepEqual(later.vault.damages, []);
+    assert.equal((await verify(later.vault)).missingCount, 0);
+  });
+});
+
+describe("a call of a target that answers too late", () => {
+  const [fast, slow] = ["pack/0a", "pack/0b"];
+  const calls: readonly ((target: Target) => Promise<unknown>)[] = [
+    (target) => target.put(slow, [Uint8Array.of(1)]),
+    (target) => target.read(slow, 0, 1),
+    (target) => target.list("pack", ""),
+    (target) => target.remove(slow),
+    (target) => target.clean(),
+    (target) => target.close(),
+  ];
+
+  it("is refused with all that wait and all that come later, whichever it is", async () => {
+    const [target = assert.fail()] = (await newWorld()).targets;
+    const hung = { put: () => never, read: () => never, list: () => never, remove: () => never };
+    for (const call of calls) {
+      const clock = new IdleClock();
+      let asked = 0;
+      const freeBytes = async () => ++asked;
+      const dead = changed(target, { ...hung, clean: () => never, close: () => never, freeBytes });
+      const bounded = withDeadline(dead, clock, 1_000);
+      const isLate = (error: unknown) =>
+        error instanceof TargetError &&
+        error.kind === "timeout" &&
+        /^Target disk-a did not .* within 1 s$/.test(error.message);
+      await Promise.all([
+        assert.rejects(call(bounded), isLate),
+        assert.rejects(bounded.read(fast, 0, 1), isLate),
+      ]);
+      await assert.rejects(bounded.freeBytes(), isLate);
+      assert.deepEqual([asked, clock.nowMs], [0, 1_000]);
+    }
+  });
+
+  it("has half of its time left when the process has stood still for all of it", async () => {
+    const [target = assert.fail()] = (await newWorld()).targets;
+    const due: (() => void)[] = [];
+    const clock: Clock = {
+      monotonicMs: () => 0,
+      wallMs: () => 0,
+      after: (_, run) => {
+        due.push(run);
+        return { [Symbol.dispose]: () => {} };
+      },
+    };
+    let answer: (bytes: Uint8Array) => void = () => {};
+    const read = () =>
+      new Promise<Uint8Array>((resolve) => {
+        answer = resolve;
+      });
+    const bounded = withDeadline(changed(target, { read }), clock, 1_000);
+    const reading = bounded.read(slow, 0, 1);
+    for (const run of due.splice(0)) run();
+    answer(Uint8Array.of(7));
+    assert.deepEqual(await reading, Uint8Array.of(7));
+    assert.deepEqual(await bounded.list("pack", ""), []);
+  });
+});
+
+async function newWorld(): Promise<TestWorld> {
+  return new TestWorld(await newDisks(1), 1);
+}
