@@ -94,6 +94,27 @@ describe("a place to restore to", () => {
     assert.equal(readFileSync(join(root, "file"), "utf8"), "new");
   });
 
+  it("says in words where no folder can be made, and when there is no room left", async (t) => {
+    const { root, outside } = await place(t);
+    for (const where of [outside, join(outside, "below"), "/proc/nowhere/at/all"]) {
+      const making = createFileTreePlace({ root: where, mayHold: false, bulk: bulkHere });
+      await assert.rejects(making, {
+        code: "NINES_RESTORE_PLACE",
+        message: /cannot be made a fold/,
+      });
+    }
+    const full = async () => {
+      throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    };
+    const bulk = { openTo: full, makeFiles: full };
+    const tree = await createFileTreePlace({ root, mayHold: false, bulk });
+    const refused = { code: "NINES_RESTORE_PLACE", message: /^file .*: there is no room left\.$/ };
+    await assert.rejects(write(tree, ["file"], "x"), refused);
+    const putting = tree.putFiles([], [{ name: "file", facts, chunk: undefined }]);
+    await assert.rejects(putting, { code: "NINES_RESTORE_PLACE" });
+    await tree.close();
+  });
+
   it("gives files, folders and links their times, to the microsecond, also before 1970", async (t) => {
     const { tree, root } = await place(t);
     // From 1953 on, every microsecond of a second as likely as another.
@@ -134,7 +155,7 @@ describe("a place to restore to", () => {
     await tree.makeFolder(["taken"]);
     const writer = (await tree.openFile(["taken"], 2_000_000, facts)) ?? assert.fail();
     assert.ok(openBelow(root).length > 0);
-    await assert.rejects(writer.finish(facts), { code: "EISDIR" });
+    await assert.rejects(writer.finish(facts), { code: "NINES_RESTORE_PLACE", message: /EISDIR/ });
     assert.deepEqual(readdirSync(root), ["taken"]);
     assert.deepEqual(openBelow(root), []);
     await writer.abandon();

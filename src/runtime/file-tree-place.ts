@@ -24,6 +24,7 @@ import {
   renameSync,
   symlinkSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { NinesError } from "../core/base/errors.ts";
 import type { Bulk } from "../core/vault/crypto.ts";
@@ -72,14 +73,36 @@ export interface FileTreePlaceOptions {
 /** Throws NINES_RESTORE_PLACE. */
 export async function createFileTreePlace(options: FileTreePlaceOptions): Promise<TreePlace> {
   const { root, mayHold, bulk } = options;
-  mkdirSync(root, { recursive: true, mode: 0o700 });
-  const isEmpty = readdirSync(root).length === 0;
+  const isEmpty = openRoot(root);
   if (!isEmpty && !mayHold) {
     throw new NinesError("NINES_RESTORE_PLACE", `${root} is not empty, and is left as it is.`);
   }
   const place = new FileTreePlace(root, !isEmpty, bulk);
   if (!isEmpty) place.removeUnfinished([]);
   return place;
+}
+
+/** Whether it is empty. */
+function openRoot(root: string): boolean {
+  try {
+    makeFolders(root);
+    return readdirSync(root).length === 0;
+  } catch (cause) {
+    const what = `${root} cannot be made a folder and restored to (${codeOf(cause)}).`;
+    throw new NinesError("NINES_RESTORE_PLACE", what, { cause });
+  }
+}
+
+/** One by one: Node's own recursion has no end where there can be no folder, such as in /proc. */
+function makeFolders(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return;
+    if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
+    makeFolders(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
+  }
 }
 
 class FileTreePlace implements TreePlace {
@@ -172,7 +195,12 @@ class FileTreePlace implements TreePlace {
       this.#at(temporary, unlinkIfThere);
     };
     return {
-      write: (chunk, offset) => this.#bulk.openTo({ descriptor, direct, offset }, chunk),
+      write: (chunk, offset) => {
+        const isWritten = this.#bulk.openTo({ descriptor, direct, offset }, chunk);
+        return isWritten.catch((error: unknown) => {
+          throw this.#refused(path, error);
+        });
+      },
       finish: async (kept) => {
         try {
           await flush(descriptor);
@@ -181,7 +209,7 @@ class FileTreePlace implements TreePlace {
           this.#at(temporary, (from) => this.#at(path, (to) => renameSync(from, to)));
         } catch (error) {
           abandon();
-          throw error;
+          throw this.#refused(path, error);
         }
         this.#wantAttributes(parent, name, kept);
       },
@@ -298,11 +326,13 @@ class FileTreePlace implements TreePlace {
     }
   }
 
-  /** What the kernel says where a folder was swapped for a link, in words; else as it is. */
+  /** What the kernel says, in words; else as it is. */
   #refused(path: TreePath, error: unknown): unknown {
     const code = codeOf(error);
+    if (error instanceof NinesError || !/^E[A-Z0-9]+$/.test(code)) return error;
     const isElsewhere = code === "ELOOP" || code === "ENOTDIR";
-    return isElsewhere ? this.#refusal(path, "the way to it leads through a link") : error;
+    if (isElsewhere) return this.#refusal(path, "the way to it leads through a link");
+    return this.#refusal(path, code === "ENOSPC" ? "there is no room left" : `refused (${code})`);
   }
 
   #refusal(path: TreePath, why: string): NinesError {
