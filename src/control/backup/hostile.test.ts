@@ -7,7 +7,7 @@ import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
 import { headerName, type VaultHeader, writeHeader } from "../../core/vault/header.ts";
 import { masterIdOf } from "../../core/vault/keys.ts";
 import { sharedBytes } from "../../core/vault/memory.ts";
-import { objectKinds, shardName } from "../../core/vault/names.ts";
+import { type ObjectId, objectKinds, shardName } from "../../core/vault/names.ts";
 import { ObjectCoder } from "../../core/vault/object-coder.ts";
 import { bytesOf } from "../../core/vault/wire.ts";
 import type { Target } from "../../ports/target.ts";
@@ -22,24 +22,33 @@ import {
   newDisks,
   noise,
   settings,
+  shardFiles,
   targetPath,
   TestSource,
   TestWorld,
   treeOf,
 } from "./vault.fixture.ts";
-import { openVault } from "./vault.ts";
+import { openVault, type Vault } from "./vault.ts";
+import type { VaultSettings } from "./world.ts";
 
 const options = { master, service: "shop", subjectOf: () => undefined };
 const opening = { master, create: false, withIndex: true };
 const older = { "a.txt": "hello", b: noise(1, 3_000) };
 const newer = { "a.txt": "hello", c: noise(2, 3_000), folder: { d: noise(3, 500) } };
 
-async function backedUp(): Promise<TestWorld> {
-  const world = new TestWorld(await newDisks(3), 1);
+const wide: VaultSettings = {
+  ...settings,
+  geometry: { codec: "rs-vand", dataShards: 4, parityShards: 2 },
+};
+const isOfPack = (name: string) => name.startsWith("pack/");
+
+async function backedUp(as: VaultSettings = settings): Promise<TestWorld> {
+  const { dataShards, parityShards } = as.geometry;
+  const world = new TestWorld(await newDisks(dataShards + parityShards), 1);
   const source = new TestSource("data", older);
-  await runBackup(world, settings, source, options);
+  await runBackup(world, as, source, options);
   source.tree = newer;
-  await runBackup(world, settings, source, options);
+  await runBackup(world, as, source, options);
   return world;
 }
 
@@ -179,19 +188,33 @@ describe("a pack that was made up, with sums and parity that are right", () => {
   });
 });
 
-describe("a shard that was made up", () => {
-  it("is made anew from the others by a scrub, wherever in the pack it is", async () => {
+/** Puts shards in the place of a pack's, right in all but what they are of: each lie is its own. */
+async function makeUp(
+  vault: Vault,
+  id: ObjectId,
+  shards: readonly number[],
+  lieOf: (shard: number) => number = () => 1,
+): Promise<void> {
+  const { crypto } = vault.world;
+  const whole = (await vault.store.read("pack", id)).all();
+  const name = { kind: "pack", id, vault: vault.header.vault } as const;
+  const coder = new ObjectCoder(crypto, vault.settings.geometry);
+  for (const { target, ...shard } of vault.catalog.find("pack", id)?.places ?? []) {
+    if (!shards.includes(shard.shard)) continue;
+    const bytes = Uint8Array.from(whole, (byte) => byte ^ lieOf(shard.shard));
+    const made = await coder.encode(name, bytes, sharedBytes);
+    await target.put(shardName(shard), made[shard.shard] ?? []);
+  }
+}
+
+describe("shards that were made up", () => {
+  it("are made anew from the others by a scrub, one of any number wherever it is", async () => {
     const { dataShards, parityShards } = settings.geometry;
     for (let made = 0; made < dataShards + parityShards; made++) {
       const world = await backedUp();
       const vault = await openVault(world, settings, opening);
       const [id = assert.fail()] = vault.packs.keys();
-      const name = { kind: "pack", id, vault: vault.header.vault } as const;
-      const bytes = Uint8Array.from((await vault.store.read("pack", id)).all(), (byte) => byte ^ 1);
-      const coder = new ObjectCoder(world.crypto, settings.geometry);
-      const shards = await coder.encode(name, bytes, sharedBytes);
-      const place = vault.catalog.find("pack", id)?.places.find(({ shard }) => shard === made);
-      await place?.target.put(shardName(place), shards[made] ?? []);
+      await makeUp(vault, id, [made]);
       const { lost, mended } = await scrub(await openVault(world, settings, opening));
       assert.deepEqual([lost, mended], [[], 1]);
       const after = await openVault(world, settings, opening);
@@ -199,6 +222,52 @@ describe("a shard that was made up", () => {
       assert.deepEqual([verified.lost, verified.mended, verified.missingCount], [[], 0, 0]);
       assert.deepEqual(await treeOf(after, after.snapshots.at(-1) ?? assert.fail()), newer);
     }
+  });
+
+  it("are found as far as parity goes, with one lie or one each, beside one that is gone", async () => {
+    const world = await backedUp(wide);
+    const open = () => openVault(world, wide, opening);
+    const [id = assert.fail()] = (await open()).packs.keys();
+    for (let first = 0; first < 6; first++) {
+      for (let second = first + 1; second < 6; second++) {
+        const vault = await open();
+        await makeUp(vault, id, [first, second], (first + second) % 2 ? () => 1 : (own) => own + 1);
+        const scrubbed = await scrub(await open());
+        assert.deepEqual([scrubbed.lost, scrubbed.mended], [[], 2], `${first} and ${second}`);
+        const { sentence } = await verify(await open());
+        assert.match(sentence, /every shard is there and right/);
+      }
+      const vault = await open();
+      await makeUp(vault, id, [first]);
+      const gone = vault.catalog.find("pack", id)?.places.find(({ shard }) => shard !== first);
+      await vault.store.removeShard(gone ?? assert.fail());
+      assert.equal((await scrub(await open())).mended, 2);
+    }
+    const after = await open();
+    assert.deepEqual(await treeOf(after, after.snapshots.at(-1) ?? assert.fail()), newer);
+  });
+
+  it("lose their pack where they are more than parity, and nothing is written over it", async () => {
+    const world = await backedUp(wide);
+    const open = () => openVault(world, wide, opening);
+    const [id = assert.fail()] = (await open()).packs.keys();
+    await makeUp(await open(), id, [0, 2, 5], (own) => own + 1);
+    const packsOn = () => world.disks.map((disk) => shardFiles(disk).filter(isOfPack));
+    const before = packsOn();
+    const { lost, mended } = await verify(await open());
+    const why = "is not what was sealed there, whichever 4 of its shards it is read from";
+    assert.deepEqual(lost, [`pack ${id}: the chunk at 0 ${why}`]);
+    assert.deepEqual([mended, packsOn()], [0, before]);
+  });
+
+  it("are looked for in a bounded number of ways, which is said", async () => {
+    const many = { ...settings, geometry: { ...wide.geometry, dataShards: 10, parityShards: 5 } };
+    const vault = await openVault(await backedUp(many), many, opening);
+    const [id = assert.fail()] = vault.packs.keys();
+    await makeUp(vault, id, [0, 1, 2, 3, 4, 5], (own) => own + 1);
+    const { lost } = await verify(vault);
+    const why = "is not what was sealed there, in 1000 ways to read it that were tried";
+    assert.deepEqual(lost, [`pack ${id}: the chunk at 0 ${why}`]);
   });
 });
 

@@ -22,6 +22,7 @@ import {
 import { Loan, MemoryPool } from "../../core/vault/memory.ts";
 import { type ObjectBytes, ObjectCoder } from "../../core/vault/object-coder.ts";
 import { place, rank } from "../../core/vault/placement.ts";
+import { otherReadings } from "../../core/vault/readings.ts";
 import {
   areOfOneObject,
   type Geometry,
@@ -43,6 +44,9 @@ import type { VaultSettings, VaultWorld } from "./world.ts";
 
 const isMissing = " is missing";
 const isAway = " is away";
+
+/** Of an object of which shards were made up: all ways to read one of 10 + 4. */
+const looksMax = 1_000;
 
 /** A shard as it was read: its bytes, or what is wrong with it. */
 interface FoundShard {
@@ -232,20 +236,23 @@ export class ObjectStore {
       good.delete(shard);
     };
     // Sums are right one by one; that they belong together only parity tells.
-    const headers = new Map([...good].map(([shard, found]) => [shard, found.header ?? header]));
-    const isAll = good.size === count;
-    const comparing = isAll ? coder.inconsistent(bytesOfAll(good), headers) : Promise.resolve([]);
+    const headers = headersOfAll(good);
+    const bytes = coder.decode(header, bytesOfAll(good));
+    const isTold = good.size > object.dataShards && look !== noLook;
+    const comparing = isTold ? coder.inconsistent(bytes.shards, headers) : Promise.resolve([]);
     const isStrange = async () => (await comparing).length > 0;
-    const looking = look(kind, id, coder.decode(header, bytesOfAll(good)), isStrange);
+    const looking = look(kind, id, bytes, isStrange);
     const [strange, forged] = await Promise.all([comparing, looking]);
     if (forged === undefined) {
       for (const shard of strange) leave(shard, "does not belong to the others");
     } else {
-      const shard = await this.#madeUp(object, header, good, look);
-      if (shard === undefined) {
-        return { ...found, wrong: [forged], mended: 0, lost: true };
+      const madeUp = await this.#madeUp(object, header, good, look);
+      if (typeof madeUp === "string") {
+        return { ...found, wrong: [`${forged}${madeUp}`], mended: 0, lost: true };
       }
-      leave(shard, `on ${good.get(shard)?.place.target.name} was made up`);
+      for (const shard of madeUp) {
+        leave(shard, `on ${good.get(shard)?.place.target.name} was made up`);
+      }
     }
     if (wrong.length === 0) {
       // Damaged shards beside good ones: left by a mend that was cut off, or that might not remove.
@@ -257,21 +264,34 @@ export class ObjectStore {
     return { ...found, wrong, mended, lost: false };
   }
 
-  /** The one data shard without which the others make what was sealed, if there is one. */
+  /** The shards without which the others make what was sealed, or why nobody can tell. */
   async #madeUp(
     { kind, id, dataShards }: CatalogObject,
     header: ShardHeader,
     good: ReadonlyMap<number, FoundShard>,
     look: Look,
-  ): Promise<number | undefined> {
-    if (good.size === dataShards) return undefined;
-    for (let shard = 0; shard < dataShards; shard++) {
-      const others = new Map(bytesOfAll(good));
-      if (!others.delete(shard)) continue;
-      const bytes = this.#coderFor(header).decode(header, others);
-      if ((await look(kind, id, bytes, async () => true)) === undefined) return shard;
+  ): Promise<readonly number[] | string> {
+    const coder = this.#coderFor(header);
+    const headers = headersOfAll(good);
+    const asRead = coder.decode(header, bytesOfAll(good)).shards;
+    // Where all belong together, any of them make the same.
+    if ((await coder.inconsistent(asRead, headers)).length === 0) return "";
+    let looks = 0;
+    for (const shards of otherReadings([...good.keys()].sort(ascending), dataShards)) {
+      if (looks++ === looksMax) return `, in ${looksMax} ways to read it that were tried`;
+      const loan = new Loan(this.memory);
+      try {
+        const some = bytesOfAll(
+          new Map(shards.map((shard) => [shard, good.get(shard) as FoundShard])),
+        );
+        const bytes = coder.decode(header, some, loan.take);
+        const forged = await look(kind, id, bytes, async () => true);
+        if (forged === undefined) return await coder.inconsistent(bytes.shards, headers);
+      } finally {
+        loan.end();
+      }
     }
-    return undefined;
+    return `, whichever ${dataShards} of its shards it is read from`;
   }
 
   /** Removes all of an object from the targets that can be reached. */
@@ -550,6 +570,14 @@ export class ObjectStore {
 
 function bytesOfAll(shards: ReadonlyMap<number, FoundShard>): ReadonlyMap<number, Uint8Array> {
   return new Map([...shards].map(([shard, { bytes }]) => [shard, bytes as Uint8Array]));
+}
+
+function headersOfAll(shards: ReadonlyMap<number, FoundShard>): ReadonlyMap<number, ShardHeader> {
+  return new Map([...shards].map(([shard, { header }]) => [shard, header as ShardHeader]));
+}
+
+function ascending(a: number, b: number): number {
+  return a - b;
 }
 
 function nextAttempt(object: CatalogObject): number {

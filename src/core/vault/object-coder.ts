@@ -58,43 +58,43 @@ export class ObjectCoder {
     return this.#withHeaders(name, object.length, [...data, ...parity], sums);
   }
 
-  /** The object, from the shards that are there: k of them at least. */
-  decode(header: ShardHeader, shards: Shards): ObjectBytes {
+  /** The object, from the shards that are there: k of them at least, of which the first are used. */
+  decode(header: ShardHeader, shards: Shards, allocate: Allocate = sharedBytes): ObjectBytes {
     const data = Array.from({ length: header.dataShards }, (_, shard) => shard);
-    return new ObjectBytes(header, this.#complete(header, shards, data));
+    return new ObjectBytes(header, this.#complete(header, shards, data, allocate));
   }
 
   /** The pieces of all shards again, from those that are there. */
   async recode(header: ShardHeader, shards: Shards): Promise<readonly (readonly Uint8Array[])[]> {
     const count = header.dataShards + header.parityShards;
     const all = Array.from({ length: count }, (_, shard) => shard);
-    const whole = this.#complete(header, shards, all);
+    const whole = this.#complete(header, shards, all, sharedBytes);
     const sums = await Promise.all(whole.map((bytes) => this.#crypto.bulk.sum(bytes)));
     return this.#withHeaders(header, header.objectBytes, whole, sums);
   }
 
-  /** Parity shards that do not belong to the data shards, by their sums; all are given. */
+  /** Shards that are not what these data make, by their sums. */
   async inconsistent(
-    shards: Shards,
+    data: readonly Uint8Array[],
     headers: ReadonlyMap<number, ShardHeader>,
   ): Promise<readonly number[]> {
-    const { dataShards } = this.geometry;
-    const data = Array.from({ length: dataShards }, (_, shard) =>
-      present(shards.get(shard), "all data shards are given"),
-    );
     const sums = await this.#crypto.bulk.encode(this.geometry, data, []);
-    return [...sums.entries()].flatMap(([shard, sum]) => {
-      const found = present(headers.get(shard), "all shards are given").sum;
-      return shard < dataShards || sameBytes(sum, found) ? [] : [shard];
-    });
+    return [...headers].flatMap(([shard, { sum }]) =>
+      sameBytes(present(sums[shard], "a sum for each shard"), sum) ? [] : [shard],
+    );
   }
 
   /** The wanted shards, those that are not there made from the others. */
-  #complete(header: ShardHeader, shards: Shards, wanted: readonly number[]): readonly Uint8Array[] {
+  #complete(
+    header: ShardHeader,
+    shards: Shards,
+    wanted: readonly number[],
+    allocate: Allocate,
+  ): readonly Uint8Array[] {
     const { dataShards, parityShards, shardBytes } = header;
     assert(shards.size >= dataShards, "as many shards as there are data shards");
     const made = new Map(
-      wanted.flatMap((shard) => (shards.has(shard) ? [] : [[shard, sharedBytes(shardBytes)]])),
+      wanted.flatMap((shard) => (shards.has(shard) ? [] : [[shard, allocate(shardBytes)]])),
     );
     const count = dataShards + parityShards;
     const all = Array.from({ length: count }, (_, shard) => shards.get(shard));
