@@ -58,7 +58,7 @@ export class ObjectCoder {
     return this.#withHeaders(name, object.length, [...data, ...parity], sums);
   }
 
-  /** The object, from the shards that are there: k of them at least, of which the first are used. */
+  /** The object, from those shards that are there: the first k of them are used. */
   decode(header: ShardHeader, shards: Shards, allocate: Allocate = sharedBytes): ObjectBytes {
     const data = Array.from({ length: header.dataShards }, (_, shard) => shard);
     return new ObjectBytes(header, this.#complete(header, shards, data, allocate));
