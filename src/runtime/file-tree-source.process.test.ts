@@ -1,16 +1,44 @@
 // A tree in which some may not be read: that is said of each, and not taken for a failure.
 
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { createFileTreeSource } from "./file-tree-source.ts";
+import { createFileTreeSource, folderIdentity } from "./file-tree-source.ts";
 
 /** Whom root becomes for a while, since it may read everything. */
 const nobody = 65_534;
 
 describe("a tree of files", () => {
+  it("leaves out what keeps the vault itself, and says so", async (t) => {
+    const root = mkdtempSync(join(tmpdir(), "nines-source-"));
+    for (const name of ["disk", "files"]) mkdirSync(join(root, name));
+    // Whoever configures a target may have come to it by another path.
+    symlinkSync(join(root, "disk"), join(root, "elsewhere"));
+    const own = new Set([folderIdentity(statSync(join(root, "elsewhere"), { bigint: true }))]);
+    const source = createFileTreeSource({ name: "data", path: root, exclude: [], own });
+    t.after(async () => {
+      await source.close();
+      rmSync(root, { recursive: true });
+    });
+    const listing = await source.list([]);
+    assert.deepEqual(
+      listing?.entries.map(({ name }) => name),
+      ["elsewhere", "files"],
+    );
+    assert.deepEqual(listing?.left, [{ name: "disk", reason: "a target of the vault itself" }]);
+  });
+
   it("says of a file and a folder that they may not be read, and gives the others", async (t) => {
     const root = mkdtempSync(join(tmpdir(), "nines-source-"));
     mkdirSync(join(root, "folder"));

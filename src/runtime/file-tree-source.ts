@@ -49,6 +49,18 @@ export interface FileTreeOptions {
   readonly path: string;
   /** Paths below the root that are passed over, as bytes: "cache", "a/b". */
   readonly exclude: readonly ByteName[];
+  /**
+   * Folders that keep the vault itself, by `folderIdentity`: left out wherever the walk meets one,
+   * for each backup would hold all those before it.
+   */
+  readonly own?: ReadonlySet<string>;
+}
+
+const nothing: ReadonlySet<string> = new Set();
+
+/** The same by whatever path, link or mount it is reached. */
+export function folderIdentity({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
+  return `${dev}:${ino}`;
 }
 
 export function createFileTreeSource(options: FileTreeOptions): TreeSource {
@@ -85,7 +97,8 @@ class FileTreeSource implements TreeSource {
       const left: Left[] = [];
       for (const name of only === undefined ? namesIn(folder) : [only]) {
         if (this.#isExcluded([...path, name])) continue;
-        const found = entryOf(folder, name, attributes.get([...path, name].join("/")) ?? []);
+        const kept = attributes.get([...path, name].join("/")) ?? [];
+        const found = entryOf(folder, name, kept, this.#options.own ?? nothing);
         if (found === undefined) continue;
         if ("reason" in found) left.push(found);
         else entries.push(found);
@@ -153,12 +166,16 @@ function entryOf(
   folder: number,
   name: string,
   attributes: readonly ExtendedAttribute[],
+  own: ReadonlySet<string>,
 ): SourceEntry | Left | undefined {
   try {
     const path = within(folder, name);
     const stat = lstatSync(path, { bigint: true });
     const kind = kindOf(stat);
     if (kind === undefined) return { name, reason: "a socket, a pipe or a device" };
+    if (kind === "folder" && own.has(folderIdentity(stat))) {
+      return { name, reason: "a target of the vault itself" };
+    }
     const pointsTo = kind === "link" ? byteName(readlinkSync(path, "buffer")) : "";
     const isShared = kind === "file" && stat.nlink > 1n;
     return {
@@ -174,7 +191,7 @@ function entryOf(
       sizeBytes: kind === "file" ? Number(stat.size) : 0,
       pointsTo,
       fingerprint: kind === "file" ? fingerprintOf(stat) : "",
-      sameFile: isShared ? `${stat.dev}:${stat.ino}` : "",
+      sameFile: isShared ? folderIdentity(stat) : "",
     };
   } catch (error) {
     if (vanishedCodes.includes(codeOf(error))) return undefined;

@@ -241,6 +241,17 @@ describe("nines backup", () => {
     assert.match(nines(["list"], 1), /NINES_VAULT_KEY/);
   });
 
+  it("does not back up the vault into itself", (t) => {
+    const { folder, nines } = place(t);
+    const file = join(folder, "nines.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace("path: data", "path: ."));
+    const said = nines(["run"]);
+    for (const name of ["a", "b", "c"]) {
+      assert.ok(said.includes(`not kept: ${name}: a target of the vault itself\n`), said);
+    }
+    assert.doesNotMatch(nines(["browse", "latest"]), / [abc]\n/);
+  });
+
   it("writes nothing where a mount is missing, and says so", (t) => {
     const { folder, nines } = place(t);
     writeFileSync(join(folder, "data", "one"), "1");

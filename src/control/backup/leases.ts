@@ -141,12 +141,19 @@ export async function withLease<T>(
     const hindering = others.find((other) => !mayBeBeside(kind, other.kind));
     if (hindering === undefined) return await run(lease, others);
     const { kind: theirs, holder } = hindering;
-    const what = `A ${theirs} of ${holder} is under way, and a ${kind} may not be beside it.`;
+    const what = `At work is ${work[theirs]} of ${holder}, and ${work[kind]} may not be beside it.`;
     throw new NinesError("NINES_VAULT_BUSY", what);
   } finally {
     await lease.release();
   }
 }
+
+const work: Record<Lease["kind"], string> = {
+  backup: "a backup",
+  upkeep: "a prune or a rebalance",
+  rotate: "a key change",
+  ended: "nothing",
+};
 
 function mayBeBeside(own: Lease["kind"], other: Lease["kind"]): boolean {
   if (own === "rotate" || other === "rotate") return false;

@@ -2,17 +2,29 @@
 // database's own dump) is a driver here, and its part of the schema.
 
 import { statSync } from "node:fs";
-import type { BackupSourceConfig } from "../../config/config.ts";
+import { stat } from "node:fs/promises";
+import type { BackupSourceConfig, BackupTargetConfig } from "../../config/config.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { type EntryFacts, keptTimeNs, readName } from "../../core/vault/entry.ts";
+import type { Clock } from "../../ports/clock.ts";
 import type { TreeSource } from "../../ports/tree-source.ts";
 import { createDisk } from "../../runtime/disk.ts";
-import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
+import { createFileTreeSource, folderIdentity } from "../../runtime/file-tree-source.ts";
 
-export async function beginSource({ name, from }: BackupSourceConfig): Promise<TreeSource> {
+/** Who does not say so soon what it is hangs, and is not what the walk would go through. */
+const identityMs = 2_000;
+
+export async function beginSource(
+  { name, from }: BackupSourceConfig,
+  targets: readonly BackupTargetConfig[],
+  clock: Clock,
+): Promise<TreeSource> {
   switch (from.kind) {
-    case "files":
-      return createFileTreeSource({ name, ...from, exclude: from.exclude.map(readName) });
+    case "files": {
+      const own = await identitiesOf(targets, clock);
+      const exclude = from.exclude.map(readName);
+      return createFileTreeSource({ name, path: from.path, exclude, own });
+    }
     case "command": {
       const { createCommandSource } = await import("../../runtime/command-source.ts");
       return createCommandSource({ name, ...from, environment: process.env }).begin();
@@ -24,6 +36,23 @@ export async function beginSource({ name, from }: BackupSourceConfig): Promise<T
       return createJournalSource({ name, path, disk: createDisk(), facts }).begin();
     }
   }
+}
+
+async function identitiesOf(
+  targets: readonly BackupTargetConfig[],
+  clock: Clock,
+): Promise<ReadonlySet<string>> {
+  const own = new Set<string>();
+  const looks = targets.map(async ({ place }) => {
+    if (place.kind === "folder") own.add(folderIdentity(await stat(place.path, { bigint: true })));
+  });
+  let timer: Disposable | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = clock.after(identityMs, resolve);
+  });
+  await Promise.race([Promise.allSettled(looks), late]);
+  timer?.[Symbol.dispose]();
+  return own;
 }
 
 /** The journal's files belong to whom its folder belongs. */

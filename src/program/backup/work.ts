@@ -33,11 +33,11 @@ export async function backUp(
 }
 
 async function tryToBackUp(
-  { world, settings, key }: VaultPlace,
+  { config, world, settings, key }: VaultPlace,
   source: BackupSourceConfig,
   progress: (bytes: number) => void,
 ): Promise<BackupOutcome> {
-  const tree = await beginSource(source);
+  const tree = await beginSource(source, config.targets, world.clock);
   try {
     return await runBackup(world, settings, tree, {
       ...key,
