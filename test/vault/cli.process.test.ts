@@ -20,7 +20,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
 
 const program = join(import.meta.dirname, "..", "..", "src", "program", "main.js");
@@ -149,6 +149,8 @@ describe("nines backup", () => {
   it("mends a flipped byte, and names what more than one of them has taken", (t) => {
     const { folder, nines } = place(t);
     fill(folder);
+    for (let at = 0; at < 40; at++)
+      writeFileSync(join(folder, "data", `many-${at}`), `${at} of 40`);
     nines(["run"]);
     const packs = packsOn(join(folder, "a"));
     for (const pack of packs) turn(pack);
@@ -157,10 +159,20 @@ describe("nines backup", () => {
       mended,
       /is mended: 1 made anew from the others, since shard \d on a: it is rotten/,
     );
-    for (const pack of [...packsOn(join(folder, "a")), ...packsOn(join(folder, "b"))]) turn(pack);
+    // The folder itself is in a newer pack, and tells what is lost with the older ones.
+    writeFileSync(join(folder, "data", "later"), "later");
+    nines(["run"]);
+    const idOf = (file: string) => basename(file).slice(0, 32);
+    const older = new Set(packs.map(idOf));
+    const everywhere = ["a", "b"].flatMap((name) => packsOn(join(folder, name)));
+    for (const pack of everywhere) if (older.has(idOf(pack))) turn(pack);
     const lost = nines(["verify"], 1);
     assert.match(lost, /LOST: pack [0-9a-f]{32}/);
     assert.match(lost, /cannot be restored whole/);
+    // Who restores is told of each file, not of the first few.
+    const told = nines(["restore", "latest", "out"], 1).matchAll(/^LOST: (\S+): /gm);
+    const named = [...told].filter(([, name]) => name?.startsWith("many-"));
+    assert.equal(named.length, 40);
   });
 
   it("erases a subject in every snapshot, and nothing else", (t) => {
@@ -208,9 +220,12 @@ describe("nines backup", () => {
     assert.equal(readdirSync(join(folder, "one"), "latin1").join(), "n\xff");
     assert.equal(nines(["diff", list[0]?.id ?? "", "latest"]), "- holes\n+ new\n");
     const forgetting = ["prune", "--forget", list[0]?.id ?? ""];
-    assert.match(nines([...forgetting, "--dry-run"]), /^lets go .*\n1 snapshot and .* would be /);
+    assert.match(
+      nines([...forgetting, "--dry-run"]),
+      /^lets go .*\nPrune: 1 snapshot and .* would be /,
+    );
     assert.doesNotMatch(nines(["list"]), /condemned/);
-    assert.match(nines(forgetting), /^lets go .*\n1 snapshot and \d+ packs? condemned, /);
+    assert.match(nines(forgetting), /^lets go .*\nPrune: 1 snapshot and \d+ packs? condemned, /);
     assert.match(nines(["prune", "--forget", "latest"], 1), /NINES_SNAPSHOT_KEPT/);
     for (const words of [
       ["browse", "ff"],

@@ -346,7 +346,7 @@ function say(outcome: Omit<PruneOutcome, "sentence">, kept: string, isRehearsal:
     count === 0 ? "" : `; ${sayCount(count, "record waits", "records wait")} for ${what}`;
   const waits = records(outcome.deferred, "a backup at work");
   const left = records(outcome.withheld, `a prune that may remove from ${kept}`);
-  return `${condemned}, ${destroyed}${waits}${left}.`;
+  return `Prune: ${condemned}, ${destroyed}${waits}${left}.`;
 }
 
 function counted(snapshots: number, packs: number): string {

@@ -209,7 +209,10 @@ describe("prune", () => {
     const [first, , newest] = (await open(world)).snapshots.map(({ id }) => id);
     const forgetting = { master, keep: keepOne, forget: [first ?? assert.fail()] };
     const rehearsal = await prune(world, settings, { ...forgetting, isRehearsal: true });
-    assert.match(rehearsal.sentence, /^1 snapshot and \d+ packs? would be condemned, 0 snapshots /);
+    assert.match(
+      rehearsal.sentence,
+      /^Prune: 1 snapshot and \d+ packs? would be condemned, 0 snapshots /,
+    );
     assert.equal((await open(world)).condemnations.length, 0, "it has only said so");
     const { condemnedSnapshots } = await prune(world, settings, forgetting);
     assert.deepEqual(

@@ -46,6 +46,7 @@ export function findRollback(
   if (mark === undefined || mark.vault !== vault) return undefined;
   const newest = snapshots.reduce((most, { sequence }) => Math.max(most, sequence), 0);
   if (newest >= mark.sequence) return undefined;
-  const found = newest === 0 ? "there is none" : `the newest there is has number ${newest}`;
-  return `Snapshot ${mark.snapshot} has number ${mark.sequence}, and ${found}.`;
+  const known = `snapshot ${mark.snapshot.slice(0, 8)}, number ${mark.sequence}`;
+  const found = newest === 0 ? "there is none on them" : `the newest on them is number ${newest}`;
+  return `The targets are as they were before: this machine knows of ${known}, and ${found}.`;
 }

@@ -135,8 +135,8 @@ export const backupCommands: BackupActions = {
       const outcome = await restoreTo(target, vault, snapshot, partsOf(options.path ?? ""));
       const { lost, lostCount } = outcome;
       say(`Restored ${restored(outcome, snapshot)} to ${resolve(to)}.`);
-      for (const line of lost.slice(0, namedMax)) complain(`LOST: ${oneLine(line)}`);
-      if (lostCount > namedMax) complain(`and ${lostCount - namedMax} more`);
+      for (const line of lost) complain(`LOST: ${oneLine(line)}`);
+      if (lostCount > lost.length) complain(`and ${lostCount - lost.length} more`);
       for (const what of target.leftOut()) complain(`Not restored: ${what}.`);
       return lostCount === 0 ? exitCode.done : exitCode.failed;
     }),
@@ -146,9 +146,10 @@ export const backupCommands: BackupActions = {
       const outcome = await verify(vault, { progress: scrubProgress(vault) });
       const { missing, missingCount } = outcome;
       const code = sayScrubbed(vault, outcome);
-      for (const { snapshot, path, reason } of missing.slice(0, namedMax)) {
+      for (const { snapshot, path, reason } of missing) {
         complain(`${snapshot.id.slice(0, 8)} ${sayName(path)}: ${reason}`);
       }
+      if (missingCount > missing.length) complain(`and ${missingCount - missing.length} more`);
       if (missingCount === 0) {
         const all = sayCount(vault.snapshots.length, "snapshot");
         say(`Every chunk of ${all} is there.`);
