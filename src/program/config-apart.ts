@@ -7,6 +7,7 @@
 
 import { Worker } from "node:worker_threads";
 import { received, type SentError } from "../runtime/sent-error.ts";
+import { keepYoungGenerationSmallBeside } from "../runtime/young-generation.ts";
 import type { LoadedConfig } from "./config-file.ts";
 import { formatOf } from "./config-format.ts";
 
@@ -47,5 +48,6 @@ export async function loadConfigApart(file: string): Promise<LoadedConfig> {
 function newThread(): Worker {
   const thread = new Worker(new URL("./config-thread.js", import.meta.url));
   thread.unref();
+  keepYoungGenerationSmallBeside(thread);
   return thread;
 }

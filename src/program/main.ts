@@ -37,6 +37,7 @@ async function main(words: readonly string[]): Promise<number> {
 /** What reads the file is the longest part of these commands' start: it begins first. */
 async function prepareBackup(): Promise<void> {
   (await import("../runtime/compiling.ts")).compileLate();
+  (await import("../runtime/young-generation.ts")).keepYoungGenerationSmall();
   (await import("./config-apart.ts")).startReader();
 }
 

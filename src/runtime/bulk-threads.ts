@@ -17,6 +17,7 @@ import type { Bulk } from "../core/vault/crypto.ts";
 import { sharedBytes } from "../core/vault/memory.ts";
 import { bulkDoing, type BulkKind } from "./bulk-work.ts";
 import { received, type SentError } from "./sent-error.ts";
+import { keepYoungGenerationSmallBeside } from "./young-generation.ts";
 
 const smallBytes = 32_768;
 /** What a thread takes to start, in time of a processor. */
@@ -170,6 +171,7 @@ class Thread {
     this.#worker.on("error", (error) => this.#fail(error));
     this.#worker.on("exit", () => this.#fail(new Error("a thread of the vault has ended")));
     this.#worker.unref();
+    keepYoungGenerationSmallBeside(this.#worker);
   }
 
   get waiting(): number {

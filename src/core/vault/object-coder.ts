@@ -73,12 +73,17 @@ export class ObjectCoder {
     return this.#withHeaders(header, header.objectBytes, whole, sums);
   }
 
+  /** The sums of all shards that there should be, for these data shards. */
+  sums(data: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+    return this.#crypto.bulk.encode(this.geometry, data, []);
+  }
+
   /** Shards that are not what these data make, by their sums. */
   async inconsistent(
     data: readonly Uint8Array[],
     headers: ReadonlyMap<number, ShardHeader>,
   ): Promise<readonly number[]> {
-    const sums = await this.#crypto.bulk.encode(this.geometry, data, []);
+    const sums = await this.sums(data);
     return [...headers].flatMap(([shard, { sum }]) =>
       sameBytes(present(sums[shard], "a sum for each shard"), sum) ? [] : [shard],
     );
