@@ -9,7 +9,7 @@
 // grows too large. Written on the disk port, so that the simulated disk can crash it at each step.
 
 import { type Allocate, sharedBytes } from "../../core/vault/memory.ts";
-import { objectKinds, wholeKinds } from "../../core/vault/names.ts";
+import { objectKinds, parseShardName, wholeKinds } from "../../core/vault/names.ts";
 import {
   blockBytes,
   diskErrorKind,
@@ -17,6 +17,7 @@ import {
   type Disk,
   type DiskFile,
   type DiskFolder,
+  type DiskUse,
 } from "../../ports/disk.ts";
 import { listPageMax, type Target, TargetError, type TargetErrorKind } from "../../ports/target.ts";
 
@@ -25,8 +26,6 @@ import { messageOf } from "./catalog.ts";
 const unfinished = ".tmp";
 const namePattern = /^([a-z]{1,32})\/([0-9a-f][0-9A-Za-z.-]{0,199})$/;
 const digits = "0123456789abcdef".split("");
-/** A shard is written once, and read to be sure that it is on the device. */
-const once = { once: true };
 /** Kinds that have sixteen folders. */
 const spreadKinds: readonly string[] = ["pack"];
 
@@ -71,7 +70,7 @@ class FolderTarget implements Target {
       const { path, leaf } = placeOf(name);
       const folder = await this.#folder(path, true);
       const temporary = `${leaf}${unfinished}`;
-      const file = await createAnew(folder, temporary);
+      const file = await createAnew(folder, temporary, useOf(name));
       try {
         await fill(file, pieces);
         await folder.rename(temporary, leaf);
@@ -93,7 +92,7 @@ class FolderTarget implements Target {
     return this.#attempt(`read ${name}`, async () => {
       const { path, leaf } = placeOf(name);
       const folder = await this.#folder(path, false);
-      const file = await folder.open(leaf, "read", once);
+      const file = await folder.open(leaf, "read", useOf(name));
       try {
         const there = Math.max(0, (await file.sizeBytes()) - offset);
         // Whole blocks are read as they are; the last of the file is rarely whole.
@@ -213,14 +212,20 @@ function pathsOf(kind: string): readonly string[] {
   return spreadKinds.includes(kind) ? digits.map((digit) => `${kind}/${digit}`) : [kind];
 }
 
+/** What the next run, a drill or a restore reads are data; parity waits for a scrub. */
+function useOf(name: string): DiskUse {
+  const shard = parseShardName(name);
+  return { once: shard !== undefined && shard.shard >= shard.dataShards };
+}
+
 /** What a put that was cut off has left goes first; there hardly ever is any. */
-async function createAnew(folder: DiskFolder, name: string): Promise<DiskFile> {
+async function createAnew(folder: DiskFolder, name: string, use: DiskUse): Promise<DiskFile> {
   try {
-    return await folder.create(name, once);
+    return await folder.create(name, use);
   } catch (error) {
     if (diskErrorKind(error) !== "exists") throw error;
     await removeIfThere(folder, name);
-    return folder.create(name, once);
+    return folder.create(name, use);
   }
 }
 

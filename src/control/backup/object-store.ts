@@ -225,31 +225,43 @@ export class ObjectStore {
 
   /**
    * The object as it almost always is, every shard there and right. Undefined where it is not: then
-   * all shards are looked at together. Only data stay in memory; parity is read for its sum, while
-   * the data are looked at.
+   * all shards are looked at together. Parity is read beside the data, mostly from the device while
+   * those come from the kernel's cache, and for its sum alone: only data stay in memory. All sums
+   * are made at once, from the data.
    */
   async #glance(object: CatalogObject, loan: Loan, look: Look): Promise<Examination | undefined> {
-    const { kind, id, dataShards, parityShards, places } = object;
+    const { dataShards, parityShards, places } = object;
     const ordered = places.toSorted((a, b) => a.shard - b.shard);
     const isAll = ordered.every(({ shard }, at) => shard === at);
     if (!isAll || ordered.length !== dataShards + parityShards) return undefined;
-    const found = await Promise.all(
-      ordered.slice(0, dataShards).map((each) => this.#readShard(each, loan)),
+    const [data, parity] = [ordered.slice(0, dataShards), ordered.slice(dataShards)];
+    const reading = Promise.all(
+      parity.map((each) => this.#lent((own) => this.#readShard(each, own))),
     );
-    const header = found[0]?.header;
+    const found = Promise.all(data.map((each) => this.#readUnsummed(each, loan)));
+    const looking = found.then((shards) => this.#lookAt(object, shards, reading, look));
+    // All that was begun has ended then.
+    const [whole] = await Promise.all([looking, reading]);
+    return whole;
+  }
+
+  /** `reading`: the parity shards, which need not be there before the data are looked at. */
+  async #lookAt(
+    { kind, id, dataShards, parityShards }: CatalogObject,
+    data: readonly FoundShard[],
+    reading: Promise<readonly FoundShard[]>,
+    look: Look,
+  ): Promise<Examination | undefined> {
+    const header = data[0]?.header;
     const isOne = (shard: FoundShard) =>
       header !== undefined && shard.header !== undefined && areOfOneObject(header, shard.header);
-    if (header === undefined || !found.every(isOne)) return undefined;
+    if (header === undefined || !data.every(isOne)) return undefined;
     const coder = this.#coderFor(header);
-    const bytes = coder.decode(header, bytesOfAll(new Map(found.entries())));
-    const parity = ordered
-      .slice(dataShards)
-      .map((each) => this.#lent((own) => this.#readShard(each, own)));
-    const comparing = Promise.all([coder.sums(bytes.shards), ...parity]).then(([sums, ...rest]) =>
-      rest.every((shard) => isOne(shard) && hasSum(shard, sums)),
+    const bytes = coder.decode(header, bytesOfAll(new Map(data.entries())));
+    const comparing = Promise.all([coder.sums(bytes.shards), reading]).then(([sums, parity]) =>
+      [...data, ...parity].every((shard) => isOne(shard) && hasSum(shard, sums)),
     );
-    const isStrange = async () => !(await comparing);
-    const looking = look(kind, id, bytes, isStrange);
+    const looking = look(kind, id, bytes, async () => !(await comparing));
     const [isWhole, forged] = await Promise.all([comparing, looking]);
     if (!isWhole || forged !== undefined) return undefined;
     const bytesRead = (dataShards + parityShards) * header.shardBytes;
@@ -487,6 +499,14 @@ export class ObjectStore {
   }
 
   async #readShard(shard: ShardPlace, loan: Loan): Promise<FoundShard> {
+    const found = await this.#readUnsummed(shard, loan);
+    if (found.header === undefined || found.bytes === undefined) return found;
+    const sum = await this.#world.crypto.bulk.sum(found.bytes);
+    return sameBytes(sum, found.header.sum) ? found : { place: shard, wrong: "it is rotten" };
+  }
+
+  /** A shard by its name, header and length; its bytes may be rotten. */
+  async #readUnsummed(shard: ShardPlace, loan: Loan): Promise<FoundShard> {
     const { crypto } = this.#world;
     const sha256 = (...pieces: readonly Uint8Array[]) => crypto.sha256(...pieces);
     let whole: Uint8Array;
@@ -515,8 +535,6 @@ export class ObjectStore {
     if (bytes.length !== header.shardBytes) {
       return { place: shard, wrong: `it has ${bytes.length} bytes of ${header.shardBytes}` };
     }
-    const sum = await crypto.bulk.sum(bytes);
-    if (!sameBytes(sum, header.sum)) return { place: shard, wrong: "it is rotten" };
     return { place: shard, header, bytes };
   }
 
