@@ -105,7 +105,7 @@ describe("nines backup", () => {
     const { folder, nines } = place(t);
     fill(folder);
     assert.match(nines(["run"]), /^Snapshot [0-9a-f]{8} of shop: 6 files/);
-    assert.match(nines(["restore", "latest", "out"]), /^Restored 5 files/);
+    assert.match(nines(["restore", "latest", "out"]), /^Restored 6 files/);
     const [data, out] = [join(folder, "data"), join(folder, "out")];
     rmSync(join(data, "caché"), { recursive: true });
     execFileSync("diff", ["-r", "--no-dereference", data, out]);

@@ -60,7 +60,7 @@ interface Gathered {
   readonly good: Map<number, FoundShard>;
   readonly bad: FoundShard[];
   readonly wrong: string[];
-  /** How many more are listed on targets that do not answer. */
+  /** How many more lie on targets that do not answer, or may lie on some that were not listed. */
   readonly away: number;
 }
 
@@ -456,7 +456,7 @@ export class ObjectStore {
     const good = new Map<number, FoundShard>();
     const bad: FoundShard[] = [];
     const wrong: string[] = [];
-    let away = 0;
+    let [away, unseen] = [0, 0];
     const count = object.dataShards + object.parityShards;
     const byShard = Array.from({ length: count }, (_, shard) =>
       object.places.filter((each) => each.shard === shard),
@@ -473,6 +473,7 @@ export class ObjectStore {
           const places = byShard[number] ?? [];
           wrong.push(...whyWrong(number, places, bad, this.catalog));
           if (places.some(({ target }) => this.catalog.unreachable.has(target))) away++;
+          else if (places.length === 0) unseen++;
         } else if (first !== undefined && !areOfOneObject(first, shard.header)) {
           wrong.push(`shard ${number} on ${shard.place.target.name} is of another object`);
           bad.push(shard);
@@ -482,7 +483,13 @@ export class ObjectStore {
       }
       from += round.length;
     }
-    return { good, bad, wrong, away };
+    return { good, bad, wrong, away: away + Math.min(unseen, this.#mayBeAway(count)) };
+  }
+
+  /** How many of an object's shards may lie on targets that were not listed. */
+  #mayBeAway(shards: number): number {
+    const { targets } = this.#world;
+    return this.catalog.unreachable.size * Math.ceil(shards / Math.max(1, targets.length));
   }
 
   async #readFirstGood(

@@ -392,7 +392,13 @@ class Restoring {
       return this.#finishOne(folder);
     }
     const first = entry.sameFile === "" ? undefined : this.#sameFiles.get(entry.sameFile);
-    if (first !== undefined) return this.#place.linkSame(path, first);
+    if (first !== undefined) {
+      await this.#place.linkSame(path, first);
+      // As the backup has counted them: each name is a file.
+      this.#counts.files++;
+      this.#counts.bytes += entry.content.bytes;
+      return;
+    }
     await this.#file(path, entry);
     if (entry.sameFile !== "" && this.#sameFiles.size < sameFilesMax) {
       this.#sameFiles.set(entry.sameFile, path);
@@ -430,7 +436,10 @@ class Restoring {
     for await (const segment of this.#reader.segments(content)) {
       const at = offset;
       offset += segment.length;
-      if (segment.kind === "hole") continue;
+      if (segment.kind === "hole") {
+        this.#counts.bytes += segment.length;
+        continue;
+      }
       await chunks.run(segment.length, () => this.#write(writer, segment, at));
     }
     // Of a long list nobody has looked yet.

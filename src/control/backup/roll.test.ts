@@ -90,6 +90,20 @@ describe("a target", () => {
     await assert.rejects(nobody, hasCode("NINES_BACKUP_UNKNOWN"));
   });
 
+  it("that is away holds what nobody else has: it is waited for, and not called lost", async () => {
+    const { disks } = await backedUp();
+    const opening = open(seen([disks[0], ...(await newDisks(2))], 2));
+    await assert.rejects(opening, (error: Error) => {
+      assert.match(
+        error.message,
+        /own key cannot be read while disk-b, disk-c cannot be reached\. /,
+      );
+      assert.match(error.message, /The key \w+ cannot be read until targets are back: /);
+      assert.doesNotMatch(error.message, /lost|\.\./);
+      return true;
+    });
+  });
+
   it("that the file names for the first time needs no word", async () => {
     const { disks } = await backedUp();
     const world = seen([...disks, ...(await newDisks(1))], 2);

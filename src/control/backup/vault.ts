@@ -271,8 +271,11 @@ export async function openVault(
 async function makeKey(keys: KeyRing, catalog: Catalog): Promise<void> {
   const isNew = catalog.ids("pack").length === 0 && catalog.ids("snapshot").length === 0;
   if (isNew && catalog.unreachable.size === 0) return keys.makeVault();
-  const why = [...keys.unreadable.values()].join("; ") || "no target has any of it";
-  throw new NinesError("NINES_VAULT_LOST", `The vault's own key cannot be read: ${why}.`);
+  const away = [...catalog.unreachable.keys()].map(({ name }) => name);
+  const until = away.length === 0 ? "" : ` while ${away.join(", ")} cannot be reached`;
+  const reasons = [...keys.unreadable.values()];
+  const why = reasons.length === 0 ? "No target has any of it." : reasons.join(" ");
+  throw new NinesError("NINES_VAULT_LOST", `The vault's own key cannot be read${until}. ${why}`);
 }
 
 interface FoundHeader {

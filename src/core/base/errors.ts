@@ -326,9 +326,9 @@ export const errorCatalogue = {
     "A target holds another vault.",
     "Give each vault targets of its own.",
   ),
-  NINES_VAULT_NEWER: entry(
-    "The vault was written by a newer version of Nines.",
-    "Upgrade Nines; this version has left everything as it was.",
+  NINES_VAULT_VERSION: entry(
+    "The vault was written by another version of Nines.",
+    "Use the version that wrote it, or a newer one; this one has left everything as it was.",
   ),
   NINES_VAULT_DAMAGED: entry(
     "Something in the vault is not what it must be, though its bytes are whole.",

@@ -7,6 +7,7 @@ import { createVaultCrypto } from "../../runtime/vault-crypto.ts";
 import { NinesError } from "../base/errors.ts";
 import { Chunker, type ChunkSizes } from "./chunker.ts";
 import { keptTimeNs, readName, sayName } from "./entry.ts";
+import { readHeader, writeHeader } from "./header.ts";
 import { keep } from "./keep.ts";
 import { type Domain, ObjectSealer, readWrappedKey, unwrapKey, wrapKey } from "./keys.ts";
 import { sharedBytes } from "./memory.ts";
@@ -55,6 +56,24 @@ describe("the reader of bytes", () => {
   it("refuses a declared length of 1 TiB before anything is allotted", () => {
     const bytes = new ByteWriter().count(2 ** 40).done();
     assert.throws(() => new ByteReader(bytes, "it").bytes(4_096), /1099511627776 where 4096/);
+  });
+});
+
+describe("a vault's header", () => {
+  const chunks = { minBytes: 1_024, averageBytes: 4_096, maxBytes: 16_384 };
+  const header = { vault: id, masterId: id.slice(0, 16), chunks };
+
+  it("comes back, and one of any other version is refused by its name", () => {
+    const bytes = writeHeader(header, crypto);
+    assert.deepEqual(readHeader(bytes, crypto), header);
+    const versionAt = 8;
+    const own = bytes[versionAt] ?? assert.fail();
+    for (const version of [own - 1, own + 1]) {
+      const body = bytes.slice(0, -32);
+      body[versionAt] = version;
+      const other = Uint8Array.of(...body, ...sha256(body));
+      assert.throws(() => readHeader(other, crypto), { code: "NINES_VAULT_VERSION" });
+    }
   });
 });
 

@@ -20,7 +20,8 @@ import {
 } from "./wire.ts";
 
 const magic = "NINESVHD";
-const headerVersion = 1;
+/** That of all else: the shards of another version are other shards. */
+const headerVersion = 3;
 export const wholeBytesMax = 4_096;
 const saltMax = 64;
 /** 1 GiB of memory; what a changed header could ask of a reader. */
@@ -78,14 +79,14 @@ export function writeHeader(header: VaultHeader, crypto: VaultCrypto): Uint8Arra
   return hashed(writer, crypto);
 }
 
-/** Undefined when it is rotten, or no header. Throws NINES_VAULT_NEWER. */
+/** Undefined when it is rotten, or no header. Throws NINES_VAULT_VERSION. */
 export function readHeader(bytes: Uint8Array, crypto: VaultCrypto): VaultHeader | undefined {
   const reader = unhashed(bytes, crypto, "a vault's header");
   if (reader === undefined || byteStringOf(reader.raw(magic.length)) !== magic) return undefined;
   const version = reader.u16();
-  if (version > headerVersion) {
-    const what = `The vault is of version ${version}; this one reads up to ${headerVersion}.`;
-    throw new NinesError("NINES_VAULT_NEWER", what);
+  if (version !== headerVersion) {
+    const what = `The vault is of version ${version}; this Nines reads version ${headerVersion}.`;
+    throw new NinesError("NINES_VAULT_VERSION", what);
   }
   const [vault, masterId] = [hexOf(reader.raw(idBytes)), hexOf(reader.raw(8))];
   const [minBytes, averageBytes, maxBytes] = [reader.u32(), reader.u32(), reader.u32()];

@@ -223,7 +223,7 @@ function begin(bytes: Uint8Array, what: string): ByteReader {
   const version = reader.u8();
   if (version > recordVersion) {
     const newer = `The ${what} is of version ${version}; this one reads up to ${recordVersion}.`;
-    throw new NinesError("NINES_VAULT_NEWER", newer);
+    throw new NinesError("NINES_VAULT_VERSION", newer);
   }
   return reader;
 }

@@ -343,7 +343,7 @@ function findSnapshot({ snapshots }: Vault, wanted: string): Snapshot {
   const found = isAmbiguous ? undefined : matching.at(-1);
   if (found !== undefined) return found;
   const what = isAmbiguous
-    ? `${matching.length} snapshots begin with ${text}.`
+    ? `${matching.length} snapshots begin with "${text}".`
     : `No snapshot ${wanted}.`;
   throw new NinesError("NINES_SNAPSHOT_UNKNOWN", what);
 }
