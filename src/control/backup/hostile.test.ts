@@ -7,7 +7,7 @@ import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
 import { headerName, type VaultHeader, writeHeader } from "../../core/vault/header.ts";
 import { masterIdOf } from "../../core/vault/keys.ts";
 import { sharedBytes } from "../../core/vault/memory.ts";
-import { type ObjectId, objectKinds, shardName } from "../../core/vault/names.ts";
+import { type ObjectId, type ObjectKind, objectKinds, shardName } from "../../core/vault/names.ts";
 import { ObjectCoder } from "../../core/vault/object-coder.ts";
 import { bytesOf } from "../../core/vault/wire.ts";
 import type { Target } from "../../ports/target.ts";
@@ -188,18 +188,19 @@ describe("a pack that was made up, with sums and parity that are right", () => {
   });
 });
 
-/** Puts shards in the place of a pack's, right in all but what they are of: each lie is its own. */
+/** Puts shards in the place of an object's, right in all but what they are of. */
 async function makeUp(
   vault: Vault,
   id: ObjectId,
   shards: readonly number[],
   lieOf: (shard: number) => number = () => 1,
+  kind: ObjectKind = "pack",
 ): Promise<void> {
   const { crypto } = vault.world;
-  const whole = (await vault.store.read("pack", id)).all();
-  const name = { kind: "pack", id, vault: vault.header.vault } as const;
+  const whole = (await vault.store.read(kind, id)).all();
+  const name = { kind, id, vault: vault.header.vault };
   const coder = new ObjectCoder(crypto, vault.settings.geometry);
-  for (const { target, ...shard } of vault.catalog.find("pack", id)?.places ?? []) {
+  for (const { target, ...shard } of vault.catalog.find(kind, id)?.places ?? []) {
     if (!shards.includes(shard.shard)) continue;
     const bytes = Uint8Array.from(whole, (byte) => byte ^ lieOf(shard.shard));
     const made = await coder.encode(name, bytes, sharedBytes);
@@ -258,6 +259,42 @@ describe("shards that were made up", () => {
     const why = "is not what was sealed there, whichever 4 of its shards it is read from";
     assert.deepEqual(lost, [`pack ${id}: the chunk at 0 ${why}`]);
     assert.deepEqual([mended, packsOn()], [0, before]);
+  });
+
+  it("hide no record and no key, be they found by who opens the vault or by a scrub", async () => {
+    for (const kind of objectKinds.filter((each) => each !== "pack")) {
+      const world = await backedUp(wide);
+      const open = () => openVault(world, wide, opening);
+      for (const [first, second] of [
+        [0, 1],
+        [0, 5],
+        [4, 5],
+      ] as const) {
+        const before = await open();
+        for (const id of before.catalog.ids(kind)) {
+          await makeUp(before, id, [first, second], () => 1, kind);
+        }
+        if (first === 0 && second === 5) assert.deepEqual((await scrub(before)).lost, []);
+        const vault = await open();
+        assert.deepEqual([...vault.unreadable, ...vault.keys.unreadable], []);
+        assert.deepEqual(await treeOf(vault, vault.snapshots.at(-1) ?? assert.fail()), newer);
+        const { lost } = await verify(vault);
+        assert.deepEqual(lost, []);
+      }
+      assert.match((await verify(await open())).sentence, /every shard is there and right/);
+    }
+  });
+
+  it("are said, and nothing is written over them, where nobody has the key to tell", async () => {
+    const world = await backedUp(wide);
+    const open = () => openVault(world, wide, opening);
+    const vault = await open();
+    const [id = assert.fail()] = vault.packs.keys();
+    await makeUp(vault, id, [1]);
+    Object.assign(vault.keys, { find: () => undefined });
+    const { degraded, mended, lost } = await scrub(vault);
+    assert.deepEqual([degraded, mended, lost], [1, 0, []]);
+    assert.equal((await scrub(await open())).mended, 1);
   });
 
   it("are looked for in a bounded number of ways, which is said", async () => {

@@ -30,7 +30,7 @@ import {
 } from "../../core/vault/records.ts";
 import { sameBytes, bytesOf, utf8Of } from "../../core/vault/wire.ts";
 import { messageOf } from "./catalog.ts";
-import type { ObjectStore } from "./object-store.ts";
+import { type ObjectStore, type Verdict, verdictOf } from "./object-store.ts";
 
 interface Held {
   readonly domain: Domain;
@@ -105,9 +105,9 @@ export class KeyRing {
   }
 
   async #readTombstone(id: ObjectId): Promise<Tombstone> {
-    const sealed = (await this.#store.read("tombstone", id)).all();
     const name = { kind: "tombstone", id } as const;
-    return readTombstone(id, openRecord(this.#crypto, this.vault, name, sealed));
+    const open = (sealed: Uint8Array) => openRecord(this.#crypto, this.vault, name, sealed);
+    return readTombstone(id, await this.#store.open("tombstone", id, open));
   }
 
   async #putTombstone(tombstone: Omit<Tombstone, "id">): Promise<Tombstone> {
@@ -204,22 +204,42 @@ export class KeyRing {
     }
   }
 
-  async #loadKey(id: ObjectId): Promise<void> {
-    const wrapped = readWrappedKey((await this.#store.read("key", id)).all());
-    if (wrapped.masterId !== masterIdOf(this.#crypto, this.#master)) {
-      this.#others.set(id, wrapped.domainId);
-      return;
-    }
+  /** Whether a key object is as it was made; of another master key's nobody here can tell. */
+  judge(id: ObjectId, bytes: Uint8Array): Verdict {
+    return verdictOf(() => {
+      if (!this.#isOthers(bytes)) return this.#unwrap(id, bytes);
+      throw new NinesError("NINES_VAULT_KEY", `The key ${id} was wrapped with another master key.`);
+    });
+  }
+
+  #isOthers(bytes: Uint8Array): boolean {
+    return readWrappedKey(bytes).masterId !== masterIdOf(this.#crypto, this.#master);
+  }
+
+  #unwrap(id: ObjectId, bytes: Uint8Array): Pick<Held, "domain" | "generation"> {
+    const wrapped = readWrappedKey(bytes);
     const domain = unwrapKey(this.#crypto, this.#master, id, wrapped);
-    if (domain === undefined) {
-      const what = `The key ${id} was not wrapped with this master key, or has been changed.`;
-      throw new NinesError("NINES_VAULT_DAMAGED", what);
+    if (domain !== undefined) return { domain, generation: wrapped.generation };
+    const what = `The key ${id} was not wrapped with this master key, or has been changed.`;
+    throw new NinesError("NINES_VAULT_DAMAGED", what);
+  }
+
+  async #loadKey(id: ObjectId): Promise<void> {
+    try {
+      this.#hold(id, await this.#store.open("key", id, (bytes) => this.#unwrap(id, bytes)));
+    } catch (error) {
+      const bytes = (await this.#store.read("key", id)).all();
+      if (!this.#isOthers(bytes)) throw error;
+      this.#others.set(id, readWrappedKey(bytes).domainId);
     }
+  }
+
+  #hold(id: ObjectId, { domain, generation }: Pick<Held, "domain" | "generation">): void {
     const before = this.#held.get(domain.id);
-    const isNewer = wrapped.generation >= (before?.generation ?? 0);
+    const isNewer = generation >= (before?.generation ?? 0);
     const objects = isNewer ? [id, ...(before?.objects ?? [])] : [...(before?.objects ?? []), id];
-    const generation = Math.max(wrapped.generation, before?.generation ?? 0);
-    this.#held.set(domain.id, { domain, generation, objects });
+    const newest = Math.max(generation, before?.generation ?? 0);
+    this.#held.set(domain.id, { domain, generation: newest, objects });
     if (domain.kind === "vault") this.#vault = domain;
   }
 

@@ -78,18 +78,21 @@ export interface Examination {
   readonly away: boolean;
 }
 
+/** What somebody who can open an object says of its bytes; "unknown": nobody here can. */
+export type Verdict = "right" | "unknown" | { readonly forged: string };
+
 /**
- * What is wrong with an object's bytes, if anything; they are there as long as this takes.
- * `isStrange`: whether parity says that one of the shards was made up, which is found meanwhile.
+ * Judges an object's bytes, which are there as long as this takes. `isStrange`: whether parity says
+ * that one of the shards was made up, which is found meanwhile.
  */
 export type Look = (
   kind: ObjectKind,
   id: ObjectId,
   bytes: ObjectBytes,
   isStrange: () => Promise<boolean>,
-) => Promise<string | undefined>;
+) => Promise<Verdict>;
 
-const noLook: Look = async () => undefined;
+const noLook: Look = async () => "unknown";
 
 export class ObjectStore {
   readonly vault: string;
@@ -194,6 +197,22 @@ export class ObjectStore {
     return undefined;
   }
 
+  /**
+   * What `open` makes of an object's bytes. Where it throws NINES_VAULT_DAMAGED shards may have been
+   * made up: these are found by what can be opened, and made anew.
+   */
+  async open<T>(kind: ObjectKind, id: ObjectId, open: (bytes: Uint8Array) => T): Promise<T> {
+    try {
+      return open((await this.read(kind, id)).all());
+    } catch (error) {
+      if (!(error instanceof NinesError) || error.code !== "NINES_VAULT_DAMAGED") throw error;
+      const look: Look = async (_, __, bytes) => verdictOf(() => open(bytes.all()));
+      const { mended } = await this.examine(kind, id, look);
+      if (mended === 0) throw error;
+      return open((await this.read(kind, id)).all());
+    }
+  }
+
   /** Reads every shard, and makes anew what is missing or wrong; `look`s at what they hold. */
   examine(kind: ObjectKind, id: ObjectId, look: Look = noLook): Promise<Examination> {
     // Two readers may find the same fault; it is mended once.
@@ -292,13 +311,17 @@ export class ObjectStore {
     const comparing = isTold ? coder.inconsistent(bytes.shards, headers) : Promise.resolve([]);
     const isStrange = async () => (await comparing).length > 0;
     const looking = look(kind, id, bytes, isStrange);
-    const [strange, forged] = await Promise.all([comparing, looking]);
-    if (forged === undefined) {
+    const [strange, verdict] = await Promise.all([comparing, looking]);
+    if (verdict === "right") {
       for (const shard of strange) leave(shard, "does not belong to the others");
+    } else if (verdict === "unknown") {
+      // Made anew from a lie, what is right would go.
+      const why = "its shards do not belong together, and nobody can tell which were made up";
+      if (strange.length > 0) return { ...found, wrong: [why], mended: 0, lost: false };
     } else {
       const madeUp = await this.#madeUp(object, header, good, look);
       if (typeof madeUp === "string") {
-        return { ...found, wrong: [`${forged}${madeUp}`], mended: 0, lost: true };
+        return { ...found, wrong: [`${verdict.forged}${madeUp}`], mended: 0, lost: true };
       }
       for (const shard of madeUp) {
         leave(shard, `on ${good.get(shard)?.place.target.name} was made up`);
@@ -335,8 +358,8 @@ export class ObjectStore {
           new Map(shards.map((shard) => [shard, good.get(shard) as FoundShard])),
         );
         const bytes = coder.decode(header, some, loan.take);
-        const forged = await look(kind, id, bytes, async () => true);
-        if (forged === undefined) return await coder.inconsistent(bytes.shards, headers);
+        const verdict = await look(kind, id, bytes, async () => true);
+        if (verdict === "right") return await coder.inconsistent(bytes.shards, headers);
       } finally {
         loan.end();
       }
@@ -638,6 +661,17 @@ function hasSum({ header, place }: FoundShard, sums: readonly Uint8Array[]): boo
 
 function bytesOfAll(shards: ReadonlyMap<number, FoundShard>): ReadonlyMap<number, Uint8Array> {
   return new Map([...shards].map(([shard, { bytes }]) => [shard, bytes as Uint8Array]));
+}
+
+/** Of bytes that are right if they can be opened. */
+export function verdictOf(open: () => unknown): Verdict {
+  try {
+    open();
+    return "right";
+  } catch (error) {
+    if (!(error instanceof NinesError)) throw error;
+    return error.code === "NINES_VAULT_DAMAGED" ? { forged: error.message } : "unknown";
+  }
 }
 
 function headersOfAll(shards: ReadonlyMap<number, FoundShard>): ReadonlyMap<number, ShardHeader> {

@@ -63,7 +63,7 @@ const objectBytesLeast = examinedBytesMax / 8;
 export function scrub(vault: Vault, options: ScrubOptions = {}): Promise<ScrubOutcome> {
   const forged = forgedIn(vault);
   return examineAll(vault, options, async (kind, id, bytes, isStrange) =>
-    vault.isDamaged(id) || (await isStrange()) ? forged(kind, id, bytes, isStrange) : undefined,
+    vault.isDamaged(id) || (await isStrange()) ? forged(kind, id, bytes, isStrange) : "unknown",
   );
 }
 
@@ -154,14 +154,16 @@ function missingPacks(vault: Vault): readonly string[] {
   );
 }
 
-/** Opens each chunk of each pack that there is a key for. */
-function forgedIn({ packs, keys, world: { crypto } }: Vault): Look {
-  return async (_, id, bytes) => {
+/** Opens each chunk of each pack that there is a key for, and all other objects. */
+function forgedIn(vault: Vault): Look {
+  const { packs, keys, world } = vault;
+  return async (kind, id, bytes) => {
+    if (kind !== "pack") return vault.judge(kind, id, bytes.all());
     const domain = keys.find(packs.get(id)?.domainId ?? "");
-    if (domain === undefined) return undefined;
-    const { key } = new ObjectSealer(crypto, domain, id);
-    const forged = await crypto.bulk.findForged(key, bytes.lengths, bytes.shards);
-    return forged === undefined ? undefined : `${forged} is not what was sealed there`;
+    if (domain === undefined) return "unknown";
+    const { key } = new ObjectSealer(world.crypto, domain, id);
+    const forged = await world.crypto.bulk.findForged(key, bytes.lengths, bytes.shards);
+    return forged === undefined ? "right" : { forged: `${forged} is not what was sealed there` };
   };
 }
 

@@ -41,7 +41,7 @@ import {
 import type { Target } from "../../ports/target.ts";
 import { type Catalog, listAll, messageOf, readCatalog } from "./catalog.ts";
 import { KeyRing } from "./key-ring.ts";
-import { ObjectStore } from "./object-store.ts";
+import { ObjectStore, type Verdict, verdictOf } from "./object-store.ts";
 import { callRoll, type Roll, spreadMarks } from "./roll.ts";
 import type { VaultSettings, VaultWorld } from "./world.ts";
 
@@ -129,8 +129,17 @@ export class Vault {
   }
 
   async readRecord(kind: ObjectKind, id: ObjectId): Promise<Uint8Array> {
-    const sealed = (await this.store.read(kind, id)).all();
+    return this.store.open(kind, id, (sealed) => this.#open(kind, id, sealed));
+  }
+
+  #open(kind: ObjectKind, id: ObjectId, sealed: Uint8Array): Uint8Array {
     return openRecord(this.world.crypto, this.keys.vault, { kind, id }, sealed);
+  }
+
+  /** Of anything but a pack: whether it is what was sealed. */
+  judge(kind: ObjectKind, id: ObjectId, bytes: Uint8Array): Verdict {
+    if (kind === "key") return this.keys.judge(id, bytes);
+    return verdictOf(() => this.#open(kind, id, bytes));
   }
 
   /** Remembers on this machine that this snapshot was there. */
