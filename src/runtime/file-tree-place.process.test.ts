@@ -110,15 +110,20 @@ describe("a place to restore to", () => {
     const tree = await createFileTreePlace({ root, mayHold: false, bulk });
     const refused = { code: "NINES_RESTORE_PLACE", message: /^file .*: there is no room left\.$/ };
     await assert.rejects(write(tree, ["file"], "x"), refused);
-    const putting = tree.putFiles([], [{ name: "file", facts, chunk: undefined }]);
-    await assert.rejects(putting, { code: "NINES_RESTORE_PLACE" });
+    const files = ["file", "other"].map((name) => ({ name, facts, chunk: undefined }));
+    await assert.rejects(tree.putFiles([], files.slice(0, 1)), refused);
+    const several = {
+      ...refused,
+      message: /^What is in the root cannot .*: there is no room left\.$/,
+    };
+    await assert.rejects(tree.putFiles([], files), several);
     await tree.close();
   });
 
   it("gives files, folders and links their times, to the microsecond, also before 1970", async (t) => {
     const { tree, root } = await place(t);
-    // From 1953 on, every microsecond of a second as likely as another.
-    const some = Array.from({ length: 60 }, (_, n) => BigInt(n - 10) * 50_000_000_012_347n);
+    // From 1953 to 2035, for some disks end in 2038; every microsecond as likely as another.
+    const some = Array.from({ length: 60 }, (_, n) => BigInt(n - 12) * 44_000_000_012_347n);
     for (const [at, microseconds] of [-1_500_000n, -1n, 0n, 1n, ...some].entries()) {
       const timed = { ...facts, modifiedNs: microseconds * 1_000n };
       const names = { file: `file-${at}`, folder: `folder-${at}`, link: `link-${at}` };

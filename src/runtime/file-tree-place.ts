@@ -233,7 +233,10 @@ class FileTreePlace implements TreePlace {
       });
     });
     return putting.catch((error: unknown) => {
-      throw this.#refused(folder, error);
+      // Of several nobody says which one it was.
+      const [one, ...others] = files;
+      const isOne = one !== undefined && others.length === 0;
+      throw this.#refused(isOne ? [...folder, one.name] : folder, error);
     });
   }
 
@@ -336,7 +339,8 @@ class FileTreePlace implements TreePlace {
   }
 
   #refusal(path: TreePath, why: string): NinesError {
-    const what = `${sayName(path.join("/"))} cannot be restored below ${this.#root}: ${why}.`;
+    const name = path.length === 0 ? "What is in the root" : sayName(path.join("/"));
+    const what = `${name} cannot be restored below ${this.#root}: ${why}.`;
     return new NinesError("NINES_RESTORE_PLACE", what);
   }
 }

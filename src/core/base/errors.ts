@@ -394,8 +394,8 @@ export const errorCatalogue = {
     "Run it by hand; the message has its last words. The snapshots that there are stand.",
   ),
   NINES_RESTORE_PLACE: entry(
-    "The place to restore to has something in it that would be changed, or leads elsewhere.",
-    "Name a new folder; `--resume` goes on in one where a restore was cut off.",
+    "The place to restore to has what would be changed, leads elsewhere, is full, or refuses.",
+    "Name a new folder; or make room, or let it be written to, and go on there with `--resume`.",
   ),
   NINES_BACKUP_STOPPED: entry(
     "A duty of the vault was asked to end before it was done.",
