@@ -37,6 +37,11 @@ export class Catalog {
     for (const kind of objectKinds) this.#objects.set(kind, new Map());
   }
 
+  /** Names of targets that are away. */
+  get away(): readonly string[] {
+    return [...this.unreachable.keys()].map(({ name }) => name);
+  }
+
   ids(kind: ObjectKind): readonly ObjectId[] {
     return [...this.#of(kind).keys()];
   }

@@ -63,7 +63,7 @@ export function redundancyOf(vault: Vault): Redundancy {
       if (spare >= object.parityShards) counts.whole++;
     }
   }
-  const away = [...catalog.unreachable.keys()].map(({ name }) => name);
+  const { away } = catalog;
   const erasures = vault.keys.tombstones.flatMap(({ subjectHash, atMs, pending }) =>
     pending.length === 0 ? [] : [{ subject: hexOf(subjectHash).slice(0, 16), atMs, pending }],
   );

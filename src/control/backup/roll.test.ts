@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NinesError } from "../../core/base/errors.ts";
-import type { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";
+import { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";
 import { withLease } from "./leases.ts";
 import { adoptTarget } from "./roll.ts";
 import { runBackup } from "./run-backup.ts";
@@ -41,10 +41,6 @@ function seen(disks: readonly (SimulatedDisk | undefined)[], seed: number): Test
   );
 }
 
-function awayIn({ catalog }: Vault): readonly string[] {
-  return [...catalog.unreachable.keys()].map(({ name }) => name);
-}
-
 async function lastTree(vault: Vault): Promise<unknown> {
   return treeOf(vault, vault.snapshots.at(-1) ?? assert.fail());
 }
@@ -61,7 +57,7 @@ describe("a target", () => {
     const vault = await open(world);
     await scrub(vault);
     assert.deepEqual(filesOn(empty), []);
-    assert.deepEqual(awayIn(vault), ["disk-c"]);
+    assert.deepEqual(vault.catalog.away, ["disk-c"]);
     const said = world.recorded.find(({ kind }) => kind === "target.unreachable")?.sentence ?? "";
     assert.match(
       said,
@@ -82,7 +78,7 @@ describe("a target", () => {
     assert.match(sentence, /^Target disk-c is new/);
     assert.ok((await scrub(await open(world))).mended > 0);
     const vault = await open(seen([disks[0], ...(await newDisks(1)), empty], 3));
-    assert.deepEqual(awayIn(vault), ["disk-b"]);
+    assert.deepEqual(vault.catalog.away, ["disk-b"]);
     assert.deepEqual(await lastTree(vault), tree);
     const again = await adoptTarget(world, header.vault, "disk-c");
     assert.match(again.sentence, /in use already/);
@@ -104,21 +100,41 @@ describe("a target", () => {
     });
   });
 
+  it("that is away may hold the newest snapshot: nobody is said to have put old ones back", async () => {
+    const world = await backedUp();
+    const [empty = assert.fail()] = await newDisks(1);
+    const without = (at: number, seed: number, from: TestWorld) =>
+      new TestWorld(world.disks.with(at, empty), seed, from);
+    const second = without(2, 2, world);
+    const source = new TestSource("data", { file: noise(2, 3_000) });
+    await runBackup(second, settings, source, options);
+    await assert.rejects(open(without(0, 3, second)), {
+      code: "NINES_VAULT_TARGETS",
+      message: /, number 2, cannot be read while disk-a cannot be reached\. /,
+    });
+    const back = await open(new TestWorld(world.disks, 4, second));
+    assert.deepEqual(await lastTree(back), source.tree);
+    // Where none is seen at all, it cannot be known either.
+    const unmounted = Array.from(world.disks, () => new SimulatedDisk());
+    const opening = open(new TestWorld(unmounted, 5, second));
+    await assert.rejects(opening, hasCode("NINES_VAULT_TARGETS"));
+  });
+
   it("that the file names for the first time needs no word", async () => {
     const { disks } = await backedUp();
     const world = seen([...disks, ...(await newDisks(1))], 2);
-    assert.deepEqual(awayIn(await open(world)), []);
+    assert.deepEqual((await open(world)).catalog.away, []);
     // From then on it is one of them.
     const [empty] = await newDisks(1);
-    assert.deepEqual(awayIn(await open(seen([...disks, empty], 3))), ["disk-d"]);
+    assert.deepEqual((await open(seen([...disks, empty], 3))).catalog.away, ["disk-d"]);
   });
 
   it("whose disk has changed places with another is as good as before", async () => {
     const { disks } = await backedUp();
     const vault = await open(seen([disks[1], disks[2], disks[0]], 2));
-    assert.deepEqual(awayIn(vault), []);
+    assert.deepEqual(vault.catalog.away, []);
     assert.deepEqual(await lastTree(vault), tree);
-    assert.deepEqual(awayIn(await open(seen(disks, 3))), [], "and when they change back");
+    assert.deepEqual((await open(seen(disks, 3))).catalog.away, [], "and when they change back");
   });
 
   it("that is new beside disks that have changed places is taken for none of them", async () => {
@@ -129,16 +145,20 @@ describe("a target", () => {
     const { header } = await open(world);
     await adoptTarget(world, header.vault, "disk-a");
     const vault = await open(world);
-    assert.deepEqual(awayIn(vault), []);
+    assert.deepEqual(vault.catalog.away, []);
     assert.ok((await scrub(vault)).mended > 0);
-    assert.deepEqual(awayIn(await open(seen([disks[0], empty, disks[2]], 3))), [], "wherever");
+    assert.deepEqual(
+      (await open(seen([disks[0], empty, disks[2]], 3))).catalog.away,
+      [],
+      "wherever",
+    );
   });
 
   it("that shows another one's disk counts once, and is not adopted", async () => {
     const { disks } = await backedUp();
     const world = seen([disks[0], disks[1], disks[1]], 2);
     const vault = await open(world);
-    assert.deepEqual(awayIn(vault), ["disk-c"]);
+    assert.deepEqual(vault.catalog.away, ["disk-c"]);
     assert.deepEqual(await lastTree(vault), tree);
     const adopting = adoptTarget(world, vault.header.vault, "disk-c");
     await assert.rejects(adopting, hasCode("NINES_VAULT_TARGETS"));

@@ -188,12 +188,16 @@ export class Vault {
   }
 
   #checkMark(): void {
-    const { mark } = this.world;
-    const rolledBack = findRollback(mark.read(), this.header.vault, this.snapshots);
-    if (rolledBack === undefined) return this.raiseMark(this.snapshots);
-    const away = [...this.catalog.unreachable.keys()].map(({ name }) => name).join(", ");
-    const hint = away === "" ? "" : ` Not reached: ${away}.`;
-    throw new NinesError("NINES_VAULT_ROLLED_BACK", `${rolledBack}${hint}`);
+    const { snapshots, unreadable, world } = this;
+    const { away } = this.catalog;
+    const what = findRollback(world.mark.read(), this.header.vault, {
+      snapshots,
+      unreadable,
+      away,
+    });
+    if (what === undefined) return this.raiseMark(this.snapshots);
+    const isCertain = away.length === 0;
+    throw new NinesError(isCertain ? "NINES_VAULT_ROLLED_BACK" : "NINES_VAULT_TARGETS", what);
   }
 
   /** What is lost, then what is condemned: a chunk is found elsewhere if it is elsewhere. */
@@ -280,7 +284,7 @@ export async function openVault(
 async function makeKey(keys: KeyRing, catalog: Catalog): Promise<void> {
   const isNew = catalog.ids("pack").length === 0 && catalog.ids("snapshot").length === 0;
   if (isNew && catalog.unreachable.size === 0) return keys.makeVault();
-  const away = [...catalog.unreachable.keys()].map(({ name }) => name);
+  const { away } = catalog;
   const until = away.length === 0 ? "" : ` while ${away.join(", ")} cannot be reached`;
   const reasons = [...keys.unreadable.values()];
   const why = reasons.length === 0 ? "No target has any of it." : reasons.join(" ");
@@ -347,6 +351,10 @@ function newHeader(
   const names = world.targets.map(({ name }) => name).join(", ");
   const known = world.mark.read()?.vault;
   if (known !== undefined) {
+    if (failed.length > 0) {
+      const what = `Vault ${known}, which this machine knows, is away: ${failed.join("; ")}.`;
+      throw new NinesError("NINES_VAULT_TARGETS", what);
+    }
     const what = `Vault ${known}, which this machine knows, is not on ${names}; are they mounted?`;
     throw new NinesError("NINES_VAULT_ROLLED_BACK", what);
   }

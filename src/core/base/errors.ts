@@ -344,8 +344,8 @@ export const errorCatalogue = {
     true,
   ),
   NINES_VAULT_ROLLED_BACK: entry(
-    "The newest snapshot that this machine knows of is on no target: all are older than before.",
-    "Look who has put old targets in place. Remove `vault-mark.json` in .nines to accept them.",
+    "All targets answer, and the newest snapshot that this machine knows of cannot be read there.",
+    "Look who put old ones there. To accept them, and keys of the erased, remove `vault-mark.json`.",
   ),
   NINES_VAULT_BUSY: entry(
     "Another process works on the vault, and both together would not be safe.",

@@ -37,16 +37,33 @@ export function raised(
   return newest;
 }
 
-/** What is missing, as a sentence; undefined when nothing is. */
+export interface SeenTargets {
+  readonly snapshots: readonly { readonly sequence: number }[];
+  /** Objects that are there and cannot be read, each with why. */
+  readonly unreadable: ReadonlyMap<string, string>;
+  /** Names of targets that cannot be reached. */
+  readonly away: readonly string[];
+}
+
+/**
+ * What is missing, as a sentence; undefined when nothing is. Only where all targets answer does it
+ * say that they went back: what is not seen may lie on one that is away.
+ */
 export function findRollback(
   mark: HighWater | undefined,
   vault: string,
-  snapshots: readonly { readonly sequence: number }[],
+  { snapshots, unreadable, away }: SeenTargets,
 ): string | undefined {
   if (mark === undefined || mark.vault !== vault) return undefined;
   const newest = snapshots.reduce((most, { sequence }) => Math.max(most, sequence), 0);
   if (newest >= mark.sequence) return undefined;
   const known = `snapshot ${mark.snapshot.slice(0, 8)}, number ${mark.sequence}`;
   const found = newest === 0 ? "there is none on them" : `the newest on them is number ${newest}`;
-  return `The targets are as they were before: this machine knows of ${known}, and ${found}.`;
+  const why = unreadable.get(mark.snapshot);
+  if (why === undefined && away.length === 0) {
+    return `The targets are as they were before: this machine knows of ${known}, and ${found}.`;
+  }
+  const until = away.length === 0 ? "" : ` while ${away.join(", ")} cannot be reached`;
+  const because = why === undefined ? "" : ` ${why}`;
+  return `The newest that this machine knows of, ${known}, cannot be read${until}.${because}`;
 }
