@@ -265,6 +265,10 @@ describe("nines backup", () => {
       assert.ok(said.includes(`not kept: ${name}: a target of the vault itself\n`), said);
     }
     assert.doesNotMatch(nines(["browse", "latest"]), / [abc]\n/);
+    // Nor a folder in it, by whatever name.
+    symlinkSync(join("a", "pack"), join(folder, "link"));
+    writeFileSync(file, readFileSync(file, "utf8").replace("path: .,", "path: link,"));
+    assert.match(nines(["run"], 1), /link is a target of the vault itself, or lies in one\./);
   });
 
   it("writes nothing where a mount is missing, and says so", (t) => {

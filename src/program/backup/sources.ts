@@ -2,7 +2,8 @@
 // database's own dump) is a driver here, and its part of the schema.
 
 import { statSync } from "node:fs";
-import { stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { BackupSourceConfig, BackupTargetConfig } from "../../config/config.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { type EntryFacts, keptTimeNs, readName } from "../../core/vault/entry.ts";
@@ -22,6 +23,7 @@ export async function beginSource(
   switch (from.kind) {
     case "files": {
       const own = await identitiesOf(targets, clock);
+      await refuseWithin(own, from.path);
       const exclude = from.exclude.map(readName);
       return createFileTreeSource({ name, path: from.path, exclude, own });
     }
@@ -69,5 +71,18 @@ function factsIn(path: string): EntryFacts {
   } catch (cause) {
     const what = `There is no journal in ${path}, or it cannot be looked at.`;
     throw new NinesError("NINES_JOURNAL_NOT_FOUND", what, { cause });
+  }
+}
+
+/** The walk leaves out targets that it meets; one that it begins in it would never meet. */
+async function refuseWithin(own: ReadonlySet<string>, path: string): Promise<void> {
+  // What is not there is told of where it is read.
+  let folder = await realpath(path).catch(() => path);
+  for (let below = ""; folder !== below; folder = dirname(folder)) {
+    below = folder;
+    const there = await stat(folder, { bigint: true }).catch(() => undefined);
+    if (there === undefined || !own.has(folderIdentity(there))) continue;
+    const what = `${path} is a target of the vault itself, or lies in one.`;
+    throw new NinesError("NINES_BACKUP_SOURCE", what);
   }
 }
