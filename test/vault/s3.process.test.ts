@@ -22,6 +22,7 @@ import {
 } from "../../src/control/backup/vault.fixture.ts";
 import type { Clock } from "../../src/ports/clock.ts";
 import { type Target, TargetError } from "../../src/ports/target.ts";
+import { createTargets } from "../../src/program/backup/targets.ts";
 import { createS3Target, type S3TargetOptions } from "../../src/runtime/s3-target.ts";
 import { isKind } from "../conformance/target.ts";
 import { owner, type S3Store, startS3Store, writer } from "./s3-store.fixture.ts";
@@ -56,6 +57,38 @@ class PatientClock implements Clock {
 
   passDeadlines(): void {
     for (const run of this.#deadlines.splice(0)) run();
+  }
+}
+
+/** Time passes when it is told to; what is due is run in its order. */
+class SteppedClock implements Clock {
+  #nowMs = 0;
+  readonly #timers = new Set<{ readonly dueMs: number; readonly run: () => void }>();
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  wallMs(): number {
+    return Date.now();
+  }
+
+  after(delayMs: number, run: () => void): Disposable {
+    const timer = { dueMs: this.#nowMs + delayMs, run };
+    this.#timers.add(timer);
+    return { [Symbol.dispose]: () => void this.#timers.delete(timer) };
+  }
+
+  pass(ms: number): void {
+    const untilMs = this.#nowMs + ms;
+    for (;;) {
+      const [next] = [...this.#timers].sort((a, b) => a.dueMs - b.dueMs);
+      if (next === undefined || next.dueMs > untilMs) break;
+      this.#timers.delete(next);
+      this.#nowMs = next.dueMs;
+      next.run();
+    }
+    this.#nowMs = untilMs;
   }
 }
 
@@ -132,6 +165,32 @@ describe("a store that is busy or ill", () => {
     const failure = await failureOf(targetOf(store, clock).list("pack", ""));
     assert.equal(failure.message, "Target cloud could not list pack within 60 s");
     assert.equal(failure.kind, "timeout");
+  });
+
+  it("to which a put is slow is still read from, by the deadlines of a run", async (t) => {
+    await using store = await startS3Store();
+    store.objects.set("shop/pack/0b", bytes);
+    const folder = mkdtempSync(join(tmpdir(), "nines-s3-"));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const credentialsFile = join(folder, "key");
+    const { accessKeyId, secretAccessKey } = owner;
+    const lines = `aws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
+    writeFileSync(credentialsFile, lines, { mode: 0o600 });
+    const { endpoint, bucket, region } = store;
+    const where = { endpoint, bucket, region, virtualHost: false, prefix: "shop" };
+    const place = { kind: "bucket", ...where, credentialsFile } as const;
+    const about = { name: "cloud", domain: "cloud", retire: false, appendOnly: false };
+    const clock = new SteppedClock();
+    const [target = assert.fail()] = await createTargets([{ ...about, place }], clock);
+    store.trouble = ({ method }) => {
+      if (method !== "PUT") return undefined;
+      setImmediate(() => clock.pass(120_000));
+      return "hang";
+    };
+    const failure = await failureOf(target.put("pack/0a", [bytes]));
+    assert.equal(failure.message, "Target cloud could not put pack/0a within 120 s");
+    assert.deepEqual(Buffer.from(await target.read("pack/0b", 0, 10)), Buffer.from(bytes));
+    await target.close();
   });
 
   it("that nobody runs is unreachable, and why is said", async () => {

@@ -14,6 +14,11 @@ import { createSystemRandom } from "../../runtime/random.ts";
 import { readS3Credentials } from "./secrets.ts";
 
 const timeoutMs = 120_000;
+/**
+ * A bucket's client ends its calls by itself, a list after two deadlines at most. What ends sooner
+ * would take a bucket to which a put is slow for one that is dead, with all who read from it.
+ */
+const bucketNetMs = 2.5 * timeoutMs;
 
 /** Throws NINES_VAULT_CREDENTIALS. Nothing is asked of a target yet. */
 export async function createTargets(
@@ -45,5 +50,5 @@ async function createTarget(config: BackupTargetConfig, disk: Disk, clock: Clock
   const credentials = readS3Credentials(name, credentialsFile);
   const { random } = createSystemRandom();
   const about = { name, domain, place, prefix, credentials };
-  return withDeadline(createS3Target({ ...about, clock, random, timeoutMs }), clock, timeoutMs);
+  return withDeadline(createS3Target({ ...about, clock, random, timeoutMs }), clock, bucketNetMs);
 }
