@@ -192,7 +192,8 @@ export class ObjectStore {
     for (const each of object.places) {
       if (each.shard !== shard) continue;
       const { header, bytes } = await this.#readShard(each, loan);
-      if (header?.objectBytes === objectBytes) return bytes;
+      const isOfIt = header?.dataShards === object.dataShards;
+      if (isOfIt && header?.objectBytes === objectBytes) return bytes;
     }
     return undefined;
   }

@@ -11,6 +11,7 @@
 // exceed eight times.
 
 import { present } from "../../core/base/assert.ts";
+import { NinesError } from "../../core/base/errors.ts";
 import type { IndexedPack } from "../../core/vault/chunk-index.ts";
 import { Loan } from "../../core/vault/memory.ts";
 import type { ObjectId } from "../../core/vault/names.ts";
@@ -43,6 +44,7 @@ interface Part {
   readonly shards: Promise<readonly Uint8Array[] | undefined>;
   /** The part's memory: it goes back when it is not kept and nobody uses it any more. */
   readonly loan: Loan;
+  /** Those who hold it, and its read while that is under way. */
   users: number;
   failedAtMs?: number;
 }
@@ -172,42 +174,54 @@ export class PackParts {
     return part;
   }
 
-  /** What is only kept makes way. */
+  /** What is only kept makes way, unless that is not enough. */
   #makeRoom(count: number, bytes: number, isAlone: boolean): boolean {
-    const isRoom = () =>
-      this.#parts.size + count <= partsLeast || this.#bytes + bytes <= this.#bytesMax;
-    for (const part of this.#parts.values()) {
-      if (isRoom()) return true;
-      if (part.users === 0) this.#drop(part);
+    const idle = [...this.#parts.values()].filter(({ users }) => users === 0);
+    const isRoom = (parts: number, freed: number) =>
+      this.#parts.size - parts + count <= partsLeast ||
+      this.#bytes - freed + bytes <= this.#bytesMax;
+    const idleBytes = idle.reduce((sum, part) => sum + part.bytes, 0);
+    if (!isAlone && !isRoom(idle.length, idleBytes)) return false;
+    for (const part of idle) {
+      if (isRoom(0, 0)) break;
+      this.#drop(part);
     }
-    return isAlone || isRoom();
+    return true;
   }
 
-  #begin({ pack, object, isWhole }: Wanted, shard: number, bytes: number): Part {
+  #begin(wanted: Wanted, shard: number, bytes: number): Part {
+    const { pack, object, isWhole } = wanted;
     const loan = new Loan(this.#vault.store.memory);
     const one = isWhole || object === undefined ? undefined : { object, shard };
-    const shards = this.#read(pack, one, loan);
+    const shards = this.#read(wanted, one, loan);
     const key = one === undefined ? pack.id : `${pack.id} ${shard}`;
-    const part: Part = { key, bytes, shards, loan, users: 0 };
+    const part = this.#use({ key, bytes, shards, loan, users: 0 });
     this.#bytes += bytes;
     shards.then(
       (read) => {
         if (read === undefined) this.#drop(part);
+        this.#release([part]);
       },
       () => {
         part.failedAtMs = this.#vault.world.clock.monotonicMs();
+        this.#release([part]);
       },
     );
     return part;
   }
 
   async #read(
-    { id, packBytes }: IndexedPack,
+    { pack: { id, packBytes }, shardBytes }: Wanted,
     one: { readonly object: CatalogObject; readonly shard: number } | undefined,
     loan: Loan,
   ): Promise<readonly Uint8Array[] | undefined> {
     const { store } = this.#vault;
-    if (one === undefined) return (await store.read("pack", id, loan)).shards;
+    if (one === undefined) {
+      const { shards, lengths } = await store.read("pack", id, loan);
+      if (lengths.objectBytes === packBytes && lengths.shardBytes === shardBytes) return shards;
+      const what = `The pack ${id} has ${lengths.objectBytes} bytes in ${shards.length} shards`;
+      throw new NinesError("NINES_VAULT_DAMAGED", `${what}, and its table is of ${packBytes}.`);
+    }
     const bytes = await store.readShard(one.object, packBytes, one.shard, loan);
     if (bytes === undefined) return undefined;
     const shards: Uint8Array[] = [];

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { type Content, writeEntry, writeSegments } from "../../core/vault/tree.ts";
 import { ByteWriter, byteStringOf } from "../../core/vault/wire.ts";
+import { shardBytesOf } from "../../core/vault/shard.ts";
 import type { Target } from "../../ports/target.ts";
 import type { PlaceWriter, TreePath } from "../../ports/tree-place.ts";
 import { restore } from "./restore.ts";
@@ -240,12 +241,15 @@ describe("a restore", () => {
 });
 
 /** The names of a file's chunks, and what is read of packs from now on. */
-async function chunksIn(world: TestWorld): Promise<{
+async function chunksIn(
+  world: TestWorld,
+  fileBytes = 40_000,
+): Promise<{
   readonly vault: Vault;
   readonly names: readonly Uint8Array[];
   readonly reads: string[];
 }> {
-  const source = new TestSource("data", { file: noise(1, 40_000) });
+  const source = new TestSource("data", { file: noise(1, fileBytes) });
   const wide = { ...settings, packBytes: 65_536 };
   const { snapshot } = await runBackup(world, wide, source, options);
   const reads = noteReads(world);
@@ -260,6 +264,88 @@ async function chunksIn(world: TestWorld): Promise<{
   reads.length = 0;
   return { vault, names, reads };
 }
+
+/** Of each pack of two shards: a chunk in the first, one in the second, and one across both. */
+function perPack(vault: Vault, names: readonly Uint8Array[]) {
+  const packs = new Map<string, { first?: Uint8Array; second?: Uint8Array; across?: Uint8Array }>();
+  for (const name of names) {
+    const { pack, chunk } = vault.index.find(name) ?? assert.fail();
+    const half = shardBytesOf(pack.packBytes, 2);
+    const isInFirst = chunk.offset + chunk.sealedBytes <= half;
+    const where = isInFirst ? "first" : chunk.offset < half ? "across" : "second";
+    packs.set(pack.id, { ...packs.get(pack.id), [where]: name });
+  }
+  const all = [...packs.values()];
+  return all.map(({ first, second, across }) => ({
+    first: first ?? assert.fail(),
+    second: second ?? assert.fail(),
+    across: across ?? assert.fail(),
+  }));
+}
+
+describe("parts of packs", () => {
+  it("are let go of where what is in them cannot be used", async () => {
+    const world = new TestWorld(await newDisks(4), 1);
+    const { vault, names } = await chunksIn(world, 100_000);
+    const [one = assert.fail(), two = assert.fail()] = perPack(vault, names);
+    const reader = new VaultReader(vault, 1);
+    const { mac } = world.crypto;
+    Object.assign(world.crypto, { mac: () => assert.fail("no key for it") });
+    await assert.rejects(reader.sealed(one.across), /no key for it/);
+    Object.assign(world.crypto, { mac });
+    // Only who is alone has room for both of its shards beside two others.
+    const held = await reader.sealedNow(two.across);
+    assert.ok(held !== undefined);
+    held.release();
+  });
+
+  it("of a pack that is shorter than its table says are refused", async () => {
+    const { vault, names } = await chunksIn(new TestWorld(await newDisks(4), 1));
+    const [{ across } = assert.fail()] = perPack(vault, names);
+    const { pack } = vault.index.find(across) ?? assert.fail();
+    const whole = (await vault.store.read("pack", pack.id)).all();
+    await vault.store.put("pack", pack.id, Uint8Array.from(whole.subarray(0, 30_000)));
+    const why = { code: "NINES_VAULT_DAMAGED", message: /has 30000 bytes in 2 shards, and its/ };
+    await assert.rejects(new VaultReader(vault).chunk(across), why);
+  });
+
+  it("keep their memory while they are read, whoever has given them up", async () => {
+    const world = new TestWorld(await newDisks(4), 1);
+    const { vault, names } = await chunksIn(world, 160_000);
+    const [one = assert.fail(), ...others] = perPack(vault, names);
+    const reader = new VaultReader(vault, 1);
+    const { bulk } = world.crypto;
+    const slow: { readonly shard: Uint8Array; readonly before: Buffer; sum: () => void }[] = [];
+    let sums = 0;
+    const sum: typeof bulk.sum = async (shard) => {
+      if (++sums === 1) throw new Error("a thread has ended");
+      if (sums > 2) return bulk.sum(shard);
+      await new Promise<void>((resolve) => {
+        slow.push({ shard, before: Buffer.from(shard), sum: resolve });
+      });
+      return bulk.sum(shard);
+    };
+    Object.assign(world.crypto, { bulk: Object.assign(Object.create(bulk), { sum }) });
+    await assert.rejects(reader.chunk(one.across), /a thread has ended/);
+    for (const { across } of others) await reader.chunk(across);
+    const [late = assert.fail()] = slow;
+    assert.deepEqual(Buffer.from(late.shard), late.before);
+    late.sum();
+  });
+
+  it("that are only kept do not make way where that makes no room", async () => {
+    const { vault, names, reads } = await chunksIn(new TestWorld(await newDisks(4), 1), 160_000);
+    const [one = assert.fail(), two = assert.fail(), other = assert.fail()] = perPack(vault, names);
+    const reader = new VaultReader(vault, 1);
+    const held = [await reader.sealed(one.first), await reader.sealed(one.second)];
+    await reader.chunk(two.first);
+    reads.length = 0;
+    assert.equal(await reader.sealedNow(other.across), undefined);
+    held.push((await reader.sealedNow(two.first)) ?? assert.fail());
+    assert.deepEqual(reads, []);
+    for (const { release } of held) release();
+  });
+});
 
 describe("a chunk", () => {
   it("takes the one shard that it lies in, once for all that lie there", async () => {

@@ -127,23 +127,30 @@ export class VaultReader {
     return { ...found, domain };
   }
 
-  #held({ pack, chunk, domain }: FoundChunk, { shards, shardBytes, release }: Holding): HeldChunk {
-    let sealer = this.#sealers.get(pack.id);
-    if (sealer === undefined) {
-      sealer = new ObjectSealer(this.#vault.world.crypto, domain, pack.id);
-      if (this.#sealers.size === sealersMax) this.#sealers.clear();
-      this.#sealers.set(pack.id, sealer);
-    }
+  #held({ pack, chunk, domain }: FoundChunk, holding: Holding): HeldChunk {
     const loan = new Loan(this.#vault.store.memory);
-    const whole = new ObjectBytes({ objectBytes: pack.packBytes, shardBytes }, shards);
-    const end = chunk.offset + chunk.sealedBytes;
-    const bytes = whole.slice(chunk.offset, end, loan.take);
-    return {
-      chunk: sealedChunk(sealer, chunk, bytes),
-      release: () => {
-        loan.end();
-        release();
-      },
+    const release = () => {
+      loan.end();
+      holding.release();
     };
+    try {
+      const { shards, shardBytes } = holding;
+      const whole = new ObjectBytes({ objectBytes: pack.packBytes, shardBytes }, shards);
+      const end = chunk.offset + chunk.sealedBytes;
+      const bytes = whole.slice(chunk.offset, end, loan.take);
+      return { chunk: sealedChunk(this.#sealerOf(pack.id, domain), chunk, bytes), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #sealerOf(pack: ObjectId, domain: Domain): ObjectSealer {
+    const known = this.#sealers.get(pack);
+    if (known !== undefined) return known;
+    const sealer = new ObjectSealer(this.#vault.world.crypto, domain, pack);
+    if (this.#sealers.size === sealersMax) this.#sealers.clear();
+    this.#sealers.set(pack, sealer);
+    return sealer;
   }
 }
