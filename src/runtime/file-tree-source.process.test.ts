@@ -22,11 +22,12 @@ const nobody = 65_534;
 describe("a tree of files", () => {
   it("leaves out what keeps the vault itself, and says so", async (t) => {
     const root = mkdtempSync(join(tmpdir(), "nines-source-"));
-    for (const name of ["disk", "files"]) mkdirSync(join(root, name));
+    for (const name of ["disk", "files", "hung"]) mkdirSync(join(root, name));
     // Whoever configures a target may have come to it by another path.
     symlinkSync(join(root, "disk"), join(root, "elsewhere"));
     const own = new Set([folderIdentity(statSync(join(root, "elsewhere"), { bigint: true }))]);
-    const source = createFileTreeSource({ name: "data", path: root, exclude: [], own });
+    const kept = { own, ownPaths: ["hung"] };
+    const source = createFileTreeSource({ name: "data", path: root, exclude: [], ...kept });
     t.after(async () => {
       await source.close();
       rmSync(root, { recursive: true });
@@ -36,7 +37,11 @@ describe("a tree of files", () => {
       listing?.entries.map(({ name }) => name),
       ["elsewhere", "files"],
     );
-    assert.deepEqual(listing?.left, [{ name: "disk", reason: "a target of the vault itself" }]);
+    const reason = "a target of the vault itself";
+    assert.deepEqual(listing?.left, [
+      { name: "disk", reason },
+      { name: "hung", reason },
+    ]);
   });
 
   it("says of a file and a folder that they may not be read, and gives the others", async (t) => {

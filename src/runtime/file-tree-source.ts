@@ -54,9 +54,12 @@ export interface FileTreeOptions {
    * for each backup would hold all those before it.
    */
   readonly own?: ReadonlySet<string>;
+  /** Such folders by their paths below the root: the disk, which may hang, is not asked. */
+  readonly ownPaths?: readonly ByteName[];
 }
 
 const nothing: ReadonlySet<string> = new Set();
+const ownReason = "a target of the vault itself";
 
 /** The same by whatever path, link or mount it is reached. */
 export function folderIdentity({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
@@ -97,6 +100,10 @@ class FileTreeSource implements TreeSource {
       const left: Left[] = [];
       for (const name of only === undefined ? namesIn(folder) : [only]) {
         if (this.#isExcluded([...path, name])) continue;
+        if (this.#isOwn([...path, name])) {
+          left.push({ name, reason: ownReason });
+          continue;
+        }
         const kept = attributes.get([...path, name].join("/")) ?? [];
         const found = entryOf(folder, name, kept, this.#options.own ?? nothing);
         if (found === undefined) continue;
@@ -152,6 +159,10 @@ class FileTreeSource implements TreeSource {
   #isExcluded(path: readonly string[]): boolean {
     return this.#options.exclude.includes(path.join("/"));
   }
+
+  #isOwn(path: readonly string[]): boolean {
+    return this.#options.ownPaths?.includes(path.join("/")) === true;
+  }
 }
 
 function namesIn(folder: number): readonly string[] {
@@ -174,7 +185,7 @@ function entryOf(
     const kind = kindOf(stat);
     if (kind === undefined) return { name, reason: "a socket, a pipe or a device" };
     if (kind === "folder" && own.has(folderIdentity(stat))) {
-      return { name, reason: "a target of the vault itself" };
+      return { name, reason: ownReason };
     }
     const pointsTo = kind === "link" ? byteName(readlinkSync(path, "buffer")) : "";
     const isShared = kind === "file" && stat.nlink > 1n;

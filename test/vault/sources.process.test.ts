@@ -1,10 +1,13 @@
 // Sources that are more than files: a command's output, a journal that is written meanwhile.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { beginSource } from "../../src/program/backup/sources.ts";
 import { openJournal, verifyJournal } from "../../src/sdk/journal.ts";
+import type { EventEntry } from "../../src/ports/events.ts";
 import { createNines } from "../e2e/nines.fixture.ts";
 
 describe("nines backup run", () => {
@@ -47,4 +50,35 @@ backup:
     assert.doesNotMatch((await nines.run("backup", "list")).stdout, /broken/);
     await journal.close();
   });
+});
+
+it("leaves a target below a source out though it does not answer, and says which it may meet", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "nines-own-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const data = join(folder, "data");
+  for (const name of ["disks/ä", "shop"]) mkdirSync(join(data, name), { recursive: true });
+  const sentences: string[] = [];
+  // Whatever is waited for is late.
+  const after = (_delayMs: number, run: () => void) => {
+    queueMicrotask(run);
+    return { [Symbol.dispose]: () => {} };
+  };
+  const clock = { monotonicMs: () => 0, wallMs: () => 0, after };
+  const events = { record: ({ sentence }: EventEntry) => void sentences.push(sentence) };
+  const targets = ["data/disks/ä", "elsewhere"].map((path) => {
+    const place = { kind: "folder", path: join(folder, path) } as const;
+    return { name: path, domain: path, retire: false, appendOnly: false, place };
+  });
+  const from = { kind: "files", path: data, exclude: [] } as const;
+  const about = { name: "data", service: "data", from };
+  const source = await beginSource(about, targets, { clock, events });
+  const listing = await source.list(["disks"]);
+  await source.close();
+  assert.deepEqual(listing?.entries, []);
+  assert.deepEqual(
+    listing?.left.map(({ reason }) => reason),
+    ["a target of the vault itself"],
+  );
+  assert.equal(sentences.length, 1, sentences.join());
+  assert.match(sentences[0] ?? "", /^Target elsewhere does not say .* source data hold it/);
 });

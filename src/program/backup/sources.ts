@@ -3,29 +3,39 @@
 
 import { statSync } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, relative } from "node:path";
 import type { BackupSourceConfig, BackupTargetConfig } from "../../config/config.ts";
 import { NinesError } from "../../core/base/errors.ts";
-import { type EntryFacts, keptTimeNs, readName } from "../../core/vault/entry.ts";
+import { type ByteName, type EntryFacts, keptTimeNs, readName } from "../../core/vault/entry.ts";
 import type { Clock } from "../../ports/clock.ts";
+import type { Events } from "../../ports/events.ts";
 import type { TreeSource } from "../../ports/tree-source.ts";
 import { createDisk } from "../../runtime/disk.ts";
+import { codeOf } from "../../runtime/error-code.ts";
 import { createFileTreeSource, folderIdentity } from "../../runtime/file-tree-source.ts";
 
-/** Who does not say so soon what it is hangs, and is not what the walk would go through. */
-const identityMs = 2_000;
+/** A disk that sleeps needs as long to say what it is; one that hangs never does. */
+const identityMs = 10_000;
+
+const missingCodes: readonly string[] = ["ENOENT", "ENOTDIR"];
+
+interface SourceWorld {
+  readonly clock: Clock;
+  readonly events: Events;
+}
 
 export async function beginSource(
   { name, from }: BackupSourceConfig,
   targets: readonly BackupTargetConfig[],
-  clock: Clock,
+  world: SourceWorld,
 ): Promise<TreeSource> {
   switch (from.kind) {
     case "files": {
-      const own = await identitiesOf(targets, clock);
-      await refuseWithin(own, from.path);
+      const { path } = from;
+      const { identities, paths } = await ownFolders(name, path, targets, world);
+      await refuseWithin(identities, path);
       const exclude = from.exclude.map(readName);
-      return createFileTreeSource({ name, path: from.path, exclude, own });
+      return createFileTreeSource({ name, path, exclude, own: identities, ownPaths: paths });
     }
     case "command": {
       const { createCommandSource } = await import("../../runtime/command-source.ts");
@@ -40,21 +50,48 @@ export async function beginSource(
   }
 }
 
-async function identitiesOf(
+/**
+ * The targets that the walk may meet: by its own path what lies below the source, and by what it is
+ * what links or mounts lead to.
+ */
+async function ownFolders(
+  source: string,
+  path: string,
   targets: readonly BackupTargetConfig[],
-  clock: Clock,
-): Promise<ReadonlySet<string>> {
-  const own = new Set<string>();
-  const looks = targets.map(async ({ place }) => {
-    if (place.kind === "folder") own.add(folderIdentity(await stat(place.path, { bigint: true })));
+  { clock, events }: SourceWorld,
+): Promise<{ readonly identities: ReadonlySet<string>; readonly paths: readonly ByteName[] }> {
+  const identities = new Set<string>();
+  const paths: ByteName[] = [];
+  const unknown = new Set<string>();
+  const looks = targets.map(async ({ name, place }) => {
+    if (place.kind !== "folder") return;
+    const below = Buffer.from(relative(path, place.path)).toString("latin1");
+    if (isBelow(below)) paths.push(below);
+    else unknown.add(name);
+    try {
+      identities.add(folderIdentity(await stat(place.path, { bigint: true })));
+    } catch (error) {
+      // What is not there is met nowhere.
+      if (!missingCodes.includes(codeOf(error))) return;
+    }
+    unknown.delete(name);
   });
   let timer: Disposable | undefined;
   const late = new Promise<void>((resolve) => {
     timer = clock.after(identityMs, resolve);
   });
-  await Promise.race([Promise.allSettled(looks), late]);
+  await Promise.race([Promise.all(looks), late]);
   timer?.[Symbol.dispose]();
-  return own;
+  for (const name of unknown) {
+    const what = `Target ${name} does not say which folder it is: should source ${source} hold it`;
+    const sentence = `${what} by a link or a mount, it is backed up as well.`;
+    events.record({ kind: "backup.target-unknown", level: "warning", sentence });
+  }
+  return { identities, paths };
+}
+
+function isBelow(path: string): boolean {
+  return path !== "" && path !== ".." && !path.startsWith("../");
 }
 
 /** The journal's files belong to whom its folder belongs. */

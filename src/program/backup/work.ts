@@ -37,7 +37,7 @@ async function tryToBackUp(
   source: BackupSourceConfig,
   progress: (bytes: number) => void,
 ): Promise<BackupOutcome> {
-  const tree = await beginSource(source, config.targets, world.clock);
+  const tree = await beginSource(source, config.targets, world);
   try {
     return await runBackup(world, settings, tree, {
       ...key,
