@@ -42,6 +42,12 @@ export class Catalog {
     return [...this.unreachable.keys()].map(({ name }) => name);
   }
 
+  /** What a sentence about something that is not here ends with: it may lie on what is away. */
+  get whileAway(): string {
+    const { away } = this;
+    return away.length === 0 ? "" : ` while ${away.join(", ")} cannot be reached`;
+  }
+
   ids(kind: ObjectKind): readonly ObjectId[] {
     return [...this.#of(kind).keys()];
   }

@@ -510,6 +510,12 @@ export class ObjectStore {
     return { good, bad, wrong, away: away + Math.min(unseen, this.#mayBeAway(count)) };
   }
 
+  /** Whether an object of which nothing is seen may be whole on targets that were not listed. */
+  get mayHideObjects(): boolean {
+    const { dataShards, parityShards } = this.#settings.geometry;
+    return this.#mayBeAway(dataShards + parityShards) >= dataShards;
+  }
+
   /** How many of an object's shards may lie on targets that were not listed. */
   #mayBeAway(shards: number): number {
     const { targets } = this.#world;

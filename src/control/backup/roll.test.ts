@@ -7,7 +7,7 @@ import { SimulatedDisk } from "../../../sim/disk/simulated-disk.ts";
 import { withLease } from "./leases.ts";
 import { adoptTarget } from "./roll.ts";
 import { runBackup } from "./run-backup.ts";
-import { scrub } from "./scrub.ts";
+import { scrub, verify } from "./scrub.ts";
 import {
   allFiles,
   master,
@@ -118,6 +118,42 @@ describe("a target", () => {
     const unmounted = Array.from(world.disks, () => new SimulatedDisk());
     const opening = open(new TestWorld(unmounted, 5, second));
     await assert.rejects(opening, hasCode("NINES_VAULT_TARGETS"));
+  });
+
+  it("that is away is named beside what a run without another one has left there", async () => {
+    const world = await backedUp();
+    const [empty = assert.fail()] = await newDisks(1);
+    const without = (at: number, seed: number, from: TestWorld) =>
+      new TestWorld(world.disks.with(at, empty), seed, from);
+    const second = without(2, 2, world);
+    const source = new TestSource("data", { file: noise(2, 3_000) });
+    await runBackup(second, settings, source, options);
+    const third = new TestWorld(world.disks, 3, second);
+    await runBackup(third, settings, source, options);
+    const vault = await open(without(0, 4, third));
+    const { lost, away, missing, sentence } = await verify(vault);
+    assert.deepEqual(lost, []);
+    assert.ok(away > 0 && missing.length > 0);
+    assert.match(sentence, /objects are not to be read until targets are back/);
+    const why = / in no pack that can be read while disk-a cannot be reached\.?$/;
+    for (const { reason } of missing) assert.match(reason, why);
+    const back = await verify(await open(new TestWorld(world.disks, 5, third)));
+    assert.deepEqual([back.lost, back.away, back.missingCount], [[], 0, 0]);
+  });
+
+  it("that is away may have all of an object of which nothing is seen: it is not lost", async () => {
+    const copies = { ...settings, geometry: { ...settings.geometry, dataShards: 1 } };
+    const world = new TestWorld(await newDisks(2), 1);
+    await runBackup(world, copies, new TestSource("data", tree), options);
+    const [, second = assert.fail()] = world.targets;
+    for (const name of await second.list("pack", "")) await second.remove(name);
+    const [empty = assert.fail(), old = assert.fail()] = [...(await newDisks(1)), world.disks[1]];
+    const opening = { master, create: false, withIndex: true };
+    const alone = await openVault(new TestWorld([empty, old], 2, world), copies, opening);
+    const { lost, away, missingCount } = await verify(alone);
+    assert.deepEqual([lost, away > 0, missingCount > 0], [[], true, true]);
+    const { lost: mended } = await verify(await openVault(world, copies, opening));
+    assert.deepEqual(mended, []);
   });
 
   it("that the file names for the first time needs no word", async () => {

@@ -114,7 +114,9 @@ async function examineAll(vault: Vault, options: ScrubOptions, look: Look): Prom
   await vault.noteDamage(read, lostPacks);
   const lost = gone.map((object) => `${object.join(" ")}: ${reasons.get(object)}`);
   const last = done < objects.length ? (objects[done - 1]?.join(" ") ?? options.after) : undefined;
-  if (last === undefined) lost.push(...missingPacks(vault));
+  const missing = last === undefined ? missingPacks(vault) : [];
+  if (vault.store.mayHideObjects) away += missing.length;
+  else lost.push(...missing.map((id) => `pack ${id}: no target has any of it`));
   const counts = { objects: done, bytes, mended, degraded, away };
   const sentence = say(counts, lost.length);
   const level = lost.length > 0 ? "error" : mended + degraded + away > 0 ? "warning" : "info";
@@ -147,11 +149,9 @@ async function stillThere(vault: Vault, objects: readonly ObjectKey[]): Promise<
   return objects.filter((object) => now.find(...object) !== undefined);
 }
 
-function missingPacks(vault: Vault): readonly string[] {
+function missingPacks(vault: Vault): readonly ObjectId[] {
   const here = new Set(vault.catalog.ids("pack"));
-  return [...vault.packs.keys()].flatMap((id) =>
-    here.has(id) || vault.isCondemned(id) ? [] : [`pack ${id}: no target has any of it`],
-  );
+  return [...vault.packs.keys()].filter((id) => !here.has(id) && !vault.isCondemned(id));
 }
 
 /** Opens each chunk of each pack that there is a key for, and all other objects. */

@@ -81,7 +81,8 @@ class Walk {
       this.#tell(path, "folder", unknown);
     } else if (bytes > 0) {
       const said = sayCount(bytes, "byte of it is", "bytes of it are");
-      this.#tell(path, kind, `${said} in no pack that can be read`);
+      const { whileAway } = this.#vault.catalog;
+      this.#tell(path, kind, `${said} in no pack that can be read${whileAway}`);
     }
     return unknown !== undefined || bytes > 0;
   }

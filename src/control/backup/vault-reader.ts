@@ -114,7 +114,8 @@ export class VaultReader {
   #find(name: Uint8Array): FoundChunk {
     const found = this.#vault.index.find(name);
     if (found === undefined) {
-      const what = `The chunk ${hexOf(name)} is in no pack that can be read.`;
+      const where = `in no pack that can be read${this.#vault.catalog.whileAway}`;
+      const what = `The chunk ${hexOf(name)} is ${where}.`;
       throw new NinesError("NINES_VAULT_LOST", what);
     }
     const { pack, chunk } = found;

@@ -189,14 +189,11 @@ export class Vault {
 
   #checkMark(): void {
     const { snapshots, unreadable, world } = this;
-    const { away } = this.catalog;
-    const what = findRollback(world.mark.read(), this.header.vault, {
-      snapshots,
-      unreadable,
-      away,
-    });
-    if (what === undefined) return this.raiseMark(this.snapshots);
-    const isCertain = away.length === 0;
+    const { whileAway } = this.catalog;
+    const seen = { snapshots, unreadable, whileAway };
+    const what = findRollback(world.mark.read(), this.header.vault, seen);
+    if (what === undefined) return this.raiseMark(snapshots);
+    const isCertain = whileAway === "";
     throw new NinesError(isCertain ? "NINES_VAULT_ROLLED_BACK" : "NINES_VAULT_TARGETS", what);
   }
 
@@ -284,11 +281,12 @@ export async function openVault(
 async function makeKey(keys: KeyRing, catalog: Catalog): Promise<void> {
   const isNew = catalog.ids("pack").length === 0 && catalog.ids("snapshot").length === 0;
   if (isNew && catalog.unreachable.size === 0) return keys.makeVault();
-  const { away } = catalog;
-  const until = away.length === 0 ? "" : ` while ${away.join(", ")} cannot be reached`;
   const reasons = [...keys.unreadable.values()];
   const why = reasons.length === 0 ? "No target has any of it." : reasons.join(" ");
-  throw new NinesError("NINES_VAULT_LOST", `The vault's own key cannot be read${until}. ${why}`);
+  throw new NinesError(
+    "NINES_VAULT_LOST",
+    `The vault's own key cannot be read${catalog.whileAway}. ${why}`,
+  );
 }
 
 interface FoundHeader {

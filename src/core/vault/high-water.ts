@@ -41,8 +41,8 @@ export interface SeenTargets {
   readonly snapshots: readonly { readonly sequence: number }[];
   /** Objects that are there and cannot be read, each with why. */
   readonly unreadable: ReadonlyMap<string, string>;
-  /** Names of targets that cannot be reached. */
-  readonly away: readonly string[];
+  /** " while disk-a cannot be reached"; "" where all can. */
+  readonly whileAway: string;
 }
 
 /**
@@ -52,7 +52,7 @@ export interface SeenTargets {
 export function findRollback(
   mark: HighWater | undefined,
   vault: string,
-  { snapshots, unreadable, away }: SeenTargets,
+  { snapshots, unreadable, whileAway }: SeenTargets,
 ): string | undefined {
   if (mark === undefined || mark.vault !== vault) return undefined;
   const newest = snapshots.reduce((most, { sequence }) => Math.max(most, sequence), 0);
@@ -60,10 +60,9 @@ export function findRollback(
   const known = `snapshot ${mark.snapshot.slice(0, 8)}, number ${mark.sequence}`;
   const found = newest === 0 ? "there is none on them" : `the newest on them is number ${newest}`;
   const why = unreadable.get(mark.snapshot);
-  if (why === undefined && away.length === 0) {
+  if (why === undefined && whileAway === "") {
     return `The targets are as they were before: this machine knows of ${known}, and ${found}.`;
   }
-  const until = away.length === 0 ? "" : ` while ${away.join(", ")} cannot be reached`;
   const because = why === undefined ? "" : ` ${why}`;
-  return `The newest that this machine knows of, ${known}, cannot be read${until}.${because}`;
+  return `The newest that this machine knows of, ${known}, cannot be read${whileAway}.${because}`;
 }

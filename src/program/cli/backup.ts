@@ -135,7 +135,9 @@ export const backupCommands: BackupActions = {
       const outcome = await restoreTo(target, vault, snapshot, partsOf(options.path ?? ""));
       const { lost, lostCount } = outcome;
       say(`Restored ${restored(outcome, snapshot)} to ${resolve(to)}.`);
-      for (const line of lost) complain(`LOST: ${oneLine(line)}`);
+      // What lies on a target that is away is not known to be lost.
+      const word = vault.catalog.whileAway === "" ? "LOST" : "AWAY";
+      for (const line of lost) complain(`${word}: ${oneLine(line)}`);
       if (lostCount > lost.length) complain(`and ${lostCount - lost.length} more`);
       for (const what of target.leftOut()) complain(`Not restored: ${what}.`);
       return lostCount === 0 ? exitCode.done : exitCode.failed;
@@ -156,7 +158,7 @@ export const backupCommands: BackupActions = {
         return code;
       }
       const files = sayCount(missingCount, "file or folder", "files or folders");
-      complain(`${files} cannot be restored whole.`);
+      complain(`${files} cannot be restored whole${vault.catalog.whileAway}.`);
       return exitCode.failed;
     }),
 
