@@ -58,9 +58,14 @@ export function createDiskFile(
     truncate: (sizeBytes) => attempt("truncate", path, () => handle.truncate(sizeBytes)),
     close: async () => {
       await Promise.allSettled(pending);
-      await durable?.direct?.close();
-      await once?.close();
-      await attempt("close", path, () => handle.close());
+      await attempt("close", path, async () => {
+        try {
+          await durable?.direct?.close();
+          await once?.close();
+        } finally {
+          await handle.close();
+        }
+      });
     },
   };
 }

@@ -22,6 +22,7 @@ export class PastCache {
   readonly #handle: FileHandle;
   readonly #flags: number;
   #direct: Promise<FileHandle | undefined> | undefined;
+  #isRefused = false;
 
   /** `handle`: the file, opened with these flags. */
   constructor(handle: FileHandle, flags: number) {
@@ -60,7 +61,12 @@ export class PastCache {
   }
 
   async #wayFor(blocks: Uint8Array, offset: number): Promise<FileHandle | undefined> {
-    if (blocks.length < directBytesLeast || !isInLine(blocks, offset, blockBytes)) return undefined;
+    if (
+      this.#isRefused ||
+      blocks.length < directBytesLeast ||
+      !isInLine(blocks, offset, blockBytes)
+    )
+      return undefined;
     this.#direct ??= this.#open();
     return this.#direct;
   }
@@ -80,8 +86,7 @@ export class PastCache {
       return true;
     } catch (error) {
       if (codeOf(error) !== "EINVAL") throw error;
-      await this.close();
-      this.#direct = Promise.resolve(undefined);
+      this.#isRefused = true;
       return false;
     }
   }

@@ -96,7 +96,7 @@ const faults: readonly VaultFault[] = [
   {
     name: "a scrub passes over what is rotten",
     file: `${folder}/object-store.js`,
-    find: "if (!isWhole || forged !== undefined)",
+    find: 'if (!isWhole || typeof verdict === "object")',
     replace: "if (false)",
     foundBy: "damage",
   },

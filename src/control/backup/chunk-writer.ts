@@ -8,9 +8,8 @@
 // which waits for those before it when it is full.
 // An error of what goes on beside is thrown by the next call.
 
-import { alignedBytes } from "../../core/base/aligned-memory.ts";
 import { chunkNamer, type Domain, ObjectSealer } from "../../core/vault/keys.ts";
-import { shardMemory } from "../../core/vault/object-coder.ts";
+import { sharedBytes } from "../../core/vault/memory.ts";
 import {
   PackBuilder,
   type PackHolding,
@@ -137,8 +136,7 @@ export class ChunkWriter {
     const { world, settings } = this.#vault;
     const isLarge = bodyBytes > settings.packBytes;
     const spare = isLarge ? undefined : this.#spares.pop();
-    const bytes = packRoomBytes(Math.max(bodyBytes, settings.packBytes));
-    const memory = spare ?? shardMemory(bytes, alignedBytes);
+    const memory = spare ?? sharedBytes(packRoomBytes(Math.max(bodyBytes, settings.packBytes)));
     const id = this.#vault.newId();
     const sealer = new ObjectSealer(world.crypto, domain, id);
     const builder = new PackBuilder(sealer, domain, id, holds, memory);

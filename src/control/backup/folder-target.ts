@@ -92,11 +92,13 @@ class FolderTarget implements Target {
     return this.#attempt(`read ${name}`, async () => {
       const { path, leaf } = placeOf(name);
       const folder = await this.#folder(path, false);
-      const file = await folder.open(leaf, "read", useOf(name));
+      const { once } = useOf(name);
+      const file = await folder.open(leaf, "read", { once });
       try {
         const there = Math.max(0, (await file.sizeBytes()) - offset);
-        // Whole blocks are read as they are; the last of the file is rarely whole.
-        const bytes = allocate(blockBytes * Math.ceil(Math.min(length, there) / blockBytes));
+        const wanted = Math.min(length, there);
+        // Past the cache whole blocks are read; the last of a file is rarely whole.
+        const bytes = allocate(once ? blockBytes * Math.ceil(wanted / blockBytes) : wanted);
         const got = await file.read(bytes, offset);
         return bytes.subarray(0, Math.min(got, length));
       } finally {

@@ -10,7 +10,7 @@ import { sharedBytes } from "../../core/vault/memory.ts";
 import { type ObjectId, type ObjectKind, objectKinds, shardName } from "../../core/vault/names.ts";
 import { ObjectCoder } from "../../core/vault/object-coder.ts";
 import { bytesOf } from "../../core/vault/wire.ts";
-import type { Target } from "../../ports/target.ts";
+import { type Target, TargetError } from "../../ports/target.ts";
 import { withoutRemoval } from "./append-only.ts";
 import { createFolderTarget } from "./folder-target.ts";
 import { masterOfPassphrase } from "./master-key.ts";
@@ -18,6 +18,7 @@ import { runBackup } from "./run-backup.ts";
 import { scrub, verify } from "./scrub.ts";
 import {
   allFiles,
+  changed,
   master,
   newDisks,
   noise,
@@ -283,6 +284,29 @@ describe("shards that were made up", () => {
       }
       assert.match((await verify(await open())).sentence, /every shard is there and right/);
     }
+  });
+
+  it("are no loss while targets that could tell are silent", async () => {
+    const world = await backedUp(wide);
+    const open = () => openVault(world, wide, opening);
+    const vault = await open();
+    const [id = assert.fail()] = vault.packs.keys();
+    await makeUp(vault, id, [0]);
+    const places = vault.catalog.find("pack", id)?.places ?? [];
+    const silent = places.filter(({ shard }) => shard > 3).map(({ target }) => target.name);
+    const targets = world.targets.map((target) => {
+      const read: Target["read"] = async (name, ...rest) => {
+        if (!isOfPack(name) || !silent.includes(target.name)) return target.read(name, ...rest);
+        throw new TargetError("timeout", "no answer");
+      };
+      return changed(target, { read });
+    });
+    const now = Object.assign(Object.create(world) as TestWorld, { targets });
+    const { lost, away } = await verify(await openVault(now, wide, opening));
+    assert.deepEqual([lost, away > 0], [[], true]);
+    const later = await open();
+    assert.deepEqual(later.damages, []);
+    assert.equal((await verify(later)).mended, 1);
   });
 
   it("are said, and nothing is written over them, where nobody has the key to tell", async () => {

@@ -158,7 +158,10 @@ export class ObjectStore {
     throw new NinesError("NINES_VAULT_TARGETS", `${what} must be: ${because}.`);
   }
 
-  /** The object's bytes, until the loan ends. Mends it on the way. Throws NINES_VAULT_LOST. */
+  /**
+   * The object's bytes, until the loan ends. Mends it on the way. Throws NINES_VAULT_LOST, and
+   * NINES_VAULT_TARGETS while what it takes is away.
+   */
   async read(
     kind: ObjectKind,
     id: ObjectId,
@@ -252,7 +255,10 @@ export class ObjectStore {
   async #glance(object: CatalogObject, loan: Loan, look: Look): Promise<Examination | undefined> {
     const { dataShards, parityShards, places } = object;
     const ordered = places.toSorted((a, b) => a.shard - b.shard);
-    const isAll = ordered.every(({ shard }, at) => shard === at);
+    const { unreachable } = this.catalog;
+    const isAll = ordered.every(
+      ({ shard, target }, at) => shard === at && !unreachable.has(target),
+    );
     if (!isAll || ordered.length !== dataShards + parityShards) return undefined;
     const [data, parity] = [ordered.slice(0, dataShards), ordered.slice(dataShards)];
     const reading = Promise.all(
@@ -260,9 +266,8 @@ export class ObjectStore {
     );
     const found = Promise.all(data.map((each) => this.#readUnsummed(each, loan)));
     const looking = found.then((shards) => this.#lookAt(object, shards, reading, look));
-    // All that was begun has ended then.
-    const [whole] = await Promise.all([looking, reading]);
-    return whole;
+    await Promise.allSettled([looking, reading]);
+    return looking;
   }
 
   /** `reading`: the parity shards, which need not be there before the data are looked at. */
@@ -282,8 +287,8 @@ export class ObjectStore {
       [...data, ...parity].every((shard) => isOne(shard) && hasSum(shard, sums)),
     );
     const looking = look(kind, id, bytes, async () => !(await comparing));
-    const [isWhole, forged] = await Promise.all([comparing, looking]);
-    if (!isWhole || forged !== undefined) return undefined;
+    const [isWhole, verdict] = await Promise.all([comparing, looking]);
+    if (!isWhole || typeof verdict === "object") return undefined;
     const bytesRead = (dataShards + parityShards) * header.shardBytes;
     return { kind, id, bytesRead, wrong: [], mended: 0, lost: false, away: false };
   }
@@ -322,7 +327,9 @@ export class ObjectStore {
     } else {
       const madeUp = await this.#madeUp(object, header, good, look);
       if (typeof madeUp === "string") {
-        return { ...found, wrong: [`${verdict.forged}${madeUp}`], mended: 0, lost: true };
+        // What is away might tell.
+        const [isLost, why] = [away === 0, `${verdict.forged}${madeUp}`];
+        return { ...found, wrong: [why], mended: 0, lost: isLost, away: !isLost };
       }
       for (const shard of madeUp) {
         leave(shard, `on ${good.get(shard)?.place.target.name} was made up`);
@@ -713,5 +720,5 @@ function lostError(kind: ObjectKind, id: ObjectId, wrong: readonly string[]): Ni
 
 function awayError(kind: ObjectKind, id: ObjectId, wrong: readonly string[]): NinesError {
   const what = `The ${kind} ${id} cannot be read until targets are back: ${wrong.join("; ")}.`;
-  return new NinesError("NINES_VAULT_LOST", what);
+  return new NinesError("NINES_VAULT_TARGETS", what);
 }

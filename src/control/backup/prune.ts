@@ -110,6 +110,8 @@ function requireAll(vault: Vault): void {
 async function markOrStop(vault: Vault, snapshots: readonly Snapshot[]): Promise<void> {
   await markNeeded(vault, snapshots, ({ snapshot, path, kind, reason }) => {
     if (kind === "file") return;
+    // Since it was opened one may have fallen silent.
+    requireAll(vault);
     const folder = `Folder "${sayName(path)}" of snapshot ${snapshot.id}`;
     const where = `${folder} cannot be read, so that nobody knows`;
     const remedy = "Let the snapshot go to prune all the same";

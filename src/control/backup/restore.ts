@@ -62,6 +62,7 @@ const lostNamedMax = 1_000;
 const sameFilesMax = 65_536;
 const restorable: readonly string[] = [
   "NINES_VAULT_LOST",
+  "NINES_VAULT_TARGETS",
   "NINES_VAULT_DAMAGED",
   "NINES_VAULT_ERASED",
 ];

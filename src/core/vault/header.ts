@@ -20,8 +20,8 @@ import {
 } from "./wire.ts";
 
 const magic = "NINESVHD";
-/** That of all else: the shards of another version are other shards. */
-const headerVersion = 3;
+/** That of all else as well: shards of another version are other shards. */
+const headerVersion = 1;
 export const wholeBytesMax = 4_096;
 const saltMax = 64;
 /** 1 GiB of memory; what a changed header could ask of a reader. */

@@ -171,7 +171,7 @@ export class ObjectBytes {
 /** The last data shards of an object end with zeros. */
 function padded(bytes: Uint8Array, length: number, allocate: Allocate): Uint8Array {
   if (bytes.length === length) return bytes;
-  const whole = shardMemory(length, allocate);
+  const whole = allocate(length);
   whole.set(bytes);
   return whole.fill(0, bytes.length);
 }
@@ -180,6 +180,6 @@ function padded(bytes: Uint8Array, length: number, allocate: Allocate): Uint8Arr
  * Memory for so many bytes that go behind a shard's header: within a block of memory they lie as
  * they will in a block of the file, and so the device takes them from there.
  */
-export function shardMemory(length: number, allocate: Allocate): Uint8Array {
+function shardMemory(length: number, allocate: Allocate): Uint8Array {
   return allocate(shardHeaderBytes + length).subarray(shardHeaderBytes);
 }

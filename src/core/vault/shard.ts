@@ -1,6 +1,6 @@
 // A shard as it lies on a target: 128 bytes that say what it is, then its part of the object.
 //
-//   0   "NINESVLT"             8   version (3)           10  kind (1)      11  codec (1)
+//   0   "NINESVLT"             8   version (2)           10  kind (1)      11  codec (1)
 //   12  data shards (1)        13  parity shards (1)     14  shard (1)     15  zero
 //   16  object's id (16)       32  vault's id (16)
 //   48  object's length (8)    56  shard's length (8)
@@ -9,9 +9,9 @@
 //   128 the shard's bytes
 //
 // The shard's length is the object's divided by the data shards, rounded up to whole steps of the
-// codecs, and where that is large to whole blocks of files; the last of them end with zeros. A
-// reader needs one header to know all that the others must say, and no index. The sum and the hash
-// find rot, not malice: what an object holds is authenticated where it is encrypted.
+// codecs; the last of them end with zeros. A reader needs one header to know all that the others
+// must say, and no index. The sum and the hash find rot, not malice: what an object holds is
+// authenticated where it is encrypted.
 //
 // Rejected: one sum over the whole object (a reader of one shard could not tell whether it is
 // whole), the header in a file of its own (it could be lost alone).
@@ -21,7 +21,7 @@ import { ByteReader, ByteWriter, bytesOfHex, hexOf, sameBytes } from "./wire.ts"
 import { type ObjectId, type ObjectKind, objectKinds } from "./names.ts";
 
 export const shardHeaderBytes = 128;
-export const formatVersion = 3;
+export const formatVersion = 2;
 /** The most that an object may hold, over all its shards. */
 export const objectBytesMax = 1_073_741_824;
 
@@ -59,14 +59,9 @@ type Sha256 = (...pieces: readonly Uint8Array[]) => Uint8Array;
 
 /** What every codec and checksum works in. Memory is also copied several times as fast in line. */
 const stepBytes = 128;
-/** Of large shards: of one object in one piece of memory, each then lies as in its own file. */
-const largeStepBytes = 4_096;
-const largeBytesLeast = 65_536;
 
 export function shardBytesOf(objectBytes: number, dataShards: number): number {
-  const bytes = objectBytes / dataShards;
-  const step = bytes < largeBytesLeast ? stepBytes : largeStepBytes;
-  return step * Math.max(1, Math.ceil(bytes / step));
+  return stepBytes * Math.max(1, Math.ceil(objectBytes / dataShards / stepBytes));
 }
 
 export function writeShardHeader(header: ShardHeader, sha256: Sha256): Uint8Array {
