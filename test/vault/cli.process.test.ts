@@ -291,6 +291,24 @@ describe("nines backup", () => {
     assert.match(nines(["verify"]), /shards were made anew/);
     nines(["status"]);
   });
+
+  it("calls nothing lost that may lie on a target that is away, and names it", (t) => {
+    const { folder, nines } = place(t);
+    writeFileSync(join(folder, "data", "one"), "1");
+    nines(["run"]);
+    renameSync(join(folder, "c"), join(folder, "away"));
+    writeFileSync(join(folder, "data", "two"), "2");
+    nines(["run"], 1);
+    renameSync(join(folder, "away"), join(folder, "c"));
+    writeFileSync(join(folder, "data", "three"), "3");
+    nines(["run"]);
+    renameSync(join(folder, "a"), join(folder, "away"));
+    const restored = nines(["restore", "latest", "out"], 1);
+    assert.match(restored, /^AWAY: two: .* while a cannot be reached\.$/m);
+    const verified = nines(["verify"], 1);
+    assert.match(verified, /cannot be restored whole while a cannot be reached\.$/m);
+    assert.doesNotMatch(`${restored}${verified}`, /LOST/);
+  });
 });
 
 function packsOn(target: string): readonly string[] {

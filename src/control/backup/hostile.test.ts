@@ -327,7 +327,7 @@ describe("shards that were made up", () => {
     const [id = assert.fail()] = vault.packs.keys();
     await makeUp(vault, id, [0, 1, 2, 3, 4, 5], (own) => own + 1);
     const { lost } = await verify(vault);
-    const why = "is not what was sealed there, in 1000 ways to read it that were tried";
+    const why = "is not what was sealed there; what it was is not found in 1000 ways to read it";
     assert.deepEqual(lost, [`pack ${id}: the chunk at 0 ${why}`]);
   });
 });

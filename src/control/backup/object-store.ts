@@ -359,7 +359,7 @@ export class ObjectStore {
     if ((await coder.inconsistent(asRead, headers)).length === 0) return "";
     let looks = 0;
     for (const shards of otherReadings([...good.keys()].sort(ascending), dataShards)) {
-      if (looks++ === looksMax) return `, in ${looksMax} ways to read it that were tried`;
+      if (looks++ === looksMax) return `; what it was is not found in ${looksMax} ways to read it`;
       const loan = new Loan(this.memory);
       try {
         const some = bytesOfAll(
