@@ -9,6 +9,7 @@ import type { SourceEntry, TreeSource } from "../../ports/tree-source.ts";
 import { drill, type DrillOutcome, roomOf } from "./drill.ts";
 import { erase } from "./erase.ts";
 import { lookAtSources, redundancyOf } from "./look.ts";
+import { restore } from "./restore.ts";
 import { type BackupOptions, runBackup } from "./run-backup.ts";
 import {
   contentOf,
@@ -196,6 +197,23 @@ describe("a restore drill", () => {
     const { wrongCount, files, wrong } = await drilled(world);
     assert.equal(wrongCount, 0, wrong.join("; "));
     assert.equal(files, 4);
+  });
+
+  it("takes a subject whose key is lost for no erased one, and nor does a restore", async () => {
+    const world = await backedUp();
+    const vault = await open(world);
+    const [subject] = vault.keys.domains.filter(({ kind }) => kind === "subject");
+    const find = vault.keys.find.bind(vault.keys);
+    vault.keys.find = (id) => (id === subject?.id ? undefined : find(id));
+    const [snapshot = assert.fail()] = vault.snapshots;
+    const scratch = new Scratch();
+    const { wrong } = await drill(vault, snapshot, { place: scratch, source: scratch });
+    assert.match(wrong.join("; "), /the key of a subject's folder here cannot be read/);
+    const outcome = await restore(vault, snapshot, new Scratch(), { path: [] });
+    assert.deepEqual([outcome.lostCount, outcome.erasedCount], [1, 0]);
+    await erase(world, settings, { master, service: "shop", subject: "ann" });
+    const after = await restore(await open(world), snapshot, new Scratch(), { path: [] });
+    assert.deepEqual([after.lostCount, after.erasedCount], [0, 1]);
   });
 });
 

@@ -166,6 +166,9 @@ class Comparison {
         if (entry.kind === "subject") {
           const own = this.#vault.keys.find(entry.domainId);
           if (own !== undefined) await this.#entries(path, entry.content, own, restored);
+          else if (!this.#vault.keys.isErasedDomain(entry.domainId)) {
+            this.tell(path, "the key of a subject's folder here cannot be read");
+          }
           continue;
         }
         const inner = [...path, entry.name];

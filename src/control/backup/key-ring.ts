@@ -45,6 +45,8 @@ export class KeyRing {
   readonly #store: ObjectStore;
   readonly #held = new Map<string, Held>();
   readonly #tombstones = new Map<string, Tombstone>();
+  /** Domains that this machine has seen erased. */
+  #remembered: readonly string[] = [];
   /** Wrapped with another master key, each with its domain: left as they are. */
   readonly #others = new Map<ObjectId, string>();
   /** Keys and tombstones that are there and cannot be read, each with why. */
@@ -77,6 +79,7 @@ export class KeyRing {
 
   /** Reads all keys and tombstones. `erased`: domains that this machine has seen erased. */
   async load(erased: readonly string[]): Promise<void> {
+    this.#remembered = erased;
     await this.#eachOf("key", (id) => this.#loadKey(id));
     if (this.#vault === undefined) return;
     const found = new Map<string, Tombstone[]>();
@@ -159,6 +162,11 @@ export class KeyRing {
       throw new NinesError("NINES_VAULT_ERASED", `${name} was erased and gets no key again.`);
     }
     return this.#make(kind, name);
+  }
+
+  /** Whether the domain has no key because its subject was erased, and not by a loss. */
+  isErasedDomain(domainId: string): boolean {
+    return this.#tombstones.has(domainId) || this.#remembered.includes(domainId);
   }
 
   find(domainId: string): Domain | undefined {

@@ -37,6 +37,9 @@ export interface RestoreOutcome extends RestoreProgress {
   /** What could not be restored, each with why; the first thousand. */
   readonly lost: readonly string[];
   readonly lostCount: number;
+  /** Where subjects were that are erased, by which nothing is lost; the first thousand. */
+  readonly erased: readonly string[];
+  readonly erasedCount: number;
 }
 
 export interface RestoreOptions {
@@ -182,8 +185,17 @@ class Restoring {
   readonly #place: TreePlace;
   readonly #options: RestoreOptions;
   readonly #lost: string[] = [];
+  readonly #erased: string[] = [];
   readonly #sameFiles = new Map<string, readonly string[]>();
-  readonly #counts = { files: 0, bytes: 0, folders: 0, links: 0, passedOver: 0, lostCount: 0 };
+  readonly #counts = {
+    files: 0,
+    bytes: 0,
+    folders: 0,
+    links: 0,
+    passedOver: 0,
+    lostCount: 0,
+    erasedCount: 0,
+  };
   readonly #small = new Crew(new Limit(bytesMax));
   readonly #large = new Crew(new Limit(largeWaitingMax));
   readonly #turn = new Limit(1);
@@ -219,7 +231,7 @@ class Restoring {
       await this.#orEnd(run);
       await this.#small.done();
       await this.#large.done();
-      return { ...this.#counts, lost: this.#lost };
+      return { ...this.#counts, lost: this.#lost, erased: this.#erased };
     } finally {
       // The place is closed after this, and nobody may write to it then.
       await this.#small.settled();
@@ -344,10 +356,10 @@ class Restoring {
     folder: OpenFolder | undefined,
   ): Promise<void> {
     if (entry.kind === "subject") {
-      const isErased = this.#vault.keys.find(entry.domainId) === undefined;
-      if (isErased) this.#lose(parent, "a subject's folder here was erased");
-      else await this.#walk(parent, entry.content, folder);
-      return;
+      const { keys } = this.#vault;
+      if (keys.find(entry.domainId) !== undefined) return this.#walk(parent, entry.content, folder);
+      if (keys.isErasedDomain(entry.domainId)) return this.#tellErased(parent);
+      return this.#lose(parent, "the key of a subject's folder here cannot be read");
     }
     const path = [...parent, entry.name];
     if (!isEntryName(entry.name)) return this.#lose(parent, "an entry has no proper name");
@@ -477,6 +489,13 @@ class Restoring {
       if (!(error instanceof NinesError) || !restorable.includes(error.code)) throw error;
       this.#lose(path, messageOf(error));
     }
+  }
+
+  #tellErased(path: readonly string[]): void {
+    this.#counts.erasedCount++;
+    if (this.#erased.length === lostNamedMax) return;
+    const where = path.length === 0 ? "the root" : sayName(path.join("/"));
+    this.#erased.push(`${where}: a subject's folder here was erased`);
   }
 
   #lose(path: readonly string[], why: string): void {

@@ -133,12 +133,14 @@ export const backupCommands: BackupActions = {
       const { bulk } = vault.world.crypto;
       const target = await createFileTreePlace({ root: resolve(to), mayHold, bulk });
       const outcome = await restoreTo(target, vault, snapshot, partsOf(options.path ?? ""));
-      const { lost, lostCount } = outcome;
+      const { lost, lostCount, erased, erasedCount } = outcome;
       say(`Restored ${restored(outcome, snapshot)} to ${resolve(to)}.`);
       // What lies on a target that is away is not known to be lost.
       const word = vault.catalog.whileAway === "" ? "LOST" : "AWAY";
       for (const line of lost) complain(`${word}: ${oneLine(line)}`);
       if (lostCount > lost.length) complain(`and ${lostCount - lost.length} more`);
+      for (const line of erased) complain(`ERASED: ${oneLine(line)}`);
+      if (erasedCount > erased.length) complain(`and ${erasedCount - erased.length} more`);
       for (const what of target.leftOut()) complain(`Not restored: ${what}.`);
       return lostCount === 0 ? exitCode.done : exitCode.failed;
     }),
