@@ -60,7 +60,16 @@ export class Catalog {
   isReadable(kind: ObjectKind, id: ObjectId): boolean {
     const object = this.find(kind, id);
     if (object === undefined) return false;
-    return new Set(object.places.map(({ shard }) => shard)).size >= object.dataShards;
+    return this.shardsHere(object) >= object.dataShards;
+  }
+
+  /** How many different shards lie on targets that are not away. */
+  shardsHere(object: CatalogObject): number {
+    return new Set(this.placesHere(object).map(({ shard }) => shard)).size;
+  }
+
+  placesHere({ places }: CatalogObject): readonly ShardPlace[] {
+    return places.filter(({ target }) => !this.unreachable.has(target));
   }
 
   add(place: ShardPlace): void {

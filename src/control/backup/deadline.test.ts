@@ -6,6 +6,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Clock } from "../../ports/clock.ts";
 import { type Target, TargetError } from "../../ports/target.ts";
 import { withDeadline } from "./deadline.ts";
+import { redundancyOf } from "./look.ts";
+import { rebalance } from "./rebalance.ts";
 import { restore } from "./restore.ts";
 import { runBackup } from "./run-backup.ts";
 import { verify } from "./scrub.ts";
@@ -16,11 +18,14 @@ import {
   newDisks,
   noise,
   settings,
+  shardFiles,
   TestSource,
   type TestTree,
   TestWorld,
 } from "./vault.fixture.ts";
 import { openVault } from "./vault.ts";
+import { VaultReader } from "./vault-reader.ts";
+import { leaseMs, type VaultWorld } from "./world.ts";
 
 const opening = { master, create: false, withIndex: true };
 const options = { master, service: "shop", subjectOf: () => undefined };
@@ -68,29 +73,33 @@ class IdleClock implements Clock {
   }
 }
 
-/** A vault, and runs on it for which time passes: some targets' reads of packs may never end. */
+const isOfPack = (name: string) => name.startsWith("pack/");
+
+/** A vault, and runs on it for which time passes: some of some targets' reads may never end. */
 async function backedUp() {
   const world = new TestWorld(await newDisks(3), 1);
   await runBackup(world, settings, new TestSource("data", tree), options);
   const { targets, recorded } = world;
-  const run = async (hung: readonly string[]) => {
+  const begin = (hung: readonly string[], isHung = isOfPack, of = targets) => {
     const clock = new IdleClock();
     const counts = { asked: 0 };
-    const bounded = targets.map((target) => {
+    const bounded = of.map((target) => {
       const read: Target["read"] = (name, ...rest) => {
-        if (!hung.includes(target.name) || !name.startsWith("pack/")) {
-          return target.read(name, ...rest);
-        }
+        if (!hung.includes(target.name) || !isHung(name)) return target.read(name, ...rest);
         counts.asked++;
         return never;
       };
       return withDeadline(changed(target, { read }), clock, timeoutMs);
     });
     recorded.length = 0;
-    const now = Object.assign(Object.create(world) as TestWorld, { clock, targets: bounded });
-    return { vault: await openVault(now, settings, opening), clock, counts };
+    const now: VaultWorld = { ...world, clock, targets: bounded };
+    return { now, clock, counts };
   };
-  return { run, recorded };
+  const run = async (...hung: Parameters<typeof begin>) => {
+    const begun = begin(...hung);
+    return { ...begun, vault: await openVault(begun.now, settings, opening) };
+  };
+  return { world, begin, run, recorded };
 }
 
 describe("a target whose reads never end", () => {
@@ -128,6 +137,49 @@ describe("a target whose reads never end", () => {
     const later = await run([]);
     assert.deepEqual(later.vault.damages, []);
     assert.equal((await verify(later.vault)).missingCount, 0);
+  });
+
+  it("has nothing that counts as there from then on, for a backup or a look", async () => {
+    const { world, run } = await backedUp();
+    await runBackup(world, settings, new TestSource("more", { more: noise(99, 9_000) }), options);
+    let first: string | undefined;
+    const { vault } = await run(["disk-a", "disk-b"], (name) => {
+      if (!name.startsWith("index/")) return false;
+      first ??= name.slice(0, 38);
+      return !name.startsWith(first);
+    });
+    const { objects, unreadable, away } = redundancyOf(vault);
+    assert.deepEqual([unreadable, away.toSorted()], [objects, ["disk-a", "disk-b"]]);
+    // The first index was read before; what it lists is not to be read any more.
+    assert.ok(vault.packs.size > 0);
+    const later = (await run([])).vault;
+    const reader = new VaultReader(later);
+    let chunks = 0;
+    for (const { root } of later.snapshots) {
+      for await (const { content } of reader.entries(root)) {
+        for await (const segment of reader.segments(content)) {
+          if (segment.kind === "hole") continue;
+          chunks++;
+          assert.equal(vault.findForReuse(segment.name), undefined);
+        }
+      }
+    }
+    assert.ok(chunks > 0);
+  });
+
+  it("keeps no rebalance from making what lies there anew, nor from its end", async () => {
+    const { world, begin } = await backedUp();
+    const four = new TestWorld([...world.disks, ...(await newDisks(1))], 2, world);
+    const retiring = { ...settings, retiring: ["disk-a"] };
+    const { now } = begin(["disk-a"], isOfPack, four.targets);
+    const { mended } = await rebalance(now, retiring, master);
+    assert.ok(mended > 0);
+    const later = begin([], isOfPack, four.targets);
+    // The lease of the first lies where it could not be taken away, and has ended.
+    later.clock.nowMs = 2 * leaseMs;
+    const { moved } = await rebalance(later.now, retiring, master);
+    assert.ok(moved > 0);
+    assert.deepEqual(shardFiles(four.disks[0] ?? assert.fail()), []);
   });
 });
 

@@ -52,11 +52,10 @@ export function redundancyOf(vault: Vault): Redundancy {
     for (const id of catalog.ids(kind)) {
       const object = catalog.find(kind, id);
       if (object === undefined) continue;
-      const shards = new Set(object.places.map(({ shard }) => shard)).size;
       const isDamaged = kind === "pack" && vault.isDamaged(id);
       // It goes with the next prunes, and nobody needs it.
       if (isDamaged && vault.isCondemned(id)) continue;
-      const spare = isDamaged ? -1 : shards - object.dataShards;
+      const spare = isDamaged ? -1 : catalog.shardsHere(object) - object.dataShards;
       counts.objects++;
       if (spare < 0) counts.unreadable++;
       else spareMin = Math.min(spareMin, spare);

@@ -412,21 +412,21 @@ export class ObjectStore {
 
   /**
    * Moves an object's shards to where they should lie: first the copy, then the original goes.
-   * How many were moved.
+   * How many were moved. What lies on targets that are away stays there until they are back.
    */
   async settle(kind: ObjectKind, id: ObjectId): Promise<number> {
     const object = this.catalog.find(kind, id);
     if (object === undefined) return 0;
-    const present = new Map(object.places.map(({ shard, target }) => [shard, target.name]));
+    const here = this.catalog.placesHere(object);
+    const present = new Map(here.map(({ shard, target }) => [shard, target.name]));
     const wanted = place(id, this.#takers(), this.#rules(object), present);
     let moved = 0;
     for (const [shard, target] of wanted) {
-      const held = object.places.filter((each) => each.shard === shard);
+      const held = here.filter((each) => each.shard === shard);
       if (held.length === 0) continue;
       if (held.some((each) => each.target === target)) {
-        for (const spare of held) {
-          if (spare.target !== target && !spare.target.isAppendOnly) await this.removeShard(spare);
-        }
+        const spare = held.filter((each) => each.target !== target && !each.target.isAppendOnly);
+        await this.#discard(spare.map((at) => ({ place: at })));
         continue;
       }
       // What cannot be taken away from there would only be there twice.
@@ -447,7 +447,7 @@ export class ObjectStore {
       const whole = await from.target.read(shardName(from), 0, shardFileBytesMax);
       const name = { ...from, attempt: nextAttempt(object) };
       if (!(await this.#putShard(name, [whole], target, []))) return false;
-      for (const old of held) await this.removeShard(old);
+      await this.#discard(held.map((at) => ({ place: at })));
       return true;
     }
     return false;
@@ -608,8 +608,8 @@ export class ObjectStore {
     return mended;
   }
 
-  /** What is bad goes once its successor is durable; a target that keeps it does no harm. */
-  async #discard(bad: readonly FoundShard[]): Promise<void> {
+  /** What is bad or spare goes once there is better; a target that keeps it does no harm. */
+  async #discard(bad: readonly Pick<FoundShard, "place">[]): Promise<void> {
     for (const { place: at } of bad) {
       try {
         await this.removeShard(at);

@@ -31,9 +31,9 @@ export async function rebalance(
         await lease.keep();
         const object = catalog.find(kind, id);
         if (object === undefined) continue;
-        const there = new Set(object.places.map(({ shard }) => shard)).size;
-        const isShort = there < object.dataShards + object.parityShards;
-        if (isShort && there >= object.dataShards) await store.examine(kind, id);
+        const here = catalog.shardsHere(object);
+        const isShort = here < object.dataShards + object.parityShards;
+        if (isShort && here >= object.dataShards) await store.examine(kind, id);
         moved += await store.settle(kind, id);
       }
     }
