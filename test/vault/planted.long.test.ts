@@ -110,7 +110,7 @@ const faults: readonly VaultFault[] = [
   {
     name: "nobody holds the snapshots against what this machine has seen",
     file: `${folder}/vault.js`,
-    find: "if (rolledBack === undefined)",
+    find: "if (what === undefined)",
     replace: "if (true)",
     foundBy: "damage",
   },
