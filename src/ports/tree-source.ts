@@ -32,11 +32,18 @@ export interface SourceEntry {
   readonly sameFile: string;
 }
 
+export interface LeftOut {
+  readonly name: ByteName;
+  readonly reason: string;
+  /** It is the vault's: nothing of the source is missing for it. */
+  readonly isOwn?: boolean;
+}
+
 export interface SourceListing {
   /** Sorted by name, each name once. */
   readonly entries: readonly SourceEntry[];
   /** What is here and not kept (a socket, a device, what may not be read), and why. */
-  readonly left: readonly { readonly name: ByteName; readonly reason: string }[];
+  readonly left: readonly LeftOut[];
 }
 
 export type SourcePiece =

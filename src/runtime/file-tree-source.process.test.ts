@@ -39,8 +39,8 @@ describe("a tree of files", () => {
     );
     const reason = "a target of the vault itself";
     assert.deepEqual(listing?.left, [
-      { name: "disk", reason },
-      { name: "hung", reason },
+      { name: "disk", reason, isOwn: true },
+      { name: "hung", reason, isOwn: true },
     ]);
   });
 

@@ -27,6 +27,7 @@ import {
   sayName,
 } from "../core/vault/entry.ts";
 import type {
+  LeftOut,
   SourceEntry,
   SourceListing,
   SourcePiece,
@@ -97,11 +98,11 @@ class FileTreeSource implements TreeSource {
     return this.#unlessVanished(path, () => {
       const folder = inside.folder(path);
       const entries: SourceEntry[] = [];
-      const left: Left[] = [];
+      const left: LeftOut[] = [];
       for (const name of only === undefined ? namesIn(folder) : [only]) {
         if (this.#isExcluded([...path, name])) continue;
         if (this.#isOwn([...path, name])) {
-          left.push({ name, reason: ownReason });
+          left.push({ name, reason: ownReason, isOwn: true });
           continue;
         }
         const kept = attributes.get([...path, name].join("/")) ?? [];
@@ -170,22 +171,20 @@ function namesIn(folder: number): readonly string[] {
   return names.map(byteName).sort((a, b) => (a < b ? -1 : 1));
 }
 
-type Left = SourceListing["left"][number];
-
 /** Undefined when it has vanished. */
 function entryOf(
   folder: number,
   name: string,
   attributes: readonly ExtendedAttribute[],
   own: ReadonlySet<string>,
-): SourceEntry | Left | undefined {
+): SourceEntry | LeftOut | undefined {
   try {
     const path = within(folder, name);
     const stat = lstatSync(path, { bigint: true });
     const kind = kindOf(stat);
     if (kind === undefined) return { name, reason: "a socket, a pipe or a device" };
     if (kind === "folder" && own.has(folderIdentity(stat))) {
-      return { name, reason: ownReason };
+      return { name, reason: ownReason, isOwn: true };
     }
     const pointsTo = kind === "link" ? byteName(readlinkSync(path, "buffer")) : "";
     const isShared = kind === "file" && stat.nlink > 1n;

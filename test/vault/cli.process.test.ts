@@ -262,10 +262,18 @@ describe("nines backup", () => {
     const { folder, nines } = place(t);
     const file = join(folder, "nines.yaml");
     writeFileSync(file, readFileSync(file, "utf8").replace("path: data", "path: ."));
+    // Of what could not be kept all is named, not the first few; and that is another thing.
+    const pipes = Array.from({ length: 40 }, (_, at) => `0-pipe-${at}`);
+    spawnSync("mkfifo", pipes, { cwd: folder });
     const said = nines(["run"]);
     for (const name of ["a", "b", "c"]) {
       assert.ok(said.includes(`not kept: ${name}: a target of the vault itself\n`), said);
     }
+    assert.equal(said.match(/^not kept: 0-pipe-\d+: /gm)?.length, 40, said);
+    assert.match(
+      said,
+      /; 40 entries could not be kept; 3 of the vault's own targets are left out\./,
+    );
     assert.doesNotMatch(nines(["browse", "latest"]), / [abc]\n/);
     // Nor a folder in it, by whatever name.
     symlinkSync(join("a", "pack"), join(folder, "link"));

@@ -52,8 +52,9 @@ export interface BackupOptions {
 
 export interface BackupOutcome {
   readonly snapshot: Snapshot;
-  /** What could not be kept, each with why; the first thousand. */
+  /** What is not kept, each with why; the first thousand, and as many of the vault's own. */
   readonly left: readonly string[];
+  readonly leftCount: number;
   /** Objects that have fewer shards than they should: the scrub will make them good. */
   readonly degradedObjects: number;
   readonly mendedShards: number;
@@ -91,6 +92,7 @@ class BackupRun {
   readonly #files: FileReader;
   readonly #startedMs: number;
   readonly #left: string[] = [];
+  readonly #own: string[] = [];
   readonly #sameFiles = new Map<string, Content>();
   readonly #counts: Counts = {
     files: 0,
@@ -134,11 +136,13 @@ class BackupRun {
     const sentence = this.#sentence(snapshot);
     this.#vault.world.events.record({
       kind: "backup.finished",
-      level: degradedObjects > 0 || this.#left.length > 0 ? "warning" : "info",
+      level: degradedObjects > 0 || this.#counts.left > 0 ? "warning" : "info",
       sentence,
     });
-    const left = [...this.#source.notKept(), ...this.#left];
-    return { snapshot, left, degradedObjects, mendedShards, sentence };
+    const others = [...this.#source.notKept(), ...this.#own];
+    const left = [...others, ...this.#left];
+    const leftCount = others.length + this.#counts.left;
+    return { snapshot, left, leftCount, degradedObjects, mendedShards, sentence };
   }
 
   /** The content of a folder; undefined when it has vanished. */
@@ -149,7 +153,7 @@ class BackupRun {
   ): Promise<Content | undefined> {
     const listing = await this.#source.list(path);
     if (listing === undefined) return undefined;
-    for (const { name, reason } of listing.left) this.#leave([...path, name], reason);
+    for (const one of listing.left) this.#leave([...path, one.name], one.reason, one.isOwn);
     const before = new EarlierFolder(this.#reader, previous);
     const folder = new FolderBuilder(this.#vault.chunker, this.#writer, domain);
     const own: SourceEntry[] = [];
@@ -307,9 +311,10 @@ class BackupRun {
     return snapshot;
   }
 
-  #leave(path: readonly string[], reason: string): void {
-    this.#counts.left++;
-    if (this.#left.length < leftNamedMax) this.#left.push(`${sayName(path.join("/"))}: ${reason}`);
+  #leave(path: readonly string[], reason: string, isOwn = false): void {
+    if (!isOwn) this.#counts.left++;
+    const named = isOwn ? this.#own : this.#left;
+    if (named.length < leftNamedMax) named.push(`${sayName(path.join("/"))}: ${reason}`);
   }
 
   #sentence({ id, source, counts, startedMs, finishedMs }: Snapshot): string {
@@ -318,10 +323,16 @@ class BackupRun {
     const read = `${sayCount(files, "file")} of ${sayBytes(contentBytes)}`;
     const what = `${read}, ${sayBytes(addedBytes)} of them new`;
     const notKept = left === 0 ? "" : `; ${sayCount(left, "entry", "entries")} could not be kept`;
+    const own = sayCount(
+      this.#own.length,
+      "of the vault's own targets is",
+      "of the vault's own targets are",
+    );
+    const meant = this.#own.length === 0 ? "" : `; ${own} left out`;
     const degraded = this.#vault.store.degradedObjects;
     const lack = sayCount(degraded, "object lacks", "objects lack");
     const thin = degraded === 0 ? "" : `; ${lack} shards until targets are back`;
-    return `Snapshot ${id.slice(0, 8)} of ${source}: ${what}, in ${took}${notKept}${thin}.`;
+    return `Snapshot ${id.slice(0, 8)} of ${source}: ${what}, in ${took}${notKept}${meant}${thin}.`;
   }
 }
 

@@ -41,7 +41,7 @@ import { complain, exitCode, say } from "./say.ts";
 type BackupActions = Pick<Actions, Extract<keyof Actions, `backup${string}`>>;
 
 const progressEveryMs = 1_000;
-const namedMax = 20;
+const namedMax = 1_000;
 /** As short as a file's `backup` can be; docs/reference/backup.md has all of it. */
 const example = `backup:
   keyFile: backup.key          # openssl rand -hex 32 > backup.key; chmod 600 backup.key
@@ -60,7 +60,7 @@ export const backupCommands: BackupActions = {
       for (const source of chosen(place.config.sources, names)) {
         const outcome = await runSource(place, source);
         say(outcome.sentence);
-        for (const line of outcome.left.slice(0, namedMax)) complain(`not kept: ${oneLine(line)}`);
+        complainOf("not kept: ", outcome.left, outcome.leftCount);
         isWhole &&= outcome.degradedObjects === 0;
       }
       return isWhole ? exitCode.done : exitCode.failed;
@@ -99,7 +99,7 @@ export const backupCommands: BackupActions = {
       for (const snapshot of snapshots) {
         const outcome = await drillIn(folder, vault, snapshot, () => undefined);
         say(outcome.sentence);
-        for (const line of outcome.wrong.slice(0, namedMax)) complain(`WRONG: ${oneLine(line)}`);
+        complainOf("WRONG: ", outcome.wrong, outcome.wrongCount);
         isRight &&= outcome.wrongCount === 0;
       }
       return isRight ? exitCode.done : exitCode.failed;
@@ -137,10 +137,8 @@ export const backupCommands: BackupActions = {
       say(`Restored ${restored(outcome, snapshot)} to ${resolve(to)}.`);
       // What lies on a target that is away is not known to be lost.
       const word = vault.catalog.whileAway === "" ? "LOST" : "AWAY";
-      for (const line of lost) complain(`${word}: ${oneLine(line)}`);
-      if (lostCount > lost.length) complain(`and ${lostCount - lost.length} more`);
-      for (const line of erased) complain(`ERASED: ${oneLine(line)}`);
-      if (erasedCount > erased.length) complain(`and ${erasedCount - erased.length} more`);
+      complainOf(`${word}: `, lost, lostCount);
+      complainOf("ERASED: ", erased, erasedCount);
       for (const what of target.leftOut()) complain(`Not restored: ${what}.`);
       return lostCount === 0 ? exitCode.done : exitCode.failed;
     }),
@@ -150,10 +148,10 @@ export const backupCommands: BackupActions = {
       const outcome = await verify(vault, { progress: scrubProgress(vault) });
       const { missing, missingCount } = outcome;
       const code = sayScrubbed(vault, outcome);
-      for (const { snapshot, path, reason } of missing) {
-        complain(`${snapshot.id.slice(0, 8)} ${sayName(path)}: ${reason}`);
-      }
-      if (missingCount > missing.length) complain(`and ${missingCount - missing.length} more`);
+      const named = missing.map(({ snapshot, path, reason }) => {
+        return `${snapshot.id.slice(0, 8)} ${sayName(path)}: ${reason}`;
+      });
+      complainOf("", named, missingCount);
       if (missingCount === 0) {
         const all = sayCount(vault.snapshots.length, "snapshot");
         say(`Every chunk of ${all} is there.`);
@@ -377,7 +375,7 @@ function snapshotJson({ id, sequence, source, host, startedMs, finishedMs, count
 
 function sayScrubbed(vault: Vault, { sentence, lost }: ScrubOutcome): number {
   say(sentence);
-  for (const line of lost.slice(0, namedMax)) complain(`LOST: ${line}`);
+  complainOf("LOST: ", lost, lost.length);
   const isWell = lost.length === 0 && vault.store.refused.size === 0;
   return isWell && isComplete(vault) ? exitCode.done : exitCode.failed;
 }
@@ -387,6 +385,13 @@ function partsOf(path: string): readonly ByteName[] {
     .split("/")
     .filter((part) => part !== "" && part !== ".")
     .map(readName);
+}
+
+/** The first thousand of them, each on a line of its own, and how many more there are. */
+function complainOf(what: string, named: readonly string[], count: number): void {
+  const said = named.slice(0, namedMax);
+  for (const line of said) complain(`${what}${oneLine(line)}`);
+  if (count > said.length) complain(`and ${count - said.length} more`);
 }
 
 /** What others say of a file may have its name as it is. */
