@@ -188,7 +188,8 @@ describe("nines backup", () => {
     assert.ok(existsSync(join(folder, "out", "peöple", "bob", "mail")));
     assert.ok(!existsSync(join(folder, "out", "peöple", "änn")));
     nines(["verify"]);
-    assert.match(nines(["erase", "shop", "änn"], 1), /NINES_VAULT_ERASED/);
+    const again = /shop\/änn was erased before\.[^]*NINES_VAULT_ERASED/;
+    assert.match(nines(["erase", "shop", "änn"], 1), again);
     assert.match(nines(["erase", "shop", "ännä"], 2), /NINES_SUBJECT_UNKNOWN/);
     const [c, elsewhere] = [join(folder, "c"), join(folder, "unplugged")];
     renameSync(c, elsewhere);

@@ -159,7 +159,10 @@ export class KeyRing {
     const known = this.findNamed(kind, name);
     if (known !== undefined) return known;
     if (this.isErased(name)) {
-      throw new NinesError("NINES_VAULT_ERASED", `${name} was erased and gets no key again.`);
+      throw new NinesError(
+        "NINES_VAULT_ERASED",
+        `${sayName(name)} was erased and gets no key again.`,
+      );
     }
     return this.#make(kind, name);
   }
@@ -190,7 +193,7 @@ export class KeyRing {
     const named = this.domains.filter((each) => each.kind === "subject" && each.name === name);
     if (named.length === 0) {
       if (this.isErased(name))
-        throw new NinesError("NINES_VAULT_ERASED", `${name} was erased before.`);
+        throw new NinesError("NINES_VAULT_ERASED", `${sayName(name)} was erased before.`);
       throw new NinesError("NINES_SUBJECT_UNKNOWN", `There is no subject ${sayName(name)}.`);
     }
     const subjectHash = this.#hashOf(name);

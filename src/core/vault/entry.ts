@@ -29,8 +29,8 @@ export interface EntryFacts {
 export type EntryKind = "file" | "folder" | "link";
 
 const escape = /\\x([0-9a-f]{2})/g;
-/** What is no text of one line, and a backslash that would be read as the start of an escape. */
-const unsayable = /\p{Cc}|\\(?=x[0-9a-f]{2})/gu;
+/** What is no text of one line that reads forwards, and what would be read as an escape's start. */
+const unsayable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_C}]|\\(?=x[0-9a-f]{2})/gu;
 const unsayableBytes = /[^ -~]|\\(?=x[0-9a-f]{2})/g;
 
 /** A name, or a path of names, as people read it: UTF-8, and `\x0a` for what cannot be shown. */

@@ -216,6 +216,8 @@ describe("names as people read and write them", () => {
       "n\xff/\xc3\xbc": "n\\xff/ü",
       "two\nlines": "two\\x0alines",
       "\x1b[31m\x7f\xc2\x9b": "\\x1b[31m\\x7f\\xc2\\x9b",
+      // What ends a line in some programs, and what turns the text after it around.
+      "a\xe2\x80\xa8b\xe2\x80\xaetxt": "a\\xe2\\x80\\xa8b\\xe2\\x80\\xaetxt",
       "\\": "\\",
       "\\x41": "\\x5cx41",
     };

@@ -81,12 +81,15 @@ function settingsOf(config: BackupConfig): VaultSettings {
 
 /** Which subject's folder a path of the source is, if any. */
 export function subjectOf({ from }: BackupSourceConfig) {
-  const subjects = from.kind === "files" ? from.subjects?.map(readName) : undefined;
+  const any = undefined;
+  // A folder that is called `*` is written `\x2a`.
+  const nameOf = (part: string) => (part === "*" ? any : readName(part));
+  const subjects = from.kind === "files" ? from.subjects?.map(nameOf) : undefined;
   return (path: readonly ByteName[]): ByteName | undefined => {
     const isOne =
       subjects !== undefined &&
       path.length === subjects.length &&
-      subjects.every((part, at) => part === "*" || part === path[at]);
+      subjects.every((part, at) => part === any || part === path[at]);
     return isOne ? path.at(-1) : undefined;
   };
 }
