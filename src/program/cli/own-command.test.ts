@@ -19,6 +19,13 @@ const cases: readonly (readonly [string, Files, string | undefined])[] = [
   ["one that YAML would read otherwise", packed({ start: "node a.js # web" }), "npm start"],
   ["one with a step before it", packed({ prestart: "tsc", start: "node a.js" }), "npm start"],
   ["both a script and a file", { ...packed({ start: "next start" }), "app.js": "" }, "npm start"],
+  ["a script that starts Nines", packed({ start: "npx nines up" }), undefined],
+  [
+    "such a script and a file",
+    { ...packed({ start: "./node_modules/.bin/nines up" }), "app.js": "" },
+    "node app.js",
+  ],
+  ["a script of a like name", packed({ start: "node nines-shop.js" }), "node nines-shop.js"],
   ["a package without the script", { ...packed({ test: "x" }), "app.mjs": "" }, "node app.mjs"],
   ["a package that npm refuses", { "package.json": "{", "index.cjs": "" }, "node index.cjs"],
   ["a package that is null", { "package.json": "null" }, undefined],

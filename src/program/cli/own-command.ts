@@ -11,12 +11,14 @@ const serverFiles = ["server", "app", "index"].flatMap((name) =>
 const PACKAGE_BYTES_MAX = 1024 * 1024;
 /** A program and its arguments, the same to a shell, to YAML and to a reader. */
 const plainNode = /^node(?: [\w./=-]+)+$/;
+/** Nines itself, by whatever path: as a service of its own it would start itself for ever. */
+const itself = /(?:^|[\s/])nines(?:\s|$)/;
 
 /** Undefined where nothing is found that runs. */
 export function ownCommand(folder: string): string | undefined {
   const scripts = scriptsIn(join(folder, "package.json"));
   const start = scripts["start"];
-  if (typeof start === "string" && start.trim() !== "") {
+  if (typeof start === "string" && start.trim() !== "" && !itself.test(start)) {
     // Without npm in between, an instance is one process and half of the memory.
     const isWhole = scripts["prestart"] === undefined && scripts["poststart"] === undefined;
     return isWhole && plainNode.test(start) ? start : "npm start";
