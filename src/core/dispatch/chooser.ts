@@ -33,7 +33,7 @@ const ZONE_SALT = 0x85ebca6b;
 /** So many choices of who has a part of a share only are refused by lot for one request. */
 const REFUSALS_MAX = 16;
 
-/** What is known of the instances: a choice is made of it, and adds nothing to it. */
+/** What is known of the instances: a choice is made of it, and learns nothing. */
 export interface Known {
   readonly slots: Slots;
   readonly ejections: Ejections;
