@@ -41,8 +41,16 @@ async function prepareBackup(): Promise<void> {
   (await import("./config-apart.ts")).startReader();
 }
 
+/** A hung folder of a vault holds up no end either. */
+async function end(words: readonly string[], code: number): Promise<never> {
+  const [first = ""] = words;
+  if (first !== "backup" && first !== `${HIDDEN}backup-duty`) process.exit(code);
+  return (await import("./backup/end.ts")).endBackup(code);
+}
+
 outliveTheTerminal();
-main(process.argv.slice(2)).then(
-  (code) => process.exit(code),
-  (error: unknown) => process.exit(report(error)),
+const words = process.argv.slice(2);
+main(words).then(
+  (code) => end(words, code),
+  (error: unknown) => end(words, report(error)),
 );

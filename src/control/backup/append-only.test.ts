@@ -27,6 +27,7 @@ import {
   treeOf,
 } from "./vault.fixture.ts";
 import { openVault } from "./vault.ts";
+import { leaseMs } from "./world.ts";
 
 const options = { master, service: "shop", subjectOf: () => undefined };
 const opening = { master, create: false, withIndex: true };
@@ -100,7 +101,7 @@ describe("a machine that may only add", () => {
     const owner = new TestWorld(disks, 2, writer);
     const to = new Uint8Array(32).fill(9);
     await rotateKey(owner, settings, { from: master, to });
-    owner.clock.nowMs += 700_000;
+    owner.clock.nowMs += 3 * leaseMs;
     await prune(owner, settings, { ...pruning, master: to });
     assert.deepEqual(filesOf(disks[0] ?? assert.fail(), "lease"), []);
   });

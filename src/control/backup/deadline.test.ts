@@ -234,9 +234,39 @@ describe("a call of a target that answers too late", () => {
       });
     const bounded = withDeadline(changed(target, { read }), clock, 1_000);
     const reading = bounded.read(slow, 0, 1);
+    await turn();
     for (const run of due.splice(0)) run();
     answer(Uint8Array.of(7));
     assert.deepEqual(await reading, Uint8Array.of(7));
+    assert.deepEqual(await bounded.list("pack", ""), []);
+  });
+});
+
+describe("a target that is asked no more at once than it may be", () => {
+  const names = Array.from({ length: 9 }, (_, at) => `pack/0${at}`);
+
+  it("holds no more calls than that when it hangs, and costs one deadline", async () => {
+    const [target = assert.fail()] = (await newWorld()).targets;
+    const clock = new IdleClock();
+    let asked = 0;
+    const read = () => {
+      asked++;
+      return never;
+    };
+    const bounded = withDeadline(changed(target, { read }), clock, 1_000, 2);
+    const reads = await Promise.allSettled(names.map((name) => bounded.read(name, 0, 1)));
+    assert.ok(reads.every(({ status }) => status === "rejected"));
+    assert.deepEqual([asked, clock.nowMs], [2, 1_000]);
+  });
+
+  it("is waited for from when it is asked, and answers one after the other", async () => {
+    const [target = assert.fail()] = (await newWorld()).targets;
+    const clock = new IdleClock();
+    const read = () =>
+      new Promise<Uint8Array>((resolve) => clock.after(800, () => resolve(Uint8Array.of(7))));
+    const bounded = withDeadline(changed(target, { read }), clock, 1_000, 1);
+    await Promise.all(names.map((name) => bounded.read(name, 0, 1)));
+    assert.equal(clock.nowMs, names.length * 800);
     assert.deepEqual(await bounded.list("pack", ""), []);
   });
 });

@@ -5,13 +5,23 @@
 // the next one asks again. The deadline is waited for in two halves: a process that stood still
 // finds timers due before answers that are there, and would take everybody for hung.
 //
+// Who asks more at once than it may waits for its turn, and its time begins then: of what a system
+// holds for calls that hang, such as the threads of a pool, one target takes no more than its part.
+//
 // Rejected: asking again after a pause. A mount whose server is away hangs for as long as that is,
 // and each question would cost a deadline more.
 
 import type { Clock } from "../../ports/clock.ts";
 import { type Target, TargetError } from "../../ports/target.ts";
+import { Limit } from "./crew.ts";
 
-export function withDeadline(target: Target, clock: Clock, timeoutMs: number): Target {
+export function withDeadline(
+  target: Target,
+  clock: Clock,
+  timeoutMs: number,
+  callsAtOnce = Number.POSITIVE_INFINITY,
+): Target {
+  const room = new Limit(callsAtOnce);
   const waiting = new Set<(error: TargetError) => void>();
   let silence: TargetError | undefined;
   const fallSilent = (what: string) => {
@@ -19,18 +29,29 @@ export function withDeadline(target: Target, clock: Clock, timeoutMs: number): T
     silence ??= new TargetError("timeout", sentence);
     for (const reject of waiting) reject(silence);
   };
+  const inTurn = async <T>(what: string, begin: () => Promise<T>): Promise<T> => {
+    await room.take(1);
+    try {
+      if (silence !== undefined) throw silence;
+      let timer = clock.after(timeoutMs / 2, () => {
+        timer = clock.after(timeoutMs / 2, () => fallSilent(what));
+      });
+      try {
+        return await begin();
+      } finally {
+        timer[Symbol.dispose]();
+      }
+    } finally {
+      room.give(1);
+    }
+  };
   const limited = <T>(what: string, begin: () => Promise<T>): Promise<T> =>
     new Promise<T>((resolve, reject) => {
       if (silence !== undefined) return reject(silence);
       waiting.add(reject);
-      let timer = clock.after(timeoutMs / 2, () => {
-        timer = clock.after(timeoutMs / 2, () => fallSilent(what));
-      });
-      const end = () => {
-        waiting.delete(reject);
-        timer[Symbol.dispose]();
-      };
-      begin().then(resolve, reject).finally(end);
+      inTurn(what, begin)
+        .then(resolve, reject)
+        .finally(() => waiting.delete(reject));
     });
   return {
     name: target.name,

@@ -50,8 +50,10 @@ export class HeldLease {
     return this.#world.clock.monotonicMs() - this.#renewedMs < leaseMs / 2;
   }
 
+  /** A target that hangs first of all takes much of its time: who has it can work for a while. */
   async take(): Promise<void> {
     await this.#put();
+    await this.keep();
   }
 
   /**

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
 import { writeCondemnation } from "../../core/vault/records.ts";
+import type { Target } from "../../ports/target.ts";
 import { erase } from "./erase.ts";
 import { createFolderTarget } from "./folder-target.ts";
 import { lookAtSources, redundancyOf } from "./look.ts";
@@ -16,6 +17,7 @@ import { rotateKey } from "./rotate-key.ts";
 import { type BackupOptions, runBackup } from "./run-backup.ts";
 import { scrub, verify } from "./scrub.ts";
 import {
+  changed,
   filesOf,
   flip,
   master,
@@ -29,7 +31,7 @@ import {
   treeOf,
 } from "./vault.fixture.ts";
 import { openVault, type Vault } from "./vault.ts";
-import { leaseMs } from "./world.ts";
+import { answerMs, leaseMs } from "./world.ts";
 
 const options: BackupOptions = { master, service: "shop", subjectOf: () => undefined };
 const opening = { master, create: false, withIndex: true };
@@ -76,6 +78,32 @@ describe("a lease", () => {
       world.disks.flatMap((disk) => filesOf(disk, "lease")),
       [],
     );
+  });
+});
+
+describe("a lease beside a target that hangs", () => {
+  it("is kept by who has waited for it once, whenever that was", async () => {
+    const { world } = await backedUp();
+    const [first = assert.fail(), ...others] = world.targets;
+    const put: Target["put"] = async (name, pieces) => {
+      if (hangs) world.clock.nowMs += answerMs;
+      hangs = false;
+      return first.put(name, pieces);
+    };
+    let hangs = true;
+    const targets = [changed(first, { put }), ...others];
+    const now = Object.assign(Object.create(world) as TestWorld, { targets });
+    const lease = new HeldLease(now, "backup");
+    await lease.take();
+    // Opening a vault keeps no lease, and may meet one that hangs as well.
+    world.clock.nowMs += answerMs;
+    await lease.keep();
+    // As old as it may be without being renewed; then a call waits, and another takes its time.
+    world.clock.nowMs += leaseMs / 8;
+    await lease.keep();
+    world.clock.nowMs += answerMs + 30_000;
+    await lease.keep();
+    await lease.release();
   });
 });
 

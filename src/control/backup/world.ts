@@ -40,5 +40,11 @@ export interface VaultSettings {
   readonly graceMs: number;
 }
 
-/** A lease that is not renewed for so long is void. */
-export const leaseMs = 300_000;
+/** A target that has not answered for so long is away for the rest of the run. */
+export const answerMs = 120_000;
+
+/**
+ * A lease that is not renewed for so long is void. Its holder renews it after an eighth and trusts
+ * it for a half: one call that hangs meanwhile fits between.
+ */
+export const leaseMs = 420_000;

@@ -349,7 +349,7 @@ export const errorCatalogue = {
   ),
   NINES_VAULT_BUSY: entry(
     "Another process works on the vault, and both together would not be safe.",
-    "Wait until it has ended; its lease ends by itself five minutes after its death.",
+    "Wait until it has ended; its lease ends by itself seven minutes after its death.",
     true,
   ),
   NINES_VAULT_ERASED: entry(

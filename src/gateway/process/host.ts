@@ -72,9 +72,13 @@ export function endOnUncaught(say: (sentence: string) => void): void {
  * one that asks a disk that hangs does not come back; a kill waits for nobody.
  */
 export function exitNow(code: number): never {
-  const owes = process.getActiveResourcesInfo().some((kind) => kind.startsWith("FSReq"));
-  if (owes) process.kill(process.pid, "SIGKILL");
+  if (isOwedByDisk()) process.kill(process.pid, "SIGKILL");
   process.exit(code);
+}
+
+/** Whether a disk has not answered yet. */
+export function isOwedByDisk(): boolean {
+  return process.getActiveResourcesInfo().some((kind) => kind.startsWith("FSReq"));
 }
 
 /** How late a beat may be before its owner must not blame others for silence. */

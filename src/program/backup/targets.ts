@@ -6,6 +6,7 @@ import type { BackupTargetConfig } from "../../config/config.ts";
 import { withoutRemoval } from "../../control/backup/append-only.ts";
 import { withDeadline } from "../../control/backup/deadline.ts";
 import { createFolderTarget } from "../../control/backup/folder-target.ts";
+import { answerMs } from "../../control/backup/world.ts";
 import type { Clock } from "../../ports/clock.ts";
 import type { Disk } from "../../ports/disk.ts";
 import type { Target } from "../../ports/target.ts";
@@ -13,7 +14,7 @@ import { createDisk } from "../../runtime/disk.ts";
 import { createSystemRandom } from "../../runtime/random.ts";
 import { readS3Credentials } from "./secrets.ts";
 
-const timeoutMs = 120_000;
+const timeoutMs = answerMs;
 /**
  * A bucket's client ends its calls by itself, a list after two deadlines at most. What ends sooner
  * would take a bucket to which a put is slow for one that is dead, with all who read from it.
@@ -26,15 +27,29 @@ export async function createTargets(
   clock: Clock,
 ): Promise<readonly Target[]> {
   const disk = createDisk();
+  const callsAtOnce = callsAtOnceOf(configs.length);
   return Promise.all(
     configs.map(async (config) => {
-      const target = await createTarget(config, disk, clock);
+      const target = await createTarget(config, disk, clock, callsAtOnce);
       return config.appendOnly ? withoutRemoval(target) : target;
     }),
   );
 }
 
-async function createTarget(config: BackupTargetConfig, disk: Disk, clock: Clock): Promise<Target> {
+/**
+ * All calls of all folders share the four threads of libuv's pool, and one that hangs keeps its
+ * thread: one of two folders, or three of more, may hang and leave a thread to the others.
+ */
+function callsAtOnceOf(targets: number): number {
+  return targets > 2 ? 1 : 2;
+}
+
+async function createTarget(
+  config: BackupTargetConfig,
+  disk: Disk,
+  clock: Clock,
+  callsAtOnce: number,
+): Promise<Target> {
   const { name, domain, place } = config;
   if (place.kind === "folder") {
     const { path } = place;
@@ -43,7 +58,7 @@ async function createTarget(config: BackupTargetConfig, disk: Disk, clock: Clock
       return bavail * bsize;
     };
     const folder = createFolderTarget(disk, { name, domain, path, freeBytes });
-    return withDeadline(folder, clock, timeoutMs);
+    return withDeadline(folder, clock, timeoutMs, callsAtOnce);
   }
   const { prefix, credentialsFile } = place;
   const { createS3Target } = await import("../../runtime/s3-target.ts");
