@@ -7,10 +7,10 @@ import { getHeapSpaceStatistics } from "node:v8";
 import { Worker } from "node:worker_threads";
 import { keepYoungGenerationSmall, keepYoungGenerationSmallBeside } from "./young-generation.ts";
 
-/** Millions of objects, of which the last few thousand are needed. */
+/** Many objects, of which the last few thousand are needed. */
 function makeGarbage(): void {
   let kept: unknown[] = [];
-  for (let made = 0; made < 2_000_000; made++) {
+  for (let made = 0; made < 700_000; made++) {
     kept.push({ made, more: [made] });
     if (kept.length > 20_000) kept = kept.slice(10_000);
   }

@@ -7,7 +7,6 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -19,46 +18,9 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { describe, it, type TestContext } from "node:test";
-
-const program = join(import.meta.dirname, "..", "..", "src", "program", "main.js");
-const key = "0f".repeat(32);
-
-interface Place {
-  readonly folder: string;
-  /** Runs `nines backup …`; its output, both streams. Throws unless it ends with this code. */
-  readonly nines: (words: readonly string[], code?: number) => string;
-}
-
-function place(t: TestContext): Place {
-  const folder = mkdtempSync(join(tmpdir(), "nines-vault-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  for (const name of ["a", "b", "c", "data"]) mkdirSync(join(folder, name));
-  writeFileSync(join(folder, "key"), `${key}\n`, { mode: 0o600 });
-  writeFileSync(
-    join(folder, "nines.yaml"),
-    `services: { web: { command: sleep 1000 } }
-backup:
-  keyFile: key
-  targets: { a: { path: a }, b: { path: b }, c: { path: c } }
-  data: 2
-  parity: 1
-  sources: { shop: { path: data, exclude: [caché], subjects: peöple/* } }
-`,
-  );
-  const nines = (words: readonly string[], code = 0) => {
-    const run = spawnSync(process.execPath, [program, "backup", ...words], {
-      cwd: folder,
-      encoding: "utf8",
-      timeout: 60_000,
-    });
-    assert.equal(run.status, code, run.stderr + run.stdout);
-    return run.stdout + run.stderr;
-  };
-  return { folder, nines };
-}
+import { describe, it } from "node:test";
+import { place } from "./place.fixture.ts";
 
 function fill(folder: string): void {
   const data = join(folder, "data");
@@ -99,49 +61,6 @@ describe("nines backup", () => {
     );
     for (const name of ["a", "b", "c"]) mkdirSync(join(folder, name));
     assert.match(nines(["run"]), /^Snapshot [0-9a-f]{8} of shop: 0 files of 0 B/);
-  });
-
-  it("ends although a folder of its hangs, with what came of it and no thread kept waiting", (t) => {
-    const { folder, nines } = place(t);
-    // Each subject has a pack of its own, and more are read at once than there are threads.
-    for (const name of "abcdefgh") {
-      mkdirSync(join(folder, "data", "peöple", name), { recursive: true });
-      writeFileSync(join(folder, "data", "peöple", name, "mail"), name);
-    }
-    nines(["run"]);
-    // To open a pipe that nobody writes to takes as long as a mount whose server is away.
-    for (const name of readdirSync(join(folder, "a"), { recursive: true, encoding: "utf8" })) {
-      if (!/^pack\/.\/./.test(name)) continue;
-      rmSync(join(folder, "a", name));
-      execFileSync("mkfifo", [join(folder, "a", name)]);
-    }
-    // It is listed as the file it stands for, and two minutes pass in six seconds.
-    const preloaded = `import fs from "node:fs/promises";
-import { syncBuiltinESMExports } from "node:module";
-const { readdir } = fs;
-fs.readdir = async (...words) => {
-  const entries = await readdir(...words);
-  for (const entry of entries) if (entry.isFIFO?.()) entry.isFile = () => true;
-  return entries;
-};
-syncBuiltinESMExports();
-const [after, clock] = [setTimeout, process.hrtime];
-globalThis.setTimeout = (run, ms, ...more) => after(run, ms / 20, ...more);
-process.hrtime = () => {
-  const ns = 20n * clock.bigint();
-  return [Number(ns / 1_000_000_000n), Number(ns % 1_000_000_000n)];
-};
-process.hrtime.bigint = clock.bigint;`;
-    const preload = `data:text/javascript,${encodeURIComponent(preloaded)}`;
-    const words = ["--import", preload, program, "backup", "verify"];
-    const options = { cwd: folder, encoding: "utf8", timeout: 60_000 } as const;
-    const { stdout, stderr, signal } = spawnSync(process.execPath, words, options);
-    const said = `${stdout}${stderr}`;
-    assert.match(said, /Target a did not read .* within 120 s/);
-    assert.doesNotMatch(said, /Target [bc] /);
-    assert.match(stdout, /short of shards until targets are back\./);
-    assert.match(stderr, /its exit code was 1\.\n$/);
-    assert.equal(signal, "SIGKILL");
   });
 
   it("restores files, names, links, modes, times and holes as they were", (t) => {
