@@ -210,6 +210,8 @@ export function hammer(port: number, everyMs = 5): Load {
       .finally(() => open.delete(one));
     open.add(one);
   }, everyMs);
+  // A test that fails before it ends the load must not wait for it.
+  timer.unref();
   return {
     async end() {
       clearInterval(timer);

@@ -3,8 +3,8 @@
 // Whoever reads counters (Prometheus) takes one that went back for one that began anew, and adds
 // all of it once more: one worker's end while control is away, and a rate shows millions of
 // requests that never were. So nothing is told before it is kept here, and a control that starts
-// goes on from it while a worker of that gateway lives. What had not been told may be lost with the
-// worker that counted it. Rejected: keeping at each report (a write every 250 ms for nobody),
+// goes on from it while a process of that gateway lives. What had not been told may be lost with
+// the worker that counted it. Rejected: keeping at each report (a write every 250 ms for nobody),
 // syncing to the disk (after a loss of power no worker lives, and all counters begin anew).
 
 import { readFileSync } from "node:fs";

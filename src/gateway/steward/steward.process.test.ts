@@ -151,25 +151,27 @@ describe("the steward", { timeout: 120_000 }, async () => {
       const enough = look() + 50;
       await until("more is told", () => look() >= enough);
     };
-    const killed = async (): Promise<void> => {
-      const [first = 0] = gateway.pids("worker");
-      process.kill(first, "SIGKILL");
+    const [first = 0] = gateway.pids("worker");
+    const killed = async (worker: number): Promise<void> => {
+      process.kill(worker, "SIGKILL");
       await until("another worker serves", () => {
         const pids = gateway.pids("worker");
-        return pids.length === 2 && !pids.includes(first);
+        return pids.length === 2 && !pids.includes(worker);
       });
     };
     await grown();
-    await killed();
+    await killed(first);
     await grown();
     await gateway.reopenSteward();
     assert.ok(look() > 0, "what had been told is known at once");
     gateway.publish({});
     await grown();
     look();
+    const counted = gateway.pids("worker");
     gateway.steward.release();
-    await killed();
+    for (const worker of counted) await killed(worker);
     await gateway.reopenSteward();
+    assert.ok(look() > 0, "also when all that had counted were replaced meanwhile");
     gateway.publish({});
     await grown();
     await load.end();

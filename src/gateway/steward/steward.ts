@@ -177,16 +177,16 @@ class GatewaySteward implements Steward {
     this.#board = board;
     this.#listeningSinceMs = options.clock.monotonicMs();
     this.#noWorkerSinceMs = this.#listeningSinceMs;
-    const workers = kept?.workers ?? [];
-    const goesOn = workers.some(({ hello }) => lives(options.identify, hello.identity));
     this.#shedding = new SheddingNews(options.clock.monotonicMs());
-    this.#totals = createTotals(goesOn ? kept?.ended : undefined);
-    if (!goesOn) return;
     // Those that have ended meanwhile are found out like any other.
-    for (const { hello, stats } of workers) {
+    for (const { hello, stats } of kept?.workers ?? []) {
       const unheard = { link: undefined, heardMs: 0, workers: [], failures: [] };
       this.#peers.set(hello.identity.pid, { hello, stats, ...unheard });
     }
+    // Whoever had counted may have ended by now, each replaced by another of the same gateway.
+    const goesOn = this.#living().length > 0;
+    if (!goesOn) this.#peers.clear();
+    this.#totals = createTotals(goesOn ? kept?.ended : undefined);
   }
 
   async open(): Promise<void> {
