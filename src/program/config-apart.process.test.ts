@@ -1,7 +1,7 @@
 // A file read on a thread says the same as one read here.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it, type TestContext } from "node:test";
@@ -48,5 +48,16 @@ describe("a file read on a thread", () => {
       const { message } = here;
       await assert.rejects(loadConfigApart(file), { name: "NinesError", code: here.code, message });
     }
+  });
+
+  it("is read by one file, which finds no module but Node's own and tells whose code it has", () => {
+    const text = readFileSync(join(import.meta.dirname, "config-thread.bundle.js"), "utf8");
+    const imported = Array.from(text.matchAll(/^import .*?"([^"]+)";$/gm), ([, name]) => name);
+    assert.ok(imported.includes("node:worker_threads"));
+    assert.deepEqual(
+      imported.filter((name) => !name?.startsWith("node:")),
+      [],
+    );
+    for (const name of ["yaml", "zod"]) assert.match(text, new RegExp(`parts.*from ${name}:`, "i"));
   });
 });

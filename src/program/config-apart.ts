@@ -3,7 +3,7 @@
 // What reads it, the schema and YAML's parser, is half of a command's start and a fifth of its
 // memory, and is needed once: here it runs on another processor, and its memory goes with its
 // thread. For commands that work long on what the file says; control reads its file again and
-// again.
+// again. The thread's modules are one file (scripts/build.mjs): two hundred take as long to find.
 
 import { Worker } from "node:worker_threads";
 import { received, type SentError } from "../runtime/sent-error.ts";
@@ -46,7 +46,7 @@ export async function loadConfigApart(file: string): Promise<LoadedConfig> {
 
 /** It keeps nobody alive until it is asked. */
 function newThread(): Worker {
-  const thread = new Worker(new URL("./config-thread.js", import.meta.url));
+  const thread = new Worker(new URL("./config-thread.bundle.js", import.meta.url));
   thread.unref();
   keepYoungGenerationSmallBeside(thread);
   return thread;
