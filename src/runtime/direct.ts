@@ -14,6 +14,9 @@ import { type FileHandle, open } from "node:fs/promises";
 import { alignedBytes, isInLine } from "../core/base/aligned-memory.ts";
 import { sectorBytes } from "../ports/disk.ts";
 
+/** Linux alone has it. */
+export const directFlag = constants.O_DIRECT as number | undefined;
+
 /** Whether these bytes can go there directly. */
 export function isAligned(bytes: Uint8Array, offset: number): boolean {
   return (
@@ -28,10 +31,8 @@ export async function openDirect(
   path: string,
   flags: number = constants.O_RDWR | constants.O_DSYNC,
 ): Promise<FileHandle | undefined> {
-  // Linux alone has it.
-  const direct = constants.O_DIRECT as number | undefined;
-  if (direct === undefined) return undefined;
-  const handle = await open(path, flags | direct).catch(() => undefined);
+  if (directFlag === undefined) return undefined;
+  const handle = await open(path, flags | directFlag).catch(() => undefined);
   if (handle === undefined || (await takesSectors(handle))) return handle;
   await handle.close();
   return undefined;

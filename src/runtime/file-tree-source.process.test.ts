@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { createFileTreeSource, folderIdentity } from "./file-tree-source.ts";
+import { createFileTreeSource, identityOf } from "./file-tree-source.ts";
 
 /** Whom root becomes for a while, since it may read everything. */
 const nobody = 65_534;
@@ -25,7 +25,7 @@ describe("a tree of files", () => {
     for (const name of ["disk", "files", "hung"]) mkdirSync(join(root, name));
     // Whoever configures a target may have come to it by another path.
     symlinkSync(join(root, "disk"), join(root, "elsewhere"));
-    const own = new Set([folderIdentity(statSync(join(root, "elsewhere"), { bigint: true }))]);
+    const own = new Set([identityOf(statSync(join(root, "elsewhere"), { bigint: true }))]);
     const kept = { own, ownPaths: ["hung"] };
     const source = createFileTreeSource({ name: "data", path: root, exclude: [], ...kept });
     t.after(async () => {

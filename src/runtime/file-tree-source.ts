@@ -51,7 +51,7 @@ export interface FileTreeOptions {
   /** Paths below the root that are passed over, as bytes: "cache", "a/b". */
   readonly exclude: readonly ByteName[];
   /**
-   * Folders that keep the vault itself, by `folderIdentity`: left out wherever the walk meets one,
+   * Folders that keep the vault itself, by `identityOf`: left out wherever the walk meets one,
    * for each backup would hold all those before it.
    */
   readonly own?: ReadonlySet<string>;
@@ -63,7 +63,7 @@ const nothing: ReadonlySet<string> = new Set();
 const ownReason = "a target of the vault itself";
 
 /** The same by whatever path, link or mount it is reached. */
-export function folderIdentity({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
+export function identityOf({ dev, ino }: Pick<BigIntStats, "dev" | "ino">): string {
   return `${dev}:${ino}`;
 }
 
@@ -95,18 +95,19 @@ class FileTreeSource implements TreeSource {
     const { inside, only, folder: root } = there;
     this.#attributes ??= await readAttributes(root, only);
     const { attributes } = this.#attributes;
+    const { exclude, ownPaths, own = nothing } = this.#options;
     return this.#unlessVanished(path, () => {
       const folder = inside.folder(path);
       const entries: SourceEntry[] = [];
       const left: LeftOut[] = [];
       for (const name of only === undefined ? namesIn(folder) : [only]) {
-        if (this.#isExcluded([...path, name])) continue;
-        if (this.#isOwn([...path, name])) {
+        const inner = [...path, name].join("/");
+        if (exclude.includes(inner)) continue;
+        if (ownPaths?.includes(inner) === true) {
           left.push({ name, reason: ownReason, isOwn: true });
           continue;
         }
-        const kept = attributes.get([...path, name].join("/")) ?? [];
-        const found = entryOf(folder, name, kept, this.#options.own ?? nothing);
+        const found = entryOf(folder, name, attributes.get(inner) ?? [], own);
         if (found === undefined) continue;
         if ("reason" in found) left.push(found);
         else entries.push(found);
@@ -156,14 +157,6 @@ class FileTreeSource implements TreeSource {
       throw new NinesError("NINES_BACKUP_SOURCE", `${where} may not be read (${code}).`, { cause });
     }
   }
-
-  #isExcluded(path: readonly string[]): boolean {
-    return this.#options.exclude.includes(path.join("/"));
-  }
-
-  #isOwn(path: readonly string[]): boolean {
-    return this.#options.ownPaths?.includes(path.join("/")) === true;
-  }
 }
 
 function namesIn(folder: number): readonly string[] {
@@ -183,7 +176,7 @@ function entryOf(
     const stat = lstatSync(path, { bigint: true });
     const kind = kindOf(stat);
     if (kind === undefined) return { name, reason: "a socket, a pipe or a device" };
-    if (kind === "folder" && own.has(folderIdentity(stat))) {
+    if (kind === "folder" && own.has(identityOf(stat))) {
       return { name, reason: ownReason, isOwn: true };
     }
     const pointsTo = kind === "link" ? byteName(readlinkSync(path, "buffer")) : "";
@@ -201,7 +194,7 @@ function entryOf(
       sizeBytes: kind === "file" ? Number(stat.size) : 0,
       pointsTo,
       fingerprint: kind === "file" ? fingerprintOf(stat) : "",
-      sameFile: isShared ? folderIdentity(stat) : "",
+      sameFile: isShared ? identityOf(stat) : "",
     };
   } catch (error) {
     if (vanishedCodes.includes(codeOf(error))) return undefined;

@@ -9,10 +9,10 @@
 // what is before and behind them follows through the cache. Who refuses (a file system that has no
 // such way, a device with larger blocks) is not asked again for this file.
 
-import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { isInLine } from "../core/base/aligned-memory.ts";
 import { blockBytes } from "../ports/disk.ts";
+import { directFlag } from "./direct.ts";
 import { codeOf } from "./error-code.ts";
 
 /** For less, a wait for the device takes longer than the way through the cache. */
@@ -72,11 +72,11 @@ export class PastCache {
   }
 
   async #open(): Promise<FileHandle | undefined> {
-    // Linux alone has it.
-    const flag = constants.O_DIRECT as number | undefined;
-    if (flag === undefined) return undefined;
+    if (directFlag === undefined) return undefined;
     // This very file, whatever has its name by now.
-    return open(`/proc/self/fd/${this.#handle.fd}`, this.#flags | flag).catch(() => undefined);
+    return open(`/proc/self/fd/${this.#handle.fd}`, this.#flags | directFlag).catch(
+      () => undefined,
+    );
   }
 
   /** False when the kernel takes nothing this way. */

@@ -17,6 +17,7 @@ import {
   writeSync,
 } from "node:fs";
 import type { EntryFacts } from "../core/vault/entry.ts";
+import { directFlag } from "./direct.ts";
 import { codeOf } from "./error-code.ts";
 
 const makingFlags =
@@ -152,11 +153,9 @@ export function makeSizedFile(place: Buffer, sizeBytes: number): SizedFile {
 }
 
 function openDirectly(descriptor: number): number | undefined {
-  // Linux alone has it.
-  const flag = constants.O_DIRECT as number | undefined;
-  if (flag === undefined) return undefined;
+  if (directFlag === undefined) return undefined;
   try {
-    return openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | flag);
+    return openSync(`/proc/self/fd/${descriptor}`, constants.O_WRONLY | directFlag);
   } catch {
     return undefined;
   }

@@ -5,21 +5,15 @@
 // must say so; this only keeps us from asking for what is refused, and makes the same of a folder.
 
 import { type Target, TargetError } from "../../ports/target.ts";
+import { passedOn } from "./passed-on.ts";
 
 export function withoutRemoval(target: Target): Target {
-  return {
-    name: target.name,
-    domain: target.domain,
+  return passedOn(target, {
     isAppendOnly: true,
-    put: (name, pieces) => target.put(name, pieces),
-    read: (name, offset, length, allocate) => target.read(name, offset, length, allocate),
-    list: (kind, after) => target.list(kind, after),
     remove: async (name) => {
       const what = `Target ${target.name} could not remove ${name}: it is append-only`;
       throw new TargetError("not-allowed", what);
     },
     clean: async () => {},
-    freeBytes: () => target.freeBytes(),
-    close: () => target.close(),
-  };
+  });
 }

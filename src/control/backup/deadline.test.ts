@@ -7,12 +7,12 @@ import type { Clock } from "../../ports/clock.ts";
 import { type Target, TargetError } from "../../ports/target.ts";
 import { withDeadline } from "./deadline.ts";
 import { redundancyOf } from "./look.ts";
+import { passedOn } from "./passed-on.ts";
 import { rebalance } from "./rebalance.ts";
 import { restore } from "./restore.ts";
 import { runBackup } from "./run-backup.ts";
 import { verify } from "./scrub.ts";
 import {
-  changed,
   master,
   MemoryPlace,
   newDisks,
@@ -89,7 +89,7 @@ async function backedUp() {
         counts.asked++;
         return never;
       };
-      return withDeadline(changed(target, { read }), clock, timeoutMs);
+      return withDeadline(passedOn(target, { read }), clock, timeoutMs);
     });
     recorded.length = 0;
     const now: VaultWorld = { ...world, clock, targets: bounded };
@@ -201,7 +201,7 @@ describe("a call of a target that answers too late", () => {
       const clock = new IdleClock();
       let asked = 0;
       const freeBytes = async () => ++asked;
-      const dead = changed(target, { ...hung, clean: () => never, close: () => never, freeBytes });
+      const dead = passedOn(target, { ...hung, clean: () => never, close: () => never, freeBytes });
       const bounded = withDeadline(dead, clock, 1_000);
       const isLate = (error: unknown) =>
         error instanceof TargetError &&
@@ -232,7 +232,7 @@ describe("a call of a target that answers too late", () => {
       new Promise<Uint8Array>((resolve) => {
         answer = resolve;
       });
-    const bounded = withDeadline(changed(target, { read }), clock, 1_000);
+    const bounded = withDeadline(passedOn(target, { read }), clock, 1_000);
     const reading = bounded.read(slow, 0, 1);
     await turn();
     for (const run of due.splice(0)) run();
@@ -253,7 +253,7 @@ describe("a target that is asked no more at once than it may be", () => {
       asked++;
       return never;
     };
-    const bounded = withDeadline(changed(target, { read }), clock, 1_000, 2);
+    const bounded = withDeadline(passedOn(target, { read }), clock, 1_000, 2);
     const reads = await Promise.allSettled(names.map((name) => bounded.read(name, 0, 1)));
     assert.ok(reads.every(({ status }) => status === "rejected"));
     assert.deepEqual([asked, clock.nowMs], [2, 1_000]);
@@ -264,7 +264,7 @@ describe("a target that is asked no more at once than it may be", () => {
     const clock = new IdleClock();
     const read = () =>
       new Promise<Uint8Array>((resolve) => clock.after(800, () => resolve(Uint8Array.of(7))));
-    const bounded = withDeadline(changed(target, { read }), clock, 1_000, 1);
+    const bounded = withDeadline(passedOn(target, { read }), clock, 1_000, 1);
     await Promise.all(names.map((name) => bounded.read(name, 0, 1)));
     assert.equal(clock.nowMs, names.length * 800);
     assert.deepEqual(await bounded.list("pack", ""), []);

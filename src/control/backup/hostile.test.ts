@@ -14,11 +14,11 @@ import { type Target, TargetError } from "../../ports/target.ts";
 import { withoutRemoval } from "./append-only.ts";
 import { createFolderTarget } from "./folder-target.ts";
 import { masterOfPassphrase } from "./master-key.ts";
+import { passedOn } from "./passed-on.ts";
 import { runBackup } from "./run-backup.ts";
 import { scrub, verify } from "./scrub.ts";
 import {
   allFiles,
-  changed,
   master,
   newDisks,
   noise,
@@ -299,7 +299,7 @@ describe("shards that were made up", () => {
         if (!isOfPack(name) || !silent.includes(target.name)) return target.read(name, ...rest);
         throw new TargetError("timeout", "no answer");
       };
-      return changed(target, { read });
+      return passedOn(target, { read });
     });
     const now = Object.assign(Object.create(world) as TestWorld, { targets });
     const { lost, away } = await verify(await openVault(now, wide, opening));

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { Bulk } from "../../core/vault/crypto.ts";
 import { type Target, TargetError } from "../../ports/target.ts";
+import { passedOn } from "./passed-on.ts";
 import { restore } from "./restore.ts";
 import { runBackup } from "./run-backup.ts";
 import {
-  changed,
   master,
   MemoryPlace,
   newDisks,
@@ -48,7 +48,7 @@ describe("a pack that could not be read", () => {
     let isAway = false;
     const world = await worldWith(3, (target) => target);
     const away = world.targets.map((target) =>
-      changed(target, {
+      passedOn(target, {
         read: (name, ...rest) => {
           if (!isAway) return target.read(name, ...rest);
           return Promise.reject(new TargetError("unreachable", "it is away"));
@@ -88,7 +88,7 @@ describe("calls that were given up", () => {
         throw new TargetError("timeout", "it did not put within 1 s");
       };
       const world = await worldWith(seed, (target) =>
-        changed(target, { put: (name, pieces) => put(target, name, pieces) }),
+        passedOn(target, { put: (name, pieces) => put(target, name, pieces) }),
       );
       const { snapshot } = await runBackup(world, settings, new TestSource("data", tree), options);
       assert.ok(late.length > 0);
@@ -111,7 +111,7 @@ describe("calls that were given up", () => {
         late.push(allocate(2_000));
         return Promise.reject(new TargetError("timeout", "it did not read within 1 s"));
       };
-    const world = await worldWith(1, (target) => changed(target, { read: read(target) }));
+    const world = await worldWith(1, (target) => passedOn(target, { read: read(target) }));
     const { snapshot } = await runBackup(world, settings, new TestSource("data", tree), options);
     isLate = true;
     const vault = await openVault(world, settings, opening);

@@ -175,8 +175,7 @@ export class ObjectStore {
       const isLost = good.size + away < object.dataShards;
       throw isLost ? lostError(kind, id, wrong) : awayError(kind, id, wrong);
     }
-    const shards = new Map([...good].map(([shard, { bytes }]) => [shard, bytes as Uint8Array]));
-    const bytes = this.#coderFor(header).decode(header, shards);
+    const bytes = this.#coderFor(header).decode(header, bytesOfAll(good));
     const isWhole = wrong.length === 0;
     if (!isWhole && !this.#unmended.has(id)) await this.examine(kind, id);
     return bytes;

@@ -45,6 +45,13 @@ async function lastTree(vault: Vault): Promise<unknown> {
   return treeOf(vault, vault.snapshots.at(-1) ?? assert.fail());
 }
 
+/** The world without the disk at `at`: an empty one stands in its place. */
+async function oneAway({ disks }: TestWorld) {
+  const [empty = assert.fail()] = await newDisks(1);
+  return (at: number, seed: number, from: TestWorld) =>
+    new TestWorld(disks.with(at, empty), seed, from);
+}
+
 describe("a target", () => {
   it("that is empty is not written to by anything, and what to do is said", async () => {
     const { disks } = await backedUp();
@@ -102,9 +109,7 @@ describe("a target", () => {
 
   it("that is away may hold the newest snapshot: nobody is said to have put old ones back", async () => {
     const world = await backedUp();
-    const [empty = assert.fail()] = await newDisks(1);
-    const without = (at: number, seed: number, from: TestWorld) =>
-      new TestWorld(world.disks.with(at, empty), seed, from);
+    const without = await oneAway(world);
     const second = without(2, 2, world);
     const source = new TestSource("data", { file: noise(2, 3_000) });
     await runBackup(second, settings, source, options);
@@ -122,9 +127,7 @@ describe("a target", () => {
 
   it("that is away is named beside what a run without another one has left there", async () => {
     const world = await backedUp();
-    const [empty = assert.fail()] = await newDisks(1);
-    const without = (at: number, seed: number, from: TestWorld) =>
-      new TestWorld(world.disks.with(at, empty), seed, from);
+    const without = await oneAway(world);
     const second = without(2, 2, world);
     const source = new TestSource("data", { file: noise(2, 3_000) });
     await runBackup(second, settings, source, options);

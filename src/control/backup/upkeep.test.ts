@@ -10,6 +10,7 @@ import { erase } from "./erase.ts";
 import { createFolderTarget } from "./folder-target.ts";
 import { lookAtSources, redundancyOf } from "./look.ts";
 import { HeldLease } from "./leases.ts";
+import { passedOn } from "./passed-on.ts";
 import { prune } from "./prune.ts";
 import { rebalance } from "./rebalance.ts";
 import { adoptTarget } from "./roll.ts";
@@ -17,7 +18,6 @@ import { rotateKey } from "./rotate-key.ts";
 import { type BackupOptions, runBackup } from "./run-backup.ts";
 import { scrub, verify } from "./scrub.ts";
 import {
-  changed,
   filesOf,
   flip,
   master,
@@ -91,7 +91,7 @@ describe("a lease beside a target that hangs", () => {
       return first.put(name, pieces);
     };
     let hangs = true;
-    const targets = [changed(first, { put }), ...others];
+    const targets = [passedOn(first, { put }), ...others];
     const now = Object.assign(Object.create(world) as TestWorld, { targets });
     const lease = new HeldLease(now, "backup");
     await lease.take();

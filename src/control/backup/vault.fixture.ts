@@ -249,23 +249,6 @@ export function diskPlaceOf(file: string): { readonly folder: string; readonly l
   return { folder: `${targetPath}/${kind}${digit}`, leaf };
 }
 
-/** What a folder target does, with some calls in other hands. */
-export function changed(target: Target, calls: Partial<Target>): Target {
-  return {
-    name: target.name,
-    domain: target.domain,
-    isAppendOnly: false,
-    put: (name, pieces) => target.put(name, pieces),
-    read: (name, offset, length, allocate) => target.read(name, offset, length, allocate),
-    list: (kind, after) => target.list(kind, after),
-    remove: (name) => target.remove(name),
-    clean: () => target.clean(),
-    freeBytes: () => target.freeBytes(),
-    close: () => target.close(),
-    ...calls,
-  };
-}
-
 /** A file in memory, as a restore writes it: `whole` is given what it holds at its end. */
 export function memoryFile(
   sizeBytes: number,

@@ -12,7 +12,7 @@ import type { Events } from "../../ports/events.ts";
 import type { TreeSource } from "../../ports/tree-source.ts";
 import { createDisk } from "../../runtime/disk.ts";
 import { codeOf } from "../../runtime/error-code.ts";
-import { createFileTreeSource, folderIdentity } from "../../runtime/file-tree-source.ts";
+import { createFileTreeSource, identityOf } from "../../runtime/file-tree-source.ts";
 
 /** A disk that sleeps needs as long to say what it is; one that hangs never does. */
 const identityMs = 10_000;
@@ -69,7 +69,7 @@ async function ownFolders(
     if (isBelow(below)) paths.push(below);
     else unknown.add(name);
     try {
-      identities.add(folderIdentity(await stat(place.path, { bigint: true })));
+      identities.add(identityOf(await stat(place.path, { bigint: true })));
     } catch (error) {
       // What is not there is met nowhere.
       if (!missingCodes.includes(codeOf(error))) return;
@@ -118,7 +118,7 @@ async function refuseWithin(own: ReadonlySet<string>, path: string): Promise<voi
   for (let below = ""; folder !== below; folder = dirname(folder)) {
     below = folder;
     const there = await stat(folder, { bigint: true }).catch(() => undefined);
-    if (there === undefined || !own.has(folderIdentity(there))) continue;
+    if (there === undefined || !own.has(identityOf(there))) continue;
     const what = `${path} is a target of the vault itself, or lies in one.`;
     throw new NinesError("NINES_BACKUP_SOURCE", what);
   }
