@@ -4,7 +4,7 @@
 // A new folder is durable with all its parents: each folder that gained a name is flushed.
 
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rename, unlink } from "node:fs/promises";
+import { type FileHandle, open, readdir, rename, unlink } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { alignedBytes } from "../core/base/aligned-memory.ts";
 import { assert } from "../core/base/assert.ts";
@@ -13,11 +13,11 @@ import { attempt } from "./disk-error.ts";
 import { createDiskFile } from "./disk-file.ts";
 import { openDirect } from "./direct.ts";
 import { takeLock } from "./disk-lock.ts";
+import { makeFolders } from "./make-folders.ts";
 import { PastCache } from "./past-cache.ts";
 import { createDurableWriter, type DurableWriter } from "./disk-writer.ts";
 
 const fileMode = 0o600;
-const folderMode = 0o700;
 const flags: Readonly<Record<DiskAccess, number>> = {
   read: constants.O_RDONLY,
   write: constants.O_RDWR,
@@ -135,9 +135,7 @@ function wayOf(
 }
 
 async function makeFolder(path: string): Promise<void> {
-  const first = await attempt("make", path, () =>
-    mkdir(path, { recursive: true, mode: folderMode }),
-  );
+  const first = await attempt("make", path, () => makeFolders(path));
   if (first === undefined) return;
   // Every folder that gained a name: from the innermost new folder's parent outwards.
   for (let made = path; made.length >= first.length; made = dirname(made)) {

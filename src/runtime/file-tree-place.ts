@@ -24,7 +24,6 @@ import {
   renameSync,
   symlinkSync,
 } from "node:fs";
-import { dirname } from "node:path";
 import { promisify } from "node:util";
 import { NinesError } from "../core/base/errors.ts";
 import type { Bulk } from "../core/vault/crypto.ts";
@@ -40,6 +39,7 @@ import type {
 import { setAttributes, type WantedAttributes } from "./attributes.ts";
 import { codeOf } from "./error-code.ts";
 import { InsideRoot, pathWithin, within } from "./inside-root.ts";
+import { makeFoldersSync } from "./make-folders.ts";
 import { identify } from "./process-identity.ts";
 import {
   isAllowed,
@@ -85,23 +85,11 @@ export async function createFileTreePlace(options: FileTreePlaceOptions): Promis
 /** Whether it is empty. */
 function openRoot(root: string): boolean {
   try {
-    makeFolders(root);
+    makeFoldersSync(root);
     return readdirSync(root).length === 0;
   } catch (cause) {
     const what = `${root} cannot be made a folder and restored to (${codeOf(cause)}).`;
     throw new NinesError("NINES_RESTORE_PLACE", what, { cause });
-  }
-}
-
-/** One by one: Node's own recursion has no end where there can be no folder, such as in /proc. */
-function makeFolders(path: string): void {
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return;
-    if (codeOf(error) !== "ENOENT" || dirname(path) === path) throw error;
-    makeFolders(dirname(path));
-    mkdirSync(path, { mode: 0o700 });
   }
 }
 

@@ -1,6 +1,6 @@
 // What is done with an open vault place, by a person's command and by control's duties alike.
 
-import { chmodSync, mkdirSync, readdirSync, rmSync, statfsSync } from "node:fs";
+import { chmodSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import type { BackupSourceConfig } from "../../config/config.ts";
 import { drill, type DrillOutcome, roomOf } from "../../control/backup/drill.ts";
@@ -10,6 +10,7 @@ import { NinesError } from "../../core/base/errors.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import { createFileTreePlace } from "../../runtime/file-tree-place.ts";
 import { createFileTreeSource } from "../../runtime/file-tree-source.ts";
+import { makeFoldersSync } from "../../runtime/make-folders.ts";
 import { subjectOf, type VaultPlace } from "./place.ts";
 import { beginSource } from "./sources.ts";
 
@@ -65,7 +66,7 @@ export async function drillIn(
   snapshot: Snapshot,
   progress: () => void,
 ): Promise<DrillOutcome> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFoldersSync(folder);
   for (const name of readdirSync(folder)) {
     const pid = scratchName.exec(name)?.[1];
     if (pid !== undefined && !lives(Number(pid))) removeTree(join(folder, name));
