@@ -1,5 +1,9 @@
-// How `npm test` speaks: one line a failure with its cause, the name of each skipped test, and the
-// runner's own closing counts. Thousands of passing lines would hide what matters.
+// How `npm test` speaks: one line a failure with its cause, one for each test or suite that took
+// long, the name of each skipped test, and the runner's own closing counts. Thousands of passing
+// lines would hide what matters.
+
+/** Whoever waits sees that it goes on; whoever wants it faster, what to look at. */
+const LONG_MS = 20_000;
 
 interface TestEvent {
   readonly type: string;
@@ -10,7 +14,11 @@ interface TestEvent {
     readonly skip?: string | boolean;
     readonly todo?: string | boolean;
     readonly message?: string;
-    readonly details?: { readonly type?: string; readonly error?: Error & { cause?: unknown } };
+    readonly details?: {
+      readonly type?: string;
+      readonly duration_ms?: number;
+      readonly error?: Error & { cause?: unknown };
+    };
   };
 }
 
@@ -26,6 +34,10 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
     }
     if (type !== "test:pass" && type !== "test:fail") continue;
     const name = [...path.slice(0, data.nesting ?? 0), data.name ?? ""].join(" > ");
+    const tookMs = data.details?.duration_ms ?? 0;
+    if (data.nesting === 0 && tookMs >= LONG_MS) {
+      yield `· ${name}: ${Math.round(tookMs / 1_000)} s\n`;
+    }
     if (data.skip !== undefined && data.skip !== false) {
       counts.skipped += 1;
       skips.push(
