@@ -95,7 +95,7 @@ const faults: readonly VaultFault[] = [
   },
   {
     name: "a scrub passes over what is rotten",
-    file: `${folder}/object-store.js`,
+    file: `${folder}/examination.js`,
     find: 'if (!isWhole || typeof verdict === "object")',
     replace: "if (false)",
     foundBy: "damage",

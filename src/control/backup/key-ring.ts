@@ -30,7 +30,8 @@ import {
 } from "../../core/vault/records.ts";
 import { sameBytes, bytesOf, utf8Of } from "../../core/vault/wire.ts";
 import { messageOf } from "./catalog.ts";
-import { type ObjectStore, type Verdict, verdictOf } from "./object-store.ts";
+import { type Verdict, verdictOf } from "./examination.ts";
+import type { ObjectStore } from "./object-store.ts";
 
 interface Held {
   readonly domain: Domain;

@@ -13,7 +13,7 @@ import type { Clock } from "../../ports/clock.ts";
 import { ObjectSealer } from "../../core/vault/keys.ts";
 import { readCatalog } from "./catalog.ts";
 import { Crew, Limit } from "./crew.ts";
-import type { Look } from "./object-store.ts";
+import type { Look } from "./examination.ts";
 import { callRoll } from "./roll.ts";
 import { type Missing, markNeeded } from "./tree-walk.ts";
 import type { Vault } from "./vault.ts";

@@ -41,7 +41,8 @@ import {
 import type { Target } from "../../ports/target.ts";
 import { type Catalog, listAll, messageOf, readCatalog } from "./catalog.ts";
 import { KeyRing } from "./key-ring.ts";
-import { ObjectStore, type Verdict, verdictOf } from "./object-store.ts";
+import { type Verdict, verdictOf } from "./examination.ts";
+import { ObjectStore } from "./object-store.ts";
 import { callRoll, type Roll, spreadMarks } from "./roll.ts";
 import type { VaultSettings, VaultWorld } from "./world.ts";
 

@@ -63,4 +63,15 @@ describe("a pool of memory", () => {
     assert.equal(pool.take(100_000).buffer, bytes.buffer);
     assert.notEqual(pool.take(100_000).buffer, bytes.buffer);
   });
+
+  it("gets back what it has lent when the work is over, also when that fails", async () => {
+    const pool = new MemoryPool();
+    const lent: Uint8Array[] = [];
+    const failing = pool.lend(async ({ take }) => {
+      lent.push(take(100_000));
+      throw new Error("the work failed");
+    });
+    await assert.rejects(failing, /the work failed/);
+    assert.equal(pool.take(100_000).buffer, lent[0]?.buffer);
+  });
 });

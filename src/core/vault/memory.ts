@@ -49,6 +49,16 @@ export class MemoryPool {
     const at = this.#spares.findIndex((spare) => spare.length >= whole.length);
     this.#spares.splice(at < 0 ? this.#spares.length : at, 0, whole);
   }
+
+  /** Memory for as long as this runs. */
+  async lend<T>(run: (loan: Loan) => Promise<T>): Promise<T> {
+    const loan = new Loan(this);
+    try {
+      return await run(loan);
+    } finally {
+      loan.end();
+    }
+  }
 }
 
 /**

@@ -126,6 +126,25 @@ export class ObjectCoder {
   }
 }
 
+/** One coder for each geometry: what it takes to make lost shards is made once. */
+export class ObjectCoders {
+  readonly #crypto: VaultCrypto;
+  readonly #coders = new Map<string, ObjectCoder>();
+
+  constructor(crypto: VaultCrypto) {
+    this.#crypto = crypto;
+  }
+
+  of({ codec, dataShards, parityShards }: Geometry): ObjectCoder {
+    const key = `${codec} ${dataShards} ${parityShards}`;
+    const known = this.#coders.get(key);
+    if (known !== undefined) return known;
+    const coder = new ObjectCoder(this.#crypto, { codec, dataShards, parityShards });
+    this.#coders.set(key, coder);
+    return coder;
+  }
+}
+
 /** An object that lies in its data shards. */
 export class ObjectBytes {
   readonly length: number;

@@ -1,0 +1,186 @@
+// Shards as they are found on targets: one by its place, or of one object as many as are wanted.
+//
+// A shard is good when its header is whole and says what its name says, when it is as long as the
+// header says, and when its sum is that of its bytes. Only the sum looks at every byte: who makes
+// the sums of a whole object at once anyhow reads unsummed.
+//
+// A target that does not answer in time is away from then on, for as long as the vault is open:
+// others are read, and nothing there is lost.
+
+import { present } from "../../core/base/assert.ts";
+import { Loan, MemoryPool } from "../../core/vault/memory.ts";
+import { shardName } from "../../core/vault/names.ts";
+import {
+  areOfOneObject,
+  readShardHeader,
+  shardFileBytesMax,
+  shardHeaderBytes,
+  type ShardHeader,
+} from "../../core/vault/shard.ts";
+import { sameBytes } from "../../core/vault/wire.ts";
+import { targetErrorKind } from "../../ports/target.ts";
+import {
+  type Catalog,
+  type CatalogObject,
+  leaveOut,
+  messageOf,
+  type ShardPlace,
+} from "./catalog.ts";
+import type { VaultWorld } from "./world.ts";
+
+export interface GoodShard {
+  readonly place: ShardPlace;
+  readonly header: ShardHeader;
+  readonly bytes: Uint8Array;
+}
+
+/** A shard as it was read, or what is wrong with it. */
+export type FoundShard =
+  | GoodShard
+  | { readonly place: ShardPlace; readonly wrong: string; readonly header?: never };
+
+export interface Gathered {
+  /** Of one object, by their numbers, which ascend. */
+  readonly good: ReadonlyMap<number, GoodShard>;
+  /** Of any of the good ones. */
+  readonly header: ShardHeader | undefined;
+  /** Where something else lies. */
+  readonly bad: readonly ShardPlace[];
+  /** "shard 2 on disk-b: it is rotten": of those that were wanted and are not good. */
+  readonly wrong: readonly string[];
+  /** How many more lie on targets that do not answer, or may lie on some that were not listed. */
+  readonly away: number;
+}
+
+export class ShardReader {
+  readonly catalog: Catalog;
+  /** For shards, and nothing that is not encrypted. */
+  readonly memory = new MemoryPool();
+  readonly #vault: string;
+  readonly #world: VaultWorld;
+
+  constructor(vault: string, catalog: Catalog, world: VaultWorld) {
+    this.#vault = vault;
+    this.catalog = catalog;
+    this.#world = world;
+  }
+
+  /** So many different good shards of an object, or as many as there are, and what is wrong. */
+  async gather(object: CatalogObject, wanted: number, loan: Loan): Promise<Gathered> {
+    const good = new Map<number, GoodShard>();
+    const bad = new Map<ShardPlace, string>();
+    const wrong: string[] = [];
+    let header: ShardHeader | undefined;
+    let [away, unseen] = [0, 0];
+    const count = object.dataShards + object.parityShards;
+    const byShard = Array.from({ length: count }, (_, shard) =>
+      object.places.filter((each) => each.shard === shard),
+    );
+    for (let from = 0; from < count && good.size < wanted; ) {
+      const round = byShard.slice(from, from + wanted - good.size);
+      const found = await Promise.all(round.map((places) => this.#firstGood(places, bad, loan)));
+      for (const [at, shard] of found.entries()) {
+        const number = from + at;
+        if (shard === undefined) {
+          const places = byShard[number] ?? [];
+          wrong.push(...this.#whyWrong(number, places, bad));
+          if (places.some(({ target }) => this.catalog.unreachable.has(target))) away++;
+          else if (places.length === 0) unseen++;
+          continue;
+        }
+        header ??= shard.header;
+        if (areOfOneObject(header, shard.header)) {
+          good.set(number, shard);
+        } else {
+          wrong.push(`shard ${number} on ${shard.place.target.name} is of another object`);
+          bad.set(shard.place, "it is of another object");
+        }
+      }
+      from += round.length;
+    }
+    away += Math.min(unseen, this.mayBeAway(count));
+    return { good, header, bad: [...bad.keys()], wrong, away };
+  }
+
+  /** How many of an object's shards may lie on targets that were not listed. */
+  mayBeAway(shards: number): number {
+    const { targets } = this.#world;
+    return this.catalog.unreachable.size * Math.ceil(shards / Math.max(1, targets.length));
+  }
+
+  async read(place: ShardPlace, loan: Loan): Promise<FoundShard> {
+    const found = await this.readUnsummed(place, loan);
+    if (found.header === undefined) return found;
+    const sum = await this.#world.crypto.bulk.sum(found.bytes);
+    return sameBytes(sum, found.header.sum) ? found : { place, wrong: "it is rotten" };
+  }
+
+  /** A shard by its name, header and length; its bytes may be rotten. */
+  async readUnsummed(place: ShardPlace, loan: Loan): Promise<FoundShard> {
+    const { crypto, events } = this.#world;
+    const sha256 = (...pieces: readonly Uint8Array[]) => crypto.sha256(...pieces);
+    let whole: Uint8Array;
+    try {
+      // A read that was given up may still be under way: its memory is nobody's again.
+      const own = new Loan(this.memory);
+      whole = await place.target.read(shardName(place), 0, shardFileBytesMax, own.take);
+      loan.add(own.handOver());
+    } catch (error) {
+      const wrong = messageOf(error);
+      const isSilent = targetErrorKind(error) === "timeout";
+      if (isSilent) leaveOut(this.catalog, events, place.target, wrong);
+      return { place, wrong };
+    }
+    const header = readShardHeader(whole, sha256);
+    if (typeof header === "string") return { place, wrong: `its header is ${header}` };
+    const isNamed =
+      header.id === place.id &&
+      header.kind === place.kind &&
+      header.shard === place.shard &&
+      header.dataShards === place.dataShards &&
+      header.parityShards === place.parityShards &&
+      header.vault === this.#vault;
+    if (!isNamed) return { place, wrong: "it is another shard than its name says" };
+    const bytes = whole.subarray(shardHeaderBytes);
+    if (bytes.length !== header.shardBytes) {
+      return { place, wrong: `it has ${bytes.length} bytes of ${header.shardBytes}` };
+    }
+    return { place, header, bytes };
+  }
+
+  async #firstGood(
+    places: readonly ShardPlace[],
+    bad: Map<ShardPlace, string>,
+    loan: Loan,
+  ): Promise<GoodShard | undefined> {
+    for (const place of places) {
+      const found = await this.read(place, loan);
+      if (found.header !== undefined) return found;
+      if (!this.catalog.unreachable.has(place.target)) bad.set(place, found.wrong);
+    }
+    return undefined;
+  }
+
+  #whyWrong(
+    shard: number,
+    places: readonly ShardPlace[],
+    bad: ReadonlyMap<ShardPlace, string>,
+  ): readonly string[] {
+    if (places.length === 0) return [`shard ${shard} is missing`];
+    return places.map((place) => {
+      const where = `shard ${shard} on ${place.target.name}`;
+      if (this.catalog.unreachable.has(place.target)) return `${where} is away`;
+      return `${where}: ${present(bad.get(place), "what is wrong with what was read")}`;
+    });
+  }
+}
+
+export function bytesOfAll(
+  shards: ReadonlyMap<number, GoodShard>,
+): ReadonlyMap<number, Uint8Array> {
+  return new Map([...shards].map(([shard, { bytes }]) => [shard, bytes]));
+}
+
+export function placesOf(shards: ReadonlyMap<number, GoodShard>): readonly ShardPlace[] {
+  return [...shards.values()].map(({ place }) => place);
+}
