@@ -246,7 +246,11 @@ export class ObjectStore {
       if (held.length === 0) continue;
       if (held.some((each) => each.target === target)) {
         const spare = held.filter((each) => each.target !== target && !each.target.isAppendOnly);
-        await this.#discard(spare);
+        const kept = held.filter((each) => each.target === target);
+        if (spare.length === 0) continue;
+        // What stays may be what one that is spare was made for.
+        if (await this.#isOneGood(kept)) await this.#discard(spare);
+        else if (await this.#move(object, spare, target)) moved++;
         continue;
       }
       // What cannot be taken away from there would only be there twice.
@@ -254,6 +258,14 @@ export class ObjectStore {
       if (await this.#move(object, held, target)) moved++;
     }
     return moved;
+  }
+
+  async #isOneGood(places: readonly ShardPlace[]): Promise<boolean> {
+    for (const place of places) {
+      const { header } = await this.memory.lend((loan) => this.#shards.read(place, loan));
+      if (header !== undefined) return true;
+    }
+    return false;
   }
 
   async #move(

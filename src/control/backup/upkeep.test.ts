@@ -288,6 +288,28 @@ async function renewed(world: TestWorld, lease: HeldLease): Promise<void> {
 }
 
 describe("rebalance", () => {
+  it("takes no shard away before it has seen that the one that stays is right", async () => {
+    for (const away of [0, 1, 2, 3]) {
+      const { world } = await backedUp(4);
+      const { disks } = world;
+      const [stand = assert.fail()] = await newDisks(1);
+      // While a target is away its shards are made anew on others; on its own disk they rot.
+      const without = new TestWorld(disks.with(away, stand), 2, world);
+      await scrub(await open(without));
+      const gone = disks[away] ?? assert.fail();
+      for (const file of shardFiles(gone)) {
+        if (file.startsWith("pack/")) flip(gone, file, 200);
+      }
+      const back = new TestWorld(disks, 3, world);
+      await rebalance(back, settings, master);
+      for (const lost of disks.keys()) {
+        const [empty = assert.fail()] = await newDisks(1);
+        const later = new TestWorld(disks.with(lost, empty), 4, world);
+        assert.deepEqual(await lastTree(later), tree, `${away} rotted, then ${lost} was lost`);
+      }
+    }
+  });
+
   it("moves what a retiring target has, and leaves it empty", async () => {
     const { world } = await backedUp(3);
     const four = new TestWorld([...world.disks, ...(await newDisks(1))], 2, world);
