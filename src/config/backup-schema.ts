@@ -151,6 +151,7 @@ const source = z.strictObject({
   }),
   exclude: field(z.array(inner).max(256).prefault([]), {
     meaning: "Files and folders below it that are passed over.",
+    interaction: "A run that does not meet one of them, or no folder of `subjects`, says so.",
   }),
   subjects: field(subjects.optional(), {
     meaning:

@@ -81,6 +81,8 @@ export interface TreeSource {
   confirm(): Promise<void>;
   /** What of all entries this source cannot tell, each with why; asked once all was read. */
   notKept(): readonly string[];
+  /** What it was told to pass over and has not met, as the file writes it; asked with `notKept`. */
+  notMet(): readonly string[];
   close(): Promise<void>;
 }
 

@@ -76,6 +76,10 @@ class CommandTree implements TreeSource {
     return [];
   }
 
+  notMet() {
+    return [];
+  }
+
   async close(): Promise<void> {
     await this.#running?.close();
   }

@@ -14,6 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { readName } from "../core/vault/entry.ts";
 import { createFileTreeSource, identityOf } from "./file-tree-source.ts";
 
 /** Whom root becomes for a while, since it may read everything. */
@@ -42,6 +43,24 @@ describe("a tree of files", () => {
       { name: "disk", reason, isOwn: true },
       { name: "hung", reason, isOwn: true },
     ]);
+  });
+
+  it("passes over what it is told to, and tells what of that it has not met", async (t) => {
+    const root = mkdtempSync(join(tmpdir(), "nines-source-"));
+    mkdirSync(join(root, "folder"));
+    for (const name of ["caché", "folder/tmp", "kept"]) writeFileSync(join(root, name), "");
+    const exclude = ["caché", "folder/tmp", "folder/tpm", "caché/x"].map(readName);
+    const source = createFileTreeSource({ name: "data", path: root, exclude });
+    t.after(async () => {
+      await source.close();
+      rmSync(root, { recursive: true });
+    });
+    const names: string[] = [];
+    for (const path of [[], ["folder"]]) {
+      for (const { name } of (await source.list(path))?.entries ?? []) names.push(name);
+    }
+    assert.deepEqual(names, ["folder", "kept"]);
+    assert.deepEqual(source.notMet(), ["exclude folder/tpm", "exclude caché/x"]);
   });
 
   it("says of a file and a folder that they may not be read, and gives the others", async (t) => {

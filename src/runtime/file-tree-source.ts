@@ -81,12 +81,14 @@ interface Place {
 class FileTreeSource implements TreeSource {
   readonly name: string;
   readonly #options: FileTreeOptions;
+  readonly #notMet: Set<ByteName>;
   #root: Place | undefined;
   #attributes: ReadAttributes | undefined;
 
   constructor(options: FileTreeOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#notMet = new Set(options.exclude);
   }
 
   async list(path: readonly string[]): Promise<SourceListing | undefined> {
@@ -102,6 +104,7 @@ class FileTreeSource implements TreeSource {
       const left: LeftOut[] = [];
       for (const name of only === undefined ? namesIn(folder) : [only]) {
         const inner = [...path, name].join("/");
+        this.#notMet.delete(inner);
         if (exclude.includes(inner)) continue;
         if (ownPaths?.includes(inner) === true) {
           left.push({ name, reason: ownReason, isOwn: true });
@@ -130,6 +133,10 @@ class FileTreeSource implements TreeSource {
   notKept(): readonly string[] {
     const missing = this.#attributes?.missing;
     return missing === undefined ? [] : [`extended attributes and ACLs: ${missing}`];
+  }
+
+  notMet(): readonly string[] {
+    return [...this.#notMet].map((path) => `exclude ${sayName(path)}`);
   }
 
   async close(): Promise<void> {

@@ -90,6 +90,10 @@ class Scratch extends TestPlace implements TreeSource {
   notKept() {
     return [];
   }
+
+  notMet() {
+    return [];
+  }
 }
 
 function entryOf(name: string, { kind, text, facts }: Node): SourceEntry {

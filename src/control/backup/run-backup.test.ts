@@ -80,6 +80,27 @@ describe("a backup", () => {
     assert.deepEqual(await lastTree(world), { ...rest, folder: { large: noise(1, 20_000) } });
   });
 
+  it("says once what its file names and the source has not, and is none the worse", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const source = new TestSource("data", tree);
+    source.notMet = () => ["exclude cach", "exclude a/b"];
+    const subjectOf = ([first, second, ...inner]: readonly string[]) =>
+      first === "folder" && inner.length === 0 ? second : undefined;
+    const subjects = { ...options, subjects: "folder/*" };
+    const missed = await runBackup(world, settings, source, subjects);
+    assert.match(
+      missed.sentence,
+      / s; not met: exclude cach, exclude a\/b, subjects folder\/\*\.$/,
+    );
+    assert.equal(missed.leftCount, 0);
+    source.notMet = () => ["exclude a", "exclude b", "exclude c", "exclude d", "exclude e"];
+    const met = await runBackup(world, settings, source, { ...subjects, subjectOf });
+    assert.match(met.sentence, / s; not met: exclude a, exclude b, exclude c and 2 more\.$/);
+    source.notMet = () => [];
+    const { sentence } = await runBackup(world, settings, source, { ...subjects, subjectOf });
+    assert.doesNotMatch(sentence, /not met/);
+  });
+
   it("reads no file again that has not changed, and adds next to nothing", async () => {
     const world = new TestWorld(await newDisks(3), 1);
     const source = new TestSource("data", tree);

@@ -34,6 +34,7 @@ import { ChunkWriter } from "./chunk-writer.ts";
 import { FileReader } from "./file-reader.ts";
 import { FolderBuilder } from "./folder-builder.ts";
 import { type HeldLease, withLease } from "./leases.ts";
+import { Named } from "./named.ts";
 import { openVault, type Vault } from "./vault.ts";
 import { VaultReader } from "./vault-reader.ts";
 import type { VaultSettings, VaultWorld } from "./world.ts";
@@ -46,6 +47,8 @@ export interface BackupOptions {
   readonly service: string;
   /** The name of the subject whose folder this is; undefined for others. */
   readonly subjectOf: (path: readonly string[]) => string | undefined;
+  /** How the file writes `subjectOf`, where it does: of a run that meets none it is told. */
+  readonly subjects?: string;
   /** Told after each file. */
   readonly progress?: (counts: SnapshotCounts) => void;
 }
@@ -61,7 +64,8 @@ export interface BackupOutcome {
   readonly sentence: string;
 }
 
-const leftNamedMax = 1_000;
+/** Of what the file names and no run meets. */
+const notMetNamedMax = 3;
 /** Names of one file that are remembered, so that it is read once. */
 const sameFilesMax = 65_536;
 
@@ -91,8 +95,9 @@ class BackupRun {
   readonly #reader: VaultReader;
   readonly #files: FileReader;
   readonly #startedMs: number;
-  readonly #left: string[] = [];
-  readonly #own: string[] = [];
+  readonly #left = new Named();
+  readonly #own = new Named();
+  #subjectsMet = 0;
   readonly #sameFiles = new Map<string, Content>();
   readonly #counts: Counts = {
     files: 0,
@@ -139,9 +144,9 @@ class BackupRun {
       level: degradedObjects > 0 || this.#counts.left > 0 ? "warning" : "info",
       sentence,
     });
-    const others = [...this.#source.notKept(), ...this.#own];
-    const left = [...others, ...this.#left];
-    const leftCount = others.length + this.#counts.left;
+    const notKept = this.#source.notKept();
+    const left = [...notKept, ...this.#own.first, ...this.#left.first];
+    const leftCount = notKept.length + this.#own.count + this.#left.count;
     return { snapshot, left, leftCount, degradedObjects, mendedShards, sentence };
   }
 
@@ -182,6 +187,7 @@ class BackupRun {
     before: EarlierFolder,
     into: FolderBuilder,
   ): Promise<void> {
+    this.#subjectsMet++;
     if (this.#vault.keys.isErased(name)) {
       this.#leave([...path, entry.name], "the subject was erased and gets no key again");
       return;
@@ -314,7 +320,7 @@ class BackupRun {
   #leave(path: readonly string[], reason: string, isOwn = false): void {
     if (!isOwn) this.#counts.left++;
     const named = isOwn ? this.#own : this.#left;
-    if (named.length < leftNamedMax) named.push(`${sayName(path.join("/"))}: ${reason}`);
+    named.add(`${sayName(path.join("/"))}: ${reason}`);
   }
 
   #sentence({ id, source, counts, startedMs, finishedMs }: Snapshot): string {
@@ -324,15 +330,26 @@ class BackupRun {
     const what = `${read}, ${sayBytes(addedBytes)} of them new`;
     const notKept = left === 0 ? "" : `; ${sayCount(left, "entry", "entries")} could not be kept`;
     const own = sayCount(
-      this.#own.length,
+      this.#own.count,
       "of the vault's own targets is",
       "of the vault's own targets are",
     );
-    const meant = this.#own.length === 0 ? "" : `; ${own} left out`;
+    const meant = this.#own.count === 0 ? "" : `; ${own} left out`;
     const degraded = this.#vault.store.degradedObjects;
     const lack = sayCount(degraded, "object lacks", "objects lack");
     const thin = degraded === 0 ? "" : `; ${lack} shards until targets are back`;
-    return `Snapshot ${id.slice(0, 8)} of ${source}: ${what}, in ${took}${notKept}${meant}${thin}.`;
+    return `Snapshot ${id.slice(0, 8)} of ${source}: ${what}, in ${took}${notKept}${meant}${this.#notMet()}${thin}.`;
+  }
+
+  /** What a file names and a source has not is a slip of the pen, or will be there one day. */
+  #notMet(): string {
+    const { subjects } = this.#options;
+    const notMet = [...this.#source.notMet()];
+    if (subjects !== undefined && this.#subjectsMet === 0) notMet.push(`subjects ${subjects}`);
+    if (notMet.length === 0) return "";
+    const more = notMet.length - notMetNamedMax;
+    const others = more > 0 ? ` and ${more} more` : "";
+    return `; not met: ${notMet.slice(0, notMetNamedMax).join(", ")}${others}`;
   }
 }
 

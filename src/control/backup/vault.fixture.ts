@@ -163,6 +163,10 @@ export class TestSource implements TreeSource {
     return [];
   }
 
+  notMet(): readonly string[] {
+    return [];
+  }
+
   async close(): Promise<void> {}
 
   #find(path: readonly string[]): string | TestTree | undefined {

@@ -39,11 +39,13 @@ async function tryToBackUp(
   progress: (bytes: number) => void,
 ): Promise<BackupOutcome> {
   const tree = await beginSource(source, config.targets, world);
+  const subjects = source.from.kind === "files" ? source.from.subjects?.join("/") : undefined;
   try {
     return await runBackup(world, settings, tree, {
       ...key,
       service: source.service,
       subjectOf: subjectOf(source),
+      ...(subjects === undefined ? {} : { subjects }),
       progress: ({ contentBytes }) => progress(contentBytes),
     });
   } finally {

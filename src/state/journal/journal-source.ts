@@ -231,6 +231,10 @@ class JournalTree implements TreeSource {
     return [];
   }
 
+  notMet() {
+    return [];
+  }
+
   async close(): Promise<void> {
     await this.#folder.close();
   }
