@@ -4,6 +4,7 @@
 // target that cannot be listed is left out and named; what is only there counts as missing until it
 // is back; so does what is on one that answers no more, until the next listing.
 
+import { NinesError } from "../../core/base/errors.ts";
 import type { Events } from "../../ports/events.ts";
 import {
   type ObjectId,
@@ -32,8 +33,10 @@ export class Catalog {
   readonly #objects = new Map<ObjectKind, Map<ObjectId, CatalogObject>>();
   /** Targets that could not be listed, or did not answer since, each with why. */
   readonly unreachable = new Map<Target, string>();
+  readonly #targetCount: number;
 
-  constructor() {
+  constructor(targetCount: number) {
+    this.#targetCount = targetCount;
     for (const kind of objectKinds) this.#objects.set(kind, new Map());
   }
 
@@ -46,6 +49,14 @@ export class Catalog {
   get whileAway(): string {
     const { away } = this;
     return away.length === 0 ? "" : ` while ${away.join(", ")} cannot be reached`;
+  }
+
+  /** Whether an object that cannot be read now may be, once the targets are back that are away. */
+  isAway(object: Omit<CatalogObject, "kind" | "id">): boolean {
+    const { dataShards, parityShards } = object;
+    const shardsOfOne = Math.ceil((dataShards + parityShards) / Math.max(1, this.#targetCount));
+    const missing = dataShards - this.shardsHere(object);
+    return missing > 0 && missing <= this.unreachable.size * shardsOfOne;
   }
 
   ids(kind: ObjectKind): readonly ObjectId[] {
@@ -64,11 +75,11 @@ export class Catalog {
   }
 
   /** How many different shards lie on targets that are not away. */
-  shardsHere(object: CatalogObject): number {
+  shardsHere(object: Pick<CatalogObject, "places">): number {
     return new Set(this.placesHere(object).map(({ shard }) => shard)).size;
   }
 
-  placesHere({ places }: CatalogObject): readonly ShardPlace[] {
+  placesHere({ places }: Pick<CatalogObject, "places">): readonly ShardPlace[] {
     return places.filter(({ target }) => !this.unreachable.has(target));
   }
 
@@ -111,7 +122,7 @@ export async function readCatalog(
   { targets, events }: CatalogReading,
   absent: ReadonlyMap<Target, string>,
 ): Promise<Catalog> {
-  const catalog = new Catalog();
+  const catalog = new Catalog(targets.length);
   const leave = (target: Target, why: string) => leaveOut(catalog, events, target, why);
   await Promise.all(
     targets.map(async (target) => {
@@ -157,6 +168,13 @@ export async function* listAll(target: Target, kind: string): AsyncGenerator<str
   }
 }
 
+/** Whether what it tells of may be well again with the targets that are away. */
+export function isOfAway(error: unknown): boolean {
+  return error instanceof NinesError && error.code === "NINES_VAULT_TARGETS";
+}
+
+/** What an error says, as a part of a longer sentence. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/\.$/, "");
 }

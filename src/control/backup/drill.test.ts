@@ -184,6 +184,15 @@ describe("a restore drill", () => {
     });
   }
 
+  it("names more than a hundred of them, as a restore does", async () => {
+    const files = Array.from({ length: 120 }, (_, at) => [`file-${at}`, `${at}`]);
+    const world = new TestWorld(await newDisks(3), 1);
+    const source = new TestSource("data", Object.fromEntries(files));
+    await runBackup(world, settings, source, options);
+    const { wrong, wrongCount } = await drilled(world, new Scratch((nodes) => nodes.clear()));
+    assert.deepEqual([wrong.length, wrongCount], [120, 120]);
+  });
+
   it("names what the vault has lost", async () => {
     const world = await backedUp();
     for (const disk of world.disks.slice(0, 2)) {
@@ -212,7 +221,7 @@ describe("a restore drill", () => {
     const [snapshot = assert.fail()] = vault.snapshots;
     const scratch = new Scratch();
     const { wrong } = await drill(vault, snapshot, { place: scratch, source: scratch });
-    assert.match(wrong.join("; "), /the key of a subject's folder here cannot be read/);
+    assert.match(wrong.join("; "), /The key of a subject's folder here cannot be read/);
     const outcome = await restore(vault, snapshot, new Scratch(), { path: [] });
     assert.deepEqual([outcome.lostCount, outcome.erasedCount], [1, 0]);
     await erase(world, settings, { master, service: "shop", subject: "ann" });

@@ -18,6 +18,8 @@ import { sameBytes } from "../../core/vault/wire.ts";
 import type { TreePlace } from "../../ports/tree-place.ts";
 import type { SourceEntry, SourceReader, TreeSource } from "../../ports/tree-source.ts";
 import { messageOf } from "./catalog.ts";
+import { subjectKey } from "./key-ring.ts";
+import { Named, namedMax } from "./named.ts";
 import { restore } from "./restore.ts";
 import type { Vault } from "./vault.ts";
 import { VaultReader } from "./vault-reader.ts";
@@ -33,13 +35,12 @@ export interface DrillOutcome {
   readonly snapshot: Snapshot;
   readonly files: number;
   readonly bytes: number;
-  /** What is not as it was backed up, each with why; the first hundred. */
+  /** What is not as it was backed up, each with why; the first thousand. */
   readonly wrong: readonly string[];
   readonly wrongCount: number;
   readonly sentence: string;
 }
 
-const wrongNamedMax = 100;
 /** Files of several names that are remembered. */
 const sameFilesMax = 65_536;
 const compareBytes = 1_048_576;
@@ -53,13 +54,14 @@ export async function drill(
   { place, source }: DrillScratch,
   progress: () => void = () => undefined,
 ): Promise<DrillOutcome> {
-  const { lost } = await restore(vault, snapshot, place, { path: [], progress });
+  const { lost, away } = await restore(vault, snapshot, place, { path: [], progress });
   const comparison = new Comparison(vault, source, progress);
   const domain = vault.keys.find(snapshot.domainId);
-  if (domain === undefined) comparison.tell([], "its key is not there");
+  if (domain === undefined) comparison.tell([], messageOf(vault.keys.lack("Its key")));
   else await comparison.folder([], snapshot.root, domain);
-  const { files, bytes, wrong, wrongCount } = comparison;
-  const why = wrongCount === 0 ? [] : lost;
+  const { files, bytes, wrong } = comparison;
+  const wrongCount = wrong.count;
+  const why = wrongCount === 0 ? [] : [...lost, ...away];
   const sentence = say(snapshot, comparison);
   vault.world.events.record({
     kind: wrongCount === 0 ? "backup.drilled" : "backup.drill-failed",
@@ -70,7 +72,7 @@ export async function drill(
     snapshot,
     files,
     bytes,
-    wrong: [...wrong, ...why].slice(0, wrongNamedMax),
+    wrong: [...wrong.first, ...why].slice(0, namedMax),
     wrongCount,
     sentence,
   };
@@ -110,19 +112,18 @@ function passOver(error: unknown): void {
   if (!(error instanceof NinesError)) throw error;
 }
 
-function say({ id, source }: Snapshot, { files, bytes, wrong, wrongCount }: Comparison): string {
+function say({ id, source }: Snapshot, { files, bytes, wrong }: Comparison): string {
   const which = `snapshot ${id.slice(0, 8)} of ${source}`;
   const compared = `${sayCount(files, "file")} of ${sayBytes(bytes)}`;
-  if (wrongCount === 0) {
+  if (wrong.count === 0) {
     return `Drill: ${which} was restored and compared, ${compared}: all is as it was backed up.`;
   }
-  const what = `${sayCount(wrongCount, "entry", "entries")} of it wrong, first ${wrong[0]}`;
+  const what = `${sayCount(wrong.count, "entry", "entries")} of it wrong, first ${wrong.first[0]}`;
   return `Drill: ${which} cannot be restored as it was: ${what}.`;
 }
 
 class Comparison {
-  readonly wrong: string[] = [];
-  wrongCount = 0;
+  readonly wrong = new Named();
   files = 0;
   bytes = 0;
   readonly #vault: Vault;
@@ -139,11 +140,8 @@ class Comparison {
   }
 
   tell(path: readonly string[], what: string): void {
-    this.wrongCount++;
-    if (this.wrong.length < wrongNamedMax) {
-      const name = path.length === 0 ? "the root" : `"${sayName(path.join("/"))}"`;
-      this.wrong.push(`${name}: ${what.replace(/\.$/, "")}`);
-    }
+    const name = path.length === 0 ? "the root" : `"${sayName(path.join("/"))}"`;
+    this.wrong.add(`${name}: ${what}`);
   }
 
   async folder(path: readonly string[], content: Content, domain: Domain): Promise<void> {
@@ -167,7 +165,7 @@ class Comparison {
           const own = this.#vault.keys.find(entry.domainId);
           if (own !== undefined) await this.#entries(path, entry.content, own, restored);
           else if (!this.#vault.keys.isErasedDomain(entry.domainId)) {
-            this.tell(path, "the key of a subject's folder here cannot be read");
+            this.tell(path, messageOf(this.#vault.keys.lack(subjectKey)));
           }
           continue;
         }

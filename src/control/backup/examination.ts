@@ -17,7 +17,7 @@ import type { ObjectBytes, ObjectCoders } from "../../core/vault/object-coder.ts
 import { otherReadings } from "../../core/vault/readings.ts";
 import { areOfOneObject, type ShardHeader } from "../../core/vault/shard.ts";
 import { sameBytes } from "../../core/vault/wire.ts";
-import type { CatalogObject, ShardPlace } from "./catalog.ts";
+import { type CatalogObject, messageOf, type ShardPlace } from "./catalog.ts";
 import {
   bytesOfAll,
   type FoundShard,
@@ -77,7 +77,7 @@ export function verdictOf(open: () => unknown): Verdict {
     return "right";
   } catch (error) {
     if (!(error instanceof NinesError)) throw error;
-    return error.code === "NINES_VAULT_DAMAGED" ? { forged: error.message } : "unknown";
+    return error.code === "NINES_VAULT_DAMAGED" ? { forged: messageOf(error) } : "unknown";
   }
 }
 

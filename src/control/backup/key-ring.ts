@@ -33,6 +33,9 @@ import { messageOf } from "./catalog.ts";
 import { type Verdict, verdictOf } from "./examination.ts";
 import type { ObjectStore } from "./object-store.ts";
 
+/** What `lack` is told of where a walk through folders meets it. */
+export const subjectKey = "The key of a subject's folder here";
+
 interface Held {
   readonly domain: Domain;
   readonly generation: number;
@@ -171,6 +174,18 @@ export class KeyRing {
   /** Whether the domain has no key because its subject was erased, and not by a loss. */
   isErasedDomain(domainId: string): boolean {
     return this.#tombstones.has(domainId) || this.#remembered.includes(domainId);
+  }
+
+  /** Why `what` ("The key of …") is not there, where no erasure is the reason. */
+  lack(what: string): NinesError {
+    const { catalog } = this.#store;
+    const isAway = [...this.unreadable.keys()].some((id) => {
+      const object = catalog.find("key", id) ?? catalog.find("tombstone", id);
+      return object !== undefined && catalog.isAway(object);
+    });
+    return isAway || this.#store.mayHideObjects
+      ? new NinesError("NINES_VAULT_TARGETS", `${what} cannot be read${catalog.whileAway}.`)
+      : new NinesError("NINES_VAULT_LOST", `${what} cannot be read.`);
   }
 
   find(domainId: string): Domain | undefined {

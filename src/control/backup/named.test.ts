@@ -1,3 +1,5 @@
+// What is told one by one stays within its bound, and how many there are is told all the same.
+
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Named, namedMax } from "./named.ts";

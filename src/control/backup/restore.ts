@@ -19,8 +19,10 @@ import {
   type TreeEntry,
 } from "../../core/vault/tree.ts";
 import type { PlaceWriter, PutFile, SmallFile, TreePlace } from "../../ports/tree-place.ts";
-import { messageOf } from "./catalog.ts";
+import { isOfAway, messageOf } from "./catalog.ts";
 import { Crew, Limit } from "./crew.ts";
+import { subjectKey } from "./key-ring.ts";
+import { Named } from "./named.ts";
 import type { Vault } from "./vault.ts";
 import { type HeldChunk, VaultReader } from "./vault-reader.ts";
 
@@ -34,10 +36,13 @@ export interface RestoreOutcome extends RestoreProgress {
   readonly links: number;
   /** Files that an earlier run had finished. */
   readonly passedOver: number;
-  /** What could not be restored, each with why; the first thousand. */
+  /** What cannot be restored, each with why; the first thousand, here and below. */
   readonly lost: readonly string[];
   readonly lostCount: number;
-  /** Where subjects were that are erased, by which nothing is lost; the first thousand. */
+  /** What may be, once the targets are back that are away. */
+  readonly away: readonly string[];
+  readonly awayCount: number;
+  /** Where subjects were that are erased, by which nothing is lost. */
   readonly erased: readonly string[];
   readonly erasedCount: number;
 }
@@ -60,7 +65,6 @@ const batchBytesMax = 1_048_576;
 /** What is larger than this is large: so many wait for their turn before the walk waits. */
 const smallBytesMax = 1_048_576;
 const largeWaitingMax = 64;
-const lostNamedMax = 1_000;
 /** Names of one file that are remembered, so that they are links again. */
 const sameFilesMax = 65_536;
 const restorable: readonly string[] = [
@@ -80,6 +84,9 @@ export async function restore(
   return new Restoring(vault, place, options).run(snapshot);
 }
 
+/** Told of a subject's folder that may be there, and whose key is lost or away. */
+type Lacking = (lack: NinesError) => void;
+
 /**
  * What is in the folder at a path, and in a subject there as if it were not sealed apart; or the
  * one thing there that is no folder.
@@ -88,6 +95,7 @@ export async function* entriesAt(
   vault: Vault,
   snapshot: Snapshot,
   path: readonly string[],
+  lacking: Lacking,
 ): AsyncGenerator<PlainEntry> {
   const reader = new VaultReader(vault);
   let content = snapshot.root;
@@ -100,18 +108,21 @@ export async function* entriesAt(
     if (found?.kind !== "folder") throw nothingAt(snapshot, path);
     content = found.content;
   }
-  yield* plainEntries(vault, reader, content);
+  yield* plainEntries(vault, reader, content, lacking);
 }
 
 async function* plainEntries(
   vault: Vault,
   reader: VaultReader,
   content: Content,
+  lacking: Lacking,
 ): AsyncGenerator<PlainEntry> {
+  const { keys } = vault;
   for await (const entry of reader.entries(content)) {
     if (entry.kind !== "subject") yield entry;
-    else if (vault.keys.find(entry.domainId) !== undefined)
-      yield* plainEntries(vault, reader, entry.content);
+    else if (keys.find(entry.domainId) !== undefined)
+      yield* plainEntries(vault, reader, entry.content, lacking);
+    else if (!keys.isErasedDomain(entry.domainId)) lacking(keys.lack(subjectKey));
   }
 }
 
@@ -121,9 +132,15 @@ async function findEntry(
   content: Content,
   name: string,
 ): Promise<PlainEntry | undefined> {
-  for await (const entry of plainEntries(vault, reader, content)) {
+  let lack: NinesError | undefined;
+  const lacking = (found: NinesError) => {
+    lack = found;
+  };
+  for await (const entry of plainEntries(vault, reader, content, lacking)) {
     if (entry.name === name) return entry;
   }
+  // It may be there all the same.
+  if (lack !== undefined) throw lack;
   return undefined;
 }
 
@@ -184,18 +201,11 @@ class Restoring {
   readonly #reader: VaultReader;
   readonly #place: TreePlace;
   readonly #options: RestoreOptions;
-  readonly #lost: string[] = [];
-  readonly #erased: string[] = [];
+  readonly #lost = new Named();
+  readonly #away = new Named();
+  readonly #erased = new Named();
   readonly #sameFiles = new Map<string, readonly string[]>();
-  readonly #counts = {
-    files: 0,
-    bytes: 0,
-    folders: 0,
-    links: 0,
-    passedOver: 0,
-    lostCount: 0,
-    erasedCount: 0,
-  };
+  readonly #counts = { files: 0, bytes: 0, folders: 0, links: 0, passedOver: 0 };
   readonly #small = new Crew(new Limit(bytesMax));
   readonly #large = new Crew(new Limit(largeWaitingMax));
   readonly #turn = new Limit(1);
@@ -231,12 +241,25 @@ class Restoring {
       await this.#orEnd(run);
       await this.#small.done();
       await this.#large.done();
-      return { ...this.#counts, lost: this.#lost, erased: this.#erased };
+      return this.#outcome();
     } finally {
       // The place is closed after this, and nobody may write to it then.
       await this.#small.settled();
       await this.#large.settled();
     }
+  }
+
+  #outcome(): RestoreOutcome {
+    const [lost, away, erased] = [this.#lost, this.#away, this.#erased];
+    return {
+      ...this.#counts,
+      lost: lost.first,
+      lostCount: lost.count,
+      away: away.first,
+      awayCount: away.count,
+      erased: erased.first,
+      erasedCount: erased.count,
+    };
   }
 
   /** What fails in here ends the restore. */
@@ -346,7 +369,7 @@ class Restoring {
     if (put === "made") {
       this.#counts.files++;
       this.#counts.bytes += content.bytes;
-    } else if (only?.kind === "chunk") this.#lose(path, this.#reader.wrong(only.name).message);
+    } else if (only?.kind === "chunk") this.#lose(path, this.#reader.wrong(only.name));
   }
 
   /** What there is of the entry is there, or is on its way, when it resolves. */
@@ -359,10 +382,13 @@ class Restoring {
       const { keys } = this.#vault;
       if (keys.find(entry.domainId) !== undefined) return this.#walk(parent, entry.content, folder);
       if (keys.isErasedDomain(entry.domainId)) return this.#tellErased(parent);
-      return this.#lose(parent, "the key of a subject's folder here cannot be read");
+      return this.#lose(parent, keys.lack(subjectKey));
     }
     const path = [...parent, entry.name];
-    if (!isEntryName(entry.name)) return this.#lose(parent, "an entry has no proper name");
+    if (!isEntryName(entry.name)) {
+      const what = "An entry has no proper name.";
+      return this.#lose(parent, new NinesError("NINES_VAULT_DAMAGED", what));
+    }
     if (folder !== undefined) folder.left++;
     const run = () =>
       this.#orEnd(async () => {
@@ -487,19 +513,20 @@ class Restoring {
       await run();
     } catch (error) {
       if (!(error instanceof NinesError) || !restorable.includes(error.code)) throw error;
-      this.#lose(path, messageOf(error));
+      this.#lose(path, error);
     }
   }
 
   #tellErased(path: readonly string[]): void {
-    this.#counts.erasedCount++;
-    if (this.#erased.length === lostNamedMax) return;
-    const where = path.length === 0 ? "the root" : sayName(path.join("/"));
-    this.#erased.push(`${where}: a subject's folder here was erased`);
+    this.#erased.add(`${whereOf(path)}: a subject's folder here was erased`);
   }
 
-  #lose(path: readonly string[], why: string): void {
-    this.#counts.lostCount++;
-    if (this.#lost.length < lostNamedMax) this.#lost.push(`${sayName(path.join("/"))}: ${why}`);
+  #lose(path: readonly string[], error: NinesError): void {
+    const named = isOfAway(error) ? this.#away : this.#lost;
+    named.add(`${whereOf(path)}: ${messageOf(error)}`);
   }
+}
+
+function whereOf(path: readonly string[]): string {
+  return path.length === 0 ? "the root" : sayName(path.join("/"));
 }

@@ -63,7 +63,7 @@ async function addKey(vault: Vault, roll: Roll, { to, passphrase }: RotateOption
   const { world } = vault;
   if (vault.keys.unreadable.size > 0) {
     const [first] = vault.keys.unreadable;
-    const what = `Key ${first?.[0]} cannot be read and would be lost: ${first?.[1]}`;
+    const what = `Key ${first?.[0]} cannot be read and would be lost: ${first?.[1]}.`;
     throw new NinesError("NINES_VAULT_LOST", what);
   }
   await vault.keys.wrapAll(to);

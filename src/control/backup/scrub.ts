@@ -14,6 +14,7 @@ import { ObjectSealer } from "../../core/vault/keys.ts";
 import { readCatalog } from "./catalog.ts";
 import { Crew, Limit } from "./crew.ts";
 import type { Look } from "./examination.ts";
+import { Named } from "./named.ts";
 import { callRoll } from "./roll.ts";
 import { type Missing, markNeeded } from "./tree-walk.ts";
 import type { Vault } from "./vault.ts";
@@ -50,7 +51,6 @@ export interface VerifyOutcome extends ScrubOutcome {
   readonly missingCount: number;
 }
 
-const missingNamedMax = 1_000;
 /** Of objects under way at a time, which are in memory with their parity: a pack, or small ones. */
 const examinedBytesMax = 16 * 1_048_576;
 /** An object counts as so much at least. */
@@ -170,13 +170,9 @@ function forgedIn(vault: Vault): Look {
 /** A scrub at full speed that opens all it reads, and then every chunk of every snapshot. */
 export async function verify(vault: Vault, options: ScrubOptions = {}): Promise<VerifyOutcome> {
   const scrubbed = await examineAll(vault, options, forgedIn(vault));
-  const missing: Missing[] = [];
-  let missingCount = 0;
-  await markNeeded(vault, vault.snapshots, (what) => {
-    missingCount++;
-    if (missing.length < missingNamedMax) missing.push(what);
-  });
-  return { ...scrubbed, missing, missingCount };
+  const missing = new Named<Missing>();
+  await markNeeded(vault, vault.snapshots, (what) => missing.add(what));
+  return { ...scrubbed, missing: missing.first, missingCount: missing.count };
 }
 
 /** What a run that was cut off has left by half is no loss: nothing refers to it. */

@@ -2,12 +2,14 @@
 //
 // A folder that was walked once is not walked again, in whichever snapshot it stands: what is the
 // same has the same chunk. So a hundred snapshots of a tree that hardly changes cost little more
-// than one. Subjects that were erased are passed over; they need nothing any more.
+// than one. Subjects that were erased are passed over; they need nothing any more. One whose key is
+// lost is named: nobody knows what it needs.
 
 import { sayCount } from "../../core/base/count.ts";
-import { messageOf } from "./catalog.ts";
+import { isOfAway, messageOf } from "./catalog.ts";
+import { subjectKey } from "./key-ring.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
-import type { Content } from "../../core/vault/tree.ts";
+import type { Content, SubjectEntry, TreeEntry } from "../../core/vault/tree.ts";
 import type { Vault } from "./vault.ts";
 import { VaultReader } from "./vault-reader.ts";
 
@@ -18,13 +20,17 @@ export interface Missing {
   /** A folder that cannot be read hides what is in it. */
   readonly kind: "file" | "folder";
   readonly reason: string;
+  /** All of it may be back with the targets that are away. */
+  readonly isAway: boolean;
 }
 
 /** What of a content is not there. */
 interface Lack {
-  readonly bytes: number;
+  readonly lostBytes: number;
+  /** Those that may be back with the targets that are away. */
+  readonly awayBytes: number;
   /** Why a list of its chunks cannot be read, if one cannot. */
-  readonly unknown: string | undefined;
+  readonly unknown: unknown;
 }
 
 /** Marks every chunk that these snapshots need, and tells of each that is not there. */
@@ -57,57 +63,79 @@ class Walk {
     const isOne = content.depth === 0 && content.segments.length === 1 && only?.kind === "chunk";
     if (isOne && this.#vault.index.mark(only.name, "walked") === false) return;
     const isTold = await this.#content(path, "folder", content);
-    try {
-      for await (const entry of this.#reader.entries(content)) {
-        if (entry.kind === "subject") {
-          const isErased = this.#vault.keys.find(entry.domainId) === undefined;
-          if (!isErased) await this.folder(path, entry.content);
-          continue;
-        }
-        const inner = path === "" ? entry.name : `${path}/${entry.name}`;
-        if (entry.kind === "folder") await this.folder(inner, entry.content);
-        else await this.#content(inner, "file", entry.content);
+    for await (const entry of this.#entries(path, content, isTold)) {
+      if (entry.kind === "subject") {
+        await this.#subject(path, entry);
+        continue;
       }
-    } catch (error) {
-      if (!isTold) this.#tell(path, "folder", messageOf(error));
+      const inner = path === "" ? entry.name : `${path}/${entry.name}`;
+      if (entry.kind === "folder") await this.folder(inner, entry.content);
+      else await this.#content(inner, "file", entry.content);
     }
+  }
+
+  /** As many of a folder as can be read; whoever is told may end the walk by what it throws. */
+  async *#entries(path: string, content: Content, isTold: boolean): AsyncGenerator<TreeEntry> {
+    try {
+      yield* this.#reader.entries(content);
+    } catch (error) {
+      if (!isTold) this.#tellOf(path, error);
+    }
+  }
+
+  async #subject(path: string, { domainId, content }: SubjectEntry): Promise<void> {
+    const { keys } = this.#vault;
+    if (keys.find(domainId) !== undefined) return this.folder(path, content);
+    if (keys.isErasedDomain(domainId)) return;
+    this.#tellOf(path, keys.lack(subjectKey));
   }
 
   /** Tells once of all that is not there of it; whether there was anything to tell. */
   async #content(path: string, kind: Missing["kind"], content: Content): Promise<boolean> {
-    const { bytes, unknown } = await this.#mark(content);
-    if (unknown !== undefined) {
-      // What the list names cannot be known, so nothing may be taken for unneeded.
-      this.#tell(path, "folder", unknown);
-    } else if (bytes > 0) {
-      const said = sayCount(bytes, "byte of it is", "bytes of it are");
-      const { whileAway } = this.#vault.catalog;
-      this.#tell(path, kind, `${said} in no pack that can be read${whileAway}`);
-    }
-    return unknown !== undefined || bytes > 0;
+    const { lostBytes, awayBytes, unknown } = await this.#mark(content);
+    const lacks = [
+      ...(lostBytes > 0 ? [inNoPack(lostBytes)] : []),
+      ...(awayBytes > 0 ? [`${inNoPack(awayBytes)}${this.#vault.catalog.whileAway}`] : []),
+    ];
+    // What the list names cannot be known, so nothing may be taken for unneeded.
+    if (unknown !== undefined) this.#tellOf(path, unknown);
+    else if (lacks.length > 0) this.#tell(path, kind, lacks.join("; "), lostBytes === 0);
+    return unknown !== undefined || lacks.length > 0;
   }
 
   async #mark({ depth, segments }: Content): Promise<Lack> {
-    let [bytes, unknown]: [number, string | undefined] = [0, undefined];
+    let [lostBytes, awayBytes] = [0, 0];
+    let unknown: unknown;
     for (const segment of segments) {
       if (segment.kind === "hole") continue;
       if (this.#vault.index.mark(segment.name, "needed") === undefined) {
-        bytes += segment.length;
+        if (this.#vault.isAway(segment.name)) awayBytes += segment.length;
+        else lostBytes += segment.length;
         continue;
       }
       if (depth === 0) continue;
       try {
         const inner = await this.#mark(await this.#reader.list(segment.name, depth - 1));
-        bytes += inner.bytes;
+        lostBytes += inner.lostBytes;
+        awayBytes += inner.awayBytes;
         unknown ??= inner.unknown;
       } catch (error) {
-        unknown ??= messageOf(error);
+        unknown ??= error;
       }
     }
-    return { bytes, unknown };
+    return { lostBytes, awayBytes, unknown };
   }
 
-  #tell(path: string, kind: Missing["kind"], reason: string): void {
-    this.#missing({ snapshot: this.#snapshot, path, kind, reason });
+  /** What is in a folder, or in a file, is not known. */
+  #tellOf(path: string, error: unknown): void {
+    this.#tell(path, "folder", messageOf(error), isOfAway(error));
   }
+
+  #tell(path: string, kind: Missing["kind"], reason: string, isAway: boolean): void {
+    this.#missing({ snapshot: this.#snapshot, path, kind, reason, isAway });
+  }
+}
+
+function inNoPack(bytes: number): string {
+  return `${sayCount(bytes, "byte of it is", "bytes of it are")} in no pack that can be read`;
 }

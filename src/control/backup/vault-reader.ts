@@ -49,8 +49,9 @@ export class VaultReader {
   }
 
   /**
-   * A chunk by its name. Throws NINES_VAULT_LOST, NINES_VAULT_DAMAGED, and NINES_VAULT_ERASED for
-   * what belonged to an erased subject.
+   * A chunk by its name. Throws NINES_VAULT_LOST, NINES_VAULT_TARGETS for what may be back with
+   * targets that are away, NINES_VAULT_DAMAGED, and NINES_VAULT_ERASED for what belonged to an
+   * erased subject.
    */
   async chunk(name: Uint8Array): Promise<Uint8Array> {
     const held = await this.sealed(name);
@@ -112,15 +113,18 @@ export class VaultReader {
   }
 
   #find(name: Uint8Array): FoundChunk {
-    const found = this.#vault.index.find(name);
+    const { index, keys, catalog } = this.#vault;
+    const found = index.find(name);
     if (found === undefined) {
-      const where = `in no pack that can be read${this.#vault.catalog.whileAway}`;
-      const what = `The chunk ${hexOf(name)} is ${where}.`;
-      throw new NinesError("NINES_VAULT_LOST", what);
+      const what = `The chunk ${hexOf(name)} is in no pack that can be read`;
+      throw this.#vault.isAway(name)
+        ? new NinesError("NINES_VAULT_TARGETS", `${what}${catalog.whileAway}.`)
+        : new NinesError("NINES_VAULT_LOST", `${what}.`);
     }
     const { pack, chunk } = found;
-    const domain = this.#vault.keys.find(pack.domainId);
+    const domain = keys.find(pack.domainId);
     if (domain === undefined) {
+      if (!keys.isErasedDomain(pack.domainId)) throw keys.lack(`The key of pack ${pack.id}`);
       const what = `The pack ${pack.id} was sealed with a key that is destroyed.`;
       throw new NinesError("NINES_VAULT_ERASED", what);
     }

@@ -1,6 +1,7 @@
 // A small vault for tests: folders of simulated disks as targets, trees as plain objects, a clock
 // that stands still unless it is moved. Everything is random by a seed, and so the same each time.
 
+import assert from "node:assert/strict";
 import { createPrng } from "../../core/base/prng.ts";
 import type { Bulk, VaultCrypto } from "../../core/vault/crypto.ts";
 import type { EntryFacts } from "../../core/vault/entry.ts";
@@ -91,7 +92,7 @@ export class TestWorld implements VaultWorld {
   readonly disks: readonly SimulatedDisk[];
   readonly targets: readonly Target[];
   readonly recorded: EventEntry[] = [];
-  readonly events = { record: (entry: EventEntry) => void this.recorded.push(entry) };
+  readonly events = { record: (entry: EventEntry) => this.#record(entry) };
 
   constructor(
     disks: readonly SimulatedDisk[],
@@ -112,6 +113,13 @@ export class TestWorld implements VaultWorld {
       const options = { name: `disk-${letter}`, domain: `room-${letter}`, path: targetPath };
       return createTarget(disk, options);
     });
+  }
+
+  #record(entry: EventEntry): void {
+    // Whatever reasons are put into it, it is one sentence.
+    assert.match(entry.sentence, /[^.]\.$/);
+    assert.doesNotMatch(entry.sentence, /\.[.;,:]/);
+    this.recorded.push(entry);
   }
 }
 

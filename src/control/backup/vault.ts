@@ -105,6 +105,17 @@ export class Vault {
     return found === undefined || this.#condemnedPacks.has(found.pack.id) ? undefined : found;
   }
 
+  /** Whether a chunk that `index` does not find may be back with the targets that are away. */
+  isAway(chunk: Uint8Array): boolean {
+    const { catalog, settings } = this;
+    const pack = this.index.findLost(chunk);
+    // Of what no table tells, one that is away may.
+    if (pack === undefined) return catalog.unreachable.size > 0;
+    const nothing = { ...settings.geometry, places: [] };
+    const isFound = this.isDamaged(pack.id);
+    return !isFound && catalog.isAway(catalog.find("pack", pack.id) ?? nothing);
+  }
+
   isCondemned(pack: ObjectId): boolean {
     return this.#condemnedPacks.has(pack);
   }
@@ -283,10 +294,10 @@ async function makeKey(keys: KeyRing, catalog: Catalog): Promise<void> {
   const isNew = catalog.ids("pack").length === 0 && catalog.ids("snapshot").length === 0;
   if (isNew && catalog.unreachable.size === 0) return keys.makeVault();
   const reasons = [...keys.unreadable.values()];
-  const why = reasons.length === 0 ? "No target has any of it." : reasons.join(" ");
+  const why = reasons.length === 0 ? "No target has any of it" : reasons.join(". ");
   throw new NinesError(
     "NINES_VAULT_LOST",
-    `The vault's own key cannot be read${catalog.whileAway}. ${why}`,
+    `The vault's own key cannot be read${catalog.whileAway}. ${why}.`,
   );
 }
 

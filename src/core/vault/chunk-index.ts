@@ -62,6 +62,12 @@ export class ChunkIndex {
     return at < 0 ? undefined : this.#placeAt(at);
   }
 
+  /** The pack of a chunk that is not found because its pack is lost. */
+  findLost(name: Uint8Array): IndexedPack | undefined {
+    const at = this.#slots[this.#slotOf(name)] as number;
+    return at < 0 || this.#entryOf(name) >= 0 ? undefined : this.#placeAt(at).pack;
+  }
+
   /**
    * Notes something of a chunk. False when it was noted before; undefined when it is unknown or
    * lost. What is lost is noted all the same, for its pack may be whole again one day.

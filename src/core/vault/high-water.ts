@@ -63,6 +63,6 @@ export function findRollback(
   if (why === undefined && whileAway === "") {
     return `The targets are as they were before: this machine knows of ${known}, and ${found}.`;
   }
-  const because = why === undefined ? "" : ` ${why}`;
+  const because = why === undefined ? "" : ` ${why}.`;
   return `The newest that this machine knows of, ${known}, cannot be read${whileAway}.${because}`;
 }

@@ -93,10 +93,11 @@ async function attempt(
       await place.close();
     }
   } catch (error) {
-    if (isStop(error)) return { outcome: "unfinished", sentence: messageOf(error) };
+    const sentence = `${messageOf(error)}.`;
+    if (isStop(error)) return { outcome: "unfinished", sentence };
     // Whatever it is, somebody hears of it; the log has the stack of what is a bug.
     report(error);
-    return { outcome: "failed", sentence: messageOf(error) };
+    return { outcome: "failed", sentence };
   }
 }
 
@@ -131,7 +132,7 @@ async function runAll(duty: Duty): Promise<Outcome> {
       sentences.push(outcome.sentence);
     } catch (error) {
       if (isStop(error)) throw error;
-      failures.push(`${source.name}: ${messageOf(error)}`);
+      failures.push(`${source.name}: ${messageOf(error)}.`);
     }
   }
   // A vault that does not open has failed above already.
@@ -170,8 +171,9 @@ export async function drillAll(duty: Duty): Promise<Outcome> {
       (outcome.wrongCount === 0 ? passed : failed).push(snapshot.id);
       sentences.push(outcome.sentence);
     } catch (error) {
-      if (isStop(error)) return { outcome: "unfinished", sentence: messageOf(error), drilled };
-      untried.push(`${name}: ${messageOf(error)}`);
+      const sentence = `${messageOf(error)}.`;
+      if (isStop(error)) return { outcome: "unfinished", sentence, drilled };
+      untried.push(`${name}: ${sentence}`);
     }
   }
   const seen = await lookNow(duty);

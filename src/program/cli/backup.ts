@@ -4,6 +4,7 @@
 import { resolve } from "node:path";
 import type { BackupConfig, BackupSourceConfig } from "../../config/config.ts";
 import { compare } from "../../control/backup/compare.ts";
+import { namedMax } from "../../control/backup/named.ts";
 import {
   adoptTarget,
   entriesAt,
@@ -41,7 +42,6 @@ import { complain, exitCode, say } from "./say.ts";
 type BackupActions = Pick<Actions, Extract<keyof Actions, `backup${string}`>>;
 
 const progressEveryMs = 1_000;
-const namedMax = 1_000;
 /** As short as a file's `backup` can be; docs/reference/backup.md has all of it. */
 const example = `backup:
   keyFile: backup.key          # openssl rand -hex 32 > backup.key; chmod 600 backup.key
@@ -71,7 +71,7 @@ export const backupCommands: BackupActions = {
       if (options.json === true)
         say(JSON.stringify(vault.snapshots.map(snapshotJson), undefined, 2));
       else for (const snapshot of vault.snapshots) say(snapshotLine(vault, snapshot));
-      for (const why of vault.unreadable.values()) complain(why);
+      for (const why of vault.unreadable.values()) complain(`${why}.`);
       const { sources } = await lookFromHere(place, vault);
       const stale = sources.filter(({ isStale }) => isStale);
       for (const { sentence } of stale) complain(`STALE: ${sentence}`);
@@ -107,23 +107,29 @@ export const backupCommands: BackupActions = {
 
   backupBrowse: (wanted, path, options) =>
     inVault(options, true, async (vault) => {
+      const lacks: string[] = [];
+      const lacking = ({ message }: NinesError) => void lacks.push(message);
       const parts = partsOf(path ?? "");
-      for await (const entry of entriesAt(vault, findSnapshot(vault, wanted), parts)) {
+      for await (const entry of entriesAt(vault, findSnapshot(vault, wanted), parts, lacking)) {
         const size = entry.kind === "file" ? sayBytes(entry.content.bytes) : entry.kind;
         const time = new Date(Number(entry.facts.modifiedNs / 1_000_000n)).toISOString();
         say(`${size.padStart(9)}  ${time}  ${sayName(entry.name)}`);
       }
-      return exitCode.done;
+      complainOf("", lacks, lacks.length);
+      return lacks.length === 0 ? exitCode.done : exitCode.failed;
     }),
 
   backupDiff: (before, after, options) =>
     inVault(options, true, async (vault) => {
-      const signs = { added: "+", removed: "-", changed: "~" } as const;
+      const signs = { added: "+", removed: "-", changed: "~", unknown: "?" } as const;
       const [old, now] = [findSnapshot(vault, before), findSnapshot(vault, after)];
-      for await (const { kind, path } of compare(vault, old, now)) {
-        say(`${signs[kind]} ${sayName(path)}`);
+      let isKnown = true;
+      for await (const { kind, path, what } of compare(vault, old, now)) {
+        const where = path === "" ? "the root" : sayName(path);
+        say(`${signs[kind]} ${where}${what === "" ? "" : `: ${what}`}`);
+        isKnown &&= kind !== "unknown";
       }
-      return exitCode.done;
+      return isKnown ? exitCode.done : exitCode.failed;
     }),
 
   backupRestore: (wanted, to, options) =>
@@ -133,14 +139,13 @@ export const backupCommands: BackupActions = {
       const { bulk } = vault.world.crypto;
       const target = await createFileTreePlace({ root: resolve(to), mayHold, bulk });
       const outcome = await restoreTo(target, vault, snapshot, partsOf(options.path ?? ""));
-      const { lost, lostCount, erased, erasedCount } = outcome;
+      const { lost, lostCount, away, awayCount, erased, erasedCount } = outcome;
       say(`Restored ${restored(outcome, snapshot)} to ${resolve(to)}.`);
-      // What lies on a target that is away is not known to be lost.
-      const word = vault.catalog.whileAway === "" ? "LOST" : "AWAY";
-      complainOf(`${word}: `, lost, lostCount);
+      complainOf("LOST: ", lost, lostCount);
+      complainOf("AWAY: ", away, awayCount);
       complainOf("ERASED: ", erased, erasedCount);
       for (const what of target.leftOut()) complain(`Not restored: ${what}.`);
-      return lostCount === 0 ? exitCode.done : exitCode.failed;
+      return lostCount + awayCount === 0 ? exitCode.done : exitCode.failed;
     }),
 
   backupVerify: (options) =>
@@ -148,8 +153,9 @@ export const backupCommands: BackupActions = {
       const outcome = await verify(vault, { progress: scrubProgress(vault) });
       const { missing, missingCount } = outcome;
       const code = sayScrubbed(vault, outcome);
-      const named = missing.map(({ snapshot, path, reason }) => {
-        return `${snapshot.id.slice(0, 8)} ${sayName(path)}: ${reason}`;
+      const named = missing.map(({ snapshot, path, reason, isAway }) => {
+        const where = `${snapshot.id.slice(0, 8)} ${path === "" ? "its root" : sayName(path)}`;
+        return `${isAway ? "AWAY" : "LOST"}: ${where}: ${reason}`;
       });
       complainOf("", named, missingCount);
       if (missingCount === 0) {
@@ -158,7 +164,7 @@ export const backupCommands: BackupActions = {
         return code;
       }
       const files = sayCount(missingCount, "file or folder", "files or folders");
-      complain(`${files} cannot be restored whole${vault.catalog.whileAway}.`);
+      complain(`${files} cannot be restored whole.`);
       return exitCode.failed;
     }),
 

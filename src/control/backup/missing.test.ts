@@ -1,0 +1,231 @@
+// What is not there is told by its own reason: lost, away with a target, or erased.
+
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { NinesError } from "../../core/base/errors.ts";
+import { readWrappedKey } from "../../core/vault/keys.ts";
+import type { ObjectKind } from "../../core/vault/names.ts";
+import { compare } from "./compare.ts";
+import { erase } from "./erase.ts";
+import { verdictOf } from "./examination.ts";
+import { lookAtSources } from "./look.ts";
+import { prune } from "./prune.ts";
+import { entriesAt, restore } from "./restore.ts";
+import { type BackupOptions, runBackup } from "./run-backup.ts";
+import { scrub, verify } from "./scrub.ts";
+import {
+  diskPlaceOf,
+  filesOf,
+  flip,
+  master,
+  MemoryPlace,
+  newDisks,
+  noise,
+  settings,
+  TestSource,
+  type TestTree,
+  TestWorld,
+} from "./vault.fixture.ts";
+import { openVault, type Vault } from "./vault.ts";
+
+const options: BackupOptions = {
+  master,
+  service: "shop",
+  subjectOf: ([name, ...inner]) => (inner.length === 0 && name !== "plain" ? name : undefined),
+};
+const keep = { last: 3, hourly: 0, daily: 0, weekly: 0 };
+const tree: TestTree = { ann: { mail: "private" }, bob: { mail: "of bob" }, plain: { file: "x" } };
+
+async function open(world: TestWorld): Promise<Vault> {
+  return openVault(world, settings, { master, create: false, withIndex: true });
+}
+
+async function backedUp(from: TestTree = tree): Promise<TestWorld> {
+  const world = new TestWorld(await newDisks(3), 1);
+  await runBackup(world, settings, new TestSource("data", from), options);
+  return world;
+}
+
+/** The shards of an object on the disks of these numbers, taken away. */
+async function take({ disks }: TestWorld, kind: ObjectKind, id: string, from: readonly number[]) {
+  for (const at of from) {
+    const disk = disks[at] ?? assert.fail();
+    for (const file of filesOf(disk, kind)) {
+      const { folder, leaf } = diskPlaceOf(file);
+      if (leaf.startsWith(id))
+        await (await disk.openFolder(folder, { create: false })).remove(leaf);
+    }
+  }
+}
+
+async function keyOf(vault: Vault, subject?: string): Promise<string> {
+  const domain =
+    subject === undefined
+      ? vault.keys.findNamed("service", "shop")
+      : vault.keys.findNamed("subject", `shop/${subject}`);
+  for (const id of vault.catalog.ids("key")) {
+    const bytes = (await vault.store.read("key", id)).all();
+    if (readWrappedKey(bytes).domainId === domain?.id) return id;
+  }
+  assert.fail(`no key of ${subject}`);
+}
+
+/** The same disks, of which the first is not mounted. */
+async function withoutFirst(world: TestWorld): Promise<TestWorld> {
+  const [empty = assert.fail()] = await newDisks(1);
+  return new TestWorld(world.disks.with(0, empty), 2, world);
+}
+
+async function restored(vault: Vault, path: readonly string[] = []) {
+  const snapshot = vault.snapshots.at(-1) ?? assert.fail();
+  return restore(vault, snapshot, new MemoryPlace(), { path });
+}
+
+describe("a subject whose key is lost", () => {
+  it("is named by whoever comes to its folder, and is in nobody's way", async () => {
+    const world = await backedUp();
+    await take(world, "key", await keyOf(await open(world), "ann"), [1, 2]);
+    const vault = await open(world);
+    const why = "The key of a subject's folder here cannot be read";
+    const { missing } = await verify(vault);
+    assert.deepEqual(
+      missing.map(({ path, kind, reason, isAway }) => [path, kind, reason, isAway]),
+      [["", "folder", why, false]],
+    );
+    const [seen] = await lookAtSources(vault, ["data"]);
+    assert.equal(seen?.restorable, undefined);
+    const { lost, away, files } = await restored(vault);
+    assert.deepEqual([lost, away, files], [[`the root: ${why}`], [], 2]);
+    await assert.rejects(restored(vault, ["ann"]), {
+      code: "NINES_VAULT_LOST",
+      message: `${why}.`,
+    });
+    assert.equal((await restored(vault, ["bob"])).files, 1);
+    const [snapshot = assert.fail()] = vault.snapshots;
+    const [names, lacks]: [string[], string[]] = [[], []];
+    const lacking = ({ message }: Error) => void lacks.push(message);
+    for await (const { name } of entriesAt(vault, snapshot, [], lacking)) names.push(name);
+    assert.deepEqual([names.sort(), lacks], [["bob", "plain"], [`${why}.`]]);
+    const differences = [];
+    for await (const each of compare(vault, snapshot, snapshot)) differences.push(each);
+    assert.deepEqual(differences, [{ kind: "unknown", path: "", what: why }]);
+  });
+
+  it("keeps all that it may need from a prune, which says so in one sentence", async () => {
+    const world = await backedUp();
+    await take(world, "key", await keyOf(await open(world), "ann"), [1, 2]);
+    const pruning = prune(world, settings, { master, keep, forget: [] });
+    const which = "The root of snapshot [0-9a-f]{32} cannot be read, so that nobody knows";
+    const why = "what it needs: The key of a subject's folder here cannot be read";
+    const remedy = "Let the snapshot go to prune all the same";
+    const message = new RegExp(`^${which} ${why}\\. ${remedy}\\.$`);
+    await assert.rejects(pruning, { code: "NINES_VAULT_LOST", message });
+  });
+
+  it("is away where what is left of its key lies on a target that is", async () => {
+    const world = await backedUp();
+    await take(world, "key", await keyOf(await open(world), "ann"), [2]);
+    const vault = await open(await withoutFirst(world));
+    const why = /^the root: The key .* cannot be read while disk-a cannot be reached$/;
+    const { lost, away } = await restored(vault);
+    assert.deepEqual([lost, away.length], [[], 1]);
+    assert.match(away[0] ?? "", why);
+    const { missing } = await verify(vault);
+    assert.deepEqual(
+      missing.map(({ isAway }) => isAway),
+      [true],
+    );
+  });
+
+  it("is passed over once it was erased", async () => {
+    const world = await backedUp();
+    await erase(world, settings, { master, service: "shop", subject: "ann" });
+    const { missingCount } = await verify(await open(world));
+    assert.equal(missingCount, 0);
+  });
+});
+
+describe("a service whose key is lost", () => {
+  it("is not called erased", async () => {
+    const world = await backedUp();
+    await take(world, "key", await keyOf(await open(world)), [1, 2]);
+    const { lost, erased } = await restored(await open(world));
+    assert.deepEqual([lost.length, erased], [1, []]);
+    assert.match(lost[0] ?? "", /^the root: The key of pack \w+ cannot be read$/);
+  });
+});
+
+describe("while a target is away", () => {
+  it("is away what only it keeps from being read, and lost what all others have lost", async () => {
+    const world = await backedUp({ plain: { far: noise(1, 900) } });
+    const packsNow = async () => [...(await open(world)).packs.values()].map(({ id }) => id);
+    const source = new TestSource("data", {});
+    const added = async (file: string, seed: number) => {
+      const before = await packsNow();
+      const folder = (source.tree["plain"] ?? { far: noise(1, 900) }) as TestTree;
+      source.tree = { plain: { ...folder, [file]: noise(seed, 900) } };
+      await runBackup(world, settings, source, options);
+      return (await packsNow()).filter((id) => !before.includes(id));
+    };
+    const [far] = [await packsNow()];
+    const dataOf = async (packs: readonly string[]) => {
+      const { packs: all } = await open(world);
+      return packs.filter((id) => all.get(id)?.holds === "data");
+    };
+    const [farData, rotten, gone] = [
+      await dataOf(far),
+      await dataOf(await added("rotten", 2)),
+      await dataOf(await added("gone", 3)),
+    ];
+    for (const id of farData) await take(world, "pack", id, [1]);
+    for (const id of gone) await take(world, "pack", id, [1, 2]);
+    for (const disk of world.disks.slice(1)) {
+      for (const file of filesOf(disk, "pack")) {
+        if (rotten.some((id) => file.includes(id))) flip(disk, file, 130);
+      }
+    }
+    for (const known of ["nothing", "it was lost", "a scrub's findings"]) {
+      const vault = await open(await withoutFirst(world));
+      if (known === "it was lost") for (const id of rotten) vault.index.lose(id);
+      if (known === "a scrub's findings") await scrub(vault);
+      const { lost, away } = await restored(vault);
+      assert.deepEqual(lost.map(pathOf).sort(), ["plain/gone", "plain/rotten"]);
+      assert.deepEqual(away.map(pathOf), ["plain/far"]);
+      assert.match(away[0] ?? "", /in no pack that can be read while disk-a cannot be reached$/);
+      for (const line of lost) assert.doesNotMatch(line, /while|until/);
+    }
+    const { missing } = await verify(await open(await withoutFirst(world)));
+    const said = missing.map(({ path, isAway }) => `${path} is ${isAway ? "away" : "lost"}`);
+    const wanted = ["plain/far is away", "plain/gone is lost", "plain/rotten is lost"];
+    assert.deepEqual([...new Set(said)].sort(), wanted);
+  });
+});
+
+function pathOf(line: string): string {
+  return line.slice(0, line.indexOf(":"));
+}
+
+describe("reasons", () => {
+  it("are parts of the sentence in which they stand", () => {
+    const why = new NinesError("NINES_VAULT_DAMAGED", "The key was changed.");
+    const verdict = verdictOf(() => {
+      throw why;
+    });
+    assert.deepEqual(verdict, { forged: "The key was changed" });
+  });
+
+  it("of several keys that cannot be read are one sentence after the other", async () => {
+    const world = await backedUp();
+    const vault = await open(world);
+    for (const id of vault.catalog.ids("key")) await take(world, "key", id, [1, 2]);
+    await assert.rejects(open(world), ({ message }: Error) => {
+      assert.match(
+        message,
+        /^The vault's own key cannot be read\. (The key \w+ is lost: .*\. ){3}/,
+      );
+      assert.doesNotMatch(message, /\.[.;,:]/);
+      assert.match(message, /[^.]\.$/);
+      return true;
+    });
+  });
+});
