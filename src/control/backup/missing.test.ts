@@ -145,6 +145,28 @@ describe("a subject whose key is lost", () => {
   });
 });
 
+describe("a long file whose list of chunks is lost", () => {
+  it("is not told by the length of the list, and keeps from a prune what that may name", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const source = new TestSource("data", { long: noise(1, 60_000) });
+    const { snapshot: first } = await runBackup(world, settings, source, options);
+    const lists = [...(await open(world)).packs.values()].filter(({ holds }) => holds === "tree");
+    // The second run makes its folder anew, and no list.
+    source.tree = { ...source.tree, other: "x" };
+    await runBackup(world, settings, source, options);
+    for (const { id } of lists) await take(world, "pack", id, [1, 2]);
+    const { missing } = await verify(await open(world));
+    const said = missing.filter(({ snapshot }) => snapshot.id !== first.id);
+    assert.deepEqual(
+      said.map(({ path, kind }) => [path, kind]),
+      [["long", "folder"]],
+    );
+    assert.match(said[0]?.reason ?? "", /^The chunk [0-9a-f]{64} is in no pack that can be read$/);
+    const pruning = prune(world, settings, { master, keep, forget: [first.id] });
+    await assert.rejects(pruning, { code: "NINES_VAULT_LOST", message: /^"long" of snapshot / });
+  });
+});
+
 describe("a service whose key is lost", () => {
   it("is not called erased", async () => {
     const world = await backedUp();

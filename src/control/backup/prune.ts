@@ -112,8 +112,8 @@ async function markOrStop(vault: Vault, snapshots: readonly Snapshot[]): Promise
     if (kind === "file") return;
     // Since it was opened one may have fallen silent.
     requireAll(vault);
-    const folder = path === "" ? "The root" : `Folder "${sayName(path)}"`;
-    const where = `${folder} of snapshot ${snapshot.id} cannot be read, so that nobody knows`;
+    const what = path === "" ? "The root" : `"${sayName(path)}"`;
+    const where = `${what} of snapshot ${snapshot.id} cannot be read, so that nobody knows`;
     const remedy = "Let the snapshot go to prune all the same";
     throw new NinesError("NINES_VAULT_LOST", `${where} what it needs: ${reason}. ${remedy}.`);
   });

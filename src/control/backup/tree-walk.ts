@@ -17,7 +17,7 @@ export interface Missing {
   readonly snapshot: Snapshot;
   /** As bytes, joined by "/"; "" for the root. */
   readonly path: string;
-  /** A folder that cannot be read hides what is in it. */
+  /** A folder hides what is in it, as a long file does whose list of chunks cannot be read. */
   readonly kind: "file" | "folder";
   readonly reason: string;
   /** All of it may be back with the targets that are away. */
@@ -108,12 +108,14 @@ class Walk {
     let unknown: unknown;
     for (const segment of segments) {
       if (segment.kind === "hole") continue;
-      if (this.#vault.index.mark(segment.name, "needed") === undefined) {
+      const isHere = this.#vault.index.mark(segment.name, "needed") !== undefined;
+      if (depth === 0) {
+        if (isHere) continue;
         if (this.#vault.isAway(segment.name)) awayBytes += segment.length;
         else lostBytes += segment.length;
         continue;
       }
-      if (depth === 0) continue;
+      // Of a list the length is its own, and says nothing of the file's.
       try {
         const inner = await this.#mark(await this.#reader.list(segment.name, depth - 1));
         lostBytes += inner.lostBytes;
