@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { isInLine } from "../base/aligned-memory.ts";
 import { Loan, MemoryPool } from "./memory.ts";
 
 const steps = fc.array(
@@ -40,6 +41,12 @@ describe("a pool of memory", () => {
     pool.give(first);
     assert.notEqual(pool.take(500_000).buffer, first.buffer, "too short");
     assert.equal(pool.take(90_000).buffer, first.buffer);
+  });
+
+  it("begins at a page where a device may write it, and not for little", () => {
+    const { take } = new MemoryPool();
+    assert.ok(isInLine(take(65_536), 0, 4_096));
+    assert.ok(!isInLine(take(40_000), 0, 4_096));
   });
 
   it("lets what is about a power of two take each other's places, a little less or more", () => {

@@ -4,13 +4,16 @@
 // gigabyte. So who has done with some gives it back, and the next one gets it, with whatever is
 // still in it. Sizes are three times a power of two, for what comes here is mostly about a power of
 // two, a little less or more, and so fits into each other's places; what is not used of them never
-// becomes real.
+// becomes real. Large ones begin at a page, for devices; small ones do not, since each that does
+// takes address space for thousands.
 
 import { alignedBytes } from "../base/aligned-memory.ts";
 import { assert } from "../base/assert.ts";
 
-const leastBytes = 3 * 65_536;
-/** A spare of up to so many times the length will do. */
+const smallBytesLeast = 3 * 1_024;
+const smallBytesMax = 16 * smallBytesLeast;
+const largeBytesLeast = 3 * 65_536;
+/** A spare of up to so many times the size will do. */
 const looseRatio = 4;
 /** More than this is left to the engine. */
 const keptBytesMax = 128 * 1_048_576;
@@ -24,30 +27,31 @@ export function sharedBytes(length: number): Uint8Array {
 export type Allocate = (length: number) => Uint8Array;
 
 export class MemoryPool {
-  /** The smallest first. */
-  readonly #spares: Uint8Array[] = [];
+  readonly #spares = new Map<number, Uint8Array[]>();
   #keptBytes = 0;
 
   readonly take: Allocate = (length) => {
     const size = roundedUp(length);
-    const at = this.#spares.findIndex((spare) => spare.length >= size);
-    const found = this.#spares[at];
-    if (found === undefined || found.length > looseRatio * size) {
-      return alignedBytes(size).subarray(0, length);
+    for (let fit = size; fit <= looseRatio * size; fit *= 2) {
+      const spare = this.#spares.get(fit)?.pop();
+      if (spare === undefined) continue;
+      this.#keptBytes -= fit;
+      return spare.subarray(0, length);
     }
-    this.#spares.splice(at, 1);
-    this.#keptBytes -= found.length;
-    return found.subarray(0, length);
+    const made = size <= smallBytesMax ? sharedBytes(size) : alignedBytes(size);
+    return made.subarray(0, length);
   };
 
   /** Nobody reads or writes `bytes`, which came from `take`, any more. */
   give(bytes: Uint8Array): void {
     const whole = new Uint8Array(bytes.buffer);
-    assert(whole.length === roundedUp(whole.length), "what comes back was taken here");
-    if (this.#keptBytes + whole.length > keptBytesMax) return;
-    this.#keptBytes += whole.length;
-    const at = this.#spares.findIndex((spare) => spare.length >= whole.length);
-    this.#spares.splice(at < 0 ? this.#spares.length : at, 0, whole);
+    const size = whole.length;
+    assert(size === roundedUp(size), "what comes back was taken here");
+    if (this.#keptBytes + size > keptBytesMax) return;
+    this.#keptBytes += size;
+    const spares = this.#spares.get(size);
+    if (spares === undefined) this.#spares.set(size, [whole]);
+    else spares.push(whole);
   }
 
   /** Memory for as long as this runs. */
@@ -96,5 +100,6 @@ export class Loan {
 }
 
 function roundedUp(length: number): number {
-  return leastBytes * 2 ** Math.ceil(Math.log2(Math.max(1, length / leastBytes)));
+  const least = length > smallBytesMax ? largeBytesLeast : smallBytesLeast;
+  return least * 2 ** Math.ceil(Math.log2(Math.max(1, length / least)));
 }
