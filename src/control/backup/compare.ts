@@ -13,7 +13,7 @@ import type { Vault } from "./vault.ts";
 export interface Difference {
   readonly kind: "added" | "removed" | "changed" | "unknown";
   readonly path: string;
-  /** What has changed: "content", "only mode, time"; or why it is unknown. Else "". */
+  /** What has changed: "content", "only mode, time"; or why that is unknown. Else "". */
   readonly what: string;
 }
 
@@ -23,18 +23,20 @@ export async function* compare(
   after: Snapshot,
   path: readonly string[] = [],
 ): AsyncGenerator<Difference> {
-  const lacks = new Set<string>();
-  const entriesOf = (snapshot: Snapshot) =>
-    allOf(entriesAt(vault, snapshot, path, (lack) => void lacks.add(messageOf(lack))));
-  const [old, now] = [await entriesOf(before), await entriesOf(after)];
-  for (const what of lacks) yield { kind: "unknown", path: path.join("/"), what };
-  for (const name of [...new Set([...old.keys(), ...now.keys()])].sort()) {
-    const [was, is] = [old.get(name), now.get(name)];
+  const [old, now] = [await allAt(vault, before, path), await allAt(vault, after, path)];
+  for (const what of new Set([...old.lacks, ...now.lacks])) {
+    yield { kind: "unknown", path: path.join("/"), what };
+  }
+  for (const name of [...new Set([...old.entries.keys(), ...now.entries.keys()])].sort()) {
+    const [was, is] = [old.entries.get(name), now.entries.get(name)];
     const said = [...path, name].join("/");
-    if (was === undefined) yield { kind: "added", path: said, what: "" };
-    else if (is === undefined) yield { kind: "removed", path: said, what: "" };
-    else {
-      const what = changeOf(was, is);
+    if (was === undefined) {
+      // What cannot be read may have it.
+      if (old.lacks.size === 0) yield { kind: "added", path: said, what: "" };
+    } else if (is === undefined) {
+      if (now.lacks.size === 0) yield { kind: "removed", path: said, what: "" };
+    } else {
+      const what = changeOf(vault, was, is);
       if (what !== "") yield { kind: "changed", path: said, what };
       const areFolders = was.kind === "folder" && is.kind === "folder";
       if (areFolders && !isSame(was.content, is.content)) {
@@ -44,21 +46,42 @@ export async function* compare(
   }
 }
 
-async function allOf(entries: AsyncGenerator<PlainEntry>): Promise<Map<string, PlainEntry>> {
-  const all = new Map<string, PlainEntry>();
-  for await (const entry of entries) all.set(entry.name, entry);
-  return all;
+interface Folder {
+  readonly entries: ReadonlyMap<string, PlainEntry>;
+  /** Why some of what is in it cannot be known. */
+  readonly lacks: ReadonlySet<string>;
 }
 
-function changeOf(was: PlainEntry, is: PlainEntry): string {
+async function allAt(vault: Vault, snapshot: Snapshot, path: readonly string[]): Promise<Folder> {
+  const entries = new Map<string, PlainEntry>();
+  const lacks = new Set<string>();
+  const lacking = (lack: Error) => void lacks.add(messageOf(lack));
+  for await (const entry of entriesAt(vault, snapshot, path, lacking)) {
+    entries.set(entry.name, entry);
+  }
+  return { entries, lacks };
+}
+
+function changeOf(vault: Vault, was: PlainEntry, is: PlainEntry): string {
   if (was.kind !== is.kind) return `it is a ${is.kind}, and was a ${was.kind}`;
   const isSameContent = isSame(was.content, is.content);
-  if (is.kind !== "folder" && !isSameContent) return "content";
+  if (is.kind !== "folder" && !isSameContent) {
+    const [before, after] = [keyOf(vault, was.content), keyOf(vault, is.content)];
+    const areKnown = before !== undefined && after !== undefined;
+    const isOtherKey = areKnown && before !== after && was.content.bytes === is.content.bytes;
+    return isOtherKey ? "its key, and perhaps its content" : "content";
+  }
   if (was.pointsTo !== is.pointsTo) return "where it points";
   const facts = changedFacts(was.facts, is.facts);
   // A folder has another time whenever something came or went in it, which is told by itself.
   const own = isSameContent ? facts : facts.filter((fact) => fact !== "time");
   return own.length === 0 ? "" : `only ${own.join(", ")}`;
+}
+
+/** Under another key equal chunks have other names: whether they are equal nobody knows. */
+function keyOf({ index }: Vault, { segments }: Content): string | undefined {
+  const chunk = segments.find((segment) => segment.kind === "chunk");
+  return chunk === undefined ? undefined : index.find(chunk.name)?.pack.domainId;
 }
 
 function changedFacts(was: EntryFacts, is: EntryFacts): readonly string[] {

@@ -8,6 +8,7 @@
 // seen erased it remembers beside its own state as well, for the case that all targets together go
 // back in time.
 
+import { sayCount } from "../../core/base/count.ts";
 import { sayName } from "../../core/vault/entry.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { keyBytes, type VaultCrypto } from "../../core/vault/crypto.ts";
@@ -210,7 +211,7 @@ export class KeyRing {
     if (named.length === 0) {
       if (this.isErased(name))
         throw new NinesError("NINES_VAULT_ERASED", `${sayName(name)} was erased before.`);
-      throw new NinesError("NINES_SUBJECT_UNKNOWN", `There is no subject ${sayName(name)}.`);
+      throw new NinesError("NINES_SUBJECT_UNKNOWN", this.#noSubject(name));
     }
     const subjectHash = this.#hashOf(name);
     const pending = this.#store.unseen();
@@ -222,6 +223,16 @@ export class KeyRing {
       domain.key.fill(0);
     }
     return named.flatMap(({ id }) => this.#tombstones.get(id) ?? []);
+  }
+
+  /** A key that cannot be read does not say whose it is. */
+  #noSubject(name: string): string {
+    const { catalog } = this.#store;
+    const unread = catalog.ids("key").filter((id) => this.unreadable.has(id)).length;
+    const what = `There is no subject ${sayName(name)}`;
+    if (unread === 0) return `${what}${catalog.whileAway}.`;
+    const cannot = `${sayCount(unread, "key")} cannot be${catalog.whileAway}`;
+    return `${what} among those whose keys can be read; ${cannot}.`;
   }
 
   /** Wraps every key anew with another master key. The old wraps are left. */

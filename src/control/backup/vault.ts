@@ -9,6 +9,7 @@
 // index, then the snapshot, then the mark. Whatever a crash leaves behind is a prefix of that:
 // packs that no snapshot needs, which the next run finds by reading their tables and uses.
 
+import { sayCount } from "../../core/base/count.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { ChunkIndex, type ChunkPlace } from "../../core/vault/chunk-index.ts";
 import { Chunker, gearSeedBytes } from "../../core/vault/chunker.ts";
@@ -55,6 +56,9 @@ export interface OpenOptions {
   /** Reads what chunks there are: not needed for listing snapshots. */
   readonly withIndex: boolean;
 }
+
+/** Of keys that cannot be read: there is one for each subject. */
+const keysNamedMax = 3;
 
 export class Vault {
   readonly world: VaultWorld;
@@ -294,7 +298,10 @@ async function makeKey(keys: KeyRing, catalog: Catalog): Promise<void> {
   const isNew = catalog.ids("pack").length === 0 && catalog.ids("snapshot").length === 0;
   if (isNew && catalog.unreachable.size === 0) return keys.makeVault();
   const reasons = [...keys.unreadable.values()];
-  const why = reasons.length === 0 ? "No target has any of it" : reasons.join(". ");
+  const more = reasons.length - keysNamedMax;
+  const others = more > 0 ? [`So it is with ${sayCount(more, "more key", "more keys")}`] : [];
+  const named = [...reasons.slice(0, keysNamedMax), ...others];
+  const why = reasons.length === 0 ? "No target has any of it" : named.join(". ");
   throw new NinesError(
     "NINES_VAULT_LOST",
     `The vault's own key cannot be read${catalog.whileAway}. ${why}.`,
