@@ -3,7 +3,8 @@
 // What reads it, the schema and YAML's parser, is half of a command's start and a fifth of its
 // memory, and is needed once: here it runs on another processor, and its memory goes with its
 // thread. For commands that work long on what the file says; control reads its file again and
-// again. The thread's modules are one file (scripts/build.mjs): two hundred take as long to find.
+// again. The thread's modules are one file (scripts/build.mjs), since finding many
+// takes long.
 
 import { Worker } from "node:worker_threads";
 import { received, type SentError } from "../runtime/sent-error.ts";

@@ -163,7 +163,7 @@ class Thread {
   /** `ended` is called when it can take no more work. */
   constructor(ended: () => void) {
     this.#ended = ended;
-    this.#worker = new Worker(new URL("./bulk-work-thread.js", import.meta.url), {
+    this.#worker = new Worker(new URL("./bulk-work-thread.bundle.js", import.meta.url), {
       name: "nines-vault",
       resourceLimits: { maxYoungGenerationSizeMb: youngMebibytes },
     });
