@@ -48,6 +48,21 @@ function allFiles(disks: readonly SimulatedDisk[]): readonly string[] {
   );
 }
 
+/** A vault with a subject, of which one target lets nothing go. */
+async function erasable() {
+  const disks = await newDisks(3);
+  const mixed = (seed: number, from?: TestWorld) =>
+    new TestWorld(disks, seed, from, (disk, about) => {
+      const target = createFolderTarget(disk, about);
+      return about.name === "disk-a" ? withoutRemoval(target) : target;
+    });
+  const world = mixed(1);
+  const source = new TestSource("data", { ann: { mail: noise(1, 500) }, text: "all the same" });
+  const subjectOf = ([name]: readonly string[]) => (name === "ann" ? name : undefined);
+  await runBackup(world, settings, source, { ...options, subjectOf });
+  return { world, mixed, disks };
+}
+
 describe("a machine that may only add", () => {
   it("backs up and prunes without taking anything away; one that may remove does", async () => {
     const disks = await newDisks(3);
@@ -140,16 +155,7 @@ describe("a machine that may only add", () => {
   });
 
   it("erases where it may, names where it may not, and counts what is left there for no loss", async () => {
-    const disks = await newDisks(3);
-    const mixed = (seed: number, from?: TestWorld) =>
-      new TestWorld(disks, seed, from, (disk, about) => {
-        const target = createFolderTarget(disk, about);
-        return about.name === "disk-a" ? withoutRemoval(target) : target;
-      });
-    const world = mixed(1);
-    const source = new TestSource("data", { ann: { mail: noise(1, 500) }, text: "all the same" });
-    const subjectOf = ([name]: readonly string[]) => (name === "ann" ? name : undefined);
-    await runBackup(world, settings, source, { ...options, subjectOf });
+    const { world, mixed, disks } = await erasable();
     const record = await erase(world, settings, { master, service: "shop", subject: "ann" });
     assert.deepEqual(record.pending, ["disk-a"]);
     const later = await openVault(mixed(2), settings, opening);
@@ -158,5 +164,17 @@ describe("a machine that may only add", () => {
     assert.deepEqual((await scrub(later)).lost, []);
     const able = await openVault(new TestWorld(disks, 3), settings, opening);
     assert.deepEqual(redundancyOf(able).erasures, []);
+  });
+
+  it("names where a copy of the key stays that is not believed to be one", async () => {
+    const { world } = await erasable();
+    const { catalog, keys } = await openVault(world, settings, opening);
+    const places = catalog.ids("key").flatMap((id) => catalog.find("key", id)?.places ?? []);
+    for (const place of places) if (place.target.name === "disk-a") catalog.distrust(place);
+    const tombstones = await keys.erase("shop/ann", world.clock.wallMs());
+    assert.deepEqual(
+      tombstones.flatMap(({ pending }) => pending),
+      ["disk-a"],
+    );
   });
 });

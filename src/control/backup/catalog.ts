@@ -4,6 +4,7 @@
 // target that cannot be listed is left out and named; what is only there counts as missing until it
 // is back; so does what is on one that answers no more, until the next listing.
 
+import { present } from "../../core/base/assert.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import type { Events } from "../../ports/events.ts";
 import {
@@ -12,25 +13,23 @@ import {
   objectKinds,
   parseShardName,
   shardName,
-  type ShardName,
 } from "../../core/vault/names.ts";
 import { listPageMax, type Target } from "../../ports/target.ts";
+import {
+  allPlaces,
+  alone,
+  type CatalogObject,
+  isAlike,
+  objectOf,
+  type ShardPlace,
+} from "./catalog-object.ts";
 
-export interface ShardPlace extends ShardName {
-  readonly target: Target;
-}
-
-export interface CatalogObject {
-  readonly kind: ObjectKind;
-  readonly id: ObjectId;
-  /** Of the oldest shard found; all shards of an object have the same. */
-  readonly dataShards: number;
-  readonly parityShards: number;
-  readonly places: readonly ShardPlace[];
-}
+/** Shards of one object that one target is listened to about: all of the largest, twice. */
+const saidMax = 510;
 
 export class Catalog {
   readonly #objects = new Map<ObjectKind, Map<ObjectId, CatalogObject>>();
+  readonly #distrusted = new WeakSet<ShardPlace>();
   /** Targets that could not be listed, or did not answer since, each with why. */
   readonly unreachable = new Map<Target, string>();
   readonly #targetCount: number;
@@ -52,7 +51,7 @@ export class Catalog {
   }
 
   /** Whether an object that cannot be read now may be, once the targets are back that are away. */
-  isAway(object: Omit<CatalogObject, "kind" | "id">): boolean {
+  isAway(object: Pick<CatalogObject, "dataShards" | "parityShards" | "places">): boolean {
     const { dataShards, parityShards } = object;
     const shardsOfOne = Math.ceil((dataShards + parityShards) / Math.max(1, this.#targetCount));
     const missing = dataShards - this.shardsHere(object);
@@ -80,26 +79,53 @@ export class Catalog {
   }
 
   placesHere({ places }: Pick<CatalogObject, "places">): readonly ShardPlace[] {
+    return this.here(places);
+  }
+
+  /** Those on targets that are not away. */
+  here(places: readonly ShardPlace[]): readonly ShardPlace[] {
     return places.filter(({ target }) => !this.unreachable.has(target));
   }
 
   add(place: ShardPlace): void {
-    const objects = this.#of(place.kind);
-    const { kind, id, dataShards, parityShards } = objects.get(place.id) ?? place;
-    const before = objects.get(id)?.places ?? [];
-    objects.set(id, { kind, id, dataShards, parityShards, places: [...before, place] });
+    this.#of(place.kind).set(place.id, this.#with(place));
+  }
+
+  #with(place: ShardPlace): CatalogObject {
+    const before = this.find(place.kind, place.id);
+    if (before === undefined) return alone(place);
+    const { places, isContested } = before;
+    const isNew = places.every(({ shard }) => shard !== place.shard);
+    if (isNew && !isContested && isAlike(before, place)) {
+      return { ...before, places: [...places, place] };
+    }
+    const all = allPlaces(before);
+    const said = all.filter(({ target }) => target === place.target).length;
+    if (said >= saidMax) return before;
+    return present(this.#believed([...all, place]), "it has places");
   }
 
   remove(place: ShardPlace): void {
-    const objects = this.#of(place.kind);
-    const object = objects.get(place.id);
+    const { kind, id, target } = place;
+    const object = this.find(kind, id);
     if (object === undefined) return;
     const name = shardName(place);
-    const places = object.places.filter(
-      (each) => each.target !== place.target || shardName(each) !== name,
-    );
-    if (places.length === 0) objects.delete(place.id);
-    else objects.set(place.id, { ...object, places });
+    const isLeft = (each: ShardPlace) => each.target !== target || shardName(each) !== name;
+    const left = this.#believed(allPlaces(object).filter(isLeft));
+    if (left === undefined) this.forget(kind, id);
+    else this.#of(kind).set(id, left);
+  }
+
+  /** It is there, and is not what it should be. */
+  distrust(place: ShardPlace): void {
+    const object = this.find(place.kind, place.id);
+    if (object === undefined) return;
+    this.#distrusted.add(place);
+    this.#of(place.kind).set(place.id, this.#believed(allPlaces(object)) ?? object);
+  }
+
+  #believed(all: readonly ShardPlace[]): CatalogObject | undefined {
+    return objectOf(all, (place) => !this.#distrusted.has(place));
   }
 
   /** It counts no more, whatever is left of it. */

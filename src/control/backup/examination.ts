@@ -17,12 +17,13 @@ import type { ObjectBytes, ObjectCoders } from "../../core/vault/object-coder.ts
 import { otherReadings } from "../../core/vault/readings.ts";
 import { areOfOneObject, type ShardHeader } from "../../core/vault/shard.ts";
 import { sameBytes } from "../../core/vault/wire.ts";
-import { type CatalogObject, messageOf, type ShardPlace } from "./catalog.ts";
+import { messageOf } from "./catalog.ts";
+import type { CatalogObject, ShardPlace } from "./catalog-object.ts";
 import {
   bytesOfAll,
   type FoundShard,
+  type Gathered,
   type GoodShard,
-  placesOf,
   type ShardReader,
 } from "./shard-reader.ts";
 
@@ -30,7 +31,6 @@ import {
 const looksMax = 1_000;
 
 export interface Examination {
-  readonly bytesRead: number;
   /** "shard 2 on disk-b: it is rotten": one for each shard that is not there and right. */
   readonly wrong: readonly string[];
   /** Shards made anew. */
@@ -49,17 +49,19 @@ export interface Remains {
   readonly bad: readonly ShardPlace[];
 }
 
-/** Without `remains` nothing may be done about it. */
 export interface Finding extends Examination {
+  /** Without these nothing may be done about it. */
   readonly remains?: Remains;
+  /** Whether targets contradict one another. */
+  readonly isContested: boolean;
 }
 
 /** What somebody who can open an object says of its bytes; "unknown": nobody here can. */
 export type Verdict = "right" | "unknown" | { readonly forged: string };
 
 /**
- * Judges an object's bytes, which are there as long as this takes. `isStrange`: whether parity says
- * that one of the shards was made up, which is found meanwhile.
+ * Judges an object's bytes, which are there as long as this takes. `isStrange`: whether targets
+ * contradict one another, or parity says that a shard was made up, which is found meanwhile.
  */
 export type Look = (
   kind: ObjectKind,
@@ -81,6 +83,13 @@ export function verdictOf(open: () => unknown): Verdict {
   }
 }
 
+interface Told {
+  /** By their numbers, each with why. */
+  readonly strangers: ReadonlyMap<number, string>;
+  /** Whether somebody has opened what the others make. */
+  readonly isOpened: boolean;
+}
+
 export class Examiner {
   readonly #shards: ShardReader;
   readonly #coders: ObjectCoders;
@@ -98,6 +107,7 @@ export class Examiner {
   async glance(object: CatalogObject, loan: Loan, look: Look): Promise<Examination | undefined> {
     const { dataShards, parityShards } = object;
     const { catalog, memory } = this.#shards;
+    if (object.isContested) return undefined;
     const ordered = catalog.placesHere(object).toSorted((a, b) => a.shard - b.shard);
     const isAll = ordered.length === dataShards + parityShards;
     if (!isAll || ordered.some(({ shard }, at) => shard !== at)) return undefined;
@@ -113,7 +123,7 @@ export class Examiner {
 
   /** `reading`: the parity shards, which need not be there before the data are looked at. */
   async #lookAt(
-    { kind, id, dataShards, parityShards }: CatalogObject,
+    { kind, id }: CatalogObject,
     data: readonly FoundShard[],
     reading: Promise<readonly FoundShard[]>,
     look: Look,
@@ -130,31 +140,37 @@ export class Examiner {
     const looking = look(kind, id, bytes, async () => !(await comparing));
     const [isWhole, verdict] = await Promise.all([comparing, looking]);
     if (!isWhole || typeof verdict === "object") return undefined;
-    const bytesRead = (dataShards + parityShards) * header.shardBytes;
-    return { bytesRead, wrong: [], mended: 0, lost: false, away: false };
+    return { wrong: [], mended: 0, lost: false, away: false };
   }
 
-  /** All shards together, however few there are. What remains is in memory of `loan`. */
-  async judge(object: CatalogObject, loan: Loan, look: Look): Promise<Finding> {
+  /**
+   * All shards together, however few there are. What remains is in memory of `loan`. Of what is
+   * only supposed to be the object something remains where it can be opened as it is.
+   */
+  async judge(object: CatalogObject, loan: Loan, look: Look, isSupposed = false): Promise<Finding> {
     const { dataShards, parityShards } = object;
     const gathered = await this.#shards.gather(object, dataShards + parityShards, loan);
-    const { good, header, bad, wrong, away } = gathered;
-    const bytesRead = good.size * (header?.shardBytes ?? 0);
-    const found = { bytesRead, wrong, mended: 0, lost: false, away: false };
+    const { good, header, bad, wrong, isDivided, away } = gathered;
+    const isContested = object.isContested || isDivided;
+    const found = { wrong, mended: 0, lost: false, away: false, isContested };
     const unread = (isLost: boolean) => ({ ...found, lost: isLost, away: !isLost });
     if (header === undefined || good.size < dataShards) {
       return unread(good.size + away < dataShards);
     }
-    const strangers = await this.#strangers(object, header, good, look);
-    if (strangers === undefined) {
+    const told = await this.#strangers(object, { ...gathered, header }, look, isSupposed);
+    if (told === undefined) {
       const why = "its shards do not belong together, and nobody can tell which were made up";
-      return { ...found, wrong: [why] };
+      return { ...found, wrong: [why], lost: isSupposed };
     }
     // What is away might tell.
-    if ("forged" in strangers) return { ...unread(away === 0), wrong: [strangers.forged] };
+    if ("forged" in told) return { ...unread(away === 0), wrong: [told.forged] };
+    const { strangers, isOpened } = told;
     const left = [...strangers].map(([shard, why]) => `shard ${shard} ${why}`);
     const belonging = new Map([...good].filter(([shard]) => !strangers.has(shard)));
-    const spoilt = [...bad, ...placesOf(good).filter(({ shard }) => strangers.has(shard))];
+    const { catalog } = this.#shards;
+    const strange = catalog.placesHere(object).filter(({ shard }) => strangers.has(shard));
+    const strays = isOpened ? catalog.here(object.strays) : [];
+    const spoilt = [...bad, ...strange, ...strays];
     const remains = { header, good: belonging, bad: spoilt };
     return { ...found, wrong: [...wrong, ...left], remains };
   }
@@ -165,27 +181,33 @@ export class Examiner {
    */
   async #strangers(
     object: CatalogObject,
-    header: ShardHeader,
-    good: ReadonlyMap<number, GoodShard>,
+    { good, header, isDivided }: Gathered & { readonly header: ShardHeader },
     look: Look,
-  ): Promise<ReadonlyMap<number, string> | { readonly forged: string } | undefined> {
+    isSupposed: boolean,
+  ): Promise<Told | { readonly forged: string } | undefined> {
     const coder = this.#coders.of(header);
     const bytes = coder.decode(header, bytesOfAll(good));
     const isTold = good.size > object.dataShards && look !== noLook;
     const comparing = isTold
       ? coder.inconsistent(bytes.shards, headersOfAll(good))
       : Promise.resolve([]);
-    const looking = look(object.kind, object.id, bytes, async () => (await comparing).length > 0);
+    const isStrange = async () => object.isContested || isDivided || (await comparing).length > 0;
+    const ways = isSupposed ? 0 : looksMax;
+    const looking = look(object.kind, object.id, bytes, isStrange);
     const [strange, verdict] = await Promise.all([comparing, looking]);
     if (typeof verdict === "object") {
       // Where all belong together, any of them make the same.
-      const madeUp = strange.length === 0 ? "" : await this.#madeUp(object, header, good, look);
+      const madeUp =
+        strange.length === 0 ? "" : await this.#madeUp(object, header, good, look, ways);
       if (typeof madeUp === "string") return { forged: `${verdict.forged}${madeUp}` };
       const where = (shard: number) => `on ${good.get(shard)?.place.target.name} was made up`;
-      return new Map(madeUp.map((shard) => [shard, where(shard)]));
+      return { strangers: new Map(madeUp.map((shard) => [shard, where(shard)])), isOpened: true };
     }
-    if (verdict === "unknown" && strange.length > 0) return undefined;
-    return new Map(strange.map((shard) => [shard, "does not belong to the others"]));
+    const isOpened = verdict === "right";
+    const isDoubtful = isSupposed || isDivided || object.strays.length > 0 || strange.length > 0;
+    if (isDoubtful && !isOpened) return undefined;
+    const strangers = new Map(strange.map((shard) => [shard, "does not belong to the others"]));
+    return { strangers, isOpened };
   }
 
   /** The shards without which the others make what was sealed, or why nobody can tell. */
@@ -194,13 +216,14 @@ export class Examiner {
     header: ShardHeader,
     good: ReadonlyMap<number, GoodShard>,
     look: Look,
+    ways: number,
   ): Promise<readonly number[] | string> {
     const coder = this.#coders.of(header);
     const headers = headersOfAll(good);
     const all = [...bytesOfAll(good)];
     let looks = 0;
     for (const shards of otherReadings([...good.keys()], dataShards)) {
-      if (looks++ === looksMax) return `; what it was is not found in ${looksMax} ways to read it`;
+      if (looks++ === ways) return `; what it was is not found in ${ways} ways to read it`;
       const some = new Map(all.filter(([shard]) => shards.includes(shard)));
       const madeUp = await this.#shards.memory.lend(async (loan) => {
         const bytes = coder.decode(header, some, loan.take);

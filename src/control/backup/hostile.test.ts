@@ -3,10 +3,12 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
 import { headerName, type VaultHeader, writeHeader } from "../../core/vault/header.ts";
 import { masterIdOf } from "../../core/vault/keys.ts";
 import { sharedBytes } from "../../core/vault/memory.ts";
+import type { Geometry } from "../../core/vault/shard.ts";
 import { type ObjectId, type ObjectKind, objectKinds, shardName } from "../../core/vault/names.ts";
 import { ObjectCoder } from "../../core/vault/object-coder.ts";
 import { bytesOf } from "../../core/vault/wire.ts";
@@ -15,6 +17,7 @@ import { withoutRemoval } from "./append-only.ts";
 import { createFolderTarget } from "./folder-target.ts";
 import { masterOfPassphrase } from "./master-key.ts";
 import { passedOn } from "./passed-on.ts";
+import { rebalance } from "./rebalance.ts";
 import { runBackup } from "./run-backup.ts";
 import { scrub, verify } from "./scrub.ts";
 import {
@@ -331,6 +334,141 @@ describe("shards that were made up", () => {
     assert.deepEqual(lost, [`pack ${id}: the chunk at 0 ${why}`]);
   });
 });
+
+interface Lie {
+  readonly what: string;
+  /** How the vault is laid over its targets. */
+  readonly as: VaultSettings;
+  readonly geometry: Geometry;
+  /** Bytes that are said to be there, beyond those that are. */
+  readonly longer?: number;
+  /** Whether only shards are made up that the liars hold, and not whole objects beside them. */
+  readonly isInPlace?: boolean;
+  /** How many of its shards each liar says that it has, where it is not all. */
+  readonly few?: number;
+  /** Whether all that is right is there too, and most targets say so. */
+  readonly isBeside?: boolean;
+}
+
+/**
+ * Has the first of the targets, as many as there are parity shards, lie about every object. The
+ * world in which they are heard first.
+ */
+async function lieAbout(world: TestWorld, lie: Lie): Promise<Pick<TestWorld, keyof TestWorld>> {
+  const { as, geometry, longer = 0, few } = lie;
+  const { catalog, store, header } = await openVault(world, as, opening);
+  const liars = world.targets.slice(0, as.geometry.parityShards);
+  const coder = new ObjectCoder(world.crypto, geometry);
+  for (const kind of objectKinds) {
+    for (const id of catalog.ids(kind)) {
+      const whole = (await store.read(kind, id)).all();
+      const forged = new Uint8Array(whole.length + longer);
+      forged.set(whole.map((byte) => byte ^ 1));
+      const made = await coder.encode({ kind, id, vault: header.vault }, forged, sharedBytes);
+      const names = made.map((_, shard) => ({ kind, id, ...geometry, shard, attempt: 1 }));
+      const { places } = catalog.find(kind, id) ?? assert.fail();
+      for (const target of liars) {
+        const held = places.filter((each) => each.target === target);
+        if (lie.isBeside !== true)
+          await Promise.all(held.map((at) => target.remove(shardName(at))));
+        for (const name of lie.isInPlace === true ? held : names.slice(0, few)) {
+          await target.put(shardName(name), made[name.shard] ?? []);
+        }
+      }
+    }
+  }
+  const late = (target: Target): Target => {
+    const list: Target["list"] = async (...page) => {
+      await setImmediate();
+      return target.list(...page);
+    };
+    return passedOn(target, { list });
+  };
+  const targets = world.targets.map((each) => (liars.includes(each) ? each : late(each)));
+  return { ...world, targets };
+}
+
+describe("targets that lie about every object, as many as there is parity", () => {
+  const rsVand = (dataShards: number, parityShards: number): Geometry => {
+    return { codec: "rs-vand", dataShards, parityShards };
+  };
+  const laid = (geometry: Geometry): VaultSettings => ({ ...settings, geometry });
+  const half = laid(rsVand(2, 2));
+  const most = laid(rsVand(1, 2));
+  const codec = "rs-xor";
+  const lies: readonly Lie[] = [
+    { what: "beside it, as 2 + 1", as: wide, geometry: rsVand(2, 1), isBeside: true },
+    { what: "beside it, as 9 + 3", as: wide, geometry: rsVand(9, 3), isBeside: true },
+    { what: "of all its shards", as: wide, geometry: wide.geometry },
+    { what: "of its length", as: wide, geometry: wide.geometry, longer: 700, isInPlace: true },
+    { what: "of its codec", as: wide, geometry: { ...wide.geometry, codec }, isInPlace: true },
+    { what: "and are half", as: half, geometry: rsVand(1, 1) },
+    { what: "and have few shards", as: half, geometry: rsVand(9, 3), few: 1 },
+    {
+      what: "of its length, half",
+      as: half,
+      geometry: half.geometry,
+      longer: 700,
+      isInPlace: true,
+    },
+    { what: "and are most", as: most, geometry: rsVand(2, 1) },
+    { what: "of all its shards, most", as: most, geometry: most.geometry },
+  ];
+
+  for (const lie of lies) {
+    it(`are not believed: ${lie.what}`, async () => {
+      const honest = await backedUp(lie.as);
+      const open = () => openVault(world, lie.as, opening);
+      const before = shardsOf(honest);
+      const world = await lieAbout(honest, lie);
+      const vault = await open();
+      assert.deepEqual([...vault.unreadable, ...vault.keys.unreadable], []);
+      // What is beside the right one, and said by fewer, misleads nobody before it is found.
+      const { sentence, lost } = await (lie.isBeside === true ? scrub : verify)(await open());
+      assert.deepEqual(lost, [], sentence);
+      const reader = lie.isBeside === true ? vault : await open();
+      assert.deepEqual(await treeOf(reader, reader.snapshots.at(-1) ?? assert.fail()), newer);
+      assert.deepEqual(shardsOf(world), before);
+      assert.match((await verify(await open())).sentence, /every shard is there and right/);
+    });
+  }
+
+  it("have nothing moved over what is right", async () => {
+    for (const lie of lies.slice(0, 3)) {
+      const world = await lieAbout(await backedUp(wide), lie);
+      await rebalance(world, wide, master);
+      assert.deepEqual((await verify(await openVault(world, wide, opening))).lost, []);
+    }
+  });
+
+  it("are said, and nothing is taken away for them, where nobody has the key to tell", async () => {
+    const lie = { what: "", as: most, geometry: rsVand(2, 1), few: 2 };
+    const world = await lieAbout(await backedUp(most), lie);
+    const packs = () => shardsOf(world).filter(isOfPack);
+    const before = packs();
+    const vault = await openVault(world, most, opening);
+    Object.assign(vault.keys, { find: () => undefined });
+    await scrub(vault);
+    assert.deepEqual(packs(), before);
+    assert.deepEqual((await verify(await openVault(world, most, opening))).lost, []);
+  });
+
+  it("mislead nobody for long where nothing can be taken away", async () => {
+    const lie = { what: "", as: wide, geometry: wide.geometry, isBeside: true };
+    const world = await lieAbout(await backedUp(wide), lie);
+    const targets = world.targets.map(withoutRemoval);
+    const vault = await openVault({ ...world, targets }, wide, opening);
+    assert.deepEqual((await verify(vault)).lost, []);
+    assert.deepEqual(await treeOf(vault, vault.snapshots.at(-1) ?? assert.fail()), newer);
+    assert.ok(world.recorded.every(({ sentence }) => !sentence.includes("rid of")));
+  });
+});
+
+/** Which shards of which objects lie anywhere. */
+function shardsOf(world: Pick<TestWorld, "disks">): readonly string[] {
+  const shards = world.disks.flatMap(shardFiles).map((name) => name.replace(/\.\d+$/, ""));
+  return [...new Set(shards)].sort();
+}
 
 describe("a target that is full", () => {
   it("keeps nothing of what it could not take", async () => {

@@ -31,6 +31,7 @@ import {
 } from "../../core/vault/records.ts";
 import { sameBytes, bytesOf, utf8Of } from "../../core/vault/wire.ts";
 import { messageOf } from "./catalog.ts";
+import { allPlaces } from "./catalog-object.ts";
 import { type Verdict, verdictOf } from "./examination.ts";
 import type { ObjectStore } from "./object-store.ts";
 
@@ -294,9 +295,8 @@ export class KeyRing {
     const left = new Set<string>();
     for (const id of keys) {
       await this.#store.remove("key", id);
-      for (const { target } of this.#store.catalog.find("key", id)?.places ?? []) {
-        left.add(target.name);
-      }
+      const kept = this.#store.catalog.find("key", id);
+      for (const { target } of kept === undefined ? [] : allPlaces(kept)) left.add(target.name);
       // What cannot go is nobody's key any more, and nothing that is short of shards.
       this.#store.catalog.forget("key", id);
       this.#others.delete(id);

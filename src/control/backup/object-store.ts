@@ -12,6 +12,7 @@
 // a crash. Every mend is one event with what was wrong. How shards are read, and away, is said in
 // shard-reader.ts, and what they are found to be in examination.ts.
 
+import { sayCount } from "../../core/base/count.ts";
 import { NinesError } from "../../core/base/errors.ts";
 import { Loan, type MemoryPool } from "../../core/vault/memory.ts";
 import {
@@ -24,10 +25,18 @@ import { type ObjectBytes, ObjectCoders } from "../../core/vault/object-coder.ts
 import { place, rank } from "../../core/vault/placement.ts";
 import { type Geometry, shardFileBytesMax } from "../../core/vault/shard.ts";
 import { type Target, targetErrorKind } from "../../ports/target.ts";
-import { type Catalog, type CatalogObject, messageOf, type ShardPlace } from "./catalog.ts";
+import { type Catalog, messageOf } from "./catalog.ts";
+import {
+  allPlaces,
+  type CatalogObject,
+  doubts,
+  isAlike,
+  type ShardPlace,
+} from "./catalog-object.ts";
 import {
   type Examination,
   Examiner,
+  type Finding,
   type Look,
   noLook,
   type Remains,
@@ -37,6 +46,8 @@ import { bytesOfAll, placesOf, ShardReader } from "./shard-reader.ts";
 import type { VaultSettings, VaultWorld } from "./world.ts";
 
 const noneOfIt = ["no target has any of it"];
+/** Of an object that targets contradict one another about: all but two of 13 left out. */
+const doubtsMax = 91;
 
 export class ObjectStore {
   readonly catalog: Catalog;
@@ -64,6 +75,11 @@ export class ObjectStore {
     this.#shards = new ShardReader(vault, catalog, world);
     this.#examiner = new Examiner(this.#shards, this.#coders);
     this.memory = this.#shards.memory;
+  }
+
+  /** From targets, in all. */
+  get bytesRead(): number {
+    return this.#shards.bytesRead;
   }
 
   /** Targets that refused something, each with why. */
@@ -158,10 +174,10 @@ export class ObjectStore {
     try {
       return open((await this.read(kind, id)).all());
     } catch (error) {
-      if (!(error instanceof NinesError) || error.code !== "NINES_VAULT_DAMAGED") throw error;
+      if (!(error instanceof NinesError) || !this.#mayBeMadeUp(error, kind, id)) throw error;
       const look: Look = async (_, __, bytes) => verdictOf(() => open(bytes.all()));
-      const { mended } = await this.examine(kind, id, look);
-      if (mended === 0) throw error;
+      const { lost, away } = await this.examine(kind, id, look);
+      if (lost || away) throw error;
       return open((await this.read(kind, id)).all());
     }
   }
@@ -179,21 +195,44 @@ export class ObjectStore {
   async #examine(kind: ObjectKind, id: ObjectId, look: Look): Promise<Examination> {
     const object = this.catalog.find(kind, id);
     if (object === undefined) {
-      return { bytesRead: 0, wrong: noneOfIt, mended: 0, lost: true, away: false };
+      return { wrong: noneOfIt, mended: 0, lost: true, away: false };
     }
     const whole = await this.memory.lend((loan) => this.#examiner.glance(object, loan, look));
     if (whole !== undefined) return whole;
+    const found = await this.#judge(object, look);
+    if (!found.lost || !found.isContested) return found;
+    let views = 0;
+    for (const doubted of doubts(object)) {
+      if (views++ === doubtsMax) break;
+      const again = await this.#judge(doubted, look, true);
+      if (!again.lost && !again.away) return again;
+    }
+    return found;
+  }
+
+  #judge(
+    object: CatalogObject,
+    look: Look,
+    isSupposed?: boolean,
+  ): Promise<Omit<Finding, "remains">> {
     return this.memory.lend(async (loan) => {
-      const { remains, ...found } = await this.#examiner.judge(object, loan, look);
+      const { remains, ...found } = await this.#examiner.judge(object, loan, look, isSupposed);
       if (remains === undefined) return found;
       return { ...found, mended: await this.#mend(object, remains, found.wrong) };
     });
   }
 
+  /** Whether what an object's bytes are not, others of its shards may make. */
+  #mayBeMadeUp({ code }: NinesError, kind: ObjectKind, id: ObjectId): boolean {
+    if (code === "NINES_VAULT_DAMAGED") return true;
+    return code === "NINES_VAULT_LOST" && this.catalog.find(kind, id)?.isContested === true;
+  }
+
   /** Removes all of an object from the targets that can be reached. */
   async remove(kind: ObjectKind, id: ObjectId): Promise<readonly string[]> {
     const failures: string[] = [];
-    for (const shard of this.catalog.find(kind, id)?.places ?? []) {
+    const object = this.catalog.find(kind, id);
+    for (const shard of object === undefined ? [] : allPlaces(object)) {
       try {
         await this.removeShard(shard);
       } catch (error) {
@@ -322,21 +361,24 @@ export class ObjectStore {
   ): Promise<number> {
     if (wrong.length === 0) {
       // Damaged shards beside good ones: left by a mend that was cut off, or that might not remove.
-      await this.#discard(bad);
+      this.#sayStrays(object, await this.#discard(bad));
       return 0;
     }
     const pieces = await this.#coders.of(header).recode(header, bytesOfAll(good));
     const wanted = this.#whereTo(object, placesOf(good));
     const attempt = nextAttempt(object);
-    let mended = 0;
+    const made = new Set<number>();
     for (const [shard, shardPieces] of pieces.entries()) {
       const target = wanted.get(shard);
       if (good.has(shard) || target === undefined) continue;
       const name = { ...object, shard, attempt };
       if (!(await this.#putShard(name, shardPieces, target, []))) continue;
-      mended++;
-      await this.#discard(bad.filter((at) => at.shard === shard));
+      made.add(shard);
     }
+    const isBetter = ({ shard }: ShardPlace) => good.has(shard) || made.has(shard);
+    const worse = bad.filter((at) => !isAlike(at, object) || isBetter(at));
+    this.#sayStrays(object, await this.#discard(worse));
+    const mended = made.size;
     this.mendedShards += mended;
     const missing = pieces.length - good.size;
     if (mended < missing) this.#unmended.add(object.id);
@@ -355,21 +397,42 @@ export class ObjectStore {
     return mended;
   }
 
-  /** What is bad or spare goes once there is better; a target that keeps it does no harm. */
-  async #discard(places: readonly ShardPlace[]): Promise<void> {
+  /** What some target said beside what is right. */
+  #sayStrays({ kind, id, strays }: CatalogObject, gone: readonly ShardPlace[]): void {
+    const those = gone.filter((at) => strays.includes(at));
+    if (those.length === 0) return;
+    const names = [...new Set(those.map(({ target }) => target.name))].join(", ");
+    const what = `${sayCount(those.length, "shard")} on ${names} that did not belong to it`;
+    this.#world.events.record({
+      kind: "vault.mended",
+      level: "warning",
+      sentence: `The ${kind} ${id} is rid of ${what}.`,
+    });
+  }
+
+  /**
+   * What is bad or spare goes once there is better, and is not read again: a target that keeps it
+   * does no harm. Those that went.
+   */
+  async #discard(places: readonly ShardPlace[]): Promise<readonly ShardPlace[]> {
+    const gone: ShardPlace[] = [];
     for (const at of places) {
       try {
         await this.removeShard(at);
+        gone.push(at);
       } catch (error) {
+        this.catalog.distrust(at);
         // Who may only add is as good as before.
         if (targetErrorKind(error) !== "not-allowed") this.#refuse(at.target, messageOf(error));
       }
     }
+    return gone;
   }
 
   /** Where an object's shards should lie, and those that are there stay when they may. */
   #whereTo(object: CatalogObject, there: readonly ShardPlace[]): ReadonlyMap<number, Target> {
-    const present = new Map(there.map(({ shard, target }) => [shard, target.name]));
+    // Of several the first.
+    const present = new Map(there.toReversed().map(({ shard, target }) => [shard, target.name]));
     return place(object.id, this.#takers(), this.#rules(object), present);
   }
 
@@ -391,7 +454,7 @@ export class ObjectStore {
 }
 
 function nextAttempt(object: CatalogObject): number {
-  return 1 + Math.max(0, ...object.places.map(({ attempt }) => attempt));
+  return 1 + Math.max(0, ...allPlaces(object).map(({ attempt }) => attempt));
 }
 
 function lostError(kind: ObjectKind, id: ObjectId, wrong: readonly string[]): NinesError {

@@ -17,7 +17,7 @@ import { Loan } from "../../core/vault/memory.ts";
 import type { ObjectId } from "../../core/vault/names.ts";
 import type { PackedChunk } from "../../core/vault/pack.ts";
 import { shardBytesOf } from "../../core/vault/shard.ts";
-import type { CatalogObject } from "./catalog.ts";
+import type { CatalogObject } from "./catalog-object.ts";
 import { Limit } from "./crew.ts";
 import type { Vault } from "./vault.ts";
 

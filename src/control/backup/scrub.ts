@@ -70,6 +70,7 @@ export function scrub(vault: Vault, options: ScrubOptions = {}): Promise<ScrubOu
 async function examineAll(vault: Vault, options: ScrubOptions, look: Look): Promise<ScrubOutcome> {
   const objects = objectsAfter(vault, options.after ?? "");
   const pace = new Pace(vault.world.clock, options.bytesPerSecond ?? Number.POSITIVE_INFINITY);
+  const before = vault.store.bytesRead;
   let [done, bytes, mended, degraded, away] = [0, 0, 0, 0, 0];
   const unread: ObjectKey[] = [];
   /** Packs, readable or not. */
@@ -80,7 +81,8 @@ async function examineAll(vault: Vault, options: ScrubOptions, look: Look): Prom
   const examine = async (object: ObjectKey): Promise<void> => {
     const found = await vault.store.examine(...object, look);
     done++;
-    bytes += found.bytesRead;
+    const more = vault.store.bytesRead - before - bytes;
+    bytes += more;
     mended += found.mended;
     const [kind, id] = object;
     if (found.away) away++;
@@ -92,7 +94,7 @@ async function examineAll(vault: Vault, options: ScrubOptions, look: Look): Prom
       reasons.set(object, found.wrong.join("; "));
     } else if (!found.away && found.wrong.length > found.mended) degraded++;
     options.progress?.(done, objects.length, bytes);
-    await pace.spend(found.bytesRead, options.stop);
+    await pace.spend(more, options.stop);
   };
   // Who has a rate takes one after the other, and leaves the rest of the machine to others.
   const crew = new Crew(new Limit(options.bytesPerSecond === undefined ? examinedBytesMax : 1));

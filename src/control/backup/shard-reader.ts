@@ -19,13 +19,8 @@ import {
 } from "../../core/vault/shard.ts";
 import { sameBytes } from "../../core/vault/wire.ts";
 import { targetErrorKind } from "../../ports/target.ts";
-import {
-  type Catalog,
-  type CatalogObject,
-  leaveOut,
-  messageOf,
-  type ShardPlace,
-} from "./catalog.ts";
+import { type Catalog, leaveOut, messageOf } from "./catalog.ts";
+import type { CatalogObject, ShardPlace } from "./catalog-object.ts";
 import type { VaultWorld } from "./world.ts";
 
 export interface GoodShard {
@@ -48,6 +43,8 @@ export interface Gathered {
   readonly bad: readonly ShardPlace[];
   /** "shard 2 on disk-b: it is rotten": of those that were wanted and are not good. */
   readonly wrong: readonly string[];
+  /** Whether some with right sums are of another object. */
+  readonly isDivided: boolean;
   /** How many more lie on targets that do not answer, or may lie on some that were not listed. */
   readonly away: number;
 }
@@ -58,6 +55,8 @@ export class ShardReader {
   readonly memory = new MemoryPool();
   readonly #vault: string;
   readonly #world: VaultWorld;
+  /** Also of what was not good, or read once more. */
+  bytesRead = 0;
 
   constructor(vault: string, catalog: Catalog, world: VaultWorld) {
     this.#vault = vault;
@@ -67,10 +66,10 @@ export class ShardReader {
 
   /** So many different good shards of an object, or as many as there are, and what is wrong. */
   async gather(object: CatalogObject, wanted: number, loan: Loan): Promise<Gathered> {
-    const good = new Map<number, GoodShard>();
+    const found = new Map<number, GoodShard>();
+    let good: ReadonlyMap<number, GoodShard> = found;
     const bad = new Map<ShardPlace, string>();
     const wrong: string[] = [];
-    let header: ShardHeader | undefined;
     let [away, unseen] = [0, 0];
     const count = object.dataShards + object.parityShards;
     const byShard = Array.from({ length: count }, (_, shard) =>
@@ -78,28 +77,30 @@ export class ShardReader {
     );
     for (let from = 0; from < count && good.size < wanted; ) {
       const round = byShard.slice(from, from + wanted - good.size);
-      const found = await Promise.all(round.map((places) => this.#firstGood(places, bad, loan)));
-      for (const [at, shard] of found.entries()) {
+      const read = await Promise.all(round.map((places) => this.#firstGood(places, bad, loan)));
+      for (const [at, shard] of read.entries()) {
         const number = from + at;
-        if (shard === undefined) {
-          const places = byShard[number] ?? [];
-          wrong.push(...this.#whyWrong(number, places, bad));
-          if (places.some(({ target }) => this.catalog.unreachable.has(target))) away++;
-          else if (places.length === 0) unseen++;
+        if (shard !== undefined) {
+          found.set(number, shard);
           continue;
         }
-        header ??= shard.header;
-        if (areOfOneObject(header, shard.header)) {
-          good.set(number, shard);
-        } else {
-          wrong.push(`shard ${number} on ${shard.place.target.name} is of another object`);
-          bad.set(shard.place, "it is of another object");
-        }
+        const places = byShard[number] ?? [];
+        wrong.push(...this.#whyWrong(number, places, bad));
+        if (places.some(({ target }) => this.catalog.unreachable.has(target))) away++;
+        else if (places.length === 0) unseen++;
       }
+      good = mostOfOneObject(found);
       from += round.length;
     }
+    for (const [number, { place }] of found) {
+      if (good.has(number)) continue;
+      wrong.push(`shard ${number} on ${place.target.name} is of another object`);
+      bad.set(place, "it is of another object");
+    }
     away += Math.min(unseen, this.mayBeAway(count));
-    return { good, header, bad: [...bad.keys()], wrong, away };
+    const header = good.values().next().value?.header;
+    const isDivided = good.size < found.size;
+    return { good, header, bad: [...bad.keys()], wrong, isDivided, away };
   }
 
   /** How many of an object's shards may lie on targets that were not listed. */
@@ -125,6 +126,7 @@ export class ShardReader {
       const own = new Loan(this.memory);
       whole = await place.target.read(shardName(place), 0, shardFileBytesMax, own.take);
       loan.add(own.handOver());
+      this.bytesRead += whole.length;
     } catch (error) {
       const wrong = messageOf(error);
       const isSilent = targetErrorKind(error) === "timeout";
@@ -173,6 +175,18 @@ export class ShardReader {
       return `${where}: ${present(bad.get(place), "what is wrong with what was read")}`;
     });
   }
+}
+
+/** Of shards with right sums, as many as belong to one object by their headers. */
+function mostOfOneObject(found: ReadonlyMap<number, GoodShard>): ReadonlyMap<number, GoodShard> {
+  let most: ReadonlyMap<number, GoodShard> = new Map();
+  for (const { header } of found.values()) {
+    const isOne = (each: GoodShard) => areOfOneObject(header, each.header);
+    const group = new Map([...found].filter(([, each]) => isOne(each)));
+    if (group.size > most.size) most = group;
+    if (2 * most.size >= found.size) break;
+  }
+  return most;
 }
 
 export function bytesOfAll(

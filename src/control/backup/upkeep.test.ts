@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
+import { parseShardName } from "../../core/vault/names.ts";
 import { writeCondemnation } from "../../core/vault/records.ts";
 import type { Target } from "../../ports/target.ts";
 import { erase } from "./erase.ts";
@@ -54,6 +55,16 @@ async function backedUp(count = 3): Promise<{ world: TestWorld; source: TestSour
 
 async function open(world: TestWorld): Promise<Vault> {
   return openVault(world, settings, opening);
+}
+
+/** Its clock goes on by as much as is waited for. */
+function passing({ clock }: TestWorld): TestWorld["clock"] {
+  clock.after = (delayMs?: number, run?: () => void) => {
+    clock.nowMs += delayMs ?? 0;
+    queueMicrotask(run ?? (() => undefined));
+    return { [Symbol.dispose]: () => {} };
+  };
+  return clock;
 }
 
 async function lastTree(world: TestWorld): Promise<TestTree> {
@@ -140,12 +151,7 @@ describe("scrub", () => {
 
   it("ends soon when it is asked to, however low its rate, and goes on where it was", async () => {
     const { world } = await backedUp();
-    const { clock } = world;
-    clock.after = (delayMs?: number, run?: () => void) => {
-      clock.nowMs += delayMs ?? 0;
-      queueMicrotask(run ?? (() => undefined));
-      return { [Symbol.dispose]: () => {} };
-    };
+    const clock = passing(world);
     const untilMs = clock.nowMs + 10_000;
     const stop = () => clock.nowMs >= untilMs;
     const vault = await open(world);
@@ -155,6 +161,46 @@ describe("scrub", () => {
     const all = await scrub(vault);
     const rest = await scrub(vault, { after: cursor ?? assert.fail("it was cut short") });
     assert.equal(rest.objects, all.objects - 1);
+  });
+
+  it("takes nothing rotten away that it has no room to make anew", async () => {
+    const { world } = await backedUp();
+    const [, disk = assert.fail()] = world.disks;
+    const before = shardFiles(disk);
+    for (const file of before) flip(disk, file, 130);
+    disk.capacityBytes = 1;
+    assert.equal((await verify(await open(world))).mended, 0);
+    assert.deepEqual(shardFiles(disk), before);
+  });
+
+  it("keeps to its rate in what it reads twice or in vain", async () => {
+    for (const rotten of [0, 1, 2]) {
+      const { world } = await backedUp();
+      const clock = passing(world);
+      for (const disk of world.disks.slice(0, rotten)) {
+        for (const file of shardFiles(disk)) if (file.startsWith("pack/")) flip(disk, file, 140);
+      }
+      let bytes = 0;
+      const counted = world.targets.map((target) =>
+        passedOn(target, {
+          read: async (name, ...rest) => {
+            const read = await target.read(name, ...rest);
+            if (parseShardName(name) !== undefined) bytes += read.length;
+            return read;
+          },
+        }),
+      );
+      const vault = await open(
+        Object.assign(Object.create(world) as TestWorld, { targets: counted }),
+      );
+      const before = { bytes, nowMs: clock.nowMs };
+      const bytesPerSecond = 1_000;
+      const { lost } = await scrub(vault, { bytesPerSecond });
+      assert.equal(lost.length > 0, rotten === 2);
+      const seconds = (clock.nowMs - before.nowMs) / 1_000;
+      const most = seconds * bytesPerSecond;
+      assert.ok(bytes - before.bytes <= most + 1, `${bytes - before.bytes} B of ${most} B`);
+    }
   });
 
   it("with more lost than there is parity for, names what is lost and restores the rest", async () => {

@@ -31,12 +31,13 @@ export function* otherReadings(
   }
 }
 
-function* choices(from: readonly number[], size: number, at = 0): Generator<readonly number[]> {
+/** Each choice of so many, in their order. */
+export function* choices<T>(from: readonly T[], size: number, at = 0): Generator<readonly T[]> {
   if (size === 0) {
     yield [];
     return;
   }
   for (let first = at; first <= from.length - size; first++) {
-    for (const rest of choices(from, size - 1, first + 1)) yield [from[first] as number, ...rest];
+    for (const rest of choices(from, size - 1, first + 1)) yield [from[first] as T, ...rest];
   }
 }
