@@ -5,7 +5,15 @@
 /** Whoever waits sees that it goes on; whoever wants it faster, what to look at. */
 const LONG_MS = 20_000;
 
-interface TestEvent {
+export interface Counts {
+  pass: number;
+  fail: number;
+  skipped: number;
+  /** Something failed, whether or not it counts as a test of its own. */
+  failed: boolean;
+}
+
+export interface TestEvent {
   readonly type: string;
   readonly data: {
     readonly name?: string;
@@ -22,8 +30,11 @@ interface TestEvent {
   };
 }
 
-export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  const counts = { pass: 0, fail: 0, skipped: 0 };
+/** Says it as it comes, and adds it up in `counts`. */
+export async function* report(
+  events: AsyncIterable<TestEvent>,
+  counts: Counts,
+): AsyncGenerator<string> {
   const path: string[] = [];
   const skips: string[] = [];
   for await (const { type, data } of events) {
@@ -33,6 +44,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
       continue;
     }
     if (type !== "test:pass" && type !== "test:fail") continue;
+    counts.failed ||= type === "test:fail";
     const name = [...path.slice(0, data.nesting ?? 0), data.name ?? ""].join(" > ");
     const tookMs = data.details?.duration_ms ?? 0;
     if (data.nesting === 0 && tookMs >= LONG_MS) {
