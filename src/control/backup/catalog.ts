@@ -53,9 +53,13 @@ export class Catalog {
   /** Whether an object that cannot be read now may be, once the targets are back that are away. */
   isAway(object: Pick<CatalogObject, "dataShards" | "parityShards" | "places">): boolean {
     const { dataShards, parityShards } = object;
-    const shardsOfOne = Math.ceil((dataShards + parityShards) / Math.max(1, this.#targetCount));
     const missing = dataShards - this.shardsHere(object);
-    return missing > 0 && missing <= this.unreachable.size * shardsOfOne;
+    return missing > 0 && missing <= this.mayBeAway(dataShards + parityShards);
+  }
+
+  /** How many of an object's shards may lie on targets that were not listed. */
+  mayBeAway(shards: number): number {
+    return this.unreachable.size * Math.ceil(shards / Math.max(1, this.#targetCount));
   }
 
   ids(kind: ObjectKind): readonly ObjectId[] {

@@ -262,7 +262,7 @@ export class ObjectStore {
   /** Whether an object of which nothing is seen may be whole on targets that were not listed. */
   get mayHideObjects(): boolean {
     const { dataShards, parityShards } = this.#settings.geometry;
-    return this.#shards.mayBeAway(dataShards + parityShards) >= dataShards;
+    return this.catalog.mayBeAway(dataShards + parityShards) >= dataShards;
   }
 
   async removeShard(shard: ShardPlace): Promise<void> {

@@ -97,16 +97,10 @@ export class ShardReader {
       wrong.push(`shard ${number} on ${place.target.name} is of another object`);
       bad.set(place, "it is of another object");
     }
-    away += Math.min(unseen, this.mayBeAway(count));
+    away += Math.min(unseen, this.catalog.mayBeAway(count));
     const header = good.values().next().value?.header;
     const isDivided = good.size < found.size;
     return { good, header, bad: [...bad.keys()], wrong, isDivided, away };
-  }
-
-  /** How many of an object's shards may lie on targets that were not listed. */
-  mayBeAway(shards: number): number {
-    const { targets } = this.#world;
-    return this.catalog.unreachable.size * Math.ceil(shards / Math.max(1, targets.length));
   }
 
   async read(place: ShardPlace, loan: Loan): Promise<FoundShard> {
