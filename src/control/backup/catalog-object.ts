@@ -35,9 +35,12 @@ export function allPlaces({ places, strays }: CatalogObject): readonly ShardPlac
   return [...places, ...strays];
 }
 
+/** One for all of which that is so, which are nearly all. */
+const none: readonly ShardPlace[] = [];
+
 export function alone(place: ShardPlace): CatalogObject {
   const { kind, id, dataShards, parityShards } = place;
-  return { kind, id, dataShards, parityShards, places: [place], strays: [], isContested: false };
+  return { kind, id, dataShards, parityShards, places: [place], strays: none, isContested: false };
 }
 
 /**

@@ -83,13 +83,6 @@ export function verdictOf(open: () => unknown): Verdict {
   }
 }
 
-interface Told {
-  /** By their numbers, each with why. */
-  readonly strangers: ReadonlyMap<number, string>;
-  /** Whether somebody has opened what the others make. */
-  readonly isOpened: boolean;
-}
-
 export class Examiner {
   readonly #shards: ShardReader;
   readonly #coders: ObjectCoders;
@@ -144,10 +137,15 @@ export class Examiner {
   }
 
   /**
-   * All shards together, however few there are. What remains is in memory of `loan`. Of what is
-   * only supposed to be the object something remains where it can be opened as it is.
+   * All shards together, however few there are. What remains is in memory of `loan`. `ways`: in how
+   * many others the object is read when it cannot be opened as it is.
    */
-  async judge(object: CatalogObject, loan: Loan, look: Look, isSupposed = false): Promise<Finding> {
+  async judge(
+    object: CatalogObject,
+    loan: Loan,
+    look: Look,
+    ways: number = looksMax,
+  ): Promise<Finding> {
     const { dataShards, parityShards } = object;
     const gathered = await this.#shards.gather(object, dataShards + parityShards, loan);
     const { good, header, bad, wrong, isDivided, away } = gathered;
@@ -157,20 +155,18 @@ export class Examiner {
     if (header === undefined || good.size < dataShards) {
       return unread(good.size + away < dataShards);
     }
-    const told = await this.#strangers(object, { ...gathered, header }, look, isSupposed);
-    if (told === undefined) {
+    const strangers = await this.#strangers(object, { ...gathered, header }, look, ways);
+    if (strangers === undefined) {
       const why = "its shards do not belong together, and nobody can tell which were made up";
-      return { ...found, wrong: [why], lost: isSupposed };
+      return { ...found, wrong: [why] };
     }
     // What is away might tell.
-    if ("forged" in told) return { ...unread(away === 0), wrong: [told.forged] };
-    const { strangers, isOpened } = told;
+    if ("forged" in strangers) return { ...unread(away === 0), wrong: [strangers.forged] };
     const left = [...strangers].map(([shard, why]) => `shard ${shard} ${why}`);
     const belonging = new Map([...good].filter(([shard]) => !strangers.has(shard)));
     const { catalog } = this.#shards;
     const strange = catalog.placesHere(object).filter(({ shard }) => strangers.has(shard));
-    const strays = isOpened ? catalog.here(object.strays) : [];
-    const spoilt = [...bad, ...strange, ...strays];
+    const spoilt = [...bad, ...strange, ...catalog.here(object.strays)];
     const remains = { header, good: belonging, bad: spoilt };
     return { ...found, wrong: [...wrong, ...left], remains };
   }
@@ -183,8 +179,8 @@ export class Examiner {
     object: CatalogObject,
     { good, header, isDivided }: Gathered & { readonly header: ShardHeader },
     look: Look,
-    isSupposed: boolean,
-  ): Promise<Told | { readonly forged: string } | undefined> {
+    ways: number,
+  ): Promise<ReadonlyMap<number, string> | { readonly forged: string } | undefined> {
     const coder = this.#coders.of(header);
     const bytes = coder.decode(header, bytesOfAll(good));
     const isTold = good.size > object.dataShards && look !== noLook;
@@ -192,7 +188,6 @@ export class Examiner {
       ? coder.inconsistent(bytes.shards, headersOfAll(good))
       : Promise.resolve([]);
     const isStrange = async () => object.isContested || isDivided || (await comparing).length > 0;
-    const ways = isSupposed ? 0 : looksMax;
     const looking = look(object.kind, object.id, bytes, isStrange);
     const [strange, verdict] = await Promise.all([comparing, looking]);
     if (typeof verdict === "object") {
@@ -201,13 +196,11 @@ export class Examiner {
         strange.length === 0 ? "" : await this.#madeUp(object, header, good, look, ways);
       if (typeof madeUp === "string") return { forged: `${verdict.forged}${madeUp}` };
       const where = (shard: number) => `on ${good.get(shard)?.place.target.name} was made up`;
-      return { strangers: new Map(madeUp.map((shard) => [shard, where(shard)])), isOpened: true };
+      return new Map(madeUp.map((shard) => [shard, where(shard)]));
     }
-    const isOpened = verdict === "right";
-    const isDoubtful = isSupposed || isDivided || object.strays.length > 0 || strange.length > 0;
-    if (isDoubtful && !isOpened) return undefined;
-    const strangers = new Map(strange.map((shard) => [shard, "does not belong to the others"]));
-    return { strangers, isOpened };
+    const isDoubtful = isDivided || object.strays.length > 0 || strange.length > 0;
+    if (isDoubtful && verdict === "unknown") return undefined;
+    return new Map(strange.map((shard) => [shard, "does not belong to the others"]));
   }
 
   /** The shards without which the others make what was sealed, or why nobody can tell. */

@@ -204,19 +204,15 @@ export class ObjectStore {
     let views = 0;
     for (const doubted of doubts(object)) {
       if (views++ === doubtsMax) break;
-      const again = await this.#judge(doubted, look, true);
+      const again = await this.#judge(doubted, look, 0);
       if (!again.lost && !again.away) return again;
     }
     return found;
   }
 
-  #judge(
-    object: CatalogObject,
-    look: Look,
-    isSupposed?: boolean,
-  ): Promise<Omit<Finding, "remains">> {
+  #judge(object: CatalogObject, look: Look, ways?: number): Promise<Omit<Finding, "remains">> {
     return this.memory.lend(async (loan) => {
-      const { remains, ...found } = await this.#examiner.judge(object, loan, look, isSupposed);
+      const { remains, ...found } = await this.#examiner.judge(object, loan, look, ways);
       if (remains === undefined) return found;
       return { ...found, mended: await this.#mend(object, remains, found.wrong) };
     });
