@@ -23,7 +23,7 @@ import {
 } from "../../core/vault/names.ts";
 import { type ObjectBytes, ObjectCoders } from "../../core/vault/object-coder.ts";
 import { place, rank } from "../../core/vault/placement.ts";
-import { type Geometry, shardFileBytesMax } from "../../core/vault/shard.ts";
+import type { Geometry } from "../../core/vault/shard.ts";
 import { type Target, targetErrorKind } from "../../ports/target.ts";
 import { type Catalog, messageOf } from "./catalog.ts";
 import {
@@ -309,11 +309,17 @@ export class ObjectStore {
     target: Target,
   ): Promise<boolean> {
     for (const from of held) {
-      const { header } = await this.#shards.read(from, new Loan(this.memory));
-      if (header === undefined) continue;
-      const whole = await from.target.read(shardName(from), 0, shardFileBytesMax);
+      const loan = new Loan(this.memory);
+      const found = await this.#shards.read(from, loan);
+      if (found.header === undefined) {
+        loan.end();
+        continue;
+      }
       const name = { ...from, attempt: nextAttempt(object) };
-      if (!(await this.#putShard(name, [whole], target, []))) return false;
+      // What was looked at is what is put: read anew it might be rotten.
+      if (!(await this.#putShard(name, [found.whole], target, []))) return false;
+      // A put that failed may still be under way, and keeps its memory.
+      loan.end();
       await this.#discard(held);
       return true;
     }

@@ -27,6 +27,8 @@ export interface GoodShard {
   readonly place: ShardPlace;
   readonly header: ShardHeader;
   readonly bytes: Uint8Array;
+  /** Header and bytes, as they lie there. */
+  readonly whole: Uint8Array;
 }
 
 /** A shard as it was read, or what is wrong with it. */
@@ -141,7 +143,7 @@ export class ShardReader {
     if (bytes.length !== header.shardBytes) {
       return { place, wrong: `it has ${bytes.length} bytes of ${header.shardBytes}` };
     }
-    return { place, header, bytes };
+    return { place, header, bytes, whole };
   }
 
   async #firstGood(

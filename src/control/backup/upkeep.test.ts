@@ -368,6 +368,27 @@ describe("rebalance", () => {
     assert.deepEqual(await lastTree(without), tree);
     assert.equal((await scrub(await open(without))).mended, 0);
   });
+
+  it("moves what it has looked at, whatever the disk gives whoever reads again", async () => {
+    const { world } = await backedUp(3);
+    const disks = [...world.disks, ...(await newDisks(1))];
+    const read = new Set<string>();
+    const four = new TestWorld(disks, 2, world, (disk, place) => {
+      const target = createFolderTarget(disk, place);
+      return passedOn(target, {
+        read: async (name, ...rest) => {
+          const bytes = await target.read(name, ...rest);
+          if (read.has(name)) bytes.fill(0xff, -1);
+          if (name.startsWith("pack/")) read.add(name);
+          return bytes;
+        },
+      });
+    });
+    await rebalance(four, { ...settings, retiring: ["disk-a"] }, master);
+    assert.ok(read.size > 0);
+    const { sentence } = await verify(await open(new TestWorld(disks, 3, world)));
+    assert.match(sentence, /every shard is there and right\.$/);
+  });
 });
 
 describe("a change of the master key", () => {
