@@ -168,3 +168,7 @@ test("deep down, the sockets are in a short private folder that all agree on", (
   chmodSync(folder, 0o777);
   assert.throws(() => openStateDirectory(path), fails("NINES_STATE_OWNER"));
 });
+
+test("where no folder can be made that is said, and nobody waits for ever", () => {
+  assert.throws(() => openStateDirectory("/proc/nowhere/.nines"), fails("NINES_STATE_WRITE"));
+});

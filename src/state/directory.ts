@@ -25,7 +25,6 @@ import {
   chmodSync,
   chownSync,
   lstatSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -36,6 +35,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { assert } from "../core/base/assert.ts";
 import { NinesError } from "../core/base/errors.ts";
+import { makeFoldersSync } from "../runtime/make-folders.ts";
 
 const layoutVersion = 1;
 export const versionFileName = "state-version";
@@ -88,7 +88,7 @@ export interface FolderOwner {
 export function openStateDirectory(path: string): StateDirectory {
   const wanted = resolve(path);
   return saying(wanted, () => {
-    mkdirSync(wanted, { recursive: true, mode: 0o700 });
+    makeFoldersSync(wanted);
     const root = realpathSync(wanted);
     checkOwnership(root);
     if (!hasVersion(root)) adopt(root);
@@ -161,7 +161,7 @@ function makeDataFolder(
 ): string {
   const folder = join(root, "data", instance);
   saying(folder, () => {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFoldersSync(folder);
     const has = lstatSync(folder);
     if (owner === undefined || owner.uid === userId()) return;
     for (const above of [root, join(root, "data"), run]) chmodSync(above, 0o711);
@@ -183,7 +183,7 @@ function checkOwnership(folder: string): void {
 }
 
 function makePrivateFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFoldersSync(folder);
   checkOwnership(folder);
 }
 

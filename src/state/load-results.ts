@@ -4,8 +4,8 @@
 // A folder of its own beside the records, which only control may write: a load test runs beside
 // control. Same form, so that a torn file is refused by name.
 
-import { mkdirSync } from "node:fs";
 import type { LoadFit } from "../core/predict/load-fit.ts";
+import { makeFoldersSync } from "../runtime/make-folders.ts";
 import type { StateDirectory } from "./directory.ts";
 import { createRecords } from "./records.ts";
 
@@ -27,7 +27,7 @@ export interface LoadResult {
 const version = 1;
 
 export function writeLoadResult(directory: StateDirectory, result: LoadResult): void {
-  mkdirSync(directory.loadResults, { recursive: true, mode: 0o700 });
+  makeFoldersSync(directory.loadResults);
   createRecords(directory.loadResults).write(result.service, { version, ...result });
 }
 
