@@ -87,7 +87,8 @@ describe("a subject whose key is lost", () => {
     await take(world, "key", await keyOf(await open(world), "ann"), [1, 2]);
     const vault = await open(world);
     const why = "The key of a subject's folder here cannot be read";
-    const { missing } = await verify(vault);
+    const { missing, verdict } = await verify(vault);
+    assert.equal(verdict, "1 file or folder cannot be restored whole.");
     assert.deepEqual(
       missing.map(({ path, kind, reason, isAway }) => [path, kind, reason, isAway]),
       [["", "folder", why, false]],
@@ -125,6 +126,21 @@ describe("a subject whose key is lost", () => {
     ]);
   });
 
+  it("is one reason with all others, for who asks what is in a folder", async () => {
+    const world = await backedUp();
+    for (const subject of ["ann", "bob"]) {
+      await take(world, "key", await keyOf(await open(world), subject), [1, 2]);
+    }
+    const vault = await open(world);
+    const lacks: string[] = [];
+    const lacking = ({ message }: Error) => void lacks.push(message);
+    const [snapshot = assert.fail()] = vault.snapshots;
+    for await (const { name } of entriesAt(vault, snapshot, [], lacking)) {
+      assert.equal(name, "plain");
+    }
+    assert.deepEqual(lacks, ["The key of a subject's folder here cannot be read."]);
+  });
+
   it("keeps all that it may need from a prune, which says so in one sentence", async () => {
     const world = await backedUp();
     await take(world, "key", await keyOf(await open(world), "ann"), [1, 2]);
@@ -144,11 +160,12 @@ describe("a subject whose key is lost", () => {
     const { lost, away } = await restored(vault);
     assert.deepEqual([lost, away.length], [[], 1]);
     assert.match(away[0] ?? "", why);
-    const { missing } = await verify(vault);
+    const { missing, verdict } = await verify(vault);
     assert.deepEqual(
       missing.map(({ isAway }) => isAway),
       [true],
     );
+    assert.equal(verdict, "1 file or folder cannot be restored whole until targets are back.");
   });
 
   it("is passed over once it was erased", async () => {
@@ -230,7 +247,10 @@ describe("while a target is away", () => {
       assert.match(away[0] ?? "", /in no pack that can be read while disk-a cannot be reached$/);
       for (const line of lost) assert.doesNotMatch(line, /while|until/);
     }
-    const { missing } = await verify(await open(await withoutFirst(world)));
+    const { missing, missingCount, verdict } = await verify(await open(await withoutFirst(world)));
+    const away = missing.filter(({ isAway }) => isAway).length;
+    const told = `${missingCount} files or folders cannot be restored whole`;
+    assert.equal(verdict, `${told}, ${away} of them until targets are back.`);
     const said = missing.map(({ path, isAway }) => `${path} is ${isAway ? "away" : "lost"}`);
     const wanted = ["plain/far is away", "plain/gone is lost", "plain/rotten is lost"];
     assert.deepEqual([...new Set(said)].sort(), wanted);

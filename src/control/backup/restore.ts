@@ -84,7 +84,7 @@ export async function restore(
   return new Restoring(vault, place, options).run(snapshot);
 }
 
-/** Told of a subject's folder that may be there, and whose key is lost or away. */
+/** Told why a subject's folder that may be there cannot be read: its key is lost or away. */
 type Lacking = (lack: NinesError) => void;
 
 /**
@@ -108,7 +108,13 @@ export async function* entriesAt(
     if (found?.kind !== "folder") throw nothingAt(snapshot, path);
     content = found.content;
   }
-  yield* plainEntries(vault, reader, content, lacking);
+  // Thousands of subjects may have one reason.
+  const told = new Set<string>();
+  const once: Lacking = (lack) => {
+    if (!told.has(lack.message)) lacking(lack);
+    told.add(lack.message);
+  };
+  yield* plainEntries(vault, reader, content, once);
 }
 
 async function* plainEntries(

@@ -49,6 +49,7 @@ export interface VerifyOutcome extends ScrubOutcome {
   /** Files and folders of snapshots that cannot be restored whole; the first thousand. */
   readonly missing: readonly Missing[];
   readonly missingCount: number;
+  readonly verdict: string;
 }
 
 /** Of objects under way at a time, which are in memory with their parity: a pack, or small ones. */
@@ -173,8 +174,22 @@ function forgedIn(vault: Vault): Look {
 export async function verify(vault: Vault, options: ScrubOptions = {}): Promise<VerifyOutcome> {
   const scrubbed = await examineAll(vault, options, forgedIn(vault));
   const missing = new Named<Missing>();
-  await markNeeded(vault, vault.snapshots, (what) => missing.add(what));
-  return { ...scrubbed, missing: missing.first, missingCount: missing.count };
+  let away = 0;
+  await markNeeded(vault, vault.snapshots, (what) => {
+    missing.add(what);
+    if (what.isAway) away++;
+  });
+  const { first, count } = missing;
+  const all = sayCount(vault.snapshots.length, "snapshot");
+  const verdict = count === 0 ? `Every chunk of ${all} is there.` : sayMissing(count, away);
+  return { ...scrubbed, missing: first, missingCount: count, verdict };
+}
+
+function sayMissing(all: number, away: number): string {
+  const what = sayCount(all, "file or folder", "files or folders");
+  const until = away === 0 ? "" : " until targets are back";
+  const some = away === 0 || away === all ? until : `, ${away} of them${until}`;
+  return `${what} cannot be restored whole${some}.`;
 }
 
 /** What a run that was cut off has left by half is no loss: nothing refers to it. */

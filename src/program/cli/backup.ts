@@ -151,21 +151,16 @@ export const backupCommands: BackupActions = {
   backupVerify: (options) =>
     throughVault(options, async (vault) => {
       const outcome = await verify(vault, { progress: scrubProgress(vault) });
-      const { missing, missingCount } = outcome;
+      const { missing, missingCount, verdict } = outcome;
       const code = sayScrubbed(vault, outcome);
       const named = missing.map(({ snapshot, path, reason, isAway }) => {
         const where = `${snapshot.id.slice(0, 8)} ${path === "" ? "its root" : sayName(path)}`;
         return `${isAway ? "AWAY" : "LOST"}: ${where}: ${reason}`;
       });
       complainOf("", named, missingCount);
-      if (missingCount === 0) {
-        const all = sayCount(vault.snapshots.length, "snapshot");
-        say(`Every chunk of ${all} is there.`);
-        return code;
-      }
-      const files = sayCount(missingCount, "file or folder", "files or folders");
-      complain(`${files} cannot be restored whole.`);
-      return exitCode.failed;
+      if (missingCount > 0) complain(verdict);
+      else say(verdict);
+      return missingCount > 0 ? exitCode.failed : code;
     }),
 
   backupScrub: (options) =>
