@@ -4,9 +4,10 @@
 // has one, or it was erased. The third is a tombstone, which wins over any copy of the key that a
 // target brings back, be it a shard too few to be read: the tombstone names the objects, and what
 // is left of them is destroyed when it is seen. It names the targets as well that may still keep
-// some, and is replaced by one that names fewer once they have been seen. What this machine has
-// seen erased it remembers beside its own state as well, for the case that all targets together go
-// back in time.
+// some, and is replaced by one that names fewer once they have been seen. A subject may have several
+// keys, of which one was away when it was erased: the tombstone has its name's hash, and each key
+// of that name that comes back gets a tombstone of its own. What this machine has seen erased it
+// remembers beside its own state as well, for the case that all targets together go back in time.
 
 import { sayCount } from "../../core/base/count.ts";
 import { sayName } from "../../core/vault/entry.ts";
@@ -29,7 +30,7 @@ import {
   type Tombstone,
   writeTombstone,
 } from "../../core/vault/records.ts";
-import { sameBytes, bytesOf, utf8Of } from "../../core/vault/wire.ts";
+import { bytesOf, hexOf, sameBytes, utf8Of } from "../../core/vault/wire.ts";
 import { messageOf } from "./catalog.ts";
 import { allPlaces } from "./catalog-object.ts";
 import { type Verdict, verdictOf } from "./examination.ts";
@@ -83,11 +84,14 @@ export class KeyRing {
     return [...this.#others.keys()];
   }
 
-  /** Reads all keys and tombstones. `erased`: domains that this machine has seen erased. */
-  async load(erased: readonly string[]): Promise<void> {
+  /**
+   * Reads all keys and tombstones. `erased`: domains that this machine has seen erased; returns
+   * those that it has seen now, for their keys were not there when their subjects were erased.
+   */
+  async load(erased: readonly string[]): Promise<readonly string[]> {
     this.#remembered = erased;
     await this.#eachOf("key", (id) => this.#loadKey(id));
-    if (this.#vault === undefined) return;
+    if (this.#vault === undefined) return [];
     const found = new Map<string, Tombstone[]>();
     await this.#eachOf("tombstone", async (id) => {
       const tombstone = await this.#readTombstone(id);
@@ -96,6 +100,30 @@ export class KeyRing {
     });
     for (const tombstones of found.values()) await this.#bury(tombstones);
     for (const domainId of erased) await this.#destroy(this.#keysOf(domainId));
+    return this.#buryOthers();
+  }
+
+  /** Further keys of erased subjects: which there were, nobody could tell while they were away. */
+  async #buryOthers(): Promise<readonly string[]> {
+    const { domains, tombstones } = this;
+    if (tombstones.length === 0) return [];
+    const erased = new Map(tombstones.map((each) => [hexOf(each.subjectHash), each]));
+    const buried: string[] = [];
+    for (const { id, kind, name, key } of domains) {
+      const same = erased.get(hexOf(this.#hashOf(name)));
+      if (kind !== "subject" || same === undefined) continue;
+      const said = { ...same, domainId: id, keys: this.#keysOf(id), pending: this.#store.unseen() };
+      // It is erased, whether a target takes the tombstone now or when it is opened next.
+      this.#tombstones.set(id, said);
+      key.fill(0);
+      buried.push(id);
+      try {
+        await this.#bury([await this.#putTombstone(said)]);
+      } catch (error) {
+        if (!(error instanceof NinesError)) throw error;
+      }
+    }
+    return buried;
   }
 
   get hasVaultKey(): boolean {

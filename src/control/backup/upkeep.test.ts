@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
+import { readWrappedKey } from "../../core/vault/keys.ts";
 import { parseShardName } from "../../core/vault/names.ts";
 import { writeCondemnation } from "../../core/vault/records.ts";
 import type { Target } from "../../ports/target.ts";
@@ -490,6 +491,33 @@ describe("erasing a subject", () => {
     const { left } = await runBackup(other, settings, source, { ...options, subjectOf });
     assert.equal(left.length, 1);
     assert.equal((await open(other)).keys.domains.length, 3);
+  });
+
+  it("reaches a key that nobody could read when the subject was erased, once it is back", async () => {
+    const { world, source } = await withPeople();
+    const there = await open(world);
+    const [first = assert.fail()] = there.keys.domains.filter(({ name }) => name === "shop/ann");
+    // Too few shards of it are left while a target is away: a backup makes a second one.
+    for (const id of there.catalog.ids("key")) {
+      const { domainId } = readWrappedKey((await there.store.read("key", id)).all());
+      const place = there.catalog
+        .find("key", id)
+        ?.places.find(({ target }) => target.name === "disk-c");
+      if (domainId === first.id) await there.store.removeShard(place ?? assert.fail());
+    }
+    const without = new TestWorld(world.disks, 2, world, missing(0));
+    await runBackup(without, settings, source, { ...options, subjectOf });
+    await erase(without, settings, { master, service: "shop", subject: "ann" });
+    for (const machine of [without, new TestWorld(world.disks, 4)]) {
+      const back = new TestWorld(world.disks, 3, machine);
+      const vault = await open(back);
+      assert.equal(vault.keys.domains.length, 3, "the vault, the service, and bob");
+      for (const snapshot of vault.snapshots) {
+        assert.deepEqual(await treeOf(vault, snapshot), { people: { bob: people.bob } });
+      }
+      assert.equal(vault.keys.tombstones.length, 2);
+      if (machine === without) assert.ok(back.mark.read()?.erased.includes(first.id));
+    }
   });
 
   it("gives an erased subject no key again, and cannot be done twice", async () => {

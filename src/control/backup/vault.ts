@@ -21,7 +21,7 @@ import {
   wholeBytesMax,
   writeHeader,
 } from "../../core/vault/header.ts";
-import { findRollback, raised } from "../../core/vault/high-water.ts";
+import { findRollback, raised, withErased } from "../../core/vault/high-water.ts";
 import { deriveKey, masterIdOf } from "../../core/vault/keys.ts";
 import { hexOf } from "../../core/vault/wire.ts";
 import { MemoryPool } from "../../core/vault/memory.ts";
@@ -286,7 +286,8 @@ export async function openVault(
   const store = new ObjectStore(header.vault, catalog, world, settings);
   const keys = new KeyRing(world.crypto, options.master, store);
   const mark = world.mark.read();
-  await keys.load(mark?.vault === header.vault ? mark.erased : []);
+  const buried = await keys.load(mark?.vault === header.vault ? mark.erased : []);
+  if (buried.length > 0) world.mark.write(withErased(mark, header.vault, buried));
   if (!keys.hasVaultKey) await makeKey(keys, catalog);
   const vault = new Vault(world, settings, header, store, keys);
   await vault.load(options);
