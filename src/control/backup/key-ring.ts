@@ -4,10 +4,11 @@
 // has one, or it was erased. The third is a tombstone, which wins over any copy of the key that a
 // target brings back, be it a shard too few to be read: the tombstone names the objects, and what
 // is left of them is destroyed when it is seen. It names the targets as well that may still keep
-// some, and is replaced by one that names fewer once they have been seen. A subject may have several
-// keys, of which one was away when it was erased: the tombstone has its name's hash, and each key
-// of that name that comes back gets a tombstone of its own. What this machine has seen erased it
-// remembers beside its own state as well, for the case that all targets together go back in time.
+// some, and is replaced by one that names fewer once they have been seen. A subject may have had
+// several keys, of which one was away when it was erased: the tombstone has its name's hash, and
+// each key of that name that comes back gets a tombstone of its own. What this machine has seen
+// erased it remembers beside its own state as well, for the case that all targets together go back
+// in time.
 
 import { sayCount } from "../../core/base/count.ts";
 import { sayName } from "../../core/vault/entry.ts";
