@@ -243,11 +243,13 @@ class BackupRun {
       return this.#folder(path, before?.kind === "folder" ? before.content : undefined, domain);
     }
     await this.#lease.keep();
-    const known = entry.sameFile === "" ? undefined : this.#sameFiles.get(entry.sameFile);
+    // A file that has names in two domains is kept in both: one may be erased.
+    const same = entry.sameFile === "" ? "" : `${domain.id} ${entry.sameFile}`;
+    const known = same === "" ? undefined : this.#sameFiles.get(same);
     if (known !== undefined) return known;
     const content = (await this.#unchanged(entry, before)) ?? (await this.#read(path, domain));
-    if (entry.sameFile !== "" && content !== undefined && this.#sameFiles.size < sameFilesMax) {
-      this.#sameFiles.set(entry.sameFile, content);
+    if (same !== "" && content !== undefined && this.#sameFiles.size < sameFilesMax) {
+      this.#sameFiles.set(same, content);
     }
     return content;
   }

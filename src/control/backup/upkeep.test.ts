@@ -493,6 +493,25 @@ describe("erasing a subject", () => {
     assert.equal((await open(other)).keys.domains.length, 3);
   });
 
+  it("takes nothing from a file that has a name in another subject's folder as well", async () => {
+    class LinkedSource extends TestSource {
+      override async list(path: readonly string[]) {
+        const listed = await super.list(path);
+        const linked = listed?.entries.map((entry) =>
+          entry.kind === "file" ? { ...entry, sameFile: "1:7" } : entry,
+        );
+        return listed && { ...listed, entries: linked ?? [] };
+      }
+    }
+    const world = new TestWorld(await newDisks(3), 1);
+    const both = { ann: { photo: "of both" }, bob: { photo: "of both", print: "of both" } };
+    const source = new LinkedSource("data", { people: both });
+    await runBackup(world, settings, source, { ...options, subjectOf });
+    assert.deepEqual(source.reads, ["people/ann/photo", "people/bob/photo"]);
+    await erase(world, settings, { master, service: "shop", subject: "ann" });
+    assert.deepEqual(await lastTree(world), { people: { bob: both.bob } });
+  });
+
   it("reaches a key that nobody could read when the subject was erased, once it is back", async () => {
     const { world, source } = await withPeople();
     const there = await open(world);
