@@ -44,18 +44,18 @@ function slowToOpen({ crypto }: TestWorld): Pick<Bulk, "open"> {
 }
 
 describe("a pack that could not be read", () => {
-  it("is tried again by the same reader once its targets may be back", async () => {
-    let isAway = false;
+  it("is tried again by the same reader once its disks may be well", async () => {
+    let isFailing = false;
     const world = await worldWith(3, (target) => target);
-    const away = world.targets.map((target) =>
+    const failing = world.targets.map((target) =>
       passedOn(target, {
         read: (name, ...rest) => {
-          if (!isAway) return target.read(name, ...rest);
-          return Promise.reject(new TargetError("unreachable", "it is away"));
+          if (!isFailing) return target.read(name, ...rest);
+          return Promise.reject(new TargetError("io", "the device failed"));
         },
       }),
     );
-    Object.assign(world, { targets: away });
+    Object.assign(world, { targets: failing });
     const { snapshot } = await runBackup(world, settings, new TestSource("data", tree), options);
     const vault = await openVault(world, settings, opening);
     const reader = new VaultReader(vault);
@@ -68,9 +68,9 @@ describe("a pack that could not be read", () => {
     const name = names[0] ?? assert.fail();
     const plain = await reader.chunk(name);
     const other = new VaultReader(vault);
-    isAway = true;
+    isFailing = true;
     await assert.rejects(other.chunk(name), { code: "NINES_VAULT_LOST" });
-    isAway = false;
+    isFailing = false;
     await assert.rejects(other.chunk(name), { code: "NINES_VAULT_LOST" });
     world.clock.nowMs += 10_000;
     assert.deepEqual(await other.chunk(name), plain);

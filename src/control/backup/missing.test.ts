@@ -5,10 +5,13 @@ import { describe, it } from "node:test";
 import { NinesError } from "../../core/base/errors.ts";
 import { readWrappedKey } from "../../core/vault/keys.ts";
 import type { ObjectKind } from "../../core/vault/names.ts";
+import { type TargetErrorKind, TargetError } from "../../ports/target.ts";
 import { compare } from "./compare.ts";
 import { erase } from "./erase.ts";
 import { verdictOf } from "./examination.ts";
+import { createFolderTarget } from "./folder-target.ts";
 import { lookAtSources } from "./look.ts";
+import { passedOn } from "./passed-on.ts";
 import { prune } from "./prune.ts";
 import { entriesAt, restore } from "./restore.ts";
 import { type BackupOptions, runBackup } from "./run-backup.ts";
@@ -254,6 +257,42 @@ describe("while a target is away", () => {
     const said = missing.map(({ path, isAway }) => `${path} is ${isAway ? "away" : "lost"}`);
     const wanted = ["plain/far is away", "plain/gone is lost", "plain/rotten is lost"];
     assert.deepEqual([...new Set(said)].sort(), wanted);
+  });
+});
+
+describe("targets that fail once they were listed", () => {
+  async function failing(kind: TargetErrorKind, isOf: (target: string, name: string) => boolean) {
+    const { disks, ...before } = await backedUp({ plain: { a: noise(1, 900), b: noise(3, 900) } });
+    let isWell = true;
+    const world = new TestWorld(disks, 5, before, (disk, place) => {
+      const target = createFolderTarget(disk, place);
+      return passedOn(target, {
+        read: async (name, ...rest) => {
+          if (isWell || !isOf(place.name, name)) return target.read(name, ...rest);
+          throw new TargetError(kind, `Target ${place.name} could not read ${name}`);
+        },
+      });
+    });
+    const vault = await open(world);
+    isWell = false;
+    return vault;
+  }
+
+  it("and that nobody reaches any more are away, and nothing there is lost", async () => {
+    const vault = await failing("unreachable", (target) => target !== "disk-a");
+    const { lost, away } = await restored(vault);
+    assert.deepEqual([lost, away.length], [[], 1]);
+    const verified = await verify(vault);
+    assert.deepEqual(vault.catalog.away.toSorted(), ["disk-b", "disk-c"]);
+    assert.deepEqual([verified.lost, vault.damages], [[], []]);
+  });
+
+  it("and that refuse a file are there, and so is all else that they have", async () => {
+    const isPack = (target: string, name: string) =>
+      target === "disk-a" && name.startsWith("pack/");
+    const vault = await failing("io", isPack);
+    assert.equal((await restored(vault)).files, 2);
+    assert.deepEqual(vault.catalog.away, []);
   });
 });
 

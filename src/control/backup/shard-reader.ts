@@ -4,8 +4,8 @@
 // header says, and when its sum is that of its bytes. Only the sum looks at every byte: who makes
 // the sums of a whole object at once anyhow reads unsummed.
 //
-// A target that does not answer in time is away from then on, for as long as the vault is open:
-// others are read, and nothing there is lost.
+// A target that does not answer in time, or that nobody reaches, is away from then on, for as long
+// as the vault is open: others are read, and nothing there is lost. One that refuses a file is not.
 
 import { present } from "../../core/base/assert.ts";
 import { Loan, MemoryPool } from "../../core/vault/memory.ts";
@@ -125,8 +125,9 @@ export class ShardReader {
       this.bytesRead += whole.length;
     } catch (error) {
       const wrong = messageOf(error);
-      const isSilent = targetErrorKind(error) === "timeout";
-      if (isSilent) leaveOut(this.catalog, events, place.target, wrong);
+      const kind = targetErrorKind(error);
+      if (kind === "timeout" || kind === "unreachable")
+        leaveOut(this.catalog, events, place.target, wrong);
       return { place, wrong };
     }
     const header = readShardHeader(whole, sha256);
