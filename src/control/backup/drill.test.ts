@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { EntryFacts } from "../../core/vault/entry.ts";
+import { NinesError } from "../../core/base/errors.ts";
 import { bytesOf, byteStringOf } from "../../core/vault/wire.ts";
 import type { PlaceWriter, TreePath } from "../../ports/tree-place.ts";
 import type { SourceEntry, TreeSource } from "../../ports/tree-source.ts";
@@ -202,6 +203,57 @@ describe("a restore drill", () => {
     assert.ok(wrongCount > 0);
     assert.match(sentence, /cannot be restored as it was: \d+ entr(y|ies) of it wrong, first/);
     assert.ok(world.recorded.some(({ kind }) => kind === "backup.drill-failed"));
+  });
+
+  it("tells what could not be tried while a target is away from what is wrong", async () => {
+    const world = await backedUp();
+    const [, second, third] = world.disks;
+    const data = [...(await open(world)).packs.values()].filter(({ holds }) => holds === "data");
+    const isOf = (file: string, id: string) => diskPlaceOf(file).leaf.startsWith(id);
+    const removeFrom = async (disk = world.disks[0] ?? assert.fail()) => {
+      for (const file of filesOf(disk, "pack").filter((one) =>
+        data.some(({ id }) => isOf(one, id)),
+      )) {
+        const { folder, leaf } = diskPlaceOf(file);
+        await (await disk.openFolder(folder, { create: false })).remove(leaf);
+      }
+    };
+    await removeFrom(second);
+    const [empty = assert.fail()] = await newDisks(1);
+    const without = new TestWorld(world.disks.with(0, empty), 2, world);
+    const { wrong, wrongCount, away, awayCount, sentence } = await drilled(without);
+    assert.deepEqual([wrong, wrongCount, away.length, awayCount], [[], 0, 5, 5]);
+    assert.match(away[0] ?? "", /^"a\.txt": .* while disk-a cannot be reached$/);
+    assert.match(
+      sentence,
+      /cannot be tried until targets are back: 5 entries of it cannot be read/,
+    );
+    const drills = without.recorded.filter(({ kind }) => kind.startsWith("backup.drill"));
+    assert.deepEqual(
+      drills.map(({ kind, level }) => [kind, level]),
+      [["backup.drill-untried", "warning"]],
+    );
+    // A file that the restore has dropped is nobody's but the restore's, whoever is away.
+    const spoil = (nodes: Map<string, Node>) => nodes.delete("folder");
+    const spoilt = await drilled(without, new Scratch(spoil));
+    assert.deepEqual([spoilt.wrong, spoilt.awayCount], [['"folder": is not there'], 3]);
+    // What is lost whatever comes back.
+    await removeFrom(third);
+    const lost = await drilled(without);
+    assert.deepEqual([lost.wrongCount, lost.awayCount], [5, 0]);
+  });
+
+  it("is ended by what its progress throws, which is nothing of the snapshot's", async () => {
+    const vault = await open(await backedUp());
+    const [snapshot = assert.fail()] = vault.snapshots;
+    let isComparing = false;
+    const scratch = new Scratch(() => {
+      isComparing = true;
+    });
+    const drilling = drill(vault, snapshot, { place: scratch, source: scratch }, () => {
+      if (isComparing) throw new NinesError("NINES_BACKUP_STOPPED", "It was asked to end.");
+    });
+    await assert.rejects(drilling, { code: "NINES_BACKUP_STOPPED" });
   });
 
   it("misses no subject that was erased", async () => {

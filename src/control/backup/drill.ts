@@ -5,7 +5,7 @@
 // would be, named chunk by chunk with the keys of the vault, and held against the snapshot: an
 // entry that is missing, one too many, a wrong byte, mode, time or link is found, whoever is to
 // blame for it. Live data is neither read nor written. Erased subjects are left out, as they must
-// be.
+// be. What cannot be read while targets are away was not tried, and is told apart.
 
 import { sayBytes } from "../../core/base/bytes.ts";
 import { sayCount } from "../../core/base/count.ts";
@@ -15,9 +15,10 @@ import { chunkNamer, type Domain } from "../../core/vault/keys.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import type { Content, PlainEntry } from "../../core/vault/tree.ts";
 import { sameBytes } from "../../core/vault/wire.ts";
+import type { EventEntry } from "../../ports/events.ts";
 import type { TreePlace } from "../../ports/tree-place.ts";
 import type { SourceEntry, SourceReader, TreeSource } from "../../ports/tree-source.ts";
-import { messageOf } from "./catalog.ts";
+import { isOfAway, messageOf } from "./catalog.ts";
 import { subjectKey } from "./key-ring.ts";
 import { Named, namedMax } from "./named.ts";
 import { restore } from "./restore.ts";
@@ -38,6 +39,9 @@ export interface DrillOutcome {
   /** What is not as it was backed up, each with why; the first thousand. */
   readonly wrong: readonly string[];
   readonly wrongCount: number;
+  /** What could not be tried while targets are away; so many of it. */
+  readonly away: readonly string[];
+  readonly awayCount: number;
   readonly sentence: string;
 }
 
@@ -54,28 +58,32 @@ export async function drill(
   { place, source }: DrillScratch,
   progress: () => void = () => undefined,
 ): Promise<DrillOutcome> {
-  const { lost, away } = await restore(vault, snapshot, place, { path: [], progress });
+  const { lost } = await restore(vault, snapshot, place, { path: [], progress });
   const comparison = new Comparison(vault, source, progress);
   const domain = vault.keys.find(snapshot.domainId);
-  if (domain === undefined) comparison.tell([], messageOf(vault.keys.lack("Its key")));
+  if (domain === undefined) comparison.tellOf([], vault.keys.lack("Its key"));
   else await comparison.folder([], snapshot.root, domain);
-  const { files, bytes, wrong } = comparison;
-  const wrongCount = wrong.count;
-  const why = wrongCount === 0 ? [] : [...lost, ...away];
+  const { files, bytes, wrong, away } = comparison;
+  const [wrongCount, awayCount] = [wrong.count, away.count];
+  const why = wrongCount === 0 ? [] : lost;
   const sentence = say(snapshot, comparison);
-  vault.world.events.record({
-    kind: wrongCount === 0 ? "backup.drilled" : "backup.drill-failed",
-    level: wrongCount === 0 ? "info" : "error",
-    sentence,
-  });
+  vault.world.events.record({ ...resultOf(wrongCount, awayCount), sentence });
   return {
     snapshot,
     files,
     bytes,
     wrong: [...wrong.first, ...why].slice(0, namedMax),
     wrongCount,
+    away: away.first,
+    awayCount,
     sentence,
   };
+}
+
+function resultOf(wrongCount: number, awayCount: number): Pick<EventEntry, "kind" | "level"> {
+  if (wrongCount > 0) return { kind: "backup.drill-failed", level: "error" };
+  if (awayCount > 0) return { kind: "backup.drill-untried", level: "warning" };
+  return { kind: "backup.drilled", level: "info" };
 }
 
 /**
@@ -112,9 +120,14 @@ function passOver(error: unknown): void {
   if (!(error instanceof NinesError)) throw error;
 }
 
-function say({ id, source }: Snapshot, { files, bytes, wrong }: Comparison): string {
+function say({ id, source }: Snapshot, { files, bytes, wrong, away }: Comparison): string {
   const which = `snapshot ${id.slice(0, 8)} of ${source}`;
   const compared = `${sayCount(files, "file")} of ${sayBytes(bytes)}`;
+  if (wrong.count === 0 && away.count > 0) {
+    const what = `${sayCount(away.count, "entry", "entries")} of it cannot be read`;
+    const until = "until targets are back";
+    return `Drill: ${which} cannot be tried ${until}: ${what}, first ${away.first[0]}.`;
+  }
   if (wrong.count === 0) {
     return `Drill: ${which} was restored and compared, ${compared}: all is as it was backed up.`;
   }
@@ -124,24 +137,39 @@ function say({ id, source }: Snapshot, { files, bytes, wrong }: Comparison): str
 
 class Comparison {
   readonly wrong = new Named();
+  readonly away = new Named();
   files = 0;
   bytes = 0;
   readonly #vault: Vault;
   readonly #reader: VaultReader;
   readonly #source: TreeSource;
   readonly #progress: () => void;
+  /** What `progress` has thrown says nothing of the snapshot. */
+  #end: { readonly error: unknown } | undefined;
   readonly #namers = new Map<string, (plain: Uint8Array) => Promise<Uint8Array>>();
 
   constructor(vault: Vault, source: TreeSource, progress: () => void) {
     this.#vault = vault;
     this.#reader = new VaultReader(vault);
     this.#source = source;
-    this.#progress = progress;
+    this.#progress = () => {
+      try {
+        progress();
+      } catch (error) {
+        this.#end = { error };
+        throw error;
+      }
+    };
   }
 
-  tell(path: readonly string[], what: string): void {
+  tell(path: readonly string[], what: string, named = this.wrong): void {
     const name = path.length === 0 ? "the root" : `"${sayName(path.join("/"))}"`;
-    this.wrong.add(`${name}: ${what}`);
+    named.add(`${name}: ${what}`);
+  }
+
+  /** Why something of it cannot be read. */
+  tellOf(path: readonly string[], error: unknown): void {
+    this.tell(path, messageOf(error), isOfAway(error) ? this.away : this.wrong);
   }
 
   async folder(path: readonly string[], content: Content, domain: Domain): Promise<void> {
@@ -165,19 +193,54 @@ class Comparison {
           const own = this.#vault.keys.find(entry.domainId);
           if (own !== undefined) await this.#entries(path, entry.content, own, restored);
           else if (!this.#vault.keys.isErasedDomain(entry.domainId)) {
-            this.tell(path, messageOf(this.#vault.keys.lack(subjectKey)));
+            this.tellOf(path, this.#vault.keys.lack(subjectKey));
           }
           continue;
         }
         const inner = [...path, entry.name];
         const found = restored.get(entry.name);
         restored.delete(entry.name);
-        if (found === undefined) this.tell(inner, "is not there");
+        if (found === undefined) await this.#tellMissing(inner, entry);
         else await this.#entry(inner, entry, found, domain);
       }
     } catch (error) {
-      this.tell(path, messageOf(error));
+      this.#orEnd(error);
+      this.tellOf(path, error);
+      // What was read when it was restored, and cannot be now, says nothing of what came of it.
+      if (isOfAway(error)) restored.clear();
     }
+  }
+
+  /** A file could not be restored where it cannot be read; folders and links could. */
+  async #tellMissing(path: readonly string[], { kind, content }: PlainEntry): Promise<void> {
+    const away = kind === "file" ? await this.#whyAway(content) : undefined;
+    if (away === undefined) this.tell(path, "is not there");
+    else this.tellOf(path, away);
+  }
+
+  /** Undefined where it can be read, and where some of it is lost whatever comes back. */
+  async #whyAway(content: Content): Promise<unknown> {
+    let away: unknown;
+    const note = (error: unknown) => {
+      if (!isOfAway(error)) throw error;
+      away ??= error;
+    };
+    try {
+      for await (const segment of this.#reader.segments(content)) {
+        if (segment.kind === "chunk") await this.#reader.chunk(segment.name).catch(note);
+        this.#progress();
+      }
+    } catch (error) {
+      this.#orEnd(error);
+      if (isOfAway(error)) return error;
+      passOver(error);
+      return undefined;
+    }
+    return away;
+  }
+
+  #orEnd(error: unknown): void {
+    if (this.#end?.error === error) throw error;
   }
 
   async #entry(

@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { openVault, runBackup } from "../../control/backup/operations.ts";
 import {
+  diskPlaceOf,
+  filesOf,
   master,
   newDisks,
   settings,
@@ -45,6 +47,30 @@ describe("a drill", () => {
     isAsked = true;
     assert.equal((await drillAll(duty)).outcome, "unfinished");
     assert.deepEqual(readdirSync(drillFolder), ["drill-99999999"]);
+  });
+
+  it("is untried, and no alarm of the snapshot, while what it takes is away", async (t) => {
+    const drillFolder = mkdtempSync(join(tmpdir(), "nines-drill-"));
+    t.after(() => rmSync(drillFolder, { recursive: true }));
+    const world = new TestWorld(await newDisks(3), 1);
+    const options = { master, service: "shop", subjectOf: () => undefined };
+    await runBackup(world, settings, new TestSource("small", { b: "b" }), options);
+    const [empty = assert.fail()] = await newDisks(1);
+    const [, second = assert.fail()] = world.disks;
+    for (const file of filesOf(second, "pack")) {
+      const { folder, leaf } = diskPlaceOf(file);
+      await (await second.openFolder(folder, { create: false })).remove(leaf);
+    }
+    const without = new TestWorld(world.disks.with(0, empty), 2, world);
+    const config = { sources: [{ name: "small" }] };
+    const place = { world: without, settings, key: { master }, config } as unknown as Duty["place"];
+    const duty = { place, cursor: undefined, drillFolder, isAsked: () => false };
+    const { outcome, sentence, drilled } = await drillAll(duty);
+    assert.deepEqual([outcome, drilled], ["failed", { failed: [], passed: [] }]);
+    assert.match(
+      sentence,
+      /^Drill: snapshot \w+ of small cannot be tried until targets are back: 1 /,
+    );
   });
 
   it("fills no disk: it asks for room before it begins", async () => {

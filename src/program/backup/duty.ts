@@ -156,7 +156,10 @@ async function lookNow({ place }: Duty): Promise<Outcome> {
   return { outcome: "done", sentence, freshness, redundancy: redundancyOf(vault) };
 }
 
-/** What was found before one could not be tried, or before it was asked to end, is told as well. */
+/**
+ * What was found before one could not be tried, for targets that are away too, or before it was
+ * asked to end, is told as well.
+ */
 export async function drillAll(duty: Duty): Promise<Outcome> {
   const vault = await open(duty.place);
   const [failed, passed]: [string[], string[]] = [[], []];
@@ -168,8 +171,13 @@ export async function drillAll(duty: Duty): Promise<Outcome> {
     if (snapshot === undefined) continue;
     try {
       const outcome = await drillIn(duty.drillFolder, vault, snapshot, () => endIfAsked(duty));
-      (outcome.wrongCount === 0 ? passed : failed).push(snapshot.id);
-      sentences.push(outcome.sentence);
+      const { wrongCount, awayCount, sentence } = outcome;
+      if (wrongCount === 0 && awayCount > 0) {
+        untried.push(sentence);
+        continue;
+      }
+      (wrongCount === 0 ? passed : failed).push(snapshot.id);
+      sentences.push(sentence);
     } catch (error) {
       const sentence = `${messageOf(error)}.`;
       if (isStop(error)) return { outcome: "unfinished", sentence, drilled };

@@ -100,7 +100,8 @@ export const backupCommands: BackupActions = {
         const outcome = await drillIn(folder, vault, snapshot, () => undefined);
         say(outcome.sentence);
         complainOf("WRONG: ", outcome.wrong, outcome.wrongCount);
-        isRight &&= outcome.wrongCount === 0;
+        complainOf("AWAY: ", outcome.away, outcome.awayCount);
+        isRight &&= outcome.wrongCount + outcome.awayCount === 0;
       }
       return isRight ? exitCode.done : exitCode.failed;
     }),
@@ -274,7 +275,12 @@ function findFile({ file }: PlaceOptions): string {
   }
 }
 
-const results: readonly string[] = ["backup.finished", "vault.scrubbed", "backup.drill-failed"];
+const results: readonly string[] = [
+  "backup.finished",
+  "vault.scrubbed",
+  "backup.drill-failed",
+  "backup.drill-untried",
+];
 
 /** What the command prints as its result is not said twice. */
 function record({ level, sentence, kind }: EventEntry): void {

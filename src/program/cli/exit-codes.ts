@@ -25,7 +25,7 @@ export const exitCodeNotes: Readonly<Record<string, readonly (readonly [ExitCode
     [1, "a source has no snapshot that can be restored and is new enough, or a target is away"],
   ],
   "backup status": [[1, "a source is too old, an object cannot be read, or a target is away"]],
-  "backup drill": [[1, "a snapshot cannot be restored as it was"]],
+  "backup drill": [[1, "a snapshot cannot be restored as it was, or not until targets are back"]],
   "backup restore": [[1, "something is lost; the rest is restored"]],
   "backup verify": [[1, "something is lost, or a target is away or takes nothing"]],
   "backup scrub": [[1, "something is lost, or a target is away or takes nothing"]],
