@@ -5,7 +5,10 @@ import { describe, it } from "node:test";
 import { NinesError } from "../../core/base/errors.ts";
 import type { SourceDriver } from "../../ports/tree-source.ts";
 import { type BackupOptions, runBackup } from "./run-backup.ts";
+import { scrub } from "./scrub.ts";
 import {
+  filesOf,
+  flip,
   master,
   newDisks,
   noise,
@@ -111,6 +114,28 @@ describe("a backup", () => {
     assert.equal(second.snapshot.counts.addedBytes, 0);
     assert.ok(first.snapshot.counts.addedBytes > 20_000);
     assert.equal(second.snapshot.sequence, 2);
+  });
+
+  it("reads a file again whose list of chunks has rotted, and puts the list anew", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const source = new TestSource("data", { long: noise(1, 60_000), other: "x" });
+    await runBackup(world, settings, source, options);
+    const vault = await openVault(world, settings, opening);
+    const lists = [...vault.packs.values()].filter(({ holds }) => holds === "tree");
+    // The second run makes its folder anew, and no list.
+    source.tree = { ...source.tree, other: "y" };
+    await runBackup(world, settings, source, options);
+    for (const disk of world.disks.slice(1)) {
+      for (const file of filesOf(disk, "pack")) {
+        if (lists.some(({ id }) => file.includes(id))) flip(disk, file, 130);
+      }
+    }
+    source.reads.length = 0;
+    const { snapshot } = await runBackup(world, settings, source, options);
+    assert.deepEqual(source.reads, ["long"]);
+    assert.ok(snapshot.counts.addedBytes > 0);
+    await scrub(await openVault(world, settings, opening));
+    assert.deepEqual(await lastTree(world), source.tree);
   });
 
   it("puts the changed part of a file only", async () => {

@@ -12,7 +12,7 @@
 import { sayBytes } from "../../core/base/bytes.ts";
 import { sayCount } from "../../core/base/count.ts";
 import { sayName } from "../../core/vault/entry.ts";
-import { NinesError } from "../../core/base/errors.ts";
+import { type ErrorCode, NinesError } from "../../core/base/errors.ts";
 import type { PassphraseCost } from "../../core/vault/header.ts";
 import type { Domain } from "../../core/vault/keys.ts";
 import {
@@ -68,6 +68,8 @@ export interface BackupOutcome {
 const notMetNamedMax = 3;
 /** Names of one file that are remembered, so that it is read once. */
 const sameFilesMax = 65_536;
+/** Of a chunk that no target will bring back. */
+const lostCodes: ReadonlySet<ErrorCode> = new Set(["NINES_VAULT_LOST", "NINES_VAULT_DAMAGED"]);
 
 /** Throws NINES_VAULT_TARGETS, NINES_VAULT_BUSY and what opening a vault throws. */
 export async function runBackup(
@@ -267,13 +269,27 @@ class BackupRun {
 
   /** Whether each chunk of it, lists included, is in a pack that will stay. */
   async #hasAll({ depth, segments }: Content): Promise<boolean> {
+    let isHere = true;
     for (const segment of segments) {
       if (segment.kind === "hole") continue;
-      if (this.#vault.findForReuse(segment.name) === undefined) return false;
-      if (depth === 0) continue;
-      if (!(await this.#hasAll(await this.#reader.list(segment.name, depth - 1)))) return false;
+      if (this.#vault.findForReuse(segment.name) === undefined) isHere = false;
+      else if (depth > 0 && !(await this.#hasList(segment.name, depth - 1))) isHere = false;
     }
-    return true;
+    return isHere;
+  }
+
+  /** A list that cannot be read names chunks that nobody knows: the source knows them. */
+  async #hasList(name: Uint8Array, depth: number): Promise<boolean> {
+    try {
+      return await this.#hasAll(await this.#reader.list(name, depth));
+    } catch (error) {
+      if (!(error instanceof NinesError)) throw error;
+      const { index } = this.#vault;
+      const pack = index.find(name)?.pack.id;
+      // Else the list that the source makes would be found there, and not be put again.
+      if (pack !== undefined && lostCodes.has(error.code)) index.lose(pack);
+      return false;
+    }
   }
 
   async #read(path: readonly string[], domain: Domain): Promise<Content | undefined> {
