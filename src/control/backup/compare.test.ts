@@ -29,6 +29,7 @@ class FactSource extends TestSource {
   }
 }
 
+const opening = { master, create: false, withIndex: true };
 const options = { master, service: "shop", subjectOf: () => undefined };
 const before: TestTree = { a: "1", b: "2", c: "3", d: "4", folder: { e: "5" }, other: { f: "" } };
 
@@ -41,7 +42,7 @@ async function differences(
   await runBackup(world, settings, source, options);
   Object.assign(source, { tree, facts });
   await runBackup(world, settings, source, options);
-  const vault = await openVault(world, settings, { master, create: false, withIndex: true });
+  const vault = await openVault(world, settings, opening);
   const [old = assert.fail(), now = assert.fail()] = vault.snapshots;
   const found: string[] = [];
   for await (const { kind, path, what } of compare(vault, old, now)) {
@@ -83,5 +84,24 @@ describe("what differs between two snapshots", () => {
       "removed d",
       "added folder/new",
     ]);
+  });
+
+  it("is not known of a folder that is lost, and is told of those after it", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const source = new TestSource("data", { b: { x: "1" }, z: { y: "1" } });
+    const packs: string[][] = [];
+    for (const tree of [source.tree, { b: { x: "2" } }, { z: { y: "2" } }]) {
+      source.tree = { ...source.tree, ...tree };
+      await runBackup(world, settings, source, options);
+      const { packs: now } = await openVault(world, settings, opening);
+      packs.push([...now.values()].flatMap(({ id, holds }) => (holds === "tree" ? [id] : [])));
+    }
+    const vault = await openVault(world, settings, opening);
+    const [first = [], second = []] = packs;
+    for (const id of second) if (!first.includes(id)) vault.index.lose(id);
+    const [old = assert.fail(), , now = assert.fail()] = vault.snapshots;
+    const found: string[] = [];
+    for await (const { kind, path } of compare(vault, old, now)) found.push(`${kind} ${path}`);
+    assert.deepEqual(found, ["unknown b", "changed z/y"]);
   });
 });

@@ -2,6 +2,7 @@
 // side; what has the same chunks is the same and is not looked into. Mode, owner, times and
 // attributes count as well: a restore brings them back.
 
+import { type ErrorCode, NinesError } from "../../core/base/errors.ts";
 import type { EntryFacts } from "../../core/vault/entry.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import type { Content, PlainEntry } from "../../core/vault/tree.ts";
@@ -9,6 +10,13 @@ import { sameBytes } from "../../core/vault/wire.ts";
 import { messageOf } from "./catalog.ts";
 import { entriesAt } from "./restore.ts";
 import type { Vault } from "./vault.ts";
+
+/** Of what is there and cannot be read, or not all of it. */
+const unreadCodes: ReadonlySet<ErrorCode> = new Set([
+  "NINES_VAULT_LOST",
+  "NINES_VAULT_TARGETS",
+  "NINES_VAULT_DAMAGED",
+]);
 
 export interface Difference {
   readonly kind: "added" | "removed" | "changed" | "unknown";
@@ -56,8 +64,14 @@ async function allAt(vault: Vault, snapshot: Snapshot, path: readonly string[]):
   const entries = new Map<string, PlainEntry>();
   const lacks = new Set<string>();
   const lacking = (lack: Error) => void lacks.add(messageOf(lack));
-  for await (const entry of entriesAt(vault, snapshot, path, lacking)) {
-    entries.set(entry.name, entry);
+  try {
+    for await (const entry of entriesAt(vault, snapshot, path, lacking)) {
+      entries.set(entry.name, entry);
+    }
+  } catch (error) {
+    // Of a folder that cannot be read all others can still be told apart.
+    if (!(error instanceof NinesError) || !unreadCodes.has(error.code)) throw error;
+    lacking(error);
   }
   return { entries, lacks };
 }
