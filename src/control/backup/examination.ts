@@ -131,7 +131,7 @@ export class Examiner {
       [...data, ...parity].every((shard) => isOne(shard) && hasSum(shard, sums)),
     );
     const looking = look(kind, id, bytes, async () => !(await comparing));
-    const [isWhole, verdict] = await Promise.all([comparing, looking]);
+    const [isWhole, verdict] = await bothEnded(comparing, looking);
     if (!isWhole || typeof verdict === "object") return undefined;
     return { wrong: [], mended: 0, lost: false, away: false };
   }
@@ -189,7 +189,7 @@ export class Examiner {
       : Promise.resolve([]);
     const isStrange = async () => object.isContested || isDivided || (await comparing).length > 0;
     const looking = look(object.kind, object.id, bytes, isStrange);
-    const [strange, verdict] = await Promise.all([comparing, looking]);
+    const [strange, verdict] = await bothEnded(comparing, looking);
     if (typeof verdict === "object") {
       // Where all belong together, any of them make the same.
       const madeUp =
@@ -227,6 +227,12 @@ export class Examiner {
     }
     return `, whichever ${dataShards} of its shards it is read from`;
   }
+}
+
+/** Both; where one fails, once the other has ended as well, which may still read the bytes. */
+async function bothEnded<A, B>(one: Promise<A>, other: Promise<B>): Promise<readonly [A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }
 
 function hasSum({ header, place }: GoodShard, sums: readonly Uint8Array[]): boolean {

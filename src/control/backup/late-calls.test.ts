@@ -124,3 +124,35 @@ describe("calls that were given up", () => {
     assert.ok(late.length > 0);
   });
 });
+
+describe("an examination that fails", () => {
+  it("ends after all that reads the bytes which it has looked at", async () => {
+    const wide = { ...settings, geometry: { ...settings.geometry, parityShards: 2 } };
+    const world = await worldWith(1, (target) => target);
+    await runBackup(world, wide, new TestSource("data", tree), options);
+    let reading = 0;
+    const { bulk } = world.crypto;
+    const encode: Bulk["encode"] = async (...words) => {
+      reading++;
+      for (let turns = 0; turns < 30; turns++) await Promise.resolve();
+      const sums = await bulk.encode(...words);
+      reading--;
+      return sums;
+    };
+    const crypto = { ...world.crypto, bulk: { ...bulk, encode } };
+    const { store, packs } = await openVault({ ...world, crypto }, wide, opening);
+    const [id = assert.fail()] = packs.keys();
+    const looked: number[] = [];
+    const look = async () => {
+      looked.push(reading);
+      throw new Error("it cannot be looked at");
+    };
+    for (const way of ["at a glance", "with a shard missing"]) {
+      const [place = assert.fail()] = store.catalog.find("pack", id)?.places ?? [];
+      if (way !== "at a glance") await store.removeShard(place);
+      await assert.rejects(store.examine("pack", id, look), /cannot be looked at/);
+      assert.equal(reading, 0, way);
+    }
+    assert.deepEqual(looked, [1, 1], "while the sums were made");
+  });
+});
