@@ -104,8 +104,10 @@ class FileTreeSource implements TreeSource {
       const left: LeftOut[] = [];
       for (const name of only === undefined ? namesIn(folder) : [only]) {
         const inner = [...path, name].join("/");
-        this.#notMet.delete(inner);
-        if (exclude.includes(inner)) continue;
+        if (exclude.includes(inner)) {
+          this.#meet(inner);
+          continue;
+        }
         if (ownPaths?.includes(inner) === true) {
           left.push({ name, reason: ownReason, isOwn: true });
           continue;
@@ -137,6 +139,13 @@ class FileTreeSource implements TreeSource {
 
   notMet(): readonly string[] {
     return [...this.#notMet].map((path) => `exclude ${sayName(path)}`);
+  }
+
+  /** What is below it is left out with it, whether it is there or not. */
+  #meet(excluded: string): void {
+    for (const path of this.#notMet) {
+      if (path === excluded || path.startsWith(`${excluded}/`)) this.#notMet.delete(path);
+    }
   }
 
   async close(): Promise<void> {
