@@ -85,7 +85,8 @@ export async function runBackup(
   });
 }
 
-type Counts = { -readonly [Key in keyof SnapshotCounts]: SnapshotCounts[Key] };
+type OwnCounts = Omit<SnapshotCounts, "left" | "addedBytes">;
+type Counts = { -readonly [Key in keyof OwnCounts]: OwnCounts[Key] };
 
 class BackupRun {
   readonly #vault: Vault;
@@ -105,9 +106,7 @@ class BackupRun {
     files: 0,
     folders: 0,
     links: 0,
-    left: 0,
     contentBytes: 0,
-    addedBytes: 0,
   };
 
   constructor(
@@ -143,7 +142,7 @@ class BackupRun {
     const sentence = this.#sentence(snapshot);
     this.#vault.world.events.record({
       kind: "backup.finished",
-      level: degradedObjects > 0 || this.#counts.left > 0 ? "warning" : "info",
+      level: degradedObjects > 0 || this.#left.count > 0 ? "warning" : "info",
       sentence,
     });
     const notKept = this.#source.notKept();
@@ -230,7 +229,7 @@ class BackupRun {
     else if (kind === "folder") this.#counts.folders++;
     else this.#counts.links++;
     if (kind === "file") this.#counts.contentBytes += content.bytes;
-    this.#options.progress?.({ ...this.#counts, addedBytes: this.#writer.addedBytes });
+    this.#options.progress?.(this.#countsNow());
     return { kind, name, facts, pointsTo, fingerprint, sameFile, content };
   }
 
@@ -323,7 +322,7 @@ class BackupRun {
       startedMs: this.#startedMs,
       finishedMs: world.clock.wallMs(),
       root,
-      counts: { ...this.#counts, addedBytes: this.#writer.addedBytes },
+      counts: this.#countsNow(),
     };
     await this.#vault.putRecord("snapshot", writeSnapshot(snapshot), snapshot.id);
     if (!this.#lease.holds) {
@@ -335,8 +334,11 @@ class BackupRun {
     return snapshot;
   }
 
+  #countsNow(): SnapshotCounts {
+    return { ...this.#counts, left: this.#left.count, addedBytes: this.#writer.addedBytes };
+  }
+
   #leave(path: readonly string[], reason: string, isOwn = false): void {
-    if (!isOwn) this.#counts.left++;
     const named = isOwn ? this.#own : this.#left;
     named.add(`${sayName(path.join("/"))}: ${reason}`);
   }
