@@ -6,7 +6,7 @@
 // of a second earlier. Rejected: one file of the whole program (measured: nothing more is gained,
 // and what runs would no longer be what the tests name).
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "rolldown";
@@ -34,12 +34,13 @@ function licences(names) {
 /** `packages`: whose code is in it. */
 async function bundle(thread, packages) {
   const input = join(root, "dist", "src", thread);
-  if (!existsSync(input)) return; // `tsc -b --clean` was asked for
+  const file = input.replace(/\.js$/, ".bundle.js");
+  if (!existsSync(input)) return rmSync(file, { force: true }); // `tsc -b --clean` was asked for
   await build({
     input,
     platform: "node",
     output: {
-      file: input.replace(/\.js$/, ".bundle.js"),
+      file,
       banner: packages.length === 0 ? "" : licences(packages),
       comments: { legal: true, annotation: false, jsdoc: false },
     },
