@@ -144,15 +144,17 @@ describe("a subject whose key is lost", () => {
     assert.deepEqual(lacks, ["The key of a subject's folder here cannot be read."]);
   });
 
-  it("keeps all that it may need from a prune, which says so in one sentence", async () => {
-    const world = await backedUp();
-    await take(world, "key", await keyOf(await open(world), "ann"), [1, 2]);
-    const pruning = prune(world, settings, { master, keep, forget: [] });
-    const which = "The root of snapshot [0-9a-f]{32} cannot be read, so that nobody knows";
-    const why = "what it needs: The key of a subject's folder here cannot be read";
-    const remedy = "Let the snapshot go to prune all the same";
-    const message = new RegExp(`^${which} ${why}\\. ${remedy}\\.$`);
-    await assert.rejects(pruning, { code: "NINES_VAULT_LOST", message });
+  it("keeps all that it may need from a prune, which lets go of all else", async () => {
+    const world = new TestWorld(await newDisks(3), 1);
+    const source = new TestSource("data", tree);
+    await runBackup(world, settings, source, options);
+    source.tree = { ...tree, bob: { mail: "another" } };
+    await runBackup(world, settings, source, options);
+    const key = await keyOf(await open(world), "ann");
+    const pruned = await prunedTwice(world, [key], { ...keep, last: 1 });
+    assert.match(pruned, /1 snapshot and [1-9]\d* packs of [^,]+ destroyed/);
+    const { missing } = await verify(await open(world));
+    assert.deepEqual(missing, []);
   });
 
   it("is away where what is left of its key lies on a target that is", async () => {
@@ -200,6 +202,70 @@ describe("a long file whose list of chunks is lost", () => {
     await assert.rejects(pruning, { code: "NINES_VAULT_LOST", message: /^"long" of snapshot / });
   });
 });
+
+describe("a prune beside disks that refuse something for now", () => {
+  it("destroys nothing of what a snapshot needs whose record it cannot read", async () => {
+    const { world, first } = await backedUpTwice();
+    const pruning = prunedTwice(world, [first], keep);
+    const what = `^1 snapshot cannot be read, so that nobody knows what is needed: ${first} \\(`;
+    await assert.rejects(pruning, { code: "NINES_VAULT_LOST", message: new RegExp(what) });
+    assert.deepEqual((await verify(await open(world))).missing, []);
+    // Whoever gives it up goes on.
+    const pruned = await prunedTwice(world, [first], keep, [first]);
+    assert.match(pruned, /1 snapshot and [1-9]\d* packs? of [^,]+ destroyed/);
+    const vault = await open(world);
+    assert.deepEqual([vault.snapshots.length, (await verify(vault)).missing], [1, []]);
+  });
+
+  it("destroys no pack of which nobody knows what is in it, and no index", async () => {
+    const { world, before } = await backedUpTwice();
+    const { catalog, packs } = await open(world);
+    const data = [...packs.values()].filter(({ holds }) => holds === "data").map(({ id }) => id);
+    const refused = [...catalog.ids("index"), ...data].filter((id) => !before.includes(id));
+    assert.equal(refused.length, 2);
+    const pruned = await prunedTwice(world, refused, { ...keep, last: 1 });
+    assert.match(pruned, /0 snapshots and 0 packs condemned, 1 snapshot and 2 packs of /);
+    const vault = await open(world);
+    assert.deepEqual([vault.condemnations, (await verify(vault)).missing], [[], []]);
+    assert.ok(refused.some((id) => vault.catalog.ids("index").includes(id)));
+  });
+});
+
+async function backedUpTwice() {
+  const world = new TestWorld(await newDisks(3), 1);
+  const source = new TestSource("data", { plain: { a: noise(1, 900) } });
+  const { snapshot } = await runBackup(world, settings, source, options);
+  const { catalog } = await open(world);
+  const before = [...catalog.ids("index"), ...catalog.ids("pack")];
+  source.tree = { plain: { other: noise(2, 900) } };
+  await runBackup(world, settings, source, options);
+  return { world, first: snapshot.id, before };
+}
+
+/** Two prunes, a grace apart, while two of three disks refuse these objects; what the last says. */
+async function prunedTwice(
+  world: TestWorld,
+  refused: readonly string[],
+  rules: typeof keep,
+  forget: readonly string[] = [],
+): Promise<string> {
+  let sentence = "";
+  for (const seed of [5, 6]) {
+    const now = new TestWorld(world.disks, seed, world, (disk, place) => {
+      const target = createFolderTarget(disk, place);
+      if (place.name === "disk-a") return target;
+      return passedOn(target, {
+        read: async (name, ...rest) => {
+          if (!refused.some((id) => name.includes(id))) return target.read(name, ...rest);
+          throw new TargetError("io", `${name} could not be read: EIO`);
+        },
+      });
+    });
+    if (seed === 6) now.clock.nowMs += 2 * settings.graceMs;
+    ({ sentence } = await prune(now, settings, { master, keep: rules, forget }));
+  }
+  return sentence;
+}
 
 describe("a service whose key is lost", () => {
   it("is not called erased", async () => {

@@ -16,7 +16,10 @@
 //
 // Packs of which less than half is needed are emptied: their chunks go into new packs, durable and
 // listed, before the old one is condemned. Nothing is decided while a target is away, for what is
-// there could be needed by what is not seen. Memory: the index, and a byte for each chunk.
+// there could be needed by what is not seen. A snapshot that cannot be read though enough of it is
+// listed stops it too: a disk may have refused for now. A pack of which only that is known stays,
+// and so do all packs of a subject whose key is lost: what it needs lies in these.
+// Memory: the index, and a byte for each chunk.
 
 import { sayBytes } from "../../core/base/bytes.ts";
 import { sayCount } from "../../core/base/count.ts";
@@ -53,6 +56,8 @@ export interface PruneOptions {
 
 export interface PruneOutcome {
   readonly condemnedSnapshots: readonly Snapshot[];
+  /** Snapshots that cannot be read, and were to be forgotten. */
+  readonly condemnedUnread: readonly ObjectId[];
   readonly condemnedPacks: number;
   readonly destroyedSnapshots: number;
   readonly destroyedPacks: number;
@@ -70,10 +75,12 @@ const wornRatio = 0.5;
 /** Packs that one prune empties; the next goes on. */
 const emptiedMax = 256;
 const indexesMax = 16;
+/** Snapshots that cannot be read. */
+const namedMax = 10;
 
 /**
- * Throws NINES_VAULT_TARGETS while a target is away, NINES_VAULT_LOST when a tree is unreadable,
- * NINES_SNAPSHOT_KEPT when the newest snapshot is to be forgotten.
+ * Throws NINES_VAULT_TARGETS while a target is away, NINES_VAULT_LOST when a snapshot or a tree is
+ * unreadable, NINES_SNAPSHOT_KEPT when the newest snapshot is to be forgotten.
  */
 export async function prune(
   world: VaultWorld,
@@ -85,7 +92,7 @@ export async function prune(
     const vault = await openVault(world, settings, opening);
     requireAll(vault);
     const isRehearsal = options.isRehearsal === true;
-    const swept = await new Sweeping(vault, lease, others, isRehearsal).run();
+    const swept = await new Sweeping(vault, lease, others, options).run();
     // What is gone must not count below.
     const isChanged = swept.records > 0 && !isRehearsal;
     const after = isChanged ? await openVault(world, settings, opening) : vault;
@@ -107,16 +114,54 @@ function requireAll(vault: Vault): void {
   throw new NinesError("NINES_VAULT_TARGETS", what);
 }
 
-async function markOrStop(vault: Vault, snapshots: readonly Snapshot[]): Promise<void> {
-  await markNeeded(vault, snapshots, ({ snapshot, path, kind, reason }) => {
+/** Throws where a snapshot cannot be read that is not one of `gone`. */
+function requireSnapshots(vault: Vault, gone: ReadonlySet<ObjectId>): void {
+  const unread = unreadSnapshots(vault).filter((id) => !gone.has(id));
+  const [first] = unread;
+  if (first === undefined) return;
+  // Since it was opened one may have fallen silent.
+  requireAll(vault);
+  const more = unread.length > namedMax ? ` and ${unread.length - namedMax} more` : "";
+  const which = `${sayCount(unread.length, "snapshot")} cannot be read, so that nobody knows`;
+  const names = `${unread.slice(0, namedMax).join(", ")}${more}`;
+  const why = `what is needed: ${names} (${vault.unreadable.get(first)})`;
+  const remedy = "Let go of it by its whole name (--forget) to prune all the same";
+  throw new NinesError("NINES_VAULT_LOST", `${which} ${why}. ${remedy}.`);
+}
+
+/** What a put that was cut off has left is none of them. */
+function unreadSnapshots({ catalog, unreadable }: Vault): readonly ObjectId[] {
+  const ids = catalog.ids("snapshot");
+  return ids.filter((id) => unreadable.has(id) && catalog.isReadable("snapshot", id));
+}
+
+/** Marks what they need. Domains of subjects whose keys are lost: all their packs are needed. */
+async function markOrStop(
+  vault: Vault,
+  snapshots: readonly Snapshot[],
+): Promise<ReadonlySet<string>> {
+  const keyless = new Set<string>();
+  await markNeeded(vault, snapshots, ({ snapshot, path, kind, reason, domainId }) => {
     if (kind === "file") return;
     // Since it was opened one may have fallen silent.
     requireAll(vault);
+    if (domainId !== undefined) {
+      keyless.add(domainId);
+      return;
+    }
     const what = path === "" ? "The root" : `"${sayName(path)}"`;
     const where = `${what} of snapshot ${snapshot.id} cannot be read, so that nobody knows`;
     const remedy = "Let the snapshot go to prune all the same";
     throw new NinesError("NINES_VAULT_LOST", `${where} what it needs: ${reason}. ${remedy}.`);
   });
+  return keyless;
+}
+
+/** Whether nobody knows what is in a pack though enough of it is listed, and no erasure is why. */
+function isUnknown({ catalog, keys, packs, keylessPacks }: Vault, id: ObjectId): boolean {
+  if (packs.has(id) || !catalog.isReadable("pack", id)) return false;
+  const domainId = keylessPacks.get(id);
+  return domainId === undefined || !keys.isErasedDomain(domainId);
 }
 
 function appendOnly(world: VaultWorld): readonly Target[] {
@@ -141,13 +186,13 @@ class Sweeping {
   readonly #vault: Vault;
   readonly #lease: HeldLease;
   readonly #others: readonly Lease[];
-  readonly #isRehearsal: boolean;
+  readonly #options: PruneOptions;
 
-  constructor(vault: Vault, lease: HeldLease, others: readonly Lease[], isRehearsal: boolean) {
+  constructor(vault: Vault, lease: HeldLease, others: readonly Lease[], options: PruneOptions) {
     this.#vault = vault;
     this.#lease = lease;
     this.#others = others;
-    this.#isRehearsal = isRehearsal;
+    this.#options = options;
   }
 
   async run(): Promise<Swept> {
@@ -171,12 +216,15 @@ class Sweeping {
     const vault = this.#vault;
     const swept = { destroyedSnapshots: 0, destroyedPacks: 0, destroyedBytes: 0 };
     const doomed = new Set(due.flatMap(({ snapshots }) => snapshots));
-    await markOrStop(
+    requireSnapshots(vault, new Set([...doomed, ...this.#options.forget]));
+    const keyless = await markOrStop(
       vault,
       vault.snapshots.filter(({ id }) => !doomed.has(id)),
     );
-    const needed = new Set<ObjectId>();
-    for (const { pack, bytes } of vault.index.marked()) if (bytes > 0) needed.add(pack.id);
+    const needed = new Set(vault.catalog.ids("pack").filter((id) => isUnknown(vault, id)));
+    for (const { pack, bytes } of vault.index.marked()) {
+      if (bytes > 0 || keyless.has(pack.domainId)) needed.add(pack.id);
+    }
     for (const id of doomed) {
       await this.#destroy("snapshot", id);
       swept.destroyedSnapshots++;
@@ -194,7 +242,7 @@ class Sweeping {
   }
 
   async #destroy(kind: "snapshot" | "pack" | "condemned", id: ObjectId): Promise<void> {
-    if (!this.#isRehearsal) await destroy(this.#vault, this.#lease, kind, id);
+    if (this.#options.isRehearsal !== true) await destroy(this.#vault, this.#lease, kind, id);
   }
 }
 
@@ -211,6 +259,8 @@ async function destroy(
   throw new NinesError("NINES_VAULT_TARGETS", `The ${kind} ${id} stays on ${failures.join("; ")}.`);
 }
 
+type Condemned = Pick<PruneOutcome, "condemnedSnapshots" | "condemnedUnread" | "condemnedPacks">;
+
 class Condemning {
   readonly #vault: Vault;
   readonly #lease: HeldLease;
@@ -222,20 +272,23 @@ class Condemning {
     this.#options = options;
   }
 
-  async run(): Promise<Pick<PruneOutcome, "condemnedSnapshots" | "condemnedPacks">> {
+  async run(): Promise<Condemned> {
     const vault = this.#vault;
+    const { forget, isRehearsal } = this.#options;
     const before = new Set(vault.condemnations.flatMap(({ snapshots }) => snapshots));
+    requireSnapshots(vault, new Set([...before, ...forget]));
     const there = vault.snapshots.filter(({ id }) => !before.has(id));
     const kept = this.#kept(there);
     const condemnedSnapshots = there.filter(({ id }) => !kept.has(id));
-    const snapshots = condemnedSnapshots.map(({ id }) => id);
-    await markOrStop(
+    const condemnedUnread = unreadSnapshots(vault).filter((id) => !before.has(id));
+    const snapshots = [...condemnedSnapshots.map(({ id }) => id), ...condemnedUnread];
+    const keyless = await markOrStop(
       vault,
       there.filter(({ id }) => kept.has(id)),
     );
-    const packs = [...(await this.#unneeded()), ...this.#debris()];
-    const condemned = { condemnedSnapshots, condemnedPacks: packs.length };
-    if (this.#options.isRehearsal === true) return condemned;
+    const packs = [...(await this.#unneeded(keyless)), ...this.#debris()];
+    const condemned = { condemnedSnapshots, condemnedUnread, condemnedPacks: packs.length };
+    if (isRehearsal === true) return condemned;
     if (snapshots.length + packs.length > 0) {
       await this.#lease.keep();
       const atMs = vault.world.clock.wallMs();
@@ -265,12 +318,12 @@ class Condemning {
   }
 
   /** Packs that none of what is kept needs, once those that are worn have been emptied. */
-  async #unneeded(): Promise<readonly ObjectId[]> {
+  async #unneeded(keyless: ReadonlySet<string>): Promise<readonly ObjectId[]> {
     const unneeded: ObjectId[] = [];
     const worn: ObjectId[] = [];
     for (const { pack, bytes, isLost } of this.#vault.index.marked()) {
       const isGone = this.#vault.catalog.find("pack", pack.id) === undefined;
-      if (isGone || this.#vault.isCondemned(pack.id)) continue;
+      if (isGone || this.#vault.isCondemned(pack.id) || keyless.has(pack.domainId)) continue;
       if (bytes === 0) unneeded.push(pack.id);
       else if (!isLost && bytes < wornRatio * pack.packBytes) worn.push(pack.id);
     }
@@ -306,20 +359,24 @@ class Condemning {
     throw new NinesError("NINES_VAULT_DAMAGED", `The table of pack ${id} cannot be opened.`);
   }
 
-  /** Packs that no index tells of and that cannot be read: left by half, or of erased subjects. */
+  /** Packs that no index tells of: left by half, or of erased subjects. */
   #debris(): readonly ObjectId[] {
-    const ids = this.#vault.catalog.ids("pack");
-    return ids.filter((id) => !this.#vault.packs.has(id) && !this.#vault.isCondemned(id));
+    const vault = this.#vault;
+    const ids = vault.catalog.ids("pack").filter((id) => !vault.packs.has(id));
+    return ids.filter((id) => !vault.isCondemned(id) && !isUnknown(vault, id));
   }
 
   /**
    * Many indexes become few, and packs that are gone are listed no longer. The old ones go at once:
-   * an index only saves the reading of tables.
+   * an index only saves the reading of tables. One that may be read one day stays.
    */
   async #mergeIndexes(): Promise<void> {
     const vault = this.#vault;
     const isGone = (id: ObjectId) => vault.catalog.find("pack", id) === undefined;
-    const ids = vault.catalog.ids("index");
+    const all = vault.catalog.ids("index");
+    const isHidden = (id: ObjectId) =>
+      vault.unreadable.has(id) && vault.catalog.isReadable("index", id);
+    const ids = all.filter((id) => !isHidden(id));
     if (ids.length <= indexesMax && ![...vault.packs.keys()].some(isGone)) return;
     let tables = new Map(vault.unindexed.map((table) => [table.id, table]));
     const put = async () => {
@@ -339,9 +396,10 @@ class Condemning {
 }
 
 function say(outcome: Omit<PruneOutcome, "sentence">, kept: string, isRehearsal: boolean): string {
-  const { condemnedSnapshots, condemnedPacks, destroyedSnapshots, destroyedPacks } = outcome;
+  const { condemnedPacks, destroyedSnapshots, destroyedPacks } = outcome;
+  const snapshots = outcome.condemnedSnapshots.length + outcome.condemnedUnread.length;
   const would = isRehearsal ? "would be " : "";
-  const condemned = `${counted(condemnedSnapshots.length, condemnedPacks)} ${would}condemned`;
+  const condemned = `${counted(snapshots, condemnedPacks)} ${would}condemned`;
   const freed = sayBytes(outcome.destroyedBytes);
   const destroyed = `${counted(destroyedSnapshots, destroyedPacks)} of ${freed} ${would}destroyed`;
   const records = (count: number, what: string) =>

@@ -22,6 +22,8 @@ export interface Missing {
   readonly reason: string;
   /** All of it may be back with the targets that are away. */
   readonly isAway: boolean;
+  /** Of a subject whose key is lost: all that is hidden lies in packs of this domain. */
+  readonly domainId?: string;
 }
 
 /** What of a content is not there. */
@@ -87,7 +89,9 @@ class Walk {
     const { keys } = this.#vault;
     if (keys.find(domainId) !== undefined) return this.folder(path, content);
     if (keys.isErasedDomain(domainId)) return;
-    this.#tellOf(path, keys.lack(subjectKey));
+    const lack = keys.lack(subjectKey);
+    const [reason, isAway] = [messageOf(lack), isOfAway(lack)];
+    this.#missing({ snapshot: this.#snapshot, path, kind: "folder", reason, isAway, domainId });
   }
 
   /** Tells once of all that is not there of it; whether there was anything to tell. */

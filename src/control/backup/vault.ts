@@ -74,6 +74,8 @@ export class Vault {
   unindexed: readonly PackTable[] = [];
   /** Every pack that an index or its own table tells of, whether it can be read or not. */
   readonly packs = new Map<ObjectId, Omit<PackTable, "chunks">>();
+  /** Packs that no index lists and whose key is not here, each with its domain. */
+  readonly keylessPacks = new Map<ObjectId, string>();
   /** Objects that are there and cannot be read, each with why. */
   readonly unreadable = new Map<ObjectId, string>();
   readonly chunker: Chunker;
@@ -247,9 +249,10 @@ export class Vault {
   async #readTable(id: ObjectId): Promise<PackTable | undefined> {
     try {
       const bytes = (await this.store.read("pack", id)).all();
-      const domain = this.keys.find(packDomainOf(bytes) ?? "");
-      if (domain === undefined) return undefined;
-      return readPackTable(this.world.crypto, domain, id, bytes);
+      const domainId = packDomainOf(bytes);
+      const domain = this.keys.find(domainId ?? "");
+      if (domainId !== undefined && domain === undefined) this.keylessPacks.set(id, domainId);
+      return domain && readPackTable(this.world.crypto, domain, id, bytes);
     } catch (error) {
       this.unreadable.set(id, messageOf(error));
       return undefined;

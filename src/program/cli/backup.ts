@@ -186,8 +186,10 @@ export const backupCommands: BackupActions = {
       const { master } = key;
       const isRehearsal = options.dryRun === true;
       const pruning = { master, keep: config.keep, forget, isRehearsal };
-      const { condemnedSnapshots, sentence } = await prune(world, settings, pruning);
+      const pruned = await prune(world, settings, pruning);
+      const { condemnedSnapshots, condemnedUnread, sentence } = pruned;
       for (const one of condemnedSnapshots) say(`lets go  ${snapshotWords(one)}`);
+      for (const id of condemnedUnread) say(`lets go  ${id}, which cannot be read`);
       say(sentence);
       return exitCode.done;
     }),
@@ -357,12 +359,14 @@ function findSnapshot({ snapshots }: Vault, wanted: string): Snapshot {
   throw new NinesError("NINES_SNAPSHOT_UNKNOWN", what);
 }
 
+/** One that cannot be read is named by the whole of its name. */
 async function snapshotIds(
   place: VaultPlace,
   wanted: readonly string[],
 ): Promise<readonly string[]> {
   const vault = await openIn(place, false);
-  return wanted.map((one) => findSnapshot(vault, one).id);
+  const unread = vault.catalog.ids("snapshot").filter((id) => vault.unreadable.has(id));
+  return wanted.map((one) => (unread.includes(one) ? one : findSnapshot(vault, one).id));
 }
 
 function snapshotLine(vault: Vault, snapshot: Snapshot): string {
