@@ -50,6 +50,13 @@ export class Catalog {
     return away.length === 0 ? "" : ` while ${away.join(", ")} cannot be reached`;
   }
 
+  /** Of what is not there: lost, or `isAway` with the targets that are. */
+  lack(what: string, isAway: boolean): NinesError {
+    return isAway
+      ? new NinesError("NINES_VAULT_TARGETS", `${what}${this.whileAway}.`)
+      : new NinesError("NINES_VAULT_LOST", `${what}.`);
+  }
+
   /** Whether an object that cannot be read now may be, once the targets are back that are away. */
   isAway(object: Pick<CatalogObject, "dataShards" | "parityShards" | "places">): boolean {
     const { dataShards, parityShards } = object;

@@ -214,9 +214,7 @@ export class KeyRing {
       const object = catalog.find("key", id) ?? catalog.find("tombstone", id);
       return object !== undefined && catalog.isAway(object);
     });
-    return isAway || this.#store.mayHideObjects
-      ? new NinesError("NINES_VAULT_TARGETS", `${what} cannot be read${catalog.whileAway}.`)
-      : new NinesError("NINES_VAULT_LOST", `${what} cannot be read.`);
+    return catalog.lack(`${what} cannot be read`, isAway || this.#store.mayHideObjects);
   }
 
   find(domainId: string): Domain | undefined {

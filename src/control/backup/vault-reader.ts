@@ -117,9 +117,7 @@ export class VaultReader {
     const found = index.find(name);
     if (found === undefined) {
       const what = `The chunk ${hexOf(name)} is in no pack that can be read`;
-      throw this.#vault.isAway(name)
-        ? new NinesError("NINES_VAULT_TARGETS", `${what}${catalog.whileAway}.`)
-        : new NinesError("NINES_VAULT_LOST", `${what}.`);
+      throw catalog.lack(what, this.#vault.isAway(name));
     }
     const { pack, chunk } = found;
     const domain = keys.find(pack.domainId);
