@@ -64,7 +64,7 @@ describe("an object, by what targets say of it", () => {
 
 describe("a catalog", () => {
   it("listens to one target about one object for so long, and then still to the others", () => {
-    const catalog = new Catalog(2);
+    const catalog = new Catalog(2, { shareDomains: false });
     const numbers = Array.from({ length: 600 }, (_, attempt) => attempt);
     const [honest, ...liars] = places("b 2+1.1", ...numbers.map(() => "a 2+1.0"));
     for (const [attempt, place] of liars.entries()) catalog.add({ ...place, attempt });

@@ -14,6 +14,7 @@ import {
   parseShardName,
   shardName,
 } from "../../core/vault/names.ts";
+import type { PlacementRules } from "../../core/vault/placement.ts";
 import { listPageMax, type Target } from "../../ports/target.ts";
 import {
   allPlaces,
@@ -27,15 +28,19 @@ import {
 /** Shards of one object that one target is listened to about: all of the largest, twice. */
 const saidMax = 510;
 
+type Sharing = Pick<PlacementRules, "shareDomains">;
+
 export class Catalog {
   readonly #objects = new Map<ObjectKind, Map<ObjectId, CatalogObject>>();
   readonly #distrusted = new WeakSet<ShardPlace>();
   /** Targets that could not be listed, or did not answer since, each with why. */
   readonly unreachable = new Map<Target, string>();
   readonly #targetCount: number;
+  readonly #shareDomains: boolean;
 
-  constructor(targetCount: number) {
+  constructor(targetCount: number, { shareDomains }: Sharing) {
     this.#targetCount = targetCount;
+    this.#shareDomains = shareDomains;
     for (const kind of objectKinds) this.#objects.set(kind, new Map());
   }
 
@@ -66,6 +71,8 @@ export class Catalog {
 
   /** How many of an object's shards may lie on targets that were not listed. */
   mayBeAway(shards: number): number {
+    // One target may have all of what was put before there were others.
+    if (this.#shareDomains) return this.unreachable.size > 0 ? shards : 0;
     return this.unreachable.size * Math.ceil(shards / Math.max(1, this.#targetCount));
   }
 
@@ -158,8 +165,9 @@ export interface CatalogReading {
 export async function readCatalog(
   { targets, events }: CatalogReading,
   absent: ReadonlyMap<Target, string>,
+  sharing: Sharing,
 ): Promise<Catalog> {
-  const catalog = new Catalog(targets.length);
+  const catalog = new Catalog(targets.length, sharing);
   const leave = (target: Target, why: string) => leaveOut(catalog, events, target, why);
   await Promise.all(
     targets.map(async (target) => {

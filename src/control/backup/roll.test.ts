@@ -97,6 +97,7 @@ describe("a target", () => {
     const { disks } = await backedUp();
     const opening = open(seen([disks[0], ...(await newDisks(2))], 2));
     await assert.rejects(opening, (error: Error) => {
+      assert.ok(hasCode("NINES_VAULT_TARGETS")(error));
       assert.match(
         error.message,
         /own key cannot be read while disk-b, disk-c cannot be reached\. /,
@@ -157,6 +158,27 @@ describe("a target", () => {
     assert.deepEqual([lost, away > 0, missingCount > 0], [[], true, true]);
     const { lost: mended } = await verify(await openVault(world, copies, opening));
     assert.deepEqual(mended, []);
+  });
+
+  it("that is away may have all of what was put before there were others", async () => {
+    const shared = { ...settings, shareDomains: true };
+    const opening = { master, create: false, withIndex: true };
+    const disks = await newDisks(3);
+    const first = new TestWorld(disks.slice(0, 1), 1);
+    await runBackup(first, shared, new TestSource("data", tree), options);
+    const all = new TestWorld(disks, 2, first);
+    const { store, catalog } = await openVault(all, shared, opening);
+    for (const kind of ["key", "index", "snapshot"] as const) {
+      for (const id of catalog.ids(kind)) await store.settle(kind, id);
+    }
+    const without = await oneAway(all);
+    const vault = await openVault(without(0, 3, all), shared, opening);
+    const { lost, away, missing } = await verify(vault);
+    assert.deepEqual([lost, away > 0], [[], true]);
+    assert.deepEqual(
+      missing.map(({ isAway }) => isAway),
+      [true],
+    );
   });
 
   it("that the file names for the first time needs no word", async () => {

@@ -146,7 +146,7 @@ function objectsAfter({ catalog }: Vault, cursor: string): readonly ObjectKey[] 
 async function stillThere(vault: Vault, objects: readonly ObjectKey[]): Promise<ObjectKey[]> {
   if (objects.length === 0) return [];
   const { absent } = await callRoll(vault.world.targets);
-  const now = await readCatalog(vault.world, absent);
+  const now = await readCatalog(vault.world, absent, vault.settings);
   // Nothing is destroyed while a target is away.
   if (now.unreachable.size > 0) return [...objects];
   return objects.filter((object) => now.find(...object) !== undefined);

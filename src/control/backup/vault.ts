@@ -285,7 +285,7 @@ export async function openVault(
     chooseHeader(found, masterId) ?? newHeader(world, settings, masterId, options, failed);
   await spreadHeader(world, header, found, roll);
   await spreadMarks(world, roll, header.vault);
-  const catalog = await readCatalog(world, roll.absent);
+  const catalog = await readCatalog(world, roll.absent, settings);
   const store = new ObjectStore(header.vault, catalog, world, settings);
   const keys = new KeyRing(world.crypto, options.master, store);
   const mark = world.mark.read();
@@ -307,7 +307,7 @@ async function makeKey(keys: KeyRing, catalog: Catalog): Promise<void> {
   const named = [...reasons.slice(0, keysNamedMax), ...others];
   const why = reasons.length === 0 ? "No target has any of it" : named.join(". ");
   throw new NinesError(
-    "NINES_VAULT_LOST",
+    catalog.unreachable.size > 0 ? "NINES_VAULT_TARGETS" : "NINES_VAULT_LOST",
     `The vault's own key cannot be read${catalog.whileAway}. ${why}.`,
   );
 }
