@@ -93,8 +93,8 @@ describe("a subject whose key is lost", () => {
     const { missing, verdict } = await verify(vault);
     assert.equal(verdict, "1 file or folder cannot be restored whole.");
     assert.deepEqual(
-      missing.map(({ path, kind, reason, isAway }) => [path, kind, reason, isAway]),
-      [["", "folder", why, false]],
+      missing.map(({ path, hidesMore, reason, isAway }) => [path, hidesMore, reason, isAway]),
+      [["", true, why, false]],
     );
     const [seen] = await lookAtSources(vault, ["data"]);
     assert.equal(seen?.restorable, undefined);
@@ -194,8 +194,8 @@ describe("a long file whose list of chunks is lost", () => {
     const { missing } = await verify(await open(world));
     const said = missing.filter(({ snapshot }) => snapshot.id !== first.id);
     assert.deepEqual(
-      said.map(({ path, kind }) => [path, kind]),
-      [["long", "folder"]],
+      said.map(({ path, hidesMore }) => [path, hidesMore]),
+      [["long", true]],
     );
     assert.match(said[0]?.reason ?? "", /^The chunk [0-9a-f]{64} is in no pack that can be read$/);
     const pruning = prune(world, settings, { master, keep, forget: [first.id] });

@@ -141,8 +141,8 @@ async function markOrStop(
   snapshots: readonly Snapshot[],
 ): Promise<ReadonlySet<string>> {
   const keyless = new Set<string>();
-  await markNeeded(vault, snapshots, ({ snapshot, path, kind, reason, domainId }) => {
-    if (kind === "file") return;
+  await markNeeded(vault, snapshots, ({ snapshot, path, hidesMore, reason, domainId }) => {
+    if (!hidesMore) return;
     // Since it was opened one may have fallen silent.
     requireAll(vault);
     if (domainId !== undefined) {

@@ -17,8 +17,8 @@ export interface Missing {
   readonly snapshot: Snapshot;
   /** As bytes, joined by "/"; "" for the root. */
   readonly path: string;
-  /** A folder hides what is in it, as a long file does whose list of chunks cannot be read. */
-  readonly kind: "file" | "folder";
+  /** What else it needs is not known: of a folder, and of a file whose list of chunks is lost. */
+  readonly hidesMore: boolean;
   readonly reason: string;
   /** All of it may be back with the targets that are away. */
   readonly isAway: boolean;
@@ -64,7 +64,7 @@ class Walk {
     const [only] = content.segments;
     const isOne = content.depth === 0 && content.segments.length === 1 && only?.kind === "chunk";
     if (isOne && this.#vault.index.mark(only.name, "walked") === false) return;
-    const isTold = await this.#content(path, "folder", content);
+    const isTold = await this.#content(path, true, content);
     for await (const entry of this.#entries(path, content, isTold)) {
       if (entry.kind === "subject") {
         await this.#subject(path, entry);
@@ -72,7 +72,7 @@ class Walk {
       }
       const inner = path === "" ? entry.name : `${path}/${entry.name}`;
       if (entry.kind === "folder") await this.folder(inner, entry.content);
-      else await this.#content(inner, "file", entry.content);
+      else await this.#content(inner, false, entry.content);
     }
   }
 
@@ -91,11 +91,11 @@ class Walk {
     if (keys.isErasedDomain(domainId)) return;
     const lack = keys.lack(subjectKey);
     const [reason, isAway] = [messageOf(lack), isOfAway(lack)];
-    this.#missing({ snapshot: this.#snapshot, path, kind: "folder", reason, isAway, domainId });
+    this.#missing({ snapshot: this.#snapshot, path, hidesMore: true, reason, isAway, domainId });
   }
 
   /** Tells once of all that is not there of it; whether there was anything to tell. */
-  async #content(path: string, kind: Missing["kind"], content: Content): Promise<boolean> {
+  async #content(path: string, hidesMore: boolean, content: Content): Promise<boolean> {
     const { lostBytes, awayBytes, unknown } = await this.#mark(content);
     const lacks = [
       ...(lostBytes > 0 ? [inNoPack(lostBytes)] : []),
@@ -103,7 +103,7 @@ class Walk {
     ];
     // What the list names cannot be known, so nothing may be taken for unneeded.
     if (unknown !== undefined) this.#tellOf(path, unknown);
-    else if (lacks.length > 0) this.#tell(path, kind, lacks.join("; "), lostBytes === 0);
+    else if (lacks.length > 0) this.#tell(path, hidesMore, lacks.join("; "), lostBytes === 0);
     return unknown !== undefined || lacks.length > 0;
   }
 
@@ -134,11 +134,11 @@ class Walk {
 
   /** What is in a folder, or in a file, is not known. */
   #tellOf(path: string, error: unknown): void {
-    this.#tell(path, "folder", messageOf(error), isOfAway(error));
+    this.#tell(path, true, messageOf(error), isOfAway(error));
   }
 
-  #tell(path: string, kind: Missing["kind"], reason: string, isAway: boolean): void {
-    this.#missing({ snapshot: this.#snapshot, path, kind, reason, isAway });
+  #tell(path: string, hidesMore: boolean, reason: string, isAway: boolean): void {
+    this.#missing({ snapshot: this.#snapshot, path, hidesMore, reason, isAway });
   }
 }
 
