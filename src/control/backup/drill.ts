@@ -19,7 +19,7 @@ import type { EventEntry } from "../../ports/events.ts";
 import type { TreePlace } from "../../ports/tree-place.ts";
 import type { SourceEntry, SourceReader, TreeSource } from "../../ports/tree-source.ts";
 import { isOfAway, messageOf } from "./catalog.ts";
-import { subjectKey } from "./key-ring.ts";
+import { subjectKeyWords } from "./key-ring.ts";
 import { Named, namedMax } from "./named.ts";
 import { restore } from "./restore.ts";
 import type { Vault } from "./vault.ts";
@@ -193,7 +193,7 @@ class Comparison {
           const own = this.#vault.keys.find(entry.domainId);
           if (own !== undefined) await this.#entries(path, entry.content, own, restored);
           else if (!this.#vault.keys.isErasedDomain(entry.domainId)) {
-            this.tellOf(path, this.#vault.keys.lack(subjectKey));
+            this.tellOf(path, this.#vault.keys.lack(subjectKeyWords));
           }
           continue;
         }

@@ -38,7 +38,7 @@ import { type Verdict, verdictOf } from "./examination.ts";
 import type { ObjectStore } from "./object-store.ts";
 
 /** What `lack` is told of where a walk through folders meets it. */
-export const subjectKey = "The key of a subject's folder here";
+export const subjectKeyWords = "The key of a subject's folder here";
 
 interface Held {
   readonly domain: Domain;
@@ -59,6 +59,8 @@ export class KeyRing {
   readonly #others = new Map<ObjectId, string>();
   /** Keys and tombstones that are there and cannot be read, each with why. */
   readonly unreadable = new Map<ObjectId, string>();
+  /** Whether any of these may be back, while so many targets were away. */
+  #mayBeBack = { targetsAway: 0, any: false };
   #vault: Domain | undefined;
 
   constructor(crypto: VaultCrypto, master: Uint8Array, store: ObjectStore) {
@@ -210,11 +212,20 @@ export class KeyRing {
   /** Why `what` ("The key of …") is not there, where no erasure is the reason. */
   lack(what: string): NinesError {
     const { catalog } = this.#store;
-    const isAway = [...this.unreadable.keys()].some((id) => {
-      const object = catalog.find("key", id) ?? catalog.find("tombstone", id);
-      return object !== undefined && catalog.isAway(object);
-    });
-    return catalog.lack(`${what} cannot be read`, isAway || this.#store.mayHideObjects);
+    const targetsAway = catalog.unreachable.size;
+    // It is asked at every folder whose key is lost, and there may be as many lost keys.
+    if (targetsAway !== this.#mayBeBack.targetsAway) {
+      const any = [...this.unreadable.keys()].some((id) => this.#isAway(id));
+      this.#mayBeBack = { targetsAway, any };
+    }
+    const isAway = this.#mayBeBack.any || this.#store.mayHideObjects;
+    return catalog.lack(`${what} cannot be read`, isAway);
+  }
+
+  #isAway(id: ObjectId): boolean {
+    const { catalog } = this.#store;
+    const object = catalog.find("key", id) ?? catalog.find("tombstone", id);
+    return object !== undefined && catalog.isAway(object);
   }
 
   find(domainId: string): Domain | undefined {

@@ -6,6 +6,7 @@ import { NinesError } from "../../core/base/errors.ts";
 import { readWrappedKey } from "../../core/vault/keys.ts";
 import type { ObjectKind } from "../../core/vault/names.ts";
 import { type TargetErrorKind, TargetError } from "../../ports/target.ts";
+import { leaveOut } from "./catalog.ts";
 import { compare } from "./compare.ts";
 import { erase } from "./erase.ts";
 import { verdictOf } from "./examination.ts";
@@ -155,6 +156,19 @@ describe("a subject whose key is lost", () => {
     assert.match(pruned, /1 snapshot and [1-9]\d* packs of [^,]+ destroyed/);
     const { missing } = await verify(await open(world));
     assert.deepEqual(missing, []);
+  });
+
+  it("is looked at once, however often it is asked for, and anew when a target falls silent", async () => {
+    const world = await backedUp();
+    await take(world, "key", await keyOf(await open(world), "ann"), [1, 2]);
+    const { catalog, keys } = await open(world);
+    const lackNow = () => keys.lack("It").code;
+    assert.equal(lackNow(), "NINES_VAULT_LOST");
+    const [, second = assert.fail()] = world.targets;
+    leaveOut(catalog, world.events, second, "it is silent");
+    assert.equal(lackNow(), "NINES_VAULT_TARGETS");
+    catalog.isAway = () => assert.fail("it was looked at again");
+    assert.equal(lackNow(), "NINES_VAULT_TARGETS");
   });
 
   it("is away where what is left of its key lies on a target that is", async () => {

@@ -21,7 +21,7 @@ import {
 import type { PlaceWriter, PutFile, SmallFile, TreePlace } from "../../ports/tree-place.ts";
 import { isOfAway, messageOf } from "./catalog.ts";
 import { Crew, Limit } from "./crew.ts";
-import { subjectKey } from "./key-ring.ts";
+import { subjectKeyWords } from "./key-ring.ts";
 import { Named } from "./named.ts";
 import type { Vault } from "./vault.ts";
 import { type HeldChunk, VaultReader } from "./vault-reader.ts";
@@ -128,7 +128,7 @@ async function* plainEntries(
     if (entry.kind !== "subject") yield entry;
     else if (keys.find(entry.domainId) !== undefined)
       yield* plainEntries(vault, reader, entry.content, lacking);
-    else if (!keys.isErasedDomain(entry.domainId)) lacking(keys.lack(subjectKey));
+    else if (!keys.isErasedDomain(entry.domainId)) lacking(keys.lack(subjectKeyWords));
   }
 }
 
@@ -388,7 +388,7 @@ class Restoring {
       const { keys } = this.#vault;
       if (keys.find(entry.domainId) !== undefined) return this.#walk(parent, entry.content, folder);
       if (keys.isErasedDomain(entry.domainId)) return this.#tellErased(parent);
-      return this.#lose(parent, keys.lack(subjectKey));
+      return this.#lose(parent, keys.lack(subjectKeyWords));
     }
     const path = [...parent, entry.name];
     if (!isEntryName(entry.name)) {

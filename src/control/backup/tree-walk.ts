@@ -7,7 +7,7 @@
 
 import { sayCount } from "../../core/base/count.ts";
 import { isOfAway, messageOf } from "./catalog.ts";
-import { subjectKey } from "./key-ring.ts";
+import { subjectKeyWords } from "./key-ring.ts";
 import type { Snapshot } from "../../core/vault/records.ts";
 import type { Content, SubjectEntry, TreeEntry } from "../../core/vault/tree.ts";
 import type { Vault } from "./vault.ts";
@@ -89,7 +89,7 @@ class Walk {
     const { keys } = this.#vault;
     if (keys.find(domainId) !== undefined) return this.folder(path, content);
     if (keys.isErasedDomain(domainId)) return;
-    const lack = keys.lack(subjectKey);
+    const lack = keys.lack(subjectKeyWords);
     const [reason, isAway] = [messageOf(lack), isOfAway(lack)];
     this.#missing({ snapshot: this.#snapshot, path, hidesMore: true, reason, isAway, domainId });
   }
