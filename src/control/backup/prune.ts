@@ -96,6 +96,8 @@ export async function prune(
     // What is gone must not count below.
     const isChanged = swept.records > 0 && !isRehearsal;
     const after = isChanged ? await openVault(world, settings, opening) : vault;
+    // One may have gone since.
+    requireAll(after);
     const condemned = await new Condemning(after, lease, options).run();
     const { records: _, ...destroyed } = swept;
     const outcome = { ...destroyed, ...condemned };

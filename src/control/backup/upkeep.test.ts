@@ -7,7 +7,7 @@ import { NinesError, type ErrorCode } from "../../core/base/errors.ts";
 import { readWrappedKey } from "../../core/vault/keys.ts";
 import { parseShardName } from "../../core/vault/names.ts";
 import { writeCondemnation } from "../../core/vault/records.ts";
-import type { Target } from "../../ports/target.ts";
+import { type Target, TargetError } from "../../ports/target.ts";
 import { erase } from "./erase.ts";
 import { createFolderTarget } from "./folder-target.ts";
 import { lookAtSources, redundancyOf } from "./look.ts";
@@ -242,6 +242,30 @@ describe("prune", () => {
     assert.equal(second.destroyedPacks, first.condemnedPacks);
     assert.deepEqual(await lastTree(world), source.tree);
     assert.equal((await verify(await open(world))).missingCount, 0);
+  });
+
+  it("condemns nothing once a target has gone in the middle of it", async () => {
+    const { world, source } = await backedUp();
+    source.tree = { only: noise(5, 6_000) };
+    await runBackup(world, settings, source, options);
+    await prune(world, settings, { master, keep: keepOne, forget: [] });
+    world.clock.nowMs += settings.graceMs;
+    const [first = assert.fail(), ...others] = world.targets;
+    let isGone = false;
+    const going = passedOn(first, {
+      remove: (name) => {
+        isGone = true;
+        return first.remove(name);
+      },
+      list: async (kind, after) => {
+        if (isGone) throw new TargetError("unreachable", "it is gone");
+        return first.list(kind, after);
+      },
+    });
+    const now = { ...world, targets: [going, ...others] };
+    const pruning = prune(now, settings, { master, keep: keepOne, forget: [] });
+    await assert.rejects(pruning, refuses("NINES_VAULT_TARGETS"));
+    assert.deepEqual(await lastTree(world), source.tree);
   });
 
   it("keeps a condemned pack that a backup, at work since before, needs after all", async () => {
