@@ -65,7 +65,7 @@ export class ChunkIndex {
   /** The pack of a chunk that is not found because its pack is lost. */
   findLost(name: Uint8Array): IndexedPack | undefined {
     const at = this.#slots[this.#slotOf(name)] as number;
-    return at < 0 || this.#entryOf(name) >= 0 ? undefined : this.#placeAt(at).pack;
+    return at >= 0 && this.#isLost(at) ? this.#placeAt(at).pack : undefined;
   }
 
   /**
@@ -78,7 +78,7 @@ export class ChunkIndex {
     const before = this.#marks[at] as number;
     const after = before | markBits[as];
     this.#marks[at] = after;
-    return this.#entryOf(name) < 0 ? undefined : after !== before;
+    return this.#isLost(at) ? undefined : after !== before;
   }
 
   isNeeded(name: Uint8Array): boolean {
@@ -125,18 +125,16 @@ export class ChunkIndex {
   }
 
   #placeAt(at: number): ChunkPlace {
-    const [pack, offset, sealedBytes, plain] = this.#places.subarray(at * wordsOfPlace);
-    const name = this.#names.slice(at * hashBytes, (at + 1) * hashBytes);
-    const deflated = (plain as number) >= deflatedBit;
-    const plainBytes = (plain as number) % deflatedBit;
+    const place = at * wordsOfPlace;
+    const plain = this.#places[place + 3] as number;
     return {
-      pack: this.#packs[pack as number] as IndexedPack,
+      pack: this.#packs[this.#places[place] as number] as IndexedPack,
       chunk: {
-        name,
-        offset: offset as number,
-        sealedBytes: sealedBytes as number,
-        plainBytes,
-        deflated,
+        name: this.#names.slice(at * hashBytes, (at + 1) * hashBytes),
+        offset: this.#places[place + 1] as number,
+        sealedBytes: this.#places[place + 2] as number,
+        plainBytes: plain % deflatedBit,
+        deflated: plain >= deflatedBit,
       },
     };
   }
@@ -144,8 +142,11 @@ export class ChunkIndex {
   /** -1 for what is not known, or lost. */
   #entryOf(name: Uint8Array): number {
     const at = this.#slots[this.#slotOf(name)] as number;
-    const isLost = at >= 0 && this.#lost.has(this.#places[at * wordsOfPlace] as number);
-    return isLost ? -1 : at;
+    return at >= 0 && this.#isLost(at) ? -1 : at;
+  }
+
+  #isLost(at: number): boolean {
+    return this.#lost.has(this.#places[at * wordsOfPlace] as number);
   }
 
   #isMarked(at: number): boolean {
@@ -192,12 +193,12 @@ export class ChunkIndex {
   }
 }
 
+/** Written out: an index is read before anything has been compiled. */
 function wordOf(bytes: Uint8Array, at: number): number {
   assert(at + 4 <= bytes.length, "a name has 32 bytes");
-  const [a, b, c, d] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]] as number[];
-  return (
-    ((a as number) | ((b as number) << 8) | ((c as number) << 16) | ((d as number) << 24)) >>> 0
-  );
+  const low = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+  const high = (bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8);
+  return (low | (high << 16)) >>> 0;
 }
 
 function widened<Numbers extends Uint8Array | Uint32Array>(from: Numbers, to: Numbers): Numbers {
