@@ -53,7 +53,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 1;
   }
   // Its own order would be the alphabet's.
-  const events = run({ files, concurrency: long ? 3 : 4 }) as AsyncIterable<TestEvent>;
+  const events = run({ files, concurrency: 3 }) as AsyncIterable<TestEvent>;
   const counts: Counts = { pass: 0, fail: 0, skipped: 0, failed: false };
   for await (const line of report(events, counts)) process.stdout.write(line);
   if (counts.failed) return 1;
