@@ -109,12 +109,14 @@ describe("a sticky route", () => {
   test(
     "goes by the rule when the instance is out, and the client stays with the next one then",
     opening(async (open) => {
-      const [gone, origin] = [await freePort(), await open(startOrigin(naming("left")))];
+      const origin = await open(startOrigin(naming("left")));
       const before = await open(startOrigin(naming("gone")));
       const made = await open(
         startGateway(tableOf({ ports: [before.port], route: { sticky: plain } })),
       );
       const { cookie } = await begin(made);
+      // Before all that listen it might be one of theirs.
+      const gone = await freePort();
       const table = tableOf({ ports: [gone, origin.port], route: { sticky: plain } });
       const gateway = await open(startGateway(table));
       const answer = await ask(gateway, cookie);
